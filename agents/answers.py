@@ -1,0 +1,23 @@
+"""What roles answer when they answer with structure: bytes in from a model, so pydantic; the reason comes first."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from i2a.tree import Inference
+
+__all__ = ["Answer", "Inference", "Preference"]
+
+
+class Answer(BaseModel):
+    """A structured answer. Unknown keys are ignored; a missing or wrong one is an error, never a default."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    reason: str = Field(description="One or two sentences, written before the answer")
+
+
+class Preference(Answer):
+    """Which of two replies this user would rather get, as shown in the prompt."""
+
+    winner: Literal["1", "2"]

@@ -1,0 +1,29 @@
+"""One function: what the offline engine answers to a list of chat messages. Pure: no I/O, no state, no clock."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agents.offline import forms, inducer, judge, responder, user
+from agents.offline.reading import Message, read
+
+__all__ = ["Message", "answer"]
+
+
+def answer(messages: Sequence[Message], *, seed: int, schema: Mapping[str, Any] | None = None) -> str:
+    """The reply to `messages`; the same messages, seed and schema give the same text in every process."""
+    wanted = frozenset(schema.get("properties", ())) if schema else frozenset[str]()
+    known = not schema or "winner" in wanted or {"profile", "personality"} <= wanted
+    task = read(messages, form=not known)
+    profile, personality = task.given.get("profile", ""), task.given.get("personality", "")
+    if task.role == "form":
+        return forms.fill(schema or {}, task, seed=seed)
+    if task.role == "judge":
+        replies = (task.asked["reply_1"], task.asked["reply_2"])
+        return judge.prefer(replies, task.dialogue, judge.persona(profile, personality), seed=seed)
+    if task.role == "inducer":
+        return inducer.infer(profile, personality, task.dialogue)
+    if task.role == "user":
+        return user.speak(user.character(tuple(task.given.items())), task.dialogue, seed=seed)
+    if "known" in task.given:
+        return responder.informed(task.given["known"], task.dialogue, seed=seed)
+    return responder.generic(task.dialogue, seed=seed)

@@ -1,0 +1,118 @@
+"""What words give away: which facts a person has said, and which facts and claims a reply makes about that person."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from agents.offline.facts import Fact
+from agents.offline.text import lexicon, load, sentences, stem, stems, words
+
+_YOU = frozenset({"you", "your", "yours", "you're", "you've", "you'd", "you'll", "yourself"})
+_CLAUSE = re.compile(r"(?<=[.!?])\s+|[;:]\s+|,\s+(?=(?:and|but|so|or)\b)")
+_GENERIC = frozenset(stem(word) for word in lexicon("generic"))
+
+
+def revealed(facts: Iterable[Fact], messages: Iterable[str]) -> tuple[Fact, ...]:
+    """The facts whose every content word stands in one of the messages."""
+    said = [stems(message) for message in messages]
+    return tuple(fact for fact in facts if any(fact.needs <= spoken for spoken in said))
+
+
+def wordings(facts: Iterable[Fact], messages: Iterable[str]) -> tuple[str, ...]:
+    """What the messages support of each fact, in the persona's own words: all of it, or all but the names."""
+    said = [stems(message) for message in messages]
+    found = []
+    for fact in facts:
+        if any(fact.needs <= spoken for spoken in said):
+            found.append(fact.text)
+        elif fact.short and any(fact.short[1] <= spoken for spoken in said):
+            found.append(fact.short[0])
+    return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    fact: Fact
+    woven: bool
+
+
+@lru_cache(maxsize=16384)
+def clauses(reply: str) -> tuple[tuple[str, frozenset[str], bool], ...]:
+    """The clauses of a reply: text, stems, and whether they speak to the person."""
+    return tuple(
+        (clause, stems(clause), not _YOU.isdisjoint(words(clause)))
+        for sentence in sentences(reply)
+        for clause in _CLAUSE.split(sentence)
+        if clause
+    )
+
+
+def mentions(facts: Iterable[Fact], reply: str) -> tuple[Mention, ...]:
+    """The facts that a reply brings up: half of a fact's telling words in one clause, or all but one of a long fact.
+
+    A mention is woven in when its clause has words of its own and speaks to the person or asks.
+    """
+    parts = clauses(reply)
+    found = []
+    for fact in facts:
+        telling = _telling(fact)
+        for clause, spoken, to_you in parts:
+            hit = telling & spoken
+            if len(hit) * 2 > len(telling) or (len(hit) * 2 == len(telling) and to_you):
+                own = len(words(clause)) - len(words(fact.text))
+                found.append(Mention(fact, own >= 3 and (to_you or own >= 5)))
+                break
+    return tuple(found)
+
+
+def _telling(fact: Fact) -> frozenset[str]:
+    return _telling_words(fact.needs)
+
+
+@lru_cache(maxsize=16384)
+def _telling_words(needs: frozenset[str]) -> frozenset[str]:
+    """The words of a fact that could not stand in any other, if it has such."""
+    return needs - _GENERIC or needs
+
+
+_CLAIMABLE = {
+    stem(word): group for group, line in enumerate(load("words.toml")["claimable"]["groups"]) for word in line.split()
+}
+_CLAIM = re.compile(
+    r"\byour\s+((?:[\w'-]+\s+){0,2}?[\w'-]+)|\b(?:you're|you are|as)\s+an?\s+((?:[\w-]+\s+){0,2}?[\w-]+)"
+    r"|\byou (?:play|teach|own|have|keep|collect|love|enjoy|adore|bake|paint|grow|run|coach)\s+((?:[\w'-]+\s+){0,2}[\w'-]+)",
+    re.I,
+)
+
+
+def claims(reply: str) -> frozenset[int]:
+    """The groups of claimable things that a reply says are the person's own."""
+    return frozenset(group for group, _ in _claims(reply))
+
+
+def false_claim(reply: str, truth: frozenset[str], said: Iterable[str]) -> str | None:
+    """The first thing a reply claims about the person that neither the persona nor the person's messages support."""
+    for group, thing in _claims(reply):
+        if not (_group(truth, group) or any(_group(stems(message), group) for message in said)):
+            return thing
+    return None
+
+
+@lru_cache(maxsize=16384)
+def _claims(reply: str) -> tuple[tuple[int, str], ...]:
+    found: dict[int, str] = {}
+    for clause in sentences(reply):
+        asking = re.match(r"(?:do|are|did|have|would|could|is|was|any)\b", clause, re.I)
+        for match in _CLAIM.finditer(clause):
+            if asking and not match[1]:
+                continue
+            for word in words(match[1] or match[2] or match[3]):
+                group = _CLAIMABLE.get(stem(word))
+                if group is not None:
+                    found.setdefault(group, word)
+    return tuple(found.items())
+
+
+def _group(spoken: frozenset[str], group: int) -> bool:
+    return any(_CLAIMABLE.get(word) == group for word in spoken)

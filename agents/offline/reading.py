@@ -1,0 +1,106 @@
+"""From chat messages to a task: which role is asked, what it may see. Knows the tags of the prompts, no role names."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from agents.offline.text import fold
+
+_BLOCK = re.compile(r"<([a-z][a-z0-9_]*)>\n?(.*?)\n?</\1>", re.S)
+_LINE = re.compile(r"^(User|Assistant): ?", re.M)
+_LOOKS_LIKE_OPENER = re.compile(r"^\s*\(.*\)\s*$", re.S)
+
+
+class Message(NamedTuple):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """What was said, oldest first, as (speaker, text); `user` is the person, whoever held that chat role."""
+
+    lines: tuple[tuple[Literal["user", "assistant"], str], ...]
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        return tuple(text for speaker, text in self.lines if speaker == "user")
+
+    @property
+    def assistants(self) -> tuple[str, ...]:
+        return tuple(text for speaker, text in self.lines if speaker == "assistant")
+
+    @property
+    def last(self) -> str:
+        """The person's last message, empty when there is none."""
+        return next((text for speaker, text in reversed(self.lines) if speaker == "user"), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the messages ask for, with the tagged blocks of the system prompt and of the last message."""
+
+    role: Literal["user", "inducer", "judge", "responder", "form"]
+    given: Mapping[str, str]
+    asked: Mapping[str, str]
+    dialogue: Dialogue
+
+
+def read(messages: Sequence[Message], *, form: bool = False) -> Task:
+    """The task of a prompt. `form` says that an answer of some other structure is wanted than the known ones."""
+    given = blocks("\n".join(message.content for message in messages if message.role == "system"))
+    last = next((message.content for message in reversed(messages) if message.role == "user"), "")
+    asked = blocks(last)
+    about = transcript(asked["dialogue"]) if "dialogue" in asked else None
+    if form:
+        return Task("form", given, asked, about or _chat(messages, person="user"))
+    if "reply_1" in asked and "reply_2" in asked:
+        return Task("judge", given, asked, about or Dialogue(()))
+    if about is not None and ("profile" in given or "personality" in given):
+        return Task("inducer", given, asked, about)
+    if "known" not in given and ("profile" in given or "personality" in given or _is_opened(messages, given)):
+        return Task("user", given, asked, _chat(messages, person="assistant"))
+    return Task("responder", given, asked, about or _chat(messages, person="user"))
+
+
+@lru_cache(maxsize=4096)
+def blocks(text: str) -> Mapping[str, str]:
+    """The tagged blocks of a prompt, outermost first; a tag that occurs twice keeps its first content."""
+    found: dict[str, str] = {}
+    for tag, content in _BLOCK.findall(text):
+        found.setdefault(tag, content.strip())
+    return found
+
+
+@lru_cache(maxsize=4096)
+def transcript(text: str) -> Dialogue:
+    """`User: ...` / `Assistant: ...` lines as a dialogue."""
+    marks = list(_LINE.finditer(text))
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    return Dialogue(
+        tuple(
+            ("user" if mark[1] == "User" else "assistant", fold(text[mark.end() : end]))
+            for mark, end in zip(marks, ends, strict=True)
+        )
+    )
+
+
+def _is_opened(messages: Sequence[Message], given: Mapping[str, str]) -> bool:
+    first = next((message for message in messages if message.role != "system"), None)
+    return bool(given) and first is not None and first.role == "user" and bool(_LOOKS_LIKE_OPENER.match(first.content))
+
+
+def _chat(messages: Sequence[Message], *, person: Literal["user", "assistant"]) -> Dialogue:
+    """The chat itself. When the person answers (as assistant), the prompt's opening message is not part of it."""
+    talk = [message for message in messages if message.role != "system"]
+    if person == "assistant" and talk and talk[0].role == "user":
+        talk = (
+            talk[1:]
+            if len(talk) == 1 or talk[1].role == "assistant" or _LOOKS_LIKE_OPENER.match(talk[0].content)
+            else talk
+        )
+    return Dialogue(
+        tuple(("user" if message.role == person else "assistant", fold(message.content)) for message in talk)
+    )

@@ -1,0 +1,160 @@
+"""The partner in the chat: with a private impression of the person (informed), or with nothing but the last message (generic)."""
+
+import random
+import re
+from functools import lru_cache
+
+from agents.offline import grammar, voice
+from agents.offline.facts import Fact, fragment
+from agents.offline.reading import Dialogue
+from agents.offline.style import STYLES, shown, styles
+from agents.offline.text import fresh, load, lower_first, rng, stems, with_article, words
+from agents.offline.topics import topics
+from agents.offline.user import possession
+
+LINES = load("responder.toml")
+_HEADING = re.compile(r"^\s*(profile|personality)\s*:?\s*$", re.I)
+_BULLET = re.compile(r"^\s*[-*•]\s+(.*\S)\s*$")
+_NEAR = {"outdoors": ("sport", "pets", "garden", "travel"), "food": ("drinks", "garden"), "drinks": ("food",), "garden": ("food", "home", "outdoors"),
+         "health": ("sport", "outdoors"), "home": ("family", "garden"), "books": ("films", "study"), "films": ("books", "games"),
+         "travel": ("outdoors", "food"), "study": ("work", "books"), "work": ("study",), "friends": ("games", "food", "music"),
+         "games": ("tech", "friends"), "tech": ("games", "work"), "music": ("friends",), "family": ("home",),
+         "dreams": ("work", "travel")}  # fmt: skip
+_LEISURE = frozenset(
+    ("sport", "outdoors", "food", "music", "books", "films", "crafts", "garden", "games", "travel", "volunteering")
+)
+_TRAILING = re.compile(
+    r"(?:,\s+|\s+)(?:where|who|which|that|in your|in their|in the|at the|at a|at local|at home|on the|on weekends|with your|with friends|"
+    r"around the world|every|for your|and often|during|from around)\b",
+)
+_FREE_TIME = stems("free Saturday weekend evening fill empty")
+
+
+@lru_cache(maxsize=8192)
+def impression(known: str) -> tuple[tuple[Fact, ...], str]:
+    """The facts and the traits of a hint: bullet lines under `Profile:` and `Personality:`."""
+    lines: dict[str, list[str]] = {"profile": [], "personality": []}
+    section = "profile"
+    for line in known.splitlines():
+        heading, bullet = _HEADING.match(line), _BULLET.match(line)
+        if heading:
+            section = heading[1].lower()
+        elif bullet:
+            lines[section].append(bullet[1])
+    known_facts = (fragment(text) for text in lines["profile"])
+    return tuple(fact for fact in known_facts if fact), "\n".join(f"- {trait}" for trait in lines["personality"])
+
+
+def informed(known: str, dialogue: Dialogue, *, seed: int) -> str:
+    """A reply that lets the impression show: one detail where it fits the moment, in a style that suits the person."""
+    chance = rng("informed", seed, dialogue.last, len(dialogue.lines))
+    facts, personality = impression(known)
+    used = " ".join(dialogue.assistants).lower()
+    last = dialogue.last
+    about = topics(last)
+    fact, just_said = _pick(facts, last, about, dialogue, chance)
+    parts = []
+    # Nobody listens all the time, and some overdo it when they do.
+    mood = chance.random()
+    if mood < 0.1:
+        return grammar.tidy(fresh(LINES["curious"]["any"], used, chance))
+    if fact:
+        parts.append(weave(fact, "echo" if just_said else "weave", used, chance))
+        if chance.random() < 0.45:
+            parts.insert(0, _ack(about, used, chance))
+    else:
+        parts.append(_ack(about, used, chance))
+        if chance.random() < 0.8:
+            parts.append(fresh(LINES["curious"]["any"], used, chance))
+    return voice.reply(parts, styles(personality), used, chance)
+
+
+def generic(dialogue: Dialogue, *, seed: int) -> str:
+    """A polite reply to the last message that would suit anybody, and now and then happens to suit somebody."""
+    chance = rng("generic", seed, dialogue.last, len(dialogue.lines))
+    last = dialogue.last
+    about = next((topic for topic in topics(last) if topic in LINES["bland"]), "any")
+    if len(dialogue.users) <= 1 and about == "any":
+        about = "hello"
+    about = "any" if chance.random() < 0.12 else about
+    used = " ".join(dialogue.assistants).lower()
+    line = fresh(LINES["bland"][about], used, chance)
+    draw = chance.random()
+    if draw < 0.3:
+        # Mirror the manner of the last message, or strike some note at random: now and then it suits.
+        seen = [name for name in shown(last) if name in STYLES]
+        return voice.reply([line], (chance.choice(seen if seen and draw < 0.2 else tuple(STYLES)),), used, chance)
+    return grammar.tidy(line)
+
+
+def weave(fact: Fact, manner: str, used: str, chance: random.Random) -> str:
+    """A sentence that brings up something known: `weave` recalls it, `echo` picks up what was just said."""
+    line = fresh(LINES[manner][_group(fact)], used, chance)
+    yours = brief(fact.yours)
+    you = grammar.clause("you", yours if fact.kind == "do" else "be " + lower_first(yours))
+    said = lower_first(yours) if fact.kind in ("job", "state") else yours
+    filled = voice.fill(voice.fill(line, "{x}", said), "{your}", voice.possessive(yours, "your")).replace("{you}", you)
+    return grammar.tidy(filled.replace("{a}", said if grammar.has_determiner(said) else with_article(said)))
+
+
+@lru_cache(maxsize=8192)
+def brief(phrase: str) -> str:
+    """A fact as one brings it up: without the clause or the place that trails behind, where enough remains."""
+    for tail in _TRAILING.finditer(phrase):
+        head = phrase[: tail.start()].rstrip(" ,")
+        if len(stems(head)) >= 2 or (len(stems(head)) == 1 and len(words(phrase)) > 6):
+            return head
+    return phrase
+
+
+def _group(fact: Fact) -> str:
+    if fact.kind == "like":
+        return "ing" if grammar.is_gerund(fact.yours) else "noun"
+    if fact.kind in ("do", "am"):
+        return "clause"
+    if fact.kind == "have":
+        group = possession(fact)
+        return group if group in ("pets", "family", "study") else "thing"
+    return fact.kind if fact.kind in ("job", "age", "state") else "noun"
+
+
+def _pick(
+    facts: tuple[Fact, ...], last: str, about: tuple[str, ...], dialogue: Dialogue, chance: random.Random
+) -> tuple[Fact | None, bool]:
+    """A known fact that fits the last message, and whether it was only just said. Told earlier is better than just said."""
+    spoken = stems(last)
+    recent = stems(" ".join(dialogue.assistants[-1:]))
+    usable = [fact for fact in facts if fact.kind != "say"]
+    earlier = [fact for fact in usable if not fact.needs <= spoken]
+    fitting = [fact for fact in earlier if fits(fact, last, about) and not fact.needs <= recent]
+    if fitting and chance.random() < 0.95:
+        fitting.sort(key=lambda fact: (-closeness(fact, spoken, about), chance.random()))
+        return fitting[0], False
+    now = [fact for fact in usable if fact.needs <= spoken]
+    if now and chance.random() < 0.85:
+        return chance.choice(now), True
+    if earlier and chance.random() < 0.08:
+        return chance.choice(earlier), False
+    return None, False
+
+
+def fits(fact: Fact, last: str, about: tuple[str, ...]) -> bool:
+    """Whether a fact is on the topic of a message; an open evening fits any leisure."""
+    spoken = stems(last)
+    if closeness(fact, spoken, about) > 0:
+        return True
+    return len(spoken & _FREE_TIME) >= 2 and not _LEISURE.isdisjoint(fact.topics)
+
+
+def closeness(fact: Fact, spoken: frozenset[str], about: tuple[str, ...]) -> float:
+    """How near a fact is to a message: shared words, shared topics, neighbouring topics."""
+    shared = len(fact.needs & spoken)
+    same = sum(1.0 for topic in fact.topics[:3] if topic in about[:3])
+    lead = 1.0 if about and about[0] in fact.topics[:2] else 0.0
+    near = 0.3 if about and any(topic in _NEAR.get(about[0], ()) for topic in fact.topics[:2]) else 0.0
+    return shared + same + lead + near
+
+
+def _ack(about: tuple[str, ...], used: str, chance: random.Random) -> str:
+    topic = next((topic for topic in about if topic in LINES["ack"]), "any")
+    return fresh(LINES["ack"][topic], used, chance)

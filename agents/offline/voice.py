@@ -1,0 +1,114 @@
+"""A plain text put into a style: openers, closers, punctuation, length. The user and the responders share it."""
+
+import random
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from agents.offline import grammar
+from agents.offline.style import STYLES, shape
+from agents.offline.text import capital, fixed_part, lower_first
+
+__all__ = ["fill", "possessive", "reply", "say", "shape"]
+
+_FULL = {"I'm": "I am", "I've": "I have", "I'd": "I would", "I'll": "I will", "it's": "it is", "It's": "It is",
+         "that's": "that is", "That's": "That is", "don't": "do not", "can't": "cannot", "didn't": "did not",
+         "isn't": "is not", "couldn't": "could not", "wouldn't": "would not", "won't": "will not",
+         "there's": "there is", "There's": "There is", "you're": "you are", "You're": "You are", "hasn't": "has not",
+         "you've": "you have", "You've": "You have", "hadn't": "had not", "haven't": "have not", "What's": "What is",
+         "what's": "what is", "who's": "who is", "I'm,": "I am,"}  # fmt: skip
+
+
+def say(parts: Sequence[str], styles: tuple[str, ...], used: str, chance: random.Random) -> str:
+    """A message of the person, at most three sentences or so, visibly in its style."""
+    forms = shape(styles)
+    style = _pick(styles, chance)
+    parts = list(parts)
+    if "short" in forms and len(parts) > 1 and chance.random() < 0.6:
+        parts = parts[-1:]
+    if style and chance.random() < (0.92 if len(parts) < 2 else 0.75):
+        entry = STYLES[style]
+        closes = chance.random() < 0.5
+        choices = [phrase for phrase in entry["say_close" if closes else "say_open"] if fixed_part(phrase) not in used]
+        if choices and closes:
+            parts.append(chance.choice(choices))
+        elif choices:
+            parts[-1] = _lead(chance.choice(choices), parts[-1])
+    return _finish(parts, forms, chance)
+
+
+def reply(parts: Sequence[str], styles: tuple[str, ...], used: str, chance: random.Random) -> str:
+    """A reply in a style that suits a person of these styles."""
+    forms = shape(styles)
+    style = _pick(styles, chance)
+    parts = list(parts)
+    if style:
+        entry = STYLES[style]
+        opens = chance.random() < 0.6
+        choices = [
+            phrase for phrase in entry["reply_open" if opens else "reply_close"] if fixed_part(phrase) not in used
+        ]
+        if choices and opens:
+            opener = chance.choice(choices)
+            if opener[-1] in ",:":
+                parts[0] = _lead(opener, parts[0])
+            else:
+                parts.insert(0, opener)
+        elif choices:
+            parts.append(chance.choice(choices))
+    return _finish(parts[:3], forms - {"long-forms"} if style != "formal" else forms, chance)
+
+
+@lru_cache(maxsize=8192)
+def possessive(noun: str, owner: str) -> str:
+    """`a cat, Tom` as `my cat, Tom`; a phrase that has its owner already stays."""
+    first, _, rest = noun.partition(" ")
+    if first.lower() in ("a", "an", "the") and rest:
+        return f"{owner} {rest}"
+    if first.lower() in ("one",) and rest:
+        return f"{owner} {rest}"
+    if first.lower() in ("my", "your", "his", "her", "their", "several", "many", "some"):
+        return f"{owner} {rest}" if first.lower() in ("several", "many", "some") and rest else noun
+    return f"{owner} {noun}"
+
+
+def _pick(styles: tuple[str, ...], chance: random.Random) -> str:
+    """One style to show: the leading ones most often."""
+    if not styles:
+        return ""
+    return chance.choices(styles, weights=[4, 3, 2, 1, 1][: len(styles)])[0]
+
+
+def _lead(opener: str, text: str) -> str:
+    """An opener and what follows it; after a comma or a colon the sentence goes on in lower case."""
+    return f"{opener} {text if opener[-1] in '.!?' else lower_first(text)}"
+
+
+def _finish(parts: Sequence[str], forms: frozenset[str], chance: random.Random) -> str:
+    text = " ".join(capital(part.strip()) for part in parts if part.strip())
+    if "exclaim" in forms and "flat" not in forms and text.endswith(".") and not text.endswith(".."):
+        text = text[:-1] + "!"
+    if "flat" in forms:
+        text = text.replace("!", ".")
+    if "trailing" in forms and text.endswith(".") and not text.endswith("..") and chance.random() < 0.4:
+        text += ".."
+    if "long-forms" in forms:
+        text = _written_out(text)
+    return grammar.tidy(text)
+
+
+def _written_out(text: str) -> str:
+    """The text without contractions; "it's been" is left alone, as the 's there is another one."""
+    tokens = text.split(" ")
+    following = [*tokens[1:], ""]
+    return " ".join(
+        word if after in ("been", "got", "had", "better") else _FULL.get(word, word)
+        for word, after in zip(tokens, following, strict=True)
+    )
+
+
+def fill(template: str, slot: str, said: str) -> str:
+    """Put a phrase into its slot; one that ends in names ("my cat, Tom") is closed by a comma where the sentence goes on."""
+    if re.search(r", [A-Z]", said):
+        template = re.sub(re.escape(slot) + r"(?= \w)", slot + ",", template)
+    return template.replace(slot, said)

@@ -1,0 +1,84 @@
+"""Prompts: text files beside the roles, filled by safe substitution."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from string import Template
+from typing import Self
+
+GUILLEMETS = str.maketrans("<>", "\u2039\u203a")
+TAG = re.compile(r"</?(\w+)>")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Instructions with `$names`, and after a line `---`, where there is one, the request.
+
+    The instructions go to the model as the system message. A request that holds `$dialogue` shows the dialogue as a
+    transcript; any other request is what a speaker hears when the chat is opened.
+    """
+
+    text: str
+
+    @classmethod
+    def beside(cls, module: str, *names: str) -> Self:
+        """The text files `names`, joined, from the folder of `module` (its `__file__`)."""
+        folder = Path(module).parent
+        return cls("\n\n".join((folder / name).read_text("utf-8").strip() for name in names))
+
+    @cached_property
+    def _parts(self) -> tuple["_Part", "_Part | None"]:
+        instructions, line, request = self.text.partition("\n---\n")
+        tags = frozenset(TAG.findall(self.text))
+        return _Part(instructions.strip(), tags), _Part(request.strip(), tags) if line else None
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names that must be filled in."""
+        return frozenset(Template(self.text).get_identifiers())
+
+    @cached_property
+    def shows_dialogue(self) -> bool:
+        request = self._parts[1]
+        return request is not None and "dialogue" in request.names
+
+    @property
+    def fingerprint(self) -> str:
+        return blake2b(self.text.encode(), digest_size=8).hexdigest()
+
+    def instructions(self, values: Mapping[str, str]) -> str:
+        """Raises `KeyError` for a name without a value."""
+        return self._parts[0].fill(values)
+
+    def request(self, values: Mapping[str, str]) -> str | None:
+        request = self._parts[1]
+        return None if request is None else request.fill(values)
+
+
+class _Part:
+    """Text with `$names`; what it was filled with lately is kept, for a persona comes again with every turn."""
+
+    def __init__(self, text: str, tags: frozenset[str]) -> None:
+        template = Template(text)
+        self.names = tuple(template.get_identifiers())
+
+        @lru_cache(maxsize=256)
+        def filled(*values: str) -> str:
+            return template.substitute(dict(zip(self.names, (harmless(v, tags) for v in values), strict=True)))
+
+        self._filled = filled
+
+    def fill(self, values: Mapping[str, str]) -> str:
+        return self._filled(*[values[name] for name in self.names])
+
+
+def harmless(value: str, tags: frozenset[str]) -> str:
+    """`value` with every tag of the prompt defused: it must not close the tag that it stands in, or open another."""
+
+    def defuse(tag: re.Match[str]) -> str:
+        return tag[0].translate(GUILLEMETS) if tag[1] in tags else tag[0]
+
+    return TAG.sub(defuse, value) if "<" in value else value

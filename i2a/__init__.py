@@ -1,0 +1,1 @@
+"""The core: personas, trees, models, journal, runner, live view and the `i2a` command."""

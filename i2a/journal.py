@@ -1,0 +1,105 @@
+"""The journal of a run: every answer that was paid for, durable before anybody acts on it.
+
+It knows nothing of trees or roles beyond their names. A killed process loses no answer that `write` returned for.
+"""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+from i2a.errors import UsageError
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS answers (
+    tree TEXT NOT NULL, key BLOB NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL,
+    content TEXT NOT NULL, finish_reason TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS answers_of_a_tree ON answers (tree);
+"""
+
+
+class Reply(NamedTuple):
+    """A model's answer to one call."""
+
+    content: str
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Spent(NamedTuple):
+    """What a role has cost on a model so far."""
+
+    role: str
+    model: str
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Journal:
+    """Answers by tree and request key. `path` None keeps them in memory, for runs that need no second life."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        try:
+            self._db = sqlite3.connect(path or ":memory:", isolation_level=None)
+            # WAL with NORMAL survives the death of the process; only a power cut can cost the last moments.
+            self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + SCHEMA)
+        except sqlite3.DatabaseError as error:
+            raise UsageError(f"cannot open the journal {path}: {error}; choose another --out") from error
+        self._batch: list[tuple[object, ...]] = []
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def answers(self, tree: str) -> dict[bytes, Reply]:
+        """All answers that were given for `tree`, by request key."""
+        rows = self._db.execute(
+            "SELECT key, content, finish_reason, prompt_tokens, completion_tokens FROM answers WHERE tree = ?", (tree,)
+        )
+        return {key: Reply(*reply) for key, *reply in rows}
+
+    def spent(self) -> list[Spent]:
+        """What was spent in this run folder, by role and model."""
+        rows = self._db.execute(
+            "SELECT role, model, count(*), sum(prompt_tokens), sum(completion_tokens) FROM answers GROUP BY role, model"
+        )
+        return [Spent(*row) for row in rows]
+
+    async def write(self, tree: str, key: bytes, role: str, model: str, reply: Reply) -> None:
+        """Return once `reply` is on disk. Answers that arrive together are committed together."""
+        loop = asyncio.get_running_loop()
+        if not self._batch:
+            loop.call_soon(self._commit)
+        self._batch.append((tree, key, role, model, *reply))
+        landed = loop.create_future()
+        self._waiting.append(landed)
+        await landed
+
+    def _commit(self) -> None:
+        batch, waiting = self._batch, self._waiting
+        self._batch, self._waiting = [], []
+        try:
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", batch)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            problem = UsageError(f"cannot write the journal ({error}); free some space, then go on with --resume")
+            for landed in waiting:
+                if not landed.done():
+                    landed.set_exception(problem)
+            return
+        for landed in waiting:
+            if not landed.done():
+                landed.set_result(None)
+
+    def close(self) -> None:
+        if self._batch:
+            self._commit()
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,1 @@
+"""Models: one string names one, one wrapper stands in front of every one."""

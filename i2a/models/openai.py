@@ -1,0 +1,258 @@
+"""A lean client for any server that speaks the OpenAI chat-completions protocol (OpenAI, vLLM, Ollama, llama.cpp, ...).
+
+One `create()` is one HTTP request; retries, pacing, prices and the journal belong to the wrapper above it.
+Protocol: https://platform.openai.com/docs/api-reference/chat
+"""
+
+import asyncio
+import json
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from autogen_core import Component
+from autogen_core.models import CreateResult, LLMMessage, RequestUsage
+from pydantic import BaseModel, ValidationError
+from yarl import URL
+
+from i2a.errors import (
+    AccessDenied,
+    BadRequest,
+    MalformedResponse,
+    ModelError,
+    RateLimited,
+    ServerError,
+    Unreachable,
+    UsageError,
+)
+from i2a.models.openai_protocol import ABOUT_FORMAT, FINISH, Completion, Reply, Usage, retry_after, said, split_thought
+from i2a.models.text_client import TextClient, as_json
+
+DEFAULT_URL = "https://api.openai.com/v1"
+DEFAULT_KEY = "OPENAI_API_KEY"
+
+_QUOTE = 200  # characters of the server's own text in an error message
+_RESERVED = {"model", "messages", "stream", "n", "tools", "api_key"}
+_NUMBERS = {"temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty"}
+_NUMBERS |= {"max_tokens", "max_completion_tokens", "seed", "timeout"}
+
+Param = str | int | float | bool
+
+
+class OpenAIConfig(BaseModel):
+    """What a dumped client holds: everything but the key, which is read from the environment on load."""
+
+    name: str
+    base_url: str = DEFAULT_URL
+    timeout: float = 120.0
+    params: dict[str, Param] = {}
+    key_env: str = DEFAULT_KEY
+
+
+class OpenAIClient(TextClient, Component[OpenAIConfig]):
+    """Text in, text out; no tools, no images. For one event loop; `close()` it before that loop ends.
+
+    `timeout`: seconds for the whole call. `params`: sent with every request. `key_env`: where the key came from, for
+    error messages and for loading a dumped client. A server that refuses `response_format` is asked again without it
+    in the same `create()`, and not bothered with it afterwards.
+    """
+
+    component_config_schema = OpenAIConfig
+    component_provider_override = "i2a.models.openai.OpenAIClient"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: str = DEFAULT_URL,
+        api_key: str | None = None,
+        timeout: float = 120.0,
+        params: Mapping[str, Param] = {},
+        key_env: str = DEFAULT_KEY,
+    ) -> None:
+        super().__init__()
+        url = _checked(base_url)
+        if not timeout > 0:
+            raise UsageError(f"openai:{name}: timeout must be above 0 seconds, not {timeout:g}")
+        if reserved := _RESERVED & params.keys():
+            raise UsageError(f"openai:{name}: {', '.join(sorted(reserved))} cannot be set as a parameter")
+        self._name, self._base_url, self._timeout, self._key_env = name, base_url.rstrip("/"), timeout, key_env
+        self._key = (api_key or "").strip()
+        if self._key and not re.fullmatch("[!-~]+", self._key):
+            raise UsageError(f"the key in {key_env} holds a blank or a character that no key has; export it again")
+        self._params = dict(params)
+        self._url = URL(f"{self._base_url}/chat/completions")
+        self._where = f"{name} at {url.host}" + (f":{url.explicit_port}" if url.explicit_port else "")
+        self._session: aiohttp.ClientSession | None = None
+        self._proxy: str | None = None
+        self._plain = False  # the server has refused `response_format`
+
+    @classmethod
+    def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
+        """The client that `openai:NAME[@URL][?param=value&...]` names; the key comes from the environment.
+
+        Two parameters are ours: `timeout` (seconds) and `key_env` (the variable that holds the key). The rest goes
+        into every request. Raises UsageError.
+        """
+        values = {key: _value(key, text) for key, text in params.items() if key != "key_env"}
+        key_env = params.get("key_env", DEFAULT_KEY)
+        seconds = values.pop("timeout", 120.0)
+        base_url = url or DEFAULT_URL
+        key = os.environ.get(key_env)
+        if not key and _checked(base_url).host == URL(DEFAULT_URL).host:
+            raise UsageError(f"openai:{name} needs a key: export {key_env}=... (or add @URL for a server of your own)")
+        return cls(name, base_url=base_url, api_key=key, timeout=float(seconds), params=values, key_env=key_env)
+
+    def __repr__(self) -> str:
+        return f"OpenAIClient({self._name!r}, base_url={self._base_url!r})"
+
+    async def answer(self, messages: Sequence[LLMMessage], args: Mapping[str, Any]) -> CreateResult:
+        """Raises the ModelErrors of `i2a.errors`, MalformedAnswer excepted."""
+        return await self._call(
+            {"model": self._name, "messages": [as_json(message) for message in messages], **self._params, **args}
+        )
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+            self._session = None
+
+    def _to_config(self) -> OpenAIConfig:
+        return OpenAIConfig(
+            name=self._name,
+            base_url=self._base_url,
+            timeout=self._timeout,
+            params=self._params,
+            key_env=self._key_env,
+        )
+
+    @classmethod
+    def _from_config(cls, config: OpenAIConfig) -> Self:
+        return cls(**dict(config), api_key=os.environ.get(config.key_env))
+
+    async def _call(self, body: dict[str, Any]) -> CreateResult:
+        if self._plain:
+            body.pop("response_format", None)
+        try:
+            async with asyncio.timeout(self._timeout):
+                reply = await self._post(body)
+                if reply.status in (400, 422) and "response_format" in body and ABOUT_FORMAT.search(reply.body):
+                    del body["response_format"]
+                    reply = await self._post(body)
+                    self._plain = self._plain or reply.status == 200
+        except TimeoutError as error:
+            raise Unreachable(f"{self._where}: no answer within {self._timeout:g} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unreachable(f"{self._where}: {self._quote(str(error)) or type(error).__name__}") from error
+        if reply.status != 200:
+            raise self._refusal(reply)
+        return self._result(reply.body)
+
+    async def _post(self, body: dict[str, Any]) -> "Reply":
+        session = self._session or self._open()
+        data = json.dumps(body).encode()
+        async with session.post(self._url, data=data, proxy=self._proxy, allow_redirects=False) as response:
+            return Reply(response.status, response.headers, await response.read())
+
+    def _open(self) -> aiohttp.ClientSession:
+        headers = {"Content-Type": "application/json", "User-Agent": "i2a"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        self._proxy = _proxy(self._url)
+        self._session = aiohttp.ClientSession(
+            # The wrapper above limits concurrency. Uvicorn (vLLM) drops idle connections after 5 s: be the first.
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=4),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),
+            headers=headers,
+        )
+        return self._session
+
+    def _result(self, raw: bytes) -> CreateResult:
+        try:
+            completion = Completion.model_validate_json(raw)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            problem = self._quote(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}")
+            message = f"{self._where}: HTTP 200, but not a chat completion ({problem}): {self._quote(said(raw))}"
+            raise MalformedResponse(message) from None
+        usage = completion.usage or Usage()
+        spent = RequestUsage(usage.prompt_tokens or 0, usage.completion_tokens or 0)
+
+        choice = completion.choices[0]
+        finish = FINISH.get(choice.finish_reason, "unknown")
+        thought, content = split_thought(choice.message)
+        if not content.strip() and choice.message.refusal:
+            content, finish = choice.message.refusal, "content_filter"
+        if not content.strip():
+            advice = "; raise max_tokens" if finish == "length" else ""
+            reason = self._quote(str(choice.finish_reason))
+            raise MalformedResponse(f"{self._where}: an empty reply (finish_reason {reason}){advice}")
+        return CreateResult(finish_reason=finish, content=content, usage=spent, cached=False, thought=thought or None)
+
+    def _refusal(self, reply: "Reply") -> ModelError:
+        """The error for a status other than 200."""
+        status = reply.status
+        message = f"{self._where}: HTTP {status}: {self._quote(said(reply.body)) or 'no reason given'}"
+        if status == 402 or (status == 429 and b"insufficient_quota" in reply.body):
+            return AccessDenied(f"{message} - the quota is used up: check plan and billing")
+        if status == 429:
+            return RateLimited(message, retry_after=retry_after(reply.headers))
+        if status in (408, 409) or status >= 500:
+            return ServerError(message, retry_after=retry_after(reply.headers))
+        if status in (400, 413, 422):
+            return BadRequest(message)
+        if status in (401, 403):
+            return AccessDenied(
+                f"{message} - check the key in {self._key_env}{'' if self._key else ' (it is not set)'}"
+            )
+        return AccessDenied(f"{message} - check the model name and the URL {self._base_url} (most end in /v1)")
+
+    def _quote(self, text: str) -> str:
+        """Foreign text for an error message: without the key, in one line, printable, short."""
+        if self._key:
+            text = text.replace(self._key, "***")
+        text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        return text if len(text) <= _QUOTE else text[: _QUOTE - 1] + "…"
+
+
+def _value(name: str, text: str) -> Param:
+    """A parameter of a model spec: a number or a truth value where it reads as one."""
+    for kind in (int, float):
+        try:
+            number = kind(text)
+            if math.isfinite(number):
+                return number
+        except (ValueError, OverflowError):
+            continue
+    if name in _NUMBERS:
+        raise UsageError(f"model parameter {name}={text}: not a number")
+    return {"true": True, "false": False}.get(text, text)
+
+
+def _checked(base_url: str) -> URL:
+    try:
+        url = URL(base_url)
+        usable = url.scheme in ("http", "https") and bool(url.host)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(f"not a server URL: {base_url!r}; write it like http://127.0.0.1:8000/v1")
+    if url.user or url.password or url.query_string:
+        raise UsageError(f"the URL of {url.host} must hold no user, password or query; a key goes into {DEFAULT_KEY}")
+    return url
+
+
+def _proxy(url: URL) -> str | None:
+    """The proxy that the environment names for `url`, as curl has it; loopback never goes through one. UsageError."""
+    host = url.host or ""
+    if host in ("localhost", "::1") or host.startswith("127.") or proxy_bypass(host):
+        return None
+    proxy = getproxies().get(url.scheme)
+    if proxy and not proxy.startswith(("http://", "https://")):
+        raise UsageError(f"{url.scheme}_proxy must begin with http:// (or name {host} in no_proxy to go without)")
+    return proxy

@@ -1,0 +1,117 @@
+"""Grows many trees at once: one coroutine each, failures as records, bugs as crashes.
+
+It knows neither scenarios nor models. The unit of work is (scenario, persona, seed) -> tree.
+"""
+
+import asyncio
+import gc
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from i2a.errors import Interrupted, ModelError
+from i2a.live import View
+from i2a.models.client import Traffic
+from i2a.run_folder import RunFolder
+from i2a.summary import Summary
+from i2a.tree import Tree
+from i2a.tree_json import dump
+
+
+async def run(
+    trees: Sequence[Tree],
+    grow: Callable[[Tree], Awaitable[None]],
+    *,
+    folder: RunFolder,
+    traffic: Traffic,
+    summary: Summary,
+    view: View,
+    concurrency: int,
+) -> None:
+    """Grow `trees`, which come empty, `concurrency` at a time; append each to the folder and count it in `summary`.
+
+    Returns early once `traffic` is stopped and the calls that were out have come home. The trees that are cut off then,
+    or by a crash, grow again from the journal. Raises whatever is not a `ModelError`, for that is a bug.
+    """
+    waiting = iter(trees)
+
+    async def work() -> None:
+        for tree in waiting:
+            if traffic.stopped:
+                return
+            view.begins(tree)
+            try:
+                await grow(tree)
+            except (ModelError, ExceptionGroup) as error:
+                reasons = model_errors(error)
+                folder.append_failure(failure(tree, reasons))
+                view.fails(tree, reasons[0])
+            else:
+                folder.append_tree(dump(tree))
+                summary.add(tree)
+                view.ends(tree)
+            tree.roots.clear()  # what is on disk needs no memory
+
+    async def take_down(workers: list[asyncio.Task[None]]) -> None:
+        await traffic.landed.wait()
+        for worker in workers:
+            worker.cancel()
+
+    workers: list[asyncio.Task[None]] = []
+    gc.freeze()  # what is there now lives through the run: no collection need look at it (an eighth of a call)
+    try:
+        async with asyncio.TaskGroup() as outer:
+            watching = outer.create_task(view.watch())
+            guard = outer.create_task(take_down(workers))
+            async with asyncio.TaskGroup() as group:
+                workers += [group.create_task(work()) for _ in range(min(concurrency, len(trees)))]
+            guard.cancel()
+            watching.cancel()
+    finally:
+        gc.unfreeze()
+
+
+def model_errors(error: ModelError | ExceptionGroup[Exception]) -> list[ModelError]:
+    """The model errors in `error`, deepest first; raises it again if it holds anything else."""
+    if isinstance(error, ModelError):
+        return [error]
+    bugs = error.split(ModelError)[1]
+    if bugs is not None:
+        raise error
+    return [reason for part in error.exceptions for reason in model_errors(part)]  # type: ignore[arg-type]
+
+
+def failure(tree: Tree, reasons: Sequence[ModelError]) -> dict[str, object]:
+    """The record of a conversation that failed."""
+    return {
+        "id": tree.id,
+        "persona": tree.persona.id,
+        "seed": tree.seed,
+        "error": type(reasons[0]).__name__,
+        "reason": str(reasons[0]),
+        "utterances": sum(1 for _ in tree),
+    }
+
+
+@contextmanager
+def stop_on_interrupt(traffic: Traffic, view: View) -> Iterator[None]:
+    """Ctrl-C or SIGTERM once: nothing new goes out, what is out comes home. Twice: stop at once. Both are resumable."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def interrupted() -> None:
+        if traffic.stopped is None:
+            view.say("Stopping: waiting for the calls that are out. Ctrl-C again to stop at once.")
+            traffic.stop(Interrupted("interrupted"))
+        elif task is not None:
+            task.cancel()
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    with suppress(NotImplementedError, RuntimeError):  # no signal handlers outside the main thread
+        for number in signals:
+            loop.add_signal_handler(number, interrupted)
+    try:
+        yield
+    finally:
+        with suppress(NotImplementedError, RuntimeError):
+            for number in signals:
+                loop.remove_signal_handler(number)

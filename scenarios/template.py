@@ -1,0 +1,43 @@
+"""The file that `i2a scenarios new` writes: the smallest scenario with roles of its own that is worth running."""
+
+from pathlib import Path
+from string import Template
+
+from i2a.errors import UsageError
+
+SCRIPT = Template('''"""$title: two people talk about something that one of them knows well."""
+
+from agents.prompt import Prompt
+from agents.role import Role
+from agents.user import User
+from i2a.tree import Tree
+from scenarios import Cast, scenario
+
+
+class Interviewer(Role):
+    """Asks about the other's life."""
+
+    prompt = Prompt("You interview a person about their life. Ask one short question that follows from their words.")
+
+
+@scenario(roles={"user": User, "assistant": Interviewer})
+async def $name(tree: Tree, cast: Cast, *, turns: int = 4) -> None:
+    """A person is interviewed."""
+    here = None
+    for _ in range(turns):
+        here = tree.add(here, await cast.user(here))
+        here = tree.add(here, await cast.assistant(here))
+''')
+
+
+def write(name: str) -> Path:
+    """Write NAME.py into the current folder. Raises `UsageError` rather than overwrite anything."""
+    if not name.isidentifier():
+        raise UsageError(f"{name!r} cannot name a scenario; write a Python identifier such as my_scenario")
+    path = Path(f"{name}.py")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(SCRIPT.substitute(name=name, title=name.replace("_", " ").capitalize()))
+    except FileExistsError:
+        raise UsageError(f"{path} is there already; choose another name") from None
+    return path

@@ -1,0 +1,42 @@
+"""What every test gets: no network beyond this machine."""
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+
+class NetworkUsed(BaseException):
+    """A test reached for the network. Not an `Exception`, so that nobody takes it for a fault to be retried."""
+
+
+def _is_loopback(address: Any) -> bool:
+    if not isinstance(address, tuple):  # a UNIX socket
+        return True
+    host = address[0]
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Every `connect` to an address that is not loopback fails the test."""
+
+    def guarded(connect: Any) -> Any:
+        def checked(self: socket.socket, address: Any) -> Any:
+            if not _is_loopback(address):
+                raise NetworkUsed(f"a test connects to {address!r}")
+            return connect(self, address)
+
+        return checked
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded(socket.socket.connect))
+        patch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
+        yield

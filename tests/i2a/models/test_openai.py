@@ -1,0 +1,522 @@
+"""The OpenAI client against a scripted server on loopback: what it sends, what it reads, what it raises."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any, Literal
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer, unused_port
+from autogen_core import CancellationToken, Image
+from autogen_core.models import AssistantMessage, ChatCompletionClient, SystemMessage, UserMessage
+from pydantic import BaseModel
+
+from i2a.errors import (
+    AccessDenied,
+    BadRequest,
+    MalformedResponse,
+    ModelError,
+    RateLimited,
+    Retryable,
+    ServerError,
+    Unreachable,
+    UsageError,
+)
+from i2a.models.openai import OpenAIClient
+from i2a.models.openai_protocol import retry_after
+from i2a.models.text_client import response_format
+
+KEY = "sk-very-secret-0123456789"
+HELLO = [UserMessage(content="hello", source="User")]
+
+
+class Verdict(BaseModel):
+    reason: str
+    winner: Literal["1", "2"] = "1"
+    default: list["Verdict"] = []
+
+
+def completion(content: Any = "hi", finish: str | None = "stop", **message: Any) -> web.Response:
+    return web.json_response(
+        {
+            "choices": [{"message": {"role": "assistant", "content": content, **message}, "finish_reason": finish}],
+            "usage": {"prompt_tokens": 7, "completion_tokens": 3},
+        }
+    )
+
+
+def refusal(status: int, message: str = "no", code: str | None = None, **headers: str) -> web.Response:
+    body = {"error": {"message": message, "code": code}}
+    return web.json_response(body, status=status, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+Reply = Callable[[web.Request], Awaitable[web.StreamResponse]] | web.Response
+
+
+class Fake:
+    """A server that answers from a script and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.script: list[Reply] = []
+        self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.clients: list[OpenAIClient] = []
+        self.url = ""
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.bodies.append(await request.json())
+        self.headers.append(dict(request.headers))
+        reply = self.script.pop(0) if self.script else completion()
+        return reply if isinstance(reply, web.Response) else await reply(request)
+
+    def client(self, name: str = "some-model", **options: Any) -> OpenAIClient:
+        defaults: dict[str, Any] = {"api_key": KEY, "timeout": 5.0}
+        self.clients.append(OpenAIClient(name, base_url=self.url, **defaults | options))
+        return self.clients[-1]
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[Fake]:
+    fake = Fake()
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", fake.answer)
+    async with TestServer(app) as server:
+        fake.url = str(server.make_url("/v1"))
+        yield fake
+        for client in fake.clients:
+            await client.close()
+
+
+async def failure(fake: Fake, reply: Reply, **options: Any) -> ModelError:
+    fake.script = [reply]
+    with pytest.raises(ModelError) as caught:
+        await fake.client(**options).create(HELLO)
+    assert len(fake.bodies) == 1, "one create() is one request"
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+# What is sent
+
+
+async def test_messages_become_role_and_content_without_names(fake: Fake) -> None:
+    await fake.client().create(
+        [
+            SystemMessage(content="be kind"),
+            UserMessage(content=["one", "two"], source="User"),
+            AssistantMessage(content="three", source="PreferredResponder", thought="hm"),
+        ]
+    )
+    assert fake.bodies[0] == {
+        "model": "some-model",
+        "messages": [
+            {"role": "system", "content": "be kind"},
+            {"role": "user", "content": "one\ntwo"},
+            {"role": "assistant", "content": "three"},
+        ],
+    }
+    assert fake.headers[0]["Authorization"] == f"Bearer {KEY}"
+
+
+async def test_arguments_of_the_call_win_over_parameters_of_the_client(fake: Fake) -> None:
+    client = fake.client(params={"temperature": 0.5, "max_tokens": 9})
+    await client.create(HELLO, extra_create_args={"seed": 4, "temperature": 1.0, "response_format": {"type": "text"}})
+    sent = fake.bodies[0]
+    assert (sent["seed"], sent["temperature"], sent["max_tokens"]) == (4, 1.0, 9)
+    assert sent["response_format"] == {"type": "text"}
+
+
+async def test_no_key_sends_no_authorization(fake: Fake) -> None:
+    await fake.client(api_key=None).create(HELLO)
+    assert "Authorization" not in fake.headers[0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [(None, None), (False, None), (True, {"type": "json_object"}), (Verdict, response_format(Verdict))],
+)
+async def test_json_output_becomes_a_response_format(fake: Fake, asked: Any, sent: Any) -> None:
+    await fake.client().create(HELLO, json_output=asked)
+    assert fake.bodies[0].get("response_format") == sent
+
+
+def test_a_response_format_is_strict_and_made_once() -> None:
+    made = response_format(Verdict)
+    assert response_format(Verdict) is made
+    assert (made["json_schema"]["name"], made["json_schema"]["strict"]) == ("Verdict", True)
+    schema = made["json_schema"]["schema"]["$defs"]["Verdict"]
+    assert schema["required"] == ["reason", "winner", "default"]
+    assert schema["additionalProperties"] is False
+    assert "default" not in schema["properties"]["winner"]
+
+
+async def test_tools_images_and_function_results_are_refused(fake: Fake) -> None:
+    client = fake.client()
+    tool: Any = {"name": "f", "description": "", "parameters": {"type": "object", "properties": {}}}
+    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
+    with pytest.raises(ValueError, match="tools"):
+        await client.create(HELLO, tools=[tool])
+    with pytest.raises(ValueError, match="text only"):
+        await client.create([UserMessage(content=["look", Image.from_base64(pixel)], source="User")])
+    assert fake.bodies == []
+
+
+@pytest.mark.parametrize(
+    "text", ["response_format.json_schema is not supported", "guided decoding failed", "Invalid schema for 'Verdict'"]
+)
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_server_without_response_format_is_asked_again_without_it_and_then_remembered(
+    fake: Fake, status: int, text: str
+) -> None:
+    client = fake.client()
+    fake.script = [refusal(status, text), completion('{"reason": "r"}')]
+    assert (await client.create(HELLO, json_output=Verdict)).content == '{"reason": "r"}'
+    await client.create(HELLO, json_output=Verdict)
+    assert ["response_format" in body for body in fake.bodies] == [True, False, False]
+
+
+async def test_another_bad_request_is_not_blamed_on_response_format(fake: Fake) -> None:
+    client = fake.client()
+    fake.script = [refusal(400, "maximum context length is 8192 tokens")]
+    with pytest.raises(BadRequest, match="context length"):
+        await client.create(HELLO, json_output=Verdict)
+    fake.script = [refusal(400, "odd schema"), refusal(400, "still no")]
+    with pytest.raises(BadRequest, match="still no"):
+        await client.create(HELLO, json_output=Verdict)
+    await client.create(HELLO, json_output=Verdict)
+    assert ["response_format" in body for body in fake.bodies] == [True, True, False, True]
+
+
+# What is read
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("stop", "stop"),
+        ("length", "length"),
+        ("content_filter", "content_filter"),
+        ("eos", "unknown"),
+        (None, "unknown"),
+    ],
+)
+async def test_finish_reasons_are_autogens(fake: Fake, sent: str | None, read: str) -> None:
+    fake.script = [completion("hi", sent)]
+    assert (await fake.client().create(HELLO)).finish_reason == read
+
+
+@pytest.mark.parametrize(
+    ("message", "content", "thought"),
+    [
+        ({"content": " hi "}, " hi ", None),
+        ({"content": "hi", "reasoning_content": "hm"}, "hi", "hm"),
+        ({"content": "hi", "reasoning": "hm"}, "hi", "hm"),
+        ({"content": "\n<think>\nhm\n</think>\n\nhi"}, "hi", "hm"),
+        ({"content": "hm\n</think>\n\nhi"}, "hi", "hm"),
+        ({"content": "I write <think>x</think> at times"}, "I write <think>x</think> at times", None),
+        ({"content": [{"type": "text", "text": "h"}, {"type": "text", "text": "i"}]}, "hi", None),
+    ],
+)
+async def test_thoughts_are_kept_apart(fake: Fake, message: dict[str, Any], content: str, thought: str | None) -> None:
+    fake.script = [completion(**message)]
+    result = await fake.client().create(HELLO)
+    assert (result.content, result.thought, result.cached) == (content, thought, False)
+
+
+async def test_a_refusal_is_an_answer(fake: Fake) -> None:
+    fake.script = [completion(None, refusal="I cannot help with that")]
+    result = await fake.client().create(HELLO)
+    assert (result.content, result.finish_reason) == ("I cannot help with that", "content_filter")
+
+
+async def test_usage_adds_up_and_may_be_missing(fake: Fake) -> None:
+    client = fake.client()
+    fake.script = [completion(), web.json_response({"choices": [{"message": {"content": "hi"}}], "usage": None})]
+    first, second = await client.create(HELLO), await client.create(HELLO)
+    await client.create(HELLO)
+    assert (first.usage.prompt_tokens, second.usage.prompt_tokens) == (7, 0)
+    assert (client.total_usage().prompt_tokens, client.actual_usage().completion_tokens) == (14, 6)
+
+
+async def test_a_stream_is_the_whole_text_and_then_the_result(fake: Fake) -> None:
+    text, result = [chunk async for chunk in fake.client().create_stream(HELLO)]
+    assert text == "hi"
+    assert not isinstance(result, str)
+    assert result.content == "hi"
+
+
+# What fails
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, BadRequest),
+        (413, BadRequest),
+        (422, BadRequest),
+        (401, AccessDenied),
+        (402, AccessDenied),
+        (403, AccessDenied),
+        (404, AccessDenied),
+        (405, AccessDenied),
+        (307, AccessDenied),
+        (408, ServerError),
+        (409, ServerError),
+        (500, ServerError),
+        (502, ServerError),
+        (503, ServerError),
+        (529, ServerError),
+        (429, RateLimited),
+    ],
+)
+async def test_every_status_has_its_error(fake: Fake, status: int, error: type[ModelError]) -> None:
+    caught = await failure(fake, refusal(status, "some reason", Retry_After="3", Location="/elsewhere"))
+    assert type(caught) is error
+    assert str(caught).startswith("some-model at 127.0.0.1:")
+    assert f"HTTP {status}: some reason" in str(caught)
+    if isinstance(caught, Retryable):
+        assert caught.retry_after == 3
+
+
+async def test_an_exhausted_quota_is_not_a_rate_limit(fake: Fake) -> None:
+    caught = await failure(fake, refusal(429, "You exceeded your current quota", "insufficient_quota"))
+    assert type(caught) is AccessDenied
+    assert "billing" in str(caught)
+
+
+async def test_hints_name_the_variable_or_the_url(fake: Fake) -> None:
+    assert "OTHER_KEY" in str(await failure(fake, refusal(401), key_env="OTHER_KEY"))
+    fake.bodies.clear()
+    assert "it is not set" in str(await failure(fake, refusal(401), api_key=None))
+    fake.bodies.clear()
+    assert "most end in /v1" in str(await failure(fake, refusal(404)))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        web.Response(text="<html><h1>Sign in</h1></html>", content_type="text/html"),
+        web.Response(text='{"choices": [{"message"', content_type="application/json"),
+        web.Response(text='{"choices": [{"message": {"content": "\\ud800"}}]}', content_type="application/json"),
+        web.Response(body=b"\xff\xfe"),
+        web.Response(),
+        web.json_response([]),
+        web.json_response({"choices": []}),
+        web.json_response({"choices": None}),
+        web.json_response({"choices": [{"text": "hi"}]}),
+        web.json_response({"error": {"message": "upstream is down", "code": 502}}),
+        completion(None),
+        completion(""),
+        completion(" \n"),
+        completion(None, "tool_calls", tool_calls=[]),
+        completion("<think>and so on and on", "length"),
+    ],
+)
+async def test_a_200_that_is_no_completion_is_malformed(fake: Fake, reply: web.Response) -> None:
+    assert type(await failure(fake, reply)) is MalformedResponse
+
+
+async def drop(request: web.Request) -> web.Response:
+    assert request.transport
+    request.transport.close()
+    return web.Response()
+
+
+async def drop_midway(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": "1000"})
+    await response.prepare(request)
+    assert request.transport
+    request.transport.close()
+    return response
+
+
+async def dawdle(request: web.Request) -> web.Response:
+    await asyncio.sleep(0.3)
+    return completion()
+
+
+@pytest.mark.parametrize("reply", [drop, drop_midway])
+async def test_a_dropped_connection_is_unreachable_and_not_asked_again(fake: Fake, reply: Reply) -> None:
+    assert type(await failure(fake, reply)) is Unreachable
+
+
+async def test_no_answer_in_time_is_unreachable(fake: Fake) -> None:
+    caught = await failure(fake, dawdle, timeout=0.05)
+    assert type(caught) is Unreachable
+    assert "no answer within 0.05 s" in str(caught)
+
+
+async def test_nobody_listening_is_unreachable() -> None:
+    client = OpenAIClient("m", base_url=f"http://127.0.0.1:{unused_port()}/v1")
+    with pytest.raises(Unreachable, match="m at 127"):
+        await client.create(HELLO)
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"Retry-After": "2"}, 2.0),
+        ({"Retry-After": "0.25"}, 0.25),
+        ({"Retry-After": "-1"}, 0.0),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "2", "retry-after-ms": "150"}, 0.15),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+    ],
+)
+def test_retry_after_has_several_forms(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers) == seconds
+
+
+def test_retry_after_may_be_a_date() -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    assert retry_after({"Retry-After": date}) == pytest.approx(60, abs=2)
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 404, 429, 500])
+@pytest.mark.parametrize("form", ["json", "text", "page", "buried"])
+async def test_the_key_never_shows_even_if_the_server_echoes_it(fake: Fake, status: int, form: str) -> None:
+    told = f"Bearer {KEY} is not welcome; " * 3
+    body = {
+        "json": json.dumps({"error": {"message": told}}),
+        "text": told,
+        "page": f"<html><body>{told}</body></html>",
+        "buried": "x" * 190 + told,  # cut in the middle of the key
+    }[form]
+    caught = await failure(fake, web.Response(text=body, status=status))
+    told = f"{caught!r} {caught.__cause__!r} {fake.clients[0]!r} {fake.clients[0].dump_component()}"
+    assert KEY[:10] not in told
+    assert len(str(caught)) < 450
+
+
+async def test_errors_hold_nothing_a_terminal_would_obey(fake: Fake) -> None:
+    assert "\x1b" not in str(await failure(fake, refusal(500, "\x1b[2J\nboo\x00")))
+
+
+# Cancelling, closing, proxies
+
+
+async def test_a_cancellation_token_ends_the_call(fake: Fake) -> None:
+    fake.script = [dawdle]
+    token = CancellationToken()
+    asyncio.get_running_loop().call_later(0.02, token.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await fake.client().create(HELLO, cancellation_token=token)
+
+
+async def test_a_cancelled_task_ends_the_call_and_the_client_stays_usable(fake: Fake) -> None:
+    fake.script = [dawdle]
+    client = fake.client()
+    task = asyncio.create_task(client.create(HELLO, cancellation_token=CancellationToken()))
+    await asyncio.sleep(0.02)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await client.create(HELLO)).content == "hi"
+
+
+async def test_a_closed_client_opens_again(fake: Fake) -> None:
+    client = fake.client()
+    await client.close()
+    await client.create(HELLO)
+    await client.close()
+    assert (await client.create(HELLO)).content == "hi"
+
+
+async def test_the_environments_proxy_is_used_but_not_for_loopback(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{unused_port()}")
+    monkeypatch.setenv("no_proxy", "")
+    await fake.client().create(HELLO)
+    monkeypatch.setenv("http_proxy", fake.url.removesuffix("/v1"))
+    fake.url = "http://models.invalid/v1"
+    assert (await fake.client().create(HELLO)).content == "hi"
+    assert fake.headers[-1]["Host"] == "models.invalid"
+    monkeypatch.setenv("http_proxy", "socks5://user:pass@127.0.0.1:1")
+    with pytest.raises(UsageError, match="http_proxy must begin"):
+        await fake.client().create(HELLO)
+
+
+# Names and configurations
+
+
+def test_a_spec_turns_text_into_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    params = {"temperature": "0.7", "max_tokens": "64", "logprobs": "true", "stop": "END", "timeout": "9"}
+    config = OpenAIClient.from_spec("m", "http://localhost:8000/v1/", params).dump_component().config
+    assert config["params"] == {"temperature": 0.7, "max_tokens": 64, "logprobs": True, "stop": "END"}
+    assert (config["timeout"], config["base_url"]) == (9.0, "http://localhost:8000/v1")
+
+
+async def test_a_spec_takes_the_key_from_the_variable_it_names(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTHER_KEY", f"{KEY}\n")
+    client = OpenAIClient.from_spec("m", fake.url, {"key_env": "OTHER_KEY"})
+    await client.create(HELLO)
+    await client.close()
+    assert fake.headers[0]["Authorization"] == f"Bearer {KEY}"
+    assert "key_env" not in fake.bodies[0]
+
+
+@pytest.mark.parametrize("url", [None, "https://api.openai.com/v1"])
+@pytest.mark.parametrize("key", [None, ""])
+def test_only_openai_itself_demands_a_key(monkeypatch: pytest.MonkeyPatch, url: str | None, key: str | None) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    if key is not None:
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(UsageError, match="export OPENAI_API_KEY"):
+        OpenAIClient.from_spec("gpt", url, {})
+    OpenAIClient.from_spec("gpt", "http://localhost:8000/v1", {})
+
+
+@pytest.mark.parametrize(
+    ("url", "params"),
+    [
+        ("localhost:8000", {}),
+        ("ftp://host/v1", {}),
+        ("http://", {}),
+        ("http://host:port/v1", {}),
+        ("http://user:pass@host/v1", {}),
+        ("http://host/v1?key=1", {}),
+        ("http://host/v1", {"temperature": "hot"}),
+        ("http://host/v1", {"temperature": "nan"}),
+        ("http://host/v1", {"timeout": "0"}),
+        ("http://host/v1", {"messages": "x"}),
+        ("http://host/v1", {"api_key": "x"}),
+    ],
+)
+def test_a_wrong_spec_is_told_in_one_line(url: str, params: dict[str, str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        OpenAIClient.from_spec("m", url, params)
+    assert "\n" not in str(caught.value)
+    assert "pass" not in str(caught.value).replace("password", "")
+
+
+def test_a_key_with_a_blank_in_it_is_refused_untold() -> None:
+    with pytest.raises(UsageError) as caught:
+        OpenAIClient("m", api_key=f"{KEY} {KEY}")
+    assert KEY not in str(caught.value)
+
+
+async def test_a_dumped_client_loads_with_the_key_of_the_environment(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dumped = fake.client(params={"top_p": 0.5}, key_env="OTHER_KEY").dump_component()
+    assert KEY not in dumped.model_dump_json()
+    monkeypatch.setenv("OTHER_KEY", "another")
+    client = ChatCompletionClient.load_component(dumped)
+    await client.create(HELLO)
+    await client.close()
+    assert fake.bodies[0]["top_p"] == 0.5
+    assert fake.headers[0]["Authorization"] == "Bearer another"
+
+
+def test_token_counts_are_rough() -> None:
+    client = OpenAIClient("m")
+    assert client.count_tokens([SystemMessage(content="x" * 40), SystemMessage(content="")]) == 11
+    assert client.remaining_tokens([]) == 128_000
+    assert client.model_info["structured_output"]
+    assert not client.capabilities["vision"]
