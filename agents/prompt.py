@@ -9,6 +9,8 @@ from pathlib import Path
 from string import Template
 from typing import Self
 
+from i2a.errors import UsageError
+
 GUILLEMETS = str.maketrans("<>", "\u2039\u203a")
 TAG = re.compile(r"</?(\w+)>")
 
@@ -50,7 +52,7 @@ class Prompt:
         return blake2b(self.text.encode(), digest_size=8).hexdigest()
 
     def instructions(self, values: Mapping[str, str]) -> str:
-        """Raises `KeyError` for a name without a value."""
+        """Raises `UsageError` for a name without a value."""
         return self._parts[0].fill(values)
 
     def request(self, values: Mapping[str, str]) -> str | None:
@@ -72,7 +74,11 @@ class _Part:
         self._filled = filled
 
     def fill(self, values: Mapping[str, str]) -> str:
-        return self._filled(*[values[name] for name in self.names])
+        try:
+            return self._filled(*[values[name] for name in self.names])
+        except KeyError as missing:
+            known = ", ".join(f"${name}" for name in sorted({*values, "dialogue"}))
+            raise UsageError(f"a prompt asks for ${missing.args[0]}, which nobody gives; there are: {known}") from None
 
 
 def harmless(value: str, tags: frozenset[str]) -> str:

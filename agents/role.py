@@ -6,7 +6,7 @@ call and shown the path it speaks at: there the tree is the only state.
 
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 from autogen_agentchat.agents import BaseChatAgent
 from autogen_agentchat.base import Response
@@ -27,6 +27,7 @@ from agents.prompt import Prompt
 from i2a.errors import MalformedAnswer
 from i2a.models.text_client import response_format
 
+ON_PATH = "on_path"  # the mark, in a message's metadata, of the dialogue that a scenario shows
 TRIES = 2
 REPAIR = """Your answer could not be used: {error}.
 Answer again, with one JSON object of the form asked for and nothing else."""
@@ -43,7 +44,8 @@ class RoleConfig(BaseModel):
 class Role(BaseChatAgent, Component[RoleConfig]):
     """A role. Subclasses set the class variables; those with more to show the model override `values`.
 
-    `dialogue`: the speakers whose messages make up the dialogue. `asides`: other speakers whose messages it may read.
+    `dialogue`: the speakers whose messages make up the dialogue, in a team that tells everybody everything; the path
+    that a scenario shows is dialogue whoever spoke. `asides`: other speakers whose messages it may read.
     `aside_answers`: the forms of those, where they have structure. `voice`: under which name its words stand in the
     dialogue, if not under its own. `answer`: the form of a structured answer; None for plain text. `facts` (in the
     constructor): values for the prompt that no message brings.
@@ -82,7 +84,7 @@ class Role(BaseChatAgent, Component[RoleConfig]):
 
     async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
         """Answer. Raises `MalformedAnswer`, and whatever the model client raises; then nothing is remembered."""
-        view = self._view + [message for message in messages if message.source in self._sees]
+        view = self._view + [m for m in messages if ON_PATH in m.metadata or m.source in self._sees]
         asked = self._ask(view)
         message = await self._answer(asked) if self.answer else await self._speak(asked)
         view.append(message)
@@ -94,7 +96,8 @@ class Role(BaseChatAgent, Component[RoleConfig]):
         return {}
 
     def _ask(self, view: Sequence[BaseChatMessage]) -> list[LLMMessage]:
-        spoken = [cast(TextMessage, message) for message in view if message.source in self._spoken]
+        # Its own answers with structure are in its view too, but no part of the dialogue.
+        spoken = [m for m in view if isinstance(m, TextMessage) and (ON_PATH in m.metadata or m.source in self._spoken)]
         values = self._facts | self.values(view)
         if self.prompt.shows_dialogue:
             values["dialogue"] = "\n".join([line(message.source, message.content) for message in spoken])

@@ -33,10 +33,10 @@ def record_id(record: Mapping[str, Any]) -> str:
 def tree_of(record: object, *, id: str = "") -> Tree | None:
     """The tree of a record, or None for a further dialogue of a tree that another record brings as a whole.
 
-    A published record does not tell who wrote which reply, for the release lets a faulty judge name them: the speaker of
-    both is `assistant`, and the label is what the record says. If several replies are rejected and the dialogue went
-    on through one, it is the first. What a tree has no place for stands in the notes of the user's message, and
-    `records_of` puts it back. `id` is for a published record (default: `record_id`); our own records bring theirs.
+    A published record does not tell who wrote which reply, for the release lets a faulty judge name them: the speaker
+    of both is `assistant`, and the label is what the record says. If several replies are rejected and the dialogue
+    went on through one of them, it is the first. What a tree has no place for stands in the notes of the user's
+    message, and `records_of` puts it back. `id` is for a published record (default: `record_id`); ours bring theirs.
 
     Raises `UsageError` that says where in the record something is wrong.
     """
@@ -74,7 +74,7 @@ def records_of(tree: Tree, *, plain: bool = False) -> Iterator[Record]:
             yield whole
             return
     told = False
-    for turns in dialogues:
+    for turns in filter(None, dialogues) if plain or any(dialogues) else dialogues:
         record = _record(tree, turns, with_notes=False)
         if not plain:
             record[OURS] = {"tree": tree.id} if told else json.loads(dump(tree))
@@ -112,8 +112,8 @@ def _add_turn(tree: Tree, here: Node | None, turn: object, where: str) -> Node:
     rejected = [tree.add(user, Utterance("assistant", text)) for text in _rejected(assistant, f"{where}assistant.")]
     for node in rejected:
         node.label = "rejected"
-    _note(user, "turn", turn, {"user": "", "assistant": {}, "chosen": ""} | _inferred(user))
-    _note(user, "assistant", assistant, {"preferred": "", "rejected": ""})
+    _note(user, "turn", turn, {"user": user.content, "assistant": assistant, "chosen": chosen} | _inferred(user))
+    _note(user, "assistant", assistant, {key: assistant[key] for key in ("preferred", "rejected")})
     if isinstance(assistant["rejected"], list) and len(rejected) == 1:
         user.notes["rejected"] = "list"
     return tree.keep(preferred if chosen == "preferred" else rejected[0])
@@ -138,10 +138,9 @@ def _items(inferred: str) -> list[str]:
 
 def _note(node: Node, name: str, given: Record, computed: Mapping[str, object]) -> None:
     """Keep what cannot be computed from the tree: other keys, and texts whose bytes differ from what it would give."""
-    texts = ("profile", "personality", "inferred_profile", "inferred_personality")
-    rest = {key: value for key, value in given.items() if key not in computed or (key in texts and value != computed[key])}
+    rest = {key: value for key, value in given.items() if key not in computed or value != computed[key]}
     if rest:
-        node.notes[name] = rest
+        node.notes[name] = dict(sorted(rest.items()))  # equal records make equal bytes
 
 
 def _stored(record: Record) -> Tree | None:
@@ -155,7 +154,7 @@ def _stored(record: Record) -> Tree | None:
     except UsageError as error:
         raise UsageError(f"{OURS}: {error}") from None
     if first.keys() != record.keys() or any(first[key] != value for key, value in record.items() if key != OURS):
-        raise UsageError(f"the record differs from the tree under its key {OURS}; remove the key to import what it says")
+        raise UsageError(f"the record differs from the tree under its key {OURS}; remove the key to import the record")
     return tree
 
 
@@ -191,6 +190,8 @@ def _check_text(value: object) -> None:
         raise UsageError("a text holds half of a surrogate pair") from None
     except ValueError:
         raise UsageError("a number is not finite") from None
+    except RecursionError:
+        raise UsageError("it is nested too deeply") from None
 
 
 # From a tree to records.
@@ -236,25 +237,24 @@ def _labelled(user: Node, reply: Node) -> _Turn | None:
 
 
 def _record(tree: Tree, turns: Sequence[_Turn], *, with_notes: bool) -> Record:
-    persona = tree.persona
     record = {
-        "profile": persona.profile,
-        "personality": persona.personality,
-        "conversations": [_turn_record(turn, with_notes=with_notes) for turn in turns],
+        "profile": tree.persona.profile,
+        "personality": tree.persona.personality,
+        "conversations": [_turn_record(turn, turn.user.notes if with_notes else {}) for turn in turns],
     }
-    return record | _noted(tree.roots[0], "record") if with_notes else record
+    return record | _noted(tree.roots[0].notes if with_notes else {}, "record")
 
 
-def _turn_record(turn: _Turn, *, with_notes: bool) -> Record:
+def _turn_record(turn: _Turn, notes: Mapping[str, Any]) -> Record:
     rejected = [node.content for node in turn.rejected]
-    as_list = len(rejected) > 1 or (with_notes and turn.user.notes.get("rejected") == "list")
+    as_list = len(rejected) > 1 or notes.get("rejected") == "list"
     assistant = {"preferred": turn.preferred.content, "rejected": rejected if as_list else rejected[0]}
-    chosen = {"chosen": turn.went_on.label}
-    if not with_notes:
-        return {"user": turn.user.content, "assistant": assistant} | chosen | _inferred(turn.user)
-    assistant |= _noted(turn.user, "assistant")
-    computed = {"user": turn.user.content, "assistant": assistant} | chosen | _inferred(turn.user)
-    return computed | _noted(turn.user, "turn")
+    record = {
+        "user": turn.user.content,
+        "assistant": assistant | _noted(notes, "assistant"),
+        "chosen": turn.went_on.label,
+    }
+    return record | _inferred(turn.user) | _noted(notes, "turn")
 
 
 def _inferred(user: Node) -> Record:
@@ -265,8 +265,8 @@ def _inferred(user: Node) -> Record:
     }
 
 
-def _noted(node: Node, name: str) -> Record:
-    note = node.notes.get(name)
+def _noted(notes: Mapping[str, Any], name: str) -> Record:
+    note = notes.get(name)
     return note if isinstance(note, dict) else {}
 
 

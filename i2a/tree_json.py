@@ -1,4 +1,7 @@
-"""A tree as one JSON line, `"format": "i2a.tree/1"`: what a corpus is made of. `i2a/tree.schema.json` is its schema."""
+"""A tree as one JSON line, `"format": "i2a.tree/1"`: what a corpus is made of.
+
+Run it to write the schema of a line, `i2a/tree.schema.json`, anew: python -m i2a.tree_json
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -184,3 +187,7 @@ def _node(node: Node, number: dict[Node, int]) -> dict[str, Any]:
 def _verdict(stored: StoredVerdict, nodes: list[Node]) -> Verdict:
     winner = None if stored.winner is None else nodes[stored.winner]
     return Verdict(nodes[stored.first], nodes[stored.second], winner, stored.reason)
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("tree.schema.json").write_text(json.dumps(schema(), indent=2) + "\n", encoding="utf-8")

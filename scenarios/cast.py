@@ -8,7 +8,7 @@ from autogen_agentchat.messages import BaseChatMessage, StructuredMessage, TextM
 from autogen_core import CancellationToken
 from pydantic import BaseModel
 
-from agents.role import Role, structured
+from agents.role import ON_PATH, Role, structured
 from i2a.tree import Node, Usage, Utterance
 
 
@@ -41,7 +41,7 @@ class Cast:
         if path is None:
             assert here is not None
             voice = self._voices.get(here.speaker, here.speaker)
-            path = self._paths[here] = [*self.path(here.parent), message(here.content, voice)]
+            path = self._paths[here] = [*self.path(here.parent), message(here.content, voice, **{ON_PATH: "yes"})]
         return path
 
 
@@ -70,6 +70,6 @@ class Player:
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-def message(content: str, source: str) -> TextMessage:
+def message(content: str, source: str, **marks: str) -> TextMessage:
     """A message that needs no identity of its own, for the tree is what is kept (a fresh id and time cost 3 us)."""
-    return TextMessage(content=content, source=source, id="", created_at=EPOCH, metadata={})
+    return TextMessage(content=content, source=source, id="", created_at=EPOCH, metadata=marks)

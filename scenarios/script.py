@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.role import Role
-from i2a.errors import UsageError
+from i2a.errors import I2AError, UsageError
 
 Script = Callable[..., Awaitable[None]]
 SHAPE = "async def NAME(tree: Tree, cast: Cast, *, OPTION: TYPE = DEFAULT) -> None"
@@ -132,7 +132,8 @@ def blame(error: BaseException, path: Path) -> str:
         if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():
             line = trace.tb_lineno
         trace = trace.tb_next
-    return f"{path}{f':{line}' if line else ''}: {type(error).__name__}: {error}"
+    kind = "" if isinstance(error, I2AError) else f"{type(error).__name__}: "
+    return f"{path}{f':{line}' if line else ''}: {kind}{error}"
 
 
 def _convert(value: Any, kind: type) -> Any:

@@ -20,13 +20,13 @@ class Interviewer(Role):
     prompt = Prompt("You interview a person about their life. Ask one short question that follows from their words.")
 
 
-@scenario(roles={"user": User, "assistant": Interviewer})
+@scenario(roles={"user": User, "interviewer": Interviewer})
 async def $name(tree: Tree, cast: Cast, *, turns: int = 4) -> None:
     """A person is interviewed."""
     here = None
     for _ in range(turns):
         here = tree.add(here, await cast.user(here))
-        here = tree.add(here, await cast.assistant(here))
+        here = tree.add(here, await cast.interviewer(here))
 ''')
 
 

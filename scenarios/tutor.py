@@ -22,14 +22,12 @@ class Pupil(Role):
     """A learner with a misconception that shows only in what they say about the subject."""
 
     prompt = Prompt.beside(__file__, "pupil.txt")
-    dialogue = frozenset({"pupil", "tutor"})
 
 
 class Tutor(Role):
     """Asks questions that bring out how the pupil thinks."""
 
     prompt = Prompt.beside(__file__, "tutor.txt")
-    dialogue = frozenset({"pupil", "tutor"})
 
 
 class Diagnosis(Answer):
@@ -43,7 +41,6 @@ class Examiner(Role):
     """Knows the misconception, and says whether the tutor could name it by now."""
 
     prompt = Prompt.beside(__file__, "examiner.txt")
-    dialogue = frozenset({"pupil", "tutor"})
     answer = Diagnosis
 
 

@@ -1,12 +1,14 @@
-"""Stand-ins at the seams: a model that answers from a function, and an event loop whose time passes at once."""
+"""Stand-ins at the seams: a model that answers from a function, a full disk, a loop whose time passes at once."""
 
 import asyncio
 import inspect
 import json
 import re
+import resource
 import selectors
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -177,6 +179,17 @@ class ScriptedClient(ChatCompletionClient):
 def spoken(node: Node) -> list[str]:
     """Who spoke on the way to `node`."""
     return [step.speaker for step in node.path]
+
+
+@contextmanager
+def no_more_space(left: int = 0) -> Iterator[None]:
+    """No file of this process may grow beyond `left` bytes, which the kernel enforces as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (left, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 class Stuck(BaseException):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from agents.offline.facts import Fact
-from agents.offline.text import lexicon, load, sentences, stem, stems, words
+from agents.offline.text import STOP, lexicon, load, sentences, stem, stems, words
 
 _YOU = frozenset({"you", "your", "yours", "you're", "you've", "you'd", "you'll", "yourself"})
 _CLAUSE = re.compile(r"(?<=[.!?])\s+|[;:]\s+|,\s+(?=(?:and|but|so|or)\b)")
@@ -51,7 +51,7 @@ def clauses(reply: str) -> tuple[tuple[str, frozenset[str], bool], ...]:
 def mentions(facts: Iterable[Fact], reply: str) -> tuple[Mention, ...]:
     """The facts that a reply brings up: half of a fact's telling words in one clause, or all but one of a long fact.
 
-    A mention is woven in when its clause has words of its own and speaks to the person or asks.
+    A mention is woven in when its clause has words of its own, some of them those that make grammar.
     """
     parts = clauses(reply)
     found = []
@@ -60,8 +60,8 @@ def mentions(facts: Iterable[Fact], reply: str) -> tuple[Mention, ...]:
         for clause, spoken, to_you in parts:
             hit = telling & spoken
             if len(hit) * 2 > len(telling) or (len(hit) * 2 == len(telling) and to_you):
-                own = len(words(clause)) - len(words(fact.text))
-                found.append(Mention(fact, own >= 3 and (to_you or own >= 5)))
+                own = [word for word in words(clause) if stem(word) not in fact.needs]
+                found.append(Mention(fact, len(own) >= 3 and sum(word in STOP for word in own) >= 2))
                 break
     return tuple(found)
 
@@ -81,7 +81,8 @@ _CLAIMABLE = {
 }
 _CLAIM = re.compile(
     r"\byour\s+((?:[\w'-]+\s+){0,2}?[\w'-]+)|\b(?:you're|you are|as)\s+an?\s+((?:[\w-]+\s+){0,2}?[\w-]+)"
-    r"|\byou (?:play|teach|own|have|keep|collect|love|enjoy|adore|bake|paint|grow|run|coach)\s+((?:[\w'-]+\s+){0,2}[\w'-]+)",
+    r"|\byou (?:play|teach|own|have|keep|collect|love|enjoy|adore|bake|paint|grow|run"
+    r"|coach)\s+((?:[\w'-]+\s+){0,2}[\w'-]+)",
     re.I,
 )
 

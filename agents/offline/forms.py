@@ -1,4 +1,4 @@
-"""Answers to a JSON schema that no role of ours has asked for: extractive, and negative unless the dialogue shows otherwise."""
+"""Answers to a JSON schema of some other role: extractive, and negative unless the dialogue shows otherwise."""
 
 import json
 import random
@@ -8,26 +8,10 @@ from typing import Any
 from agents.offline.evidence import wordings
 from agents.offline.facts import Fact, facts
 from agents.offline.reading import Task
-from agents.offline.text import rng, stems
+from agents.offline.text import lexicon, rng, stems
 
-_AFFIRMATIVE = frozenset(
-    (
-        "yes",
-        "true",
-        "found",
-        "solved",
-        "correct",
-        "right",
-        "done",
-        "pass",
-        "passed",
-        "understood",
-        "resolved",
-        "success",
-        "1",
-    )
-)
-_NEGATIVE = frozenset(("no", "false", "not_found", "unsolved", "incorrect", "wrong", "open", "fail", "failed", "unknown", "unresolved", "none", "0", "missed"))  # fmt: skip
+_AFFIRMATIVE = lexicon("affirmative")
+_NEGATIVE = lexicon("negative")
 
 
 def fill(schema: Mapping[str, Any], task: Task, *, seed: int) -> str:

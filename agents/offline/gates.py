@@ -6,17 +6,20 @@ from functools import lru_cache
 from itertools import pairwise
 
 from agents.offline.reading import Dialogue
-from agents.offline.style import shown
+from agents.offline.style import plain, shown
 from agents.offline.text import STOP, lexicon, words
 
 _ORDER = re.compile(
-    r"\b(?:choose|pick|select|prefer|vote for|rate|score|grade|award|give)\b.{0,30}\b(?:reply|answer|response|this|me|it|one|[12345])\b"
-    r".{0,20}|\b(?:ignore|disregard|forget)\b.{0,30}\b(?:instructions?|above|previous|rules?)\b|\"?winner\"?\s*[:=]|\b(?:five|5)\s*(?:/|out of)\s*(?:five|5)\b"
+    r"\b(?:choose|pick|select|prefer|vote for|rate|score|grade|award|give)\b.{0,30}\b(?:reply"
+    r"|answer|response|this|me|it|one|[12345])\b"
+    r".{0,20}|\b(?:ignore|disregard|forget)\b.{0,30}\b(?:instructions?|above|previous"
+    r"|rules?)\b|\"?winner\"?\s*[:=]|\b(?:five|5)\s*(?:/|out of)\s*(?:five|5)\b"
     r"|\bas (?:the|a) judge\b|\b(?:system|assistant|user)\s*:",
     re.I,
 )
 _JUDGED = re.compile(r"\b(?:reply|answer|response)\s*(?:[12]|one|two)\b|\b(?:the|this) (?:better|best|first|second) (?:reply|answer|response)\b"
-                     r"|\bgive (?:me|this|it) (?:a |an )?(?:5|five|full|top|high)|\brate (?:me|this|it)\b|\b(?:score|rating) of (?:5|five)\b", re.I)  # fmt: skip
+                     r"|\bgive (?:me|this|it) (?:a |an )?(?:5|five|full|top|high)|\brate (?:me|this|it)\b"
+                     r"|\b(?:score|rating) of (?:5|five)\b", re.I)  # fmt: skip
 _PRAISE = lexicon("praise")
 _SELF = {"i": "you", "me": "you", "my": "your", "mine": "yours", "i'm": "you're", "i've": "you've", "myself": "yourself",
          "i'd": "you'd", "i'll": "you'll", "am": "are"}  # fmt: skip
@@ -59,7 +62,11 @@ def salad(reply: str, dialogue: Dialogue) -> float:
         run = 0 if word in _FUNCTION else run + 1
         longest = max(longest, run)
     ends = sum(reply.count(mark) for mark in ".!?")
-    return _fall(share, 0.72, 0.9) * _fall(longest - 2 * ends, 7, 10) * _order(tokens)
+    return (
+        _fall(share, 0.72 if len(tokens) > 9 else 0.88, 0.95)
+        * _fall(longest - 2 * ends, 7, 10)
+        * _fall(_misplaced(reply, tokens), 0, 3)
+    )
 
 
 def listing(reply: str, dialogue: Dialogue) -> float:
@@ -69,7 +76,7 @@ def listing(reply: str, dialogue: Dialogue) -> float:
         + reply.count(";")
         + len(re.findall(r"\b\w+: ", reply)) // 2
     )
-    return _fall(marks, 1, 3) * _fall(reply.count(",") / max(6, len(words(reply))), 0.22, 0.34)
+    return _fall(marks, 1, 3) * _fall(reply.count(",") / max(10, len(words(reply))), 0.22, 0.34)
 
 
 def length(reply: str, dialogue: Dialogue) -> float:
@@ -80,8 +87,10 @@ def length(reply: str, dialogue: Dialogue) -> float:
 
 
 def costume(reply: str, dialogue: Dialogue) -> float:
-    """Every style at once."""
-    return _fall(len(shown(reply)), _MANNERS, 6)
+    """Every style at once, or manners and nothing besides."""
+    tokens = words(reply)
+    bare = 1 - len(plain(tokens)) / len(tokens) if len(tokens) > 6 else 0.0
+    return _fall(len(shown(reply)), _MANNERS, 6) * _fall(bare, 0.6, 0.85)
 
 
 def orders(reply: str, dialogue: Dialogue) -> float:
@@ -132,13 +141,35 @@ def _overlap(reply: str, said: frozenset[tuple[str, ...]]) -> float:
 
 
 _NO_NOUN_AFTER = frozenset({"a", "an", "the", "my", "your", "our", "their"})
+_NEVER_LAST = _NO_NOUN_AFTER | {
+    "and",
+    "or",
+    "but",
+    "because",
+    "if",
+    "very",
+    "that's",
+    "i'm",
+    "i'd",
+    "it's",
+    "you're",
+    "every",
+}
+_LAST_WORD = re.compile(r"([\w']+)[.!?]*(?:(?<=[.!?])\s|$)")
+_MID_CAPITAL = re.compile(r"(?<=[a-z,] )([A-Z][\w']*)")
+_SMALL_START = re.compile(r"[a-z][.!?] [a-z]")
 _NEVER_NEXT = frozenset(
     {"is", "are", "was", "were", "and", "but", "or", "of", "to", "in", "on", "at", "for", "with", "has", "have", "had"}
     | {"you", "i", "we", "they", "he", "she", "it", "the", "a", "an"}
 )
 
 
-def _order(tokens: tuple[str, ...]) -> float:
-    """Shuffled text: articles before words that cannot follow them, or at the very end."""
+def _misplaced(reply: str, tokens: tuple[str, ...]) -> int:
+    """Signs of shuffled words: articles before words that cannot follow them, sentences that end on a word which needs
+    another, small words with a capital in mid-sentence, small letters after a full stop."""
     odd = sum(first in _NO_NOUN_AFTER and second in _NEVER_NEXT for first, second in pairwise(tokens))
-    return _fall(odd + (tokens[-1] in _NO_NOUN_AFTER), 0, 2)
+    odd += sum(found[1].lower() in _NEVER_LAST for found in _LAST_WORD.finditer(reply))
+    odd += sum(found[1].lower() in _FUNCTION and not found[1].startswith("I") for found in _MID_CAPITAL.finditer(reply))
+    if reply[:1].isupper():
+        odd += len(_SMALL_START.findall(reply))
+    return odd

@@ -33,7 +33,7 @@ _PRONOUN = re.compile(
 
 @lru_cache(maxsize=4096)
 def base(verb: str) -> str:
-    """The plain form of a third-person verb: `studies` to `study`, `goes` to `go`; other forms come back as they are."""
+    """The plain form of a third-person verb: `studies` to `study`, `goes` to `go`; other forms stay as they are."""
     verb = verb.lower()
     if verb in _BASE:
         return _BASE[verb]
@@ -80,7 +80,7 @@ def drop_adverbs(clause: str, *, every: bool = False) -> str:
 
 
 def shift(text: str, subject: str, person: str) -> str:
-    """The text seen from the first (`I`) or second (`you`) person. `subject` is who it was about: he, she, they, I or you.
+    """The text seen from the first (`I`) or second (`you`) person. `subject` is whom it was about: he, she, ...
 
     Only that person's pronouns move, so `she lives with her husband and his son` keeps `his`.
     """
@@ -118,7 +118,7 @@ def clause(subject: str, verb_phrase: str) -> str:
 def items(phrase: str) -> tuple[str, ...]:
     """The items of a coordinated list, or the phrase itself where cutting it would leave a fragment."""
     parts = [part for part in re.split(r",\s+and\s+|,\s+|\s+and\s+(?:also\s+)?|\s*&\s*", phrase) if part]
-    if len(parts) == 1 or any(len(part.split()) > 7 for part in parts):
+    if len(parts) < 2 or any(len(part.split()) > 7 for part in parts):
         return (phrase,)
     first, rest = parts[0], parts[1:]
     if is_gerund(first):

@@ -1,4 +1,4 @@
-"""The Inducer: which parts of a persona the person's own messages have given away. Extractive, and silent when in doubt."""
+"""The Inducer: which parts of a persona the person's own messages give away. Extractive, and silent when in doubt."""
 
 import json
 

@@ -14,7 +14,7 @@ from agents.offline.facts import Fact, facts
 from agents.offline.gates import GATES
 from agents.offline.reading import Dialogue
 from agents.offline.responder import closeness, fits
-from agents.offline.style import shape, shown, styles, suits
+from agents.offline.style import STYLES, shape, shown, styles, suits
 from agents.offline.text import fold, rng, stems, words
 from agents.offline.topics import topics
 
@@ -33,7 +33,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A reply's marks: three components in 0..1, the gate that multiplies them, the total in 1..5, and what to say of it."""
+    """A reply's marks: three components in 0..1, the gate that multiplies them, the total in 1..5; and why."""
 
     facts: float
     style: float
@@ -162,13 +162,6 @@ def _engagement(reply: str, dialogue: Dialogue) -> float:
     return 0.4 * on_topic + 0.25 * fitting + 0.2 * min(1.0, own * 1.5) + 0.15 * ("?" in reply)
 
 
-_STYLE_WORDS = {"warm": "is warm", "blunt": "is direct", "humorous": "has humour", "sarcastic": "is dry", "shy": "leaves room",
-                "anxious": "reassures", "formal": "is courteous", "energetic": "has energy", "laconic": "is short",
-                "talkative": "chats along", "analytical": "is precise", "optimistic": "is hopeful", "grumpy": "grumbles along",
-                "proud": "takes up the challenge", "curious": "is curious", "poetic": "has imagination", "practical": "is practical",
-                "sensitive": "is thoughtful", "calm": "is calm", "modest": "is modest"}  # fmt: skip
-
-
 def _reason(winner: str, first: Score, second: Score) -> str:
     best, other = (first, second) if winner == "1" else (second, first)
     return f"Reply {winner} {_merits(best)}; reply {'2' if winner == '1' else '1'} {_merits(other)}."
@@ -177,7 +170,7 @@ def _reason(winner: str, first: Score, second: Score) -> str:
 def _merits(one: Score) -> str:
     if one.fault:
         return one.fault
-    style = _STYLE_WORDS.get(one.style_shown, "")
+    style = STYLES[one.style_shown]["merit"][0] if one.style_shown else ""
     if one.recalls and one.facts > 0.15:
         return f"picks up '{one.recalls}'" + (f" and {style}, which suits this person" if style else "")
     if style:

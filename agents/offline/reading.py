@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from agents.offline.text import fold
 
 _BLOCK = re.compile(r"<([a-z][a-z0-9_]*)>\n?(.*?)\n?</\1>", re.S)
-_LINE = re.compile(r"^(User|Assistant): ?", re.M)
+_LINE = re.compile(r"^([A-Z][\w-]{0,30}):(?: |$)", re.M)
 _LOOKS_LIKE_OPENER = re.compile(r"^\s*\(.*\)\s*$", re.S)
 
 
@@ -76,12 +76,14 @@ def blocks(text: str) -> Mapping[str, str]:
 
 @lru_cache(maxsize=4096)
 def transcript(text: str) -> Dialogue:
-    """`User: ...` / `Assistant: ...` lines as a dialogue."""
+    """`Speaker: ...` lines as a dialogue. The person is the User, or in a chat without one whoever spoke first."""
     marks = list(_LINE.finditer(text))
+    speakers = [mark[1] for mark in marks]
+    person = "User" if "User" in speakers or not speakers else speakers[0]
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     return Dialogue(
         tuple(
-            ("user" if mark[1] == "User" else "assistant", fold(text[mark.end() : end]))
+            ("user" if mark[1] == person else "assistant", fold(text[mark.end() : end]))
             for mark, end in zip(marks, ends, strict=True)
         )
     )

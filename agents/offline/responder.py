@@ -1,11 +1,11 @@
-"""The partner in the chat: with a private impression of the person (informed), or with nothing but the last message (generic)."""
+"""The partner in the chat: with a private impression of the person (informed), or with the last message only (generic)."""
 
 import random
 import re
 from functools import lru_cache
 
 from agents.offline import grammar, voice
-from agents.offline.facts import Fact, fragment
+from agents.offline.facts import Fact, facts
 from agents.offline.reading import Dialogue
 from agents.offline.style import STYLES, shown, styles
 from agents.offline.text import fresh, load, lower_first, rng, stems, with_article, words
@@ -14,17 +14,14 @@ from agents.offline.user import possession
 
 LINES = load("responder.toml")
 _HEADING = re.compile(r"^\s*(profile|personality)\s*:?\s*$", re.I)
-_BULLET = re.compile(r"^\s*[-*•]\s+(.*\S)\s*$")
-_NEAR = {"outdoors": ("sport", "pets", "garden", "travel"), "food": ("drinks", "garden"), "drinks": ("food",), "garden": ("food", "home", "outdoors"),
-         "health": ("sport", "outdoors"), "home": ("family", "garden"), "books": ("films", "study"), "films": ("books", "games"),
-         "travel": ("outdoors", "food"), "study": ("work", "books"), "work": ("study",), "friends": ("games", "food", "music"),
-         "games": ("tech", "friends"), "tech": ("games", "work"), "music": ("friends",), "family": ("home",),
-         "dreams": ("work", "travel")}  # fmt: skip
+_BULLET = re.compile(r"^\s*[-*•]\s+")
+_NEAR = load("words.toml")["near"]
 _LEISURE = frozenset(
     ("sport", "outdoors", "food", "music", "books", "films", "crafts", "garden", "games", "travel", "volunteering")
 )
 _TRAILING = re.compile(
-    r"(?:,\s+|\s+)(?:where|who|which|that|in your|in their|in the|at the|at a|at local|at home|on the|on weekends|with your|with friends|"
+    r"(?:,\s+|\s+)(?:where|who|which|that|in your|in their|in the|at the|at a|at local"
+    r"|at home|on the|on weekends|with your|with friends|"
     r"around the world|every|for your|and often|during|from around)\b",
 )
 _FREE_TIME = stems("free Saturday weekend evening fill empty")
@@ -32,27 +29,27 @@ _FREE_TIME = stems("free Saturday weekend evening fill empty")
 
 @lru_cache(maxsize=8192)
 def impression(known: str) -> tuple[tuple[Fact, ...], str]:
-    """The facts and the traits of a hint: bullet lines under `Profile:` and `Personality:`."""
+    """The facts and the traits of a hint: lines under `Profile:` and `Personality:`, short wordings or whole texts."""
     lines: dict[str, list[str]] = {"profile": [], "personality": []}
     section = "profile"
     for line in known.splitlines():
-        heading, bullet = _HEADING.match(line), _BULLET.match(line)
+        heading = _HEADING.match(line)
         if heading:
             section = heading[1].lower()
-        elif bullet:
-            lines[section].append(bullet[1])
-    known_facts = (fragment(text) for text in lines["profile"])
-    return tuple(fact for fact in known_facts if fact), "\n".join(f"- {trait}" for trait in lines["personality"])
+        elif line.strip() and not line.lstrip().startswith("("):
+            lines[section].append(_BULLET.sub("", line).strip())
+    known_facts = dict.fromkeys(fact for line in lines["profile"] for fact in facts(line))
+    return tuple(known_facts), "\n".join(f"- {trait}" for trait in lines["personality"])
 
 
 def informed(known: str, dialogue: Dialogue, *, seed: int) -> str:
     """A reply that lets the impression show: one detail where it fits the moment, in a style that suits the person."""
     chance = rng("informed", seed, dialogue.last, len(dialogue.lines))
-    facts, personality = impression(known)
+    told, personality = impression(known)
     used = " ".join(dialogue.assistants).lower()
     last = dialogue.last
     about = topics(last)
-    fact, just_said = _pick(facts, last, about, dialogue, chance)
+    fact, just_said = _pick(told, last, about, dialogue, chance)
     parts = []
     # Nobody listens all the time, and some overdo it when they do.
     mood = chance.random()
@@ -121,7 +118,7 @@ def _group(fact: Fact) -> str:
 def _pick(
     facts: tuple[Fact, ...], last: str, about: tuple[str, ...], dialogue: Dialogue, chance: random.Random
 ) -> tuple[Fact | None, bool]:
-    """A known fact that fits the last message, and whether it was only just said. Told earlier is better than just said."""
+    """A known fact that fits the last message, and whether it was only just said, which is second best."""
     spoken = stems(last)
     recent = stems(" ".join(dialogue.assistants[-1:]))
     usable = [fact for fact in facts if fact.kind != "say"]

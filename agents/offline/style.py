@@ -10,22 +10,22 @@ from agents.offline.text import fold, load, rng, words
 STYLES = load("styles.toml")
 NAMES = tuple(STYLES)
 _NEGATION = re.compile(
-    r"\b(?:not|never|rarely|hardly|seldom|isn't|doesn't|don't|no longer|far from|anything but|lacks?|without|nor)\s+"
+    r"\b(?:not|never|rarely|hardly|seldom|isn't|doesn't|don't|no longer|far from|anything but"
+    r"|instead of|rather than|lacks?|without|nor)\s+"
     r"(?:(?:a|an|very|really|so|too|at all|particularly|especially|always|be|being|seen as|at)\s+)*$",
     re.I,
 )
 _END = re.compile(r"(?<=[.!?;])\s+|[\n\r]+")
 _BULLET = re.compile(r"^\s*(?:[-*•+]|\d{1,2}[.)])\s+")
 _LEAD = re.compile(
-    r"^(?:(?:he|she|they|i|you|this person)(?:'s|'re|'m)?\s+)?(?:also\s+|often\s+)?(?:is|are|am|was|can be|has|have|tends to be)?\s*"
-    r"(?:(?:also|very|quite|really|highly|extremely|incredibly|a bit|a little|an?|rather|always|somewhat|deeply|remarkably)\s+)*",
+    r"^(?:(?:he|she|they|i|you|this person)(?:'s|'re|'m)?\s+)?(?:also\s+|often\s+)?(?:is|are"
+    r"|am|was|can be|has|have|tends to be)?\s*"
+    r"(?:(?:also|very|quite|really|highly|extremely|incredibly|a bit|a little|an?|rather"
+    r"|always|somewhat|deeply|remarkably)\s+)*",
     re.I,
 )
 _STEMS = [
-    (stem, name, key == "traits")
-    for name, entry in STYLES.items()
-    for key in ("traits", "akin")
-    for stem in entry[key]
+    (stem, name, key == "traits") for name, entry in STYLES.items() for key in ("traits", "akin") for stem in entry[key]
 ]
 _EXPLAINS = re.compile(r"\w+ing\b|willing|there|able|never|always|often|someone|in\b", re.I)
 _EMOJI = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
@@ -33,7 +33,7 @@ _EMOJI = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
 
 @dataclass(frozen=True, slots=True)
 class Trait:
-    """One trait in its persona's wording, the styles it names outright (an attentive reader can see them) and leans towards."""
+    """One trait in its persona's wording, the styles it names outright (a reader can see them), and leans towards."""
 
     text: str
     shown_by: tuple[str, ...]

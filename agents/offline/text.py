@@ -22,8 +22,9 @@ _SPELT_OUT = re.compile(r"\b([Aa]) (?=[AEFHILMNORSX][A-Z])")
 _DOUBLED = re.compile(r"([bdgkmnprt])\1$")
 _IRREGULAR = {
     "children": "child", "kids": "kid", "wives": "wife", "men": "man", "women": "woman", "knives": "knif",
-    "care": "caring", "cares": "caring", "cared": "caring", "stare": "staring", "stared": "staring", "staring": "staring",
-    "hate": "hating", "hates": "hating", "bare": "bare.", "plane": "airplane", "wine": "wine.", "wines": "wine.", "living": "living",
+    "care": "caring", "cares": "caring", "cared": "caring", "stare": "staring", "stared": "staring",
+    "staring": "staring", "hate": "hating", "hates": "hating", "bare": "bare.", "plane": "airplane",
+    "wine": "wine.", "wines": "wine.", "living": "living",
     "ran": "run", "wrote": "writ", "swam": "swim", "taught": "teach", "was": "be", "were": "be", "is": "be",
 }  # fmt: skip
 
@@ -83,7 +84,11 @@ def capital(text: str) -> str:
 def lower_first(text: str) -> str:
     """Lower-case the first letter, unless the first word is `I`, a name or an acronym."""
     first = text.split(" ", 1)[0]
-    stays = first in ("I", "I'm", "I've", "I'd", "I'll") or (len(first) > 1 and first[1].isupper()) or ("'s" in first and first not in _CONTRACTED)
+    stays = (
+        first in ("I", "I'm", "I've", "I'd", "I'll")
+        or (len(first) > 1 and first[1].isupper())
+        or ("'s" in first and first not in _CONTRACTED)
+    )
     return text if stays else text[:1].lower() + text[1:]
 
 

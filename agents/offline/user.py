@@ -15,13 +15,27 @@ from agents.offline.evidence import mentions, revealed
 from agents.offline.facts import Fact, facts
 from agents.offline.reading import Dialogue
 from agents.offline.style import styles
-from agents.offline.text import capital, fixed_part, fold, fresh, load, lower_first, rng, stems, with_article, words
+from agents.offline.text import (
+    capital,
+    fixed_part,
+    fold,
+    fresh,
+    lexicon,
+    load,
+    lower_first,
+    rng,
+    stems,
+    with_article,
+    words,
+)
 from agents.offline.topics import topics
 
 LINES = load("user.toml")
-_AGAINST = frozenset("never rarely seldom hate dislike fear don't refuse avoid struggle loathe".split())
+_AGAINST = lexicon("against")
 _TRIES = 8
-_EVENT = re.compile(r"(?:attending|participating|hosting|visiting|going|trying|collecting|taking|volunteering|organizing|exploring)\b")
+_EVENT = re.compile(
+    r"(?:attending|participating|hosting|visiting|going|trying|collecting|taking|volunteering|organizing|exploring)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +175,7 @@ def phrase(fact: Fact, used: str, chance: random.Random) -> str:
 
 def _frame(fact: Fact) -> tuple[str, str]:
     """The group of templates that suits a fact, and the fact as the phrase that goes into it."""
-    said, first = fact.mine, next(iter(fact.topics), "")
+    said = fact.mine
     if fact.kind == "age":
         return ("age_young" if said.isdigit() and int(said) < 32 else "age"), said
     if fact.kind == "job":

@@ -30,9 +30,11 @@ def say(parts: Sequence[str], styles: tuple[str, ...], used: str, chance: random
         entry = STYLES[style]
         closes = chance.random() < 0.5
         choices = [phrase for phrase in entry["say_close" if closes else "say_open"] if fixed_part(phrase) not in used]
+        if not closes and " but " in parts[-1]:
+            choices = [phrase for phrase in choices if not phrase.endswith("but")]
         if choices and closes:
             parts.append(chance.choice(choices))
-        elif choices:
+        elif choices and not parts[-1].endswith("?"):
             parts[-1] = _lead(chance.choice(choices), parts[-1])
     return _finish(parts, forms, chance)
 
@@ -108,7 +110,7 @@ def _written_out(text: str) -> str:
 
 
 def fill(template: str, slot: str, said: str) -> str:
-    """Put a phrase into its slot; one that ends in names ("my cat, Tom") is closed by a comma where the sentence goes on."""
+    """Put a phrase into its slot; one that ends in names ("my cat, Tom") gets a comma where the sentence goes on."""
     if re.search(r", [A-Z]", said):
         template = re.sub(re.escape(slot) + r"(?= \w)", slot + ",", template)
     return template.replace(slot, said)

@@ -1,0 +1,56 @@
+"""The command as a user runs it: processes, files, and a server on loopback."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+I2A = [sys.executable, "-m", "i2a.cli"]
+
+
+def i2a(*args: str | Path, cwd: Path | None = None, check: int | None = 0) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; `check` is the exit code it must have."""
+    done = subprocess.run([*I2A, *map(str, args)], capture_output=True, text=True, cwd=cwd, timeout=100, check=False)
+    if check is not None:
+        assert done.returncode == check, done.stderr
+    return done
+
+
+class Server:
+    """A running `i2a serve`."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self._stats = model.partition("@")[2].removesuffix("/v1") + "/stats"
+
+    def stats(self) -> dict[str, Any]:
+        with urlopen(self._stats) as answer:
+            stats: dict[str, Any] = json.load(answer)
+            return stats
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(*flags: str) -> Server:
+        command = [*I2A, "serve", "--port", "0", *flags]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        processes.append(process)
+        assert process.stdout is not None
+        found = re.search(r"openai:\S+", process.stdout.readline())
+        assert found is not None
+        return Server(found[0])
+
+    yield start
+    for process in processes:
+        process.terminate()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()

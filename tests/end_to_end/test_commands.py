@@ -1,0 +1,87 @@
+"""What a newcomer types, and what comes back."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import i2a
+
+
+def test_help_starts_without_the_heavy_libraries() -> None:
+    code = (
+        "import sys; from i2a import cli; cli.register(); sys.argv = ['i2a', '--help']\n"
+        "try: cli.app()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'autogen_core', 'autogen_agentchat', 'datasets', 'transformers', 'aiohttp'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for command in ("simulate", "scenarios", "show", "import", "export", "serve"):
+        assert command in done.stdout
+
+
+@pytest.mark.parametrize("command", ["simulate", "show", "import", "export", "serve"])
+def test_the_help_of_each_command_has_an_example(command: str) -> None:
+    assert f"Example: i2a {command}" in " ".join(i2a(command, "--help").stdout.split())
+
+
+def test_flags_and_a_toml_file_say_the_same(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(
+        'scenario = "aloe"\nconversations = 3\nturns = 2\nseed = 4\nout = "from-file"\n[role_models]\njudge = "offline"\n'
+    )
+    i2a("simulate", "run.toml", "--quiet", cwd=tmp_path)
+    i2a("simulate", "--conversations", "3", "--turns", "2", "--seed", "4", "--out", "flags", "--quiet", cwd=tmp_path)
+    assert (tmp_path / "from-file/trees.jsonl").read_bytes() == (tmp_path / "flags/trees.jsonl").read_bytes()
+    (tmp_path / "run.toml").write_text("converstations = 3\n")
+    assert "did you mean 'conversations'?" in i2a("simulate", "run.toml", cwd=tmp_path, check=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--model", "gpt-4o"], "'gpt-4o' is not a model"),
+        (["--model", "anthropic:x"], "there is no kind of model 'anthropic'"),
+        (["--scenario", "nope"], "there is no scenario 'nope'; there are: aloe, full_tree, tutor"),
+        (["--role-model", "jugde=offline"], "has no role 'jugde'"),
+        (["--conversations", "500"], "400"),
+        (["--profiles", "nowhere.jsonl"], "nowhere.jsonl"),
+        (["--conversations", "0"], "--conversations"),
+    ],
+)
+def test_a_wrong_flag_gives_one_line_and_writes_nothing(tmp_path: Path, flags: list[str], said: str) -> None:
+    done = i2a("simulate", *flags, "--out", "run", cwd=tmp_path, check=2)
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_tree_is_shown_with_labels_verdicts_and_what_the_inducer_knew(tmp_path: Path) -> None:
+    i2a("simulate", "--conversations", "2", "--turns", "3", "--out", tmp_path / "run", "--quiet")
+    shown = i2a("show", tmp_path / "run", "1").stdout
+    for piece in ("aloe-1", "profile", "personality", "[preferred]", "[rejected]", "inducer knew", "judge, shown"):
+        assert piece in shown
+    stored = json.loads(i2a("show", tmp_path / "run", "aloe-1", "--json").stdout)
+    assert stored["id"] == "aloe-1"
+    assert "holds no tree 'aloe-7'" in i2a("show", tmp_path / "run", "aloe-7", check=2).stderr
+
+
+def test_markup_in_a_model_text_does_no_harm(tmp_path: Path) -> None:
+    profiles, personalities = tmp_path / "profiles.jsonl", tmp_path / "personalities.jsonl"
+    profiles.write_text(
+        json.dumps("She keeps a [red]boat[/red] and a [/] in the harbour. She likes [bold]rowing.") + "\n"
+    )
+    personalities.write_text(json.dumps("She is [link=x]blunt[/link] and dry.") + "\n")
+    pools = ("--profiles", profiles, "--personalities", personalities)
+    i2a("simulate", *pools, "--conversations", "1", "--turns", "2", "--out", tmp_path / "run", "--quiet")
+    assert "[red]boat[/red]" in i2a("show", tmp_path / "run").stdout
+
+
+def test_the_published_record_goes_both_ways(tmp_path: Path) -> None:
+    i2a("simulate", "--conversations", "3", "--turns", "3", "--out", tmp_path / "run", "--quiet")
+    i2a("export", tmp_path / "run", "--format", "aloe", "--out", tmp_path / "record.jsonl")
+    i2a("import", tmp_path / "record.jsonl", "--out", tmp_path / "back")
+    assert (tmp_path / "back/trees.jsonl").read_bytes() == (tmp_path / "run/trees.jsonl").read_bytes()

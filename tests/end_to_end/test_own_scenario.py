@@ -1,0 +1,108 @@
+"""A scenario of a user, in a file of theirs, gets everything that the shipped ones have."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import Server, i2a
+
+SCRIPT = '''"""Two neighbours and a critic who picks the better answer."""
+import asyncio
+from typing import Literal
+from agents.answers import Answer
+from agents.prompt import Prompt
+from agents.role import Role
+from agents.user import User
+from i2a.tree import Tree
+from scenarios import Cast, scenario
+
+
+class Neighbour(Role):
+    """A neighbour over the fence."""
+
+    prompt = Prompt("You talk to your neighbour over the fence. Answer in one sentence.")
+
+
+class Choice(Answer):
+    better: Literal["first", "second"]
+
+
+class Critic(Role):
+    """Likes short answers."""
+
+    prompt = Prompt("Which answer is better?\\n---\\n<dialogue>\\n$dialogue\\n</dialogue>")
+    answer = Choice
+
+
+@scenario(roles={"user": User, "neighbour": Neighbour, "critic": Critic})
+async def fence(tree: Tree, cast: Cast, *, turns: int = 2) -> None:
+    """A chat over the fence with two possible endings."""
+    here = None
+    for _ in range(turns):
+        here = tree.add(here, await cast.user(here))
+        ends = [tree.add(here, said) for said in await asyncio.gather(cast.neighbour(here), cast.neighbour(here))]
+        here.notes["critic"] = (await cast.critic(ends[0])).model_dump()
+        here = tree.keep(ends[here.notes["critic"]["better"] == "second"])
+'''
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    assert len(SCRIPT.splitlines()) <= 40
+    path = tmp_path / "elsewhere" / "fence.py"
+    path.parent.mkdir()
+    path.write_text(SCRIPT)
+    return path
+
+
+def test_it_runs_by_path_with_journal_and_resume(tmp_path: Path, script: Path, serve: Callable[..., Server]) -> None:
+    server = serve("--latency", "0.01")
+    command = ("simulate", "--scenario", script, "--conversations", "6", "--model", server.model, "--quiet")
+    i2a(*command, "--out", tmp_path / "run", "--max-tokens", "2500", check=4)
+    i2a(*command, "--out", tmp_path / "run", "--resume")
+    assert server.stats()["repeated"] == 0
+    i2a("simulate", "--scenario", script, "--conversations", "6", "--quiet", "--out", tmp_path / "whole")
+    assert (tmp_path / "run/trees.jsonl").read_bytes() == (tmp_path / "whole/trees.jsonl").read_bytes()
+    tree = json.loads(i2a("show", tmp_path / "run", "0", "--json").stdout)
+    assert {node["speaker"] for node in tree["nodes"]} == {"user", "neighbour"}
+    assert tree["nodes"][0]["notes"]["critic"]["better"] in ("first", "second")
+
+
+def test_check_says_that_it_is_fine(script: Path) -> None:
+    assert "fine" in i2a("scenarios", "check", script).stdout
+
+
+def test_a_new_one_is_written_and_passes_its_check(tmp_path: Path) -> None:
+    i2a("scenarios", "new", "interview", cwd=tmp_path)
+    assert "fine" in i2a("scenarios", "check", "interview.py", cwd=tmp_path).stdout
+    assert "is there already" in i2a("scenarios", "new", "interview", cwd=tmp_path, check=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("async def fence", "def fence", "fence.py:34: 'await' outside async function"),
+        ("tree: Tree, cast: Cast, *", "tree: Tree, *", "the script takes the tree and the cast first"),
+        ("*, turns: int = 2", "turns: int", "option 'turns' needs a * before it and a default"),
+        ('"neighbour": Neighbour,', '"neighbour": Choice,', "role 'neighbour' is"),
+        ("cast.critic(", "cast.critc(", "there is no role 'critc'"),
+        (
+            "$dialogue",
+            "$dialog",
+            "fence.py:36: a prompt asks for $dialog, which nobody gives; there are: $dialogue, $personality",
+        ),
+        ("    here = None\n", "    here = None\n    nothing = 1 / 0\n", "fence.py:33: ZeroDivisionError"),
+        ("@scenario(", "scenario(", "found 0 scenarios"),
+        ("import asyncio", "import asynco", "fence.py:2: ModuleNotFoundError"),
+        ("    here = None\n", "    here = None)\n", "fence.py:32: unmatched ')'"),
+    ],
+)
+def test_a_broken_one_gets_one_line(script: Path, old: str, new: str, said: str) -> None:
+    text = SCRIPT.replace(old, new)
+    assert text != SCRIPT
+    script.write_text(text)
+    done = i2a("scenarios", "check", script, check=2)
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

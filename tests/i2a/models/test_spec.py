@@ -1,0 +1,101 @@
+"""One string names a model, wherever it runs, and never holds a key."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.offline.client import OfflineClient
+from i2a.errors import UsageError
+from i2a.models.openai import OpenAIClient
+from i2a.models.spec import ModelSpec
+
+
+@pytest.mark.parametrize(
+    ("text", "spec"),
+    [
+        ("offline", ModelSpec("offline")),
+        (" offline\n", ModelSpec("offline")),
+        ("openai:gpt-4o-mini", ModelSpec("openai", "gpt-4o-mini")),
+        ("openai:org/model:tag", ModelSpec("openai", "org/model:tag")),
+        ("openai:q@http://localhost:8000/v1", ModelSpec("openai", "q", "http://localhost:8000/v1")),
+        ("openai:a@b@http://h/v1", ModelSpec("openai", "a@b", "http://h/v1")),
+        ("openai:q?top_p=1&seed=", ModelSpec("openai", "q", None, (("seed", ""), ("top_p", "1")))),
+        ("openai:q@https://h/v1?t=0.8", ModelSpec("openai", "q", "https://h/v1", (("t", "0.8"),))),
+        ("openai:q?key_env=MY_KEY", ModelSpec("openai", "q", None, (("key_env", "MY_KEY"),))),
+    ],
+)
+def test_a_string_names_kind_name_url_and_parameters(text: str, spec: ModelSpec) -> None:
+    assert ModelSpec.parse(text) == spec
+
+
+def test_the_order_of_the_parameters_makes_no_difference() -> None:
+    one, other = ModelSpec.parse("openai:q?b=1&a=2"), ModelSpec.parse("openai:q?a=2&b=1")
+    assert one == other
+    assert str(one) == str(other) == "openai:q?a=2&b=1"
+
+
+words = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=6)
+
+
+@given(
+    st.builds(
+        ModelSpec,
+        st.sampled_from(["openai", "offline"]),
+        words,
+        st.none() | st.just("http://localhost:8000/v1"),
+        st.dictionaries(words.map("x_".__add__), words | st.sampled_from(["0.8", "a&b", "a=b", "a b", "50%", "+", "?", ""]))
+        .filter(lambda params: not any("key" in name.lower() for name in params))
+        .map(lambda params: tuple(sorted(params.items()))),
+    )
+)
+def test_a_spec_and_its_string_are_the_same(spec: ModelSpec) -> None:
+    assert ModelSpec.parse(str(spec)) == spec
+
+
+@pytest.mark.parametrize("text", ["", "gpt-4o-mini", "openai:", "OPENAI:x", "openai gpt", "openai:x?a b"])
+def test_what_names_no_model_is_told_with_examples(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        ModelSpec.parse(text)
+    assert "openai" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["localhost:8000/v1", "htp://localhost:8000/v1", "192.168.0.7:8000", ""])
+def test_a_server_without_http_is_not_taken_for_a_part_of_the_name(url: str) -> None:
+    """It would go to another server than the one that was meant."""
+    with pytest.raises(UsageError):
+        ModelSpec.parse(f"openai:qwen3@{url}")
+
+
+def test_an_unknown_kind_is_told_with_those_that_there_are() -> None:
+    with pytest.raises(UsageError, match="no kind of model 'gemini'; there are: .*offline, openai"):
+        ModelSpec.parse("gemini:pro")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "openai:x?api_key=sk-1234",
+        "openai:x?key=sk-1234",
+        "openai:x?API_KEY=sk-1234",
+        "openai:x?apiKey=sk-1234",
+        "openai:x@http://me:sk-1234@host/v1",
+        "openai:x@http://sk-1234@host/v1",
+    ],
+)
+def test_a_key_in_a_model_string_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        ModelSpec.parse(text)
+    assert "environment" in str(caught.value)
+    assert "sk-1234" not in str(caught.value)
+
+
+def test_a_spec_opens_the_client_of_its_kind() -> None:
+    assert isinstance(ModelSpec.parse("offline").open(), OfflineClient)
+    assert isinstance(ModelSpec.parse("openai:q@http://localhost:8000/v1?temperature=0.8").open(), OpenAIClient)
+
+
+@pytest.mark.parametrize("text", ["offline:x", "openai", "openai:x?temperature=warm@", "openai:x?messages=1"])
+def test_what_cannot_be_opened_is_told_before_any_call(text: str) -> None:
+    with pytest.raises(UsageError):
+        ModelSpec.parse(text).open()
