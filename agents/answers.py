@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from i2a.tree import Inference
 
@@ -21,3 +21,9 @@ class Preference(Answer):
     """Which of two replies this user would rather get, as shown in the prompt."""
 
     winner: Literal["1", "2"]
+
+    @field_validator("winner", mode="before")
+    @classmethod
+    def _number(cls, winner: object) -> object:
+        """A model that writes 1 for "1" means the same."""
+        return str(winner) if type(winner) is int else winner

@@ -12,7 +12,7 @@ from typing import Self
 from i2a.errors import UsageError
 
 GUILLEMETS = str.maketrans("<>", "\u2039\u203a")
-TAG = re.compile(r"</?(\w+)>")
+TAG = re.compile(r"<\s*/?\s*(\w+)\s*/?\s*>")
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,6 @@ def harmless(value: str, tags: frozenset[str]) -> str:
     """`value` with every tag of the prompt defused: it must not close the tag that it stands in, or open another."""
 
     def defuse(tag: re.Match[str]) -> str:
-        return tag[0].translate(GUILLEMETS) if tag[1] in tags else tag[0]
+        return tag[0].translate(GUILLEMETS) if tag[1].lower() in tags else tag[0]
 
     return TAG.sub(defuse, value) if "<" in value else value

@@ -86,7 +86,7 @@ class Role(BaseChatAgent, Component[RoleConfig]):
         """Answer. Raises `MalformedAnswer`, and whatever the model client raises; then nothing is remembered."""
         view = self._view + [m for m in messages if ON_PATH in m.metadata or m.source in self._sees]
         asked = self._ask(view)
-        message = await self._answer(asked) if self.answer else await self._speak(asked)
+        message = await (self._answer if self.answer else self._speak)(asked, cancellation_token)
         view.append(message)
         self._view = view
         return Response(chat_message=message)
@@ -109,23 +109,23 @@ class Role(BaseChatAgent, Component[RoleConfig]):
             asked += [said(AssistantMessage if m.source in mine else UserMessage, m.content) for m in spoken]
         return asked
 
-    async def _speak(self, asked: list[LLMMessage]) -> TextMessage:
-        result = await self._client.create(asked)
+    async def _speak(self, asked: list[LLMMessage], token: CancellationToken) -> BaseChatMessage:
+        result = await self._client.create(asked, cancellation_token=token)
         text = str(result.content).strip()
         return TextMessage(content=text, source=self.name, models_usage=result.usage, metadata={})
 
-    async def _answer(self, asked: list[LLMMessage]) -> BaseChatMessage:
+    async def _answer(self, asked: list[LLMMessage], token: CancellationToken) -> BaseChatMessage:
         """Ask, show the error once if the answer has the wrong form, then ask afresh."""
         assert self.answer is not None
         args = {"response_format": response_format(self.answer)} if self._supports_schema else {}
         for _ in range(TRIES):
-            first = await self._client.create(asked, extra_create_args=args)
+            first = await self._client.create(asked, extra_create_args=args, cancellation_token=token)
             try:
                 return self._parsed(first)
             except ValidationError as error:
                 mistake = said(UserMessage, REPAIR.format(error=_one_line(error)))
             again = [*asked, said(AssistantMessage, str(first.content)), mistake]
-            second = await self._client.create(again, extra_create_args=args)
+            second = await self._client.create(again, extra_create_args=args, cancellation_token=token)
             try:
                 return self._parsed(second, spent_before=first.usage)
             except ValidationError as error:

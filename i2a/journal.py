@@ -83,8 +83,11 @@ class Journal:
             self._db.execute("BEGIN")
             self._db.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", batch)
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            problem = UsageError(f"cannot write the journal ({error}); free some space, then go on with --resume")
+        except Exception as error:  # noqa: BLE001 - told to everybody who waits, who would wait for ever else
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            advice = f"cannot write the journal ({error}); free some space, then go on with --resume"
+            problem = UsageError(advice) if isinstance(error, sqlite3.Error) else error
             for landed in waiting:
                 if not landed.done():
                     landed.set_exception(problem)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from i2a.errors import ModelError
 from i2a.models.meter import Meter
+from i2a.text import one_line
 from i2a.tree import Tree
 
 FRAME, LINE = 0.25, 10.0
@@ -114,7 +115,7 @@ def conversation(tree: Tree) -> Panel:
     text = Text()
     for node in nodes:
         text.append(f"{node.speaker:>9} ", style=COLOURS[speakers.index(node.speaker) % len(COLOURS)])
-        text.append(" ".join(node.content.split()) + "\n")
+        text.append(one_line(node.content) + "\n")
     return Panel(text, title=Text(f"{tree.id}, persona {tree.persona.id}"), title_align="left", border_style="dim")
 
 

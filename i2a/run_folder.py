@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class RunFolder:
         Raises `UsageError`: another process works there, it holds a run already, or it holds another run.
         """
         folder = cls(path)
+        folder._refuse_strangers()
         try:
             path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path / "lock", blocking=False)
@@ -58,6 +59,12 @@ class RunFolder:
         finally:
             lock.release()
 
+    def _refuse_strangers(self) -> None:
+        if self.manifest_file.exists() or not self.path.is_dir():
+            return
+        if strangers := [file.name for file in self.path.iterdir() if file.name not in OURS]:
+            raise UsageError(f"{self.path} is not empty and holds no run ({strangers[0]}); choose another --out")
+
     def _settle(self, identity: Mapping[str, Any], about: Mapping[str, Any], *, resume: bool) -> None:
         if self.manifest_file.exists():
             if not resume:
@@ -68,8 +75,6 @@ class RunFolder:
             if difference:
                 raise UsageError(f"{self.path} holds another run: {difference}; choose another --out")
         else:
-            if strangers := [file.name for file in self.path.iterdir() if file.name not in OURS]:
-                raise UsageError(f"{self.path} is not empty and holds no run ({strangers[0]}); choose another --out")
             _write_whole(
                 self.manifest_file, json.dumps({"format": MANIFEST, "identity": identity, **about}, indent=2) + "\n"
             )
@@ -84,7 +89,7 @@ class RunFolder:
             raise UsageError(f"{self.path} holds no run; `i2a simulate --out {self.path}` would start one") from None
         except ValueError as error:
             raise UsageError(f"{self.manifest_file}: not a manifest: {error}") from None
-        if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST:
+        if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST or "identity" not in manifest:
             raise UsageError(f"{self.manifest_file}: not a manifest of format {MANIFEST}")
         return manifest
 
@@ -99,8 +104,11 @@ class RunFolder:
         """What went wrong with each conversation that failed, oldest first, whether or not it was redone later."""
         failures: dict[str, list[dict[str, Any]]] = {}
         for line in _lines(self.failures_file):
-            failure = json.loads(line)
-            failures.setdefault(failure["id"], []).append(failure)
+            try:
+                failure = json.loads(line)
+                failures.setdefault(failure["id"], []).append(failure)
+            except (ValueError, KeyError, TypeError):
+                raise UsageError(f"{self.failures_file} holds a line that is not a failure; move it away") from None
         return failures
 
     def append_tree(self, line: str) -> None:
@@ -146,7 +154,8 @@ def _append(file: Path, line: str) -> None:
         with file.open("ab") as target:
             target.write(line.encode() + b"\n")
     except OSError as error:
-        os.truncate(file, size)
+        with suppress(OSError):
+            os.truncate(file, size)
         raise UsageError(f"cannot write {file} ({error.strerror}); free some space, then go on with --resume") from None
 
 

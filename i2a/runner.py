@@ -9,7 +9,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from i2a.errors import Interrupted, ModelError
+from i2a.errors import Interrupted, ModelError, UsageError
 from i2a.live import View
 from i2a.models.client import Traffic
 from i2a.run_folder import RunFolder
@@ -44,12 +44,18 @@ async def run(
                 await grow(tree)
             except (ModelError, ExceptionGroup) as error:
                 reasons = model_errors(error)
-                folder.append_failure(failure(tree, reasons))
-                view.fails(tree, reasons[0])
             else:
-                folder.append_tree(dump(tree))
-                summary.add(tree)
-                view.ends(tree)
+                reasons = []
+            try:
+                if reasons:
+                    folder.append_failure(failure(tree, reasons))
+                    view.fails(tree, reasons[0])
+                else:
+                    folder.append_tree(dump(tree))
+                    summary.add(tree)
+                    view.ends(tree)
+            except UsageError as full_disk:
+                traffic.stop(full_disk)
             tree.roots.clear()  # what is on disk needs no memory
 
     async def take_down(workers: list[asyncio.Task[None]]) -> None:

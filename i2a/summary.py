@@ -11,7 +11,8 @@ from i2a.tree import Tree
 class Summary:
     """Counts over a corpus. Every compared pair is exactly one of labelled, flipped and unjudged.
 
-    `flipped`: the two orders disagree. `unjudged`: a verdict is missing. `hint_won`: the hinted reply is the preferred.
+    `flipped`: the two orders disagree. `unjudged`: a verdict is missing. Of the labelled, `imported` came with their
+    label and without verdicts, and in `hint_won` the hinted reply is the preferred one.
     """
 
     trees: int = 0
@@ -20,12 +21,13 @@ class Summary:
     labelled: int = 0
     flipped: int = 0
     unjudged: int = 0
+    imported: int = 0
     hint_won: int = 0
 
     @property
     def flip_rate(self) -> float | None:
         """Share of the judged pairs on which the two orders disagree; None if none was judged."""
-        judged = self.labelled + self.flipped
+        judged = self.labelled - self.imported + self.flipped
         return self.flipped / judged if judged else None
 
     def as_json(self) -> dict[str, float | int | None]:
@@ -35,16 +37,16 @@ class Summary:
         self.trees += 1
         for node in tree:
             self.utterances += 1
-            if node.verdicts:
-                self.pairs += 1
-                winners = {verdict.winner for verdict in node.verdicts}
-                if None in winners:
-                    self.unjudged += 1
-                elif len(winners) > 1:
-                    self.flipped += 1
-                else:
-                    self.labelled += 1
-                    self.hint_won += winners.pop().speaker == "preferred"  # type: ignore[union-attr]
+            preferred = next((child for child in node.children if child.label == "preferred"), None)
+            if preferred is not None:
+                self.labelled += 1
+                self.imported += not node.verdicts
+                self.hint_won += preferred.speaker == "preferred"
+            elif node.verdicts:
+                missing = any(verdict.winner is None for verdict in node.verdicts)
+                self.unjudged += missing
+                self.flipped += not missing
+        self.pairs = self.labelled + self.flipped + self.unjudged
 
     @classmethod
     def of(cls, trees: Iterable[Tree]) -> Self:

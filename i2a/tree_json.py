@@ -121,10 +121,13 @@ def load(line: str | bytes) -> Tree:
         nodes.append(node)
     for node, item in zip(nodes, stored.nodes, strict=True):
         node.continued = item.continued
-        try:
-            node.verdicts = [_verdict(verdict, nodes) for verdict in item.verdicts]
-        except IndexError:
-            raise UsageError(f"not a tree of format {FORMAT}: a verdict of node {item.id} names no node") from None
+        replies = {i: child for i, child in enumerate(nodes) if child.parent is node} if item.verdicts else {}
+        for verdict in item.verdicts:
+            compared = {verdict.first, verdict.second}
+            if not compared <= replies.keys() or verdict.winner not in (None, *compared):
+                raise UsageError(f"not a tree of format {FORMAT}: a verdict of node {item.id} names another node")
+            winner = None if verdict.winner is None else replies[verdict.winner]
+            node.verdicts.append(Verdict(replies[verdict.first], replies[verdict.second], winner, verdict.reason))
     return tree
 
 
@@ -133,7 +136,11 @@ def read(path: Path) -> Iterator[Tree]:
 
     A last line without its end (a run that was killed, or one that is writing right now) is left out.
     """
-    with path.open("rb") as lines:
+    try:
+        lines = path.open("rb")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    with lines:
         for number, line in enumerate(lines, start=1):
             if not line.endswith(b"\n"):
                 return
@@ -182,11 +189,6 @@ def _node(node: Node, number: dict[Node, int]) -> dict[str, Any]:
     if node.notes:
         stored["notes"] = node.notes
     return stored
-
-
-def _verdict(stored: StoredVerdict, nodes: list[Node]) -> Verdict:
-    winner = None if stored.winner is None else nodes[stored.winner]
-    return Verdict(nodes[stored.first], nodes[stored.second], winner, stored.reason)
 
 
 if __name__ == "__main__":

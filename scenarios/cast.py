@@ -37,11 +37,15 @@ class Cast:
 
     def path(self, here: Node | None) -> list[BaseChatMessage]:
         """The dialogue up to `here` as messages, each under the voice of who spoke."""
-        path = self._paths.get(here)
-        if path is None:
+        new: list[Node] = []
+        while here not in self._paths:
             assert here is not None
-            voice = self._voices.get(here.speaker, here.speaker)
-            path = self._paths[here] = [*self.path(here.parent), message(here.content, voice, **{ON_PATH: "yes"})]
+            new.append(here)
+            here = here.parent
+        path = self._paths[here]
+        for node in reversed(new):
+            voice = self._voices.get(node.speaker, node.speaker)
+            path = self._paths[node] = [*path, message(node.content, voice, **{ON_PATH: "yes"})]
         return path
 
 

@@ -14,14 +14,14 @@ async def full_tree(tree: Tree, cast: Cast, *, turns: int = 3) -> None:
     """A person and two responders; both replies continue, so that every choice can be followed to its end."""
 
     async def grow(here: Node | None, left: int) -> None:
+        if left < 1:
+            return
         here = tree.add(here, await cast.user(here))
         hinted, plain = await replies(cast, here)
         pair = tree.add(here, hinted), tree.add(here, plain)
         async with asyncio.TaskGroup() as branches:
             branches.create_task(compare(cast, here, *pair))
             for reply in pair:
-                tree.keep(reply)
-                if left > 1:
-                    branches.create_task(grow(reply, left - 1))
+                branches.create_task(grow(tree.keep(reply), left - 1))
 
     await grow(None, turns)

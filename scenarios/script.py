@@ -2,7 +2,6 @@
 
 import importlib.util
 import inspect
-import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -13,8 +12,11 @@ from typing import Any
 
 from agents.role import Role
 from i2a.errors import I2AError, UsageError
+from scenarios.cast import Cast
 
 Script = Callable[..., Awaitable[None]]
+BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+OPTIONS = (bool, int, float, str, list, type(None))
 SHAPE = "async def NAME(tree: Tree, cast: Cast, *, OPTION: TYPE = DEFAULT) -> None"
 
 
@@ -48,7 +50,7 @@ class Scenario:
             kind = type(options[name])
             try:
                 options[name] = _convert(value, kind)
-            except (TypeError, ValueError):
+            except (KeyError, ValueError):
                 raise UsageError(f"option {name}={value!r} of scenario {self.name} must be {kind.__name__}") from None
         return options
 
@@ -57,20 +59,24 @@ def scenario(*, roles: Mapping[str, type[Role]]) -> Callable[[Script], Scenario]
     """Declare a scenario. `roles` names the cast: `{"user": User, ...}`. Raises `UsageError` for a wrong shape."""
 
     def declare(script: Script) -> Scenario:
-        where = f"{Path(inspect.getfile(script)).name}:{script.__code__.co_firstlineno}"
+        where = f"{Path(inspect.getfile(script)).name}:{inspect.getsourcelines(script)[1]}"
         if not inspect.iscoroutinefunction(script):
             raise UsageError(f"{where}: the script must be a coroutine; write: {SHAPE}")
+        if not isinstance(roles, Mapping):
+            raise UsageError(f"{where}: roles name the cast; write @scenario(roles={{'user': User, ...}})")
         parameters = list(inspect.signature(script).parameters.values())
         if [p.name for p in parameters[:2]] != ["tree", "cast"]:
             raise UsageError(f"{where}: the script takes the tree and the cast first; write: {SHAPE}")
         for option in parameters[2:]:
             if option.kind is not option.KEYWORD_ONLY or option.default is option.empty:
                 raise UsageError(f"{where}: option {option.name!r} needs a * before it and a default; write: {SHAPE}")
+            if not isinstance(option.default, OPTIONS):
+                raise UsageError(f"{where}: option {option.name!r} must be a number, a text, true or false, or a list")
         for name, role in roles.items():
             if not (isinstance(role, type) and issubclass(role, Role)):
                 raise UsageError(f"{where}: role {name!r} is {role!r}, not a subclass of agents.role.Role")
-            if not name.isidentifier():
-                raise UsageError(f"{where}: {name!r} cannot name a role; write a Python identifier")
+            if not name.isidentifier() or name.startswith("_") or hasattr(Cast, name):
+                raise UsageError(f"{where}: {name!r} cannot name a role; write another Python identifier")
         about = (inspect.getdoc(script) or "").partition("\n")[0]
         options = {option.name: option.default for option in parameters[2:]}
         return Scenario(script.__name__, about, dict(roles), options, script)
@@ -112,10 +118,12 @@ def load(path: Path) -> Scenario:
     except UsageError:
         raise
     except SyntaxError as error:
-        raise UsageError(f"{path}:{error.lineno}: {error.msg}: {(error.text or '').strip()}") from None
+        where = f"{error.filename or path}:{error.lineno}"
+        raise UsageError(f"{where}: {error.msg}: {(error.text or '').strip()}") from None
     except Exception as error:  # noqa: BLE001 - whatever a user's file raises is told in one line
         raise UsageError(blame(error, path)) from None
-    found = [value for value in vars(module).values() if isinstance(value, Scenario) and value.file == path.resolve()]
+    scenarios = [value for value in vars(module).values() if isinstance(value, Scenario)]
+    found = [value for value in scenarios if value.file.resolve() == path.resolve()]
     if len(found) != 1:
         raise UsageError(
             f"{path}: found {len(found)} scenarios, need one; write @scenario(roles={{...}}) above: {SHAPE}"
@@ -133,12 +141,15 @@ def blame(error: BaseException, path: Path) -> str:
             line = trace.tb_lineno
         trace = trace.tb_next
     kind = "" if isinstance(error, I2AError) else f"{type(error).__name__}: "
-    return f"{path}{f':{line}' if line else ''}: {kind}{error}"
+    return f"{path}:{line}: {kind}{error}" if line else f"{path}: {kind}{error}"
 
 
 def _convert(value: Any, kind: type) -> Any:
-    if kind is bool and isinstance(value, str):
-        if not re.fullmatch("true|false|yes|no|1|0", value.lower()):
-            raise ValueError(value)
-        return value.lower() in {"true", "yes", "1"}
-    return value if kind is type(None) or isinstance(value, kind) else kind(value)
+    """`value` as the `kind` of the option's default. Raises `ValueError` rather than change what was meant."""
+    if isinstance(value, str) and kind in (int, float, bool):
+        return kind(value) if kind is not bool else BOOLEANS[value.lower()]
+    if kind is float and isinstance(value, int):
+        return float(value)
+    if kind is type(None) or type(value) is kind:
+        return value
+    raise ValueError(value)

@@ -14,7 +14,7 @@ from autogen_core.models import ChatCompletionClient
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 
-from i2a.errors import I2AError, UsageError
+from i2a.errors import I2AError, Interrupted, UsageError
 from i2a.live import View
 from i2a.models.client import Endpoint, Ledger, RoleClient, Traffic
 from i2a.models.meter import Meter, Price, find_price, parse_price
@@ -76,7 +76,10 @@ def simulate(config: Simulation, console: Console | None = None) -> Result:
 
     Raises `UsageError` for what is not as it must be, before anything is written or called.
     """
-    return asyncio.run(simulation(config, console))
+    try:
+        return asyncio.run(simulation(config, console))
+    except asyncio.CancelledError:
+        raise Interrupted("stopped at once; the same command with --resume goes on") from None
 
 
 async def simulation(config: Simulation, console: Console | None = None) -> Result:
@@ -186,7 +189,7 @@ class Plan:
         if finished and not left:
             order = {tree.id: i for i, tree in enumerate(self.trees)}
             folder.sort_trees(order.__getitem__)
-        return Result(folder.path, summary, failed, left, traffic.stopped if left else None, meter)
+        return Result(folder.path, summary, failed, left, traffic.stopped if left or failed else None, meter)
 
 
 def models_of_roles(scenario: Scenario, config: Simulation) -> dict[str, ModelSpec]:

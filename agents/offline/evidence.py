@@ -87,11 +87,6 @@ _CLAIM = re.compile(
 )
 
 
-def claims(reply: str) -> frozenset[int]:
-    """The groups of claimable things that a reply says are the person's own."""
-    return frozenset(group for group, _ in _claims(reply))
-
-
 def false_claim(reply: str, truth: frozenset[str], said: Iterable[str]) -> str | None:
     """The first thing a reply claims about the person that neither the persona nor the person's messages support."""
     for group, thing in _claims(reply):

@@ -17,12 +17,13 @@ _ORDER = re.compile(
     r"|\bas (?:the|a) judge\b|\b(?:system|assistant|user)\s*:",
     re.I,
 )
-_JUDGED = re.compile(r"\b(?:reply|answer|response)\s*(?:[12]|one|two)\b|\b(?:the|this) (?:better|best|first|second) (?:reply|answer|response)\b"
+_JUDGED = re.compile(r"\b(?:reply|answer|response)\s*(?:[12]|one|two)\b"
+                     r"|\b(?:the|this) (?:better|best|first|second) (?:reply|answer|response)\b"
                      r"|\bgive (?:me|this|it) (?:a |an )?(?:5|five|full|top|high)|\brate (?:me|this|it)\b"
                      r"|\b(?:score|rating) of (?:5|five)\b", re.I)  # fmt: skip
 _PRAISE = lexicon("praise")
-_SELF = {"i": "you", "me": "you", "my": "your", "mine": "yours", "i'm": "you're", "i've": "you've", "myself": "yourself",
-         "i'd": "you'd", "i'll": "you'll", "am": "are"}  # fmt: skip
+_SELF = {"i": "you", "me": "you", "my": "your", "mine": "yours", "i'm": "you're", "i've": "you've",
+         "myself": "yourself", "i'd": "you'd", "i'll": "you'll", "am": "are"}  # fmt: skip
 _FUNCTION = STOP - {"enjoys", "enjoy", "loves", "love", "likes", "named", "called"}
 _MANNERS = 3
 

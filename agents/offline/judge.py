@@ -15,7 +15,7 @@ from agents.offline.gates import GATES
 from agents.offline.reading import Dialogue
 from agents.offline.responder import closeness, fits
 from agents.offline.style import STYLES, shape, shown, styles, suits
-from agents.offline.text import fold, rng, stems, words
+from agents.offline.text import fold, rng, shorten, stems, words
 from agents.offline.topics import topics
 
 Gate = Callable[[str, Dialogue], float]
@@ -52,7 +52,7 @@ def persona(profile: str, personality: str) -> Person:
 
 def score(reply: str, dialogue: Dialogue, person: Person) -> Score:
     """The marks of `reply` as the answer to the person's last message in `dialogue`."""
-    reply = fold(reply)
+    reply = shorten(fold(reply), 1500)
     gate, fault = _gate(reply, dialogue)
     content, recalls, untold = _content(reply, dialogue, person)
     style, style_shown = _style(reply, person)

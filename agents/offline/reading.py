@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from agents.offline.text import fold
+from agents.offline.text import fold, shorten
 
+_LONGEST = 3000  # characters of a message
 _BLOCK = re.compile(r"<([a-z][a-z0-9_]*)>\n?(.*?)\n?</\1>", re.S)
 _LINE = re.compile(r"^([A-Z][\w-]{0,30}):(?: |$)", re.M)
 _LOOKS_LIKE_OPENER = re.compile(r"^\s*\(.*\)\s*$", re.S)
@@ -83,7 +84,7 @@ def transcript(text: str) -> Dialogue:
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     return Dialogue(
         tuple(
-            ("user" if mark[1] == person else "assistant", fold(text[mark.end() : end]))
+            ("user" if mark[1] == person else "assistant", shorten(fold(text[mark.end() : end]), _LONGEST))
             for mark, end in zip(marks, ends, strict=True)
         )
     )
@@ -104,5 +105,8 @@ def _chat(messages: Sequence[Message], *, person: Literal["user", "assistant"]) 
             else talk
         )
     return Dialogue(
-        tuple(("user" if message.role == person else "assistant", fold(message.content)) for message in talk)
+        tuple(
+            ("user" if message.role == person else "assistant", shorten(fold(message.content), _LONGEST))
+            for message in talk
+        )
     )

@@ -1,4 +1,4 @@
-"""The partner in the chat: with a private impression of the person (informed), or with the last message only (generic)."""
+"""The partner in the chat: with a private impression of the person, or with the last message only."""
 
 import random
 import re

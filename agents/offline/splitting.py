@@ -1,13 +1,13 @@
-"""Sentences about a person cut into pieces: one predicate, one list item, one line of a list. Knows grammar, no meaning."""
+"""Sentences about a person cut into pieces: a predicate, a list item, a line of a list. Knows grammar, no meaning."""
 
 import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from agents.offline import grammar
-from agents.offline.text import fold, lexicon, stem, words
+from agents.offline.text import fold, lexicon, shorten, stem, words
 
-# age 34 | job nurse | am an avid reader | state married | like yoga, rowing | have two cats | do live alone | say it rains
+# age 34 | job nurse | am an avid reader | state married | like yoga | have two cats | do live alone | say it rains
 Kind = Literal["age", "job", "am", "state", "like", "have", "do", "say"]
 
 _SUBJECT = re.compile(r"^(?:(he|she|they|i|you|we|it)\b(?:'(?:s|m|re|ve)\b)?|this person\b)\s*", re.I)
@@ -26,12 +26,16 @@ _LIKES = re.compile(
     r"ha(?:s|ve) an? (?:\w+ )?(?:passion|love|interest|hobby)\s+(?:for|in|of))\s+(?=\S)",
     re.I,
 )
-_PERFECT = re.compile(r"^ha(?:s|ve)\s+(?:(?:always|also|recently|never|once|even|just)\s+)?(?:been|won|found|bought|sold|met|held|known|become|read|led|flown|driven|spent|written|had|run|"
-                      r"made|taken|taught|built|lived|climbed|seen|sung|to|given|gone|begun"
-                      r"|\w+ed)\b", re.I)  # fmt: skip
+_PERFECT = re.compile(
+    r"^ha(?:s|ve)\s+(?:(?:always|also|recently|never|once|even|just)\s+)?"
+    r"(?:been|won|found|bought|sold|met|held|known|become|read|led|flown|driven|spent|written|had|run|made|taken|taught"
+    r"|built|lived|climbed|seen|sung|to|given|gone|begun|\w+ed)\b",
+    re.I,
+)
 _NAME = re.compile(r"^([A-Z][\w'-]+(?: [A-Z][\w'-]+)?) (\w+)\b(?= )")
 _HOUSEHOLD = frozenset(stem(word) for key in ("family", "pets") for word in lexicon("heads", key))
-_NO_NAME = frozenset("he she they i you we it my his her their your the a an this these both one on in at".split())
+_LONGEST = 400  # characters of a sentence
+_NO_NAME = lexicon("no_name")
 _FRONTED = re.compile(
     r"^(?:in|on|during|at|when|as|for|after|before|besides|additionally|outside|every|despite"
     r"|although|while)\b[^,]{2,40},\s+"
@@ -70,7 +74,7 @@ def pieces(text: str) -> Iterator[Piece]:
 
 
 def beliefs(text: str) -> Iterator[Piece]:
-    """The sentences of a text, without "the pupil believes that"; their pronouns are about the matter, not the person."""
+    """The sentences of a text, without "the pupil believes that"; their pronouns are not about the person."""
     for sentence in _sentences(text):
         held = _BELIEVES.sub("", sentence, count=1)
         yield Piece(held, "say", held, "")
@@ -88,7 +92,7 @@ def _sentences(text: str) -> Iterator[str]:
     for line in _END.split(text.strip().strip('"')):
         sentence = fold(_BULLET.sub("", line.strip())).strip().rstrip(".!;,").strip()
         if sentence:
-            yield sentence
+            yield shorten(sentence, _LONGEST)
 
 
 def _pieces(sentence: str) -> Iterator[Piece]:
@@ -134,7 +138,7 @@ def _implied(rest: str) -> str:
 
 
 def _predicates(rest: str, subject: str) -> list[str]:
-    """`is a chef who bakes and has a son` holds three. A new one starts where a finite verb follows and, a comma or who."""
+    """`is a chef who bakes and has a son` holds three. Each starts with a finite verb after and, who or a comma."""
     if _IS_A.match(rest):
         rest = _WHO.sub(" \x00", rest, count=2)
     out: list[str] = []
@@ -194,9 +198,7 @@ def _phrases(text: str) -> list[str]:
 def _being(rest: str, subject: str) -> Iterator[Piece]:
     age = _AGE.search(rest)
     if age:
-        yield Piece(
-            age.group().strip(" ,").removeprefix("a ").removeprefix("an "), "age", age[1], subject, frozenset({age[1]})
-        )
+        yield Piece(age.group().strip(" ,").removeprefix("a ").removeprefix("an "), "age", age[1], subject, age[1])
         rest = rest[age.end() :] if age.start() < 4 else (rest[: age.start()] + rest[age.end() :])
         rest = rest.strip(" ,")
         if rest:

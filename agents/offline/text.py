@@ -77,6 +77,11 @@ def sentences(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in _SENTENCE_END.split(text) if part.strip())
 
 
+def shorten(text: str, most: int) -> str:
+    """The start of a text, cut between words where it has any. Keeps odd input from costing more than it is worth."""
+    return text if len(text) <= most else text[:most].rsplit(" ", 1)[0]
+
+
 def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 

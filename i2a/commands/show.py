@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from i2a.text import one_line
+
 if TYPE_CHECKING:
     from i2a.tree import Node, Tree
 
@@ -73,7 +75,10 @@ def drawing(tree: "Tree") -> Any:
     from rich.text import Text
 
     persona = Text.assemble(
-        ("profile      ", "dim"), tree.persona.profile, "\n", ("personality  ", "dim"), tree.persona.personality
+        ("profile      ", "dim"),
+        one_line(tree.persona.profile),
+        ("\npersonality  ", "dim"),
+        one_line(tree.persona.personality),
     )
     title = Text(f"{tree.id}, scenario {tree.scenario}, persona {tree.persona.id}, seed {tree.seed}")
     parts: list[Any] = [Panel(persona, title=title, title_align="left", border_style="dim")]
@@ -99,14 +104,14 @@ def utterance(node: "Node", depth: int) -> Any:
     text = Text.assemble((f"{arrow} {node.speaker}", f"bold {styles[node.label]}"))
     if node.siblings:
         text.append(f" [{node.label or 'no label'}]", style=styles[node.label])
-    text.append(f"  {' '.join(node.content.split())}")
+    text.append(f"  {one_line(node.content)}")
     if node.inference is not None:
         known = [*node.inference.profile, *node.inference.personality]
-        text.append("\n    inducer knew: " + ("; ".join(known) or "nothing yet"), style="dim")
+        text.append("\n    inducer knew: " + (one_line("; ".join(known)) or "nothing yet"), style="dim")
     for verdict in node.verdicts:
         winner = verdict.winner.speaker if verdict.winner else "no verdict"
         shown = f"{verdict.first.speaker}, {verdict.second.speaker}"
-        text.append(f"\n    judge, shown {shown}: {winner} - {verdict.reason}", style="dim")
+        text.append(f"\n    judge, shown {shown}: {winner} - {one_line(verdict.reason)}", style="dim")
     for name, note in node.notes.items():
         text.append(f"\n    {name}: {json.dumps(note, ensure_ascii=False)}", style="dim")
     return Padding(text, (0, 0, 0, 2 * depth))

@@ -5,7 +5,7 @@ A role holds a `RoleClient` and sees a plain AutoGen `ChatCompletionClient`; it 
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Literal, NoReturn
@@ -61,24 +61,27 @@ class Endpoint:
             retry=retry_if_exception_type(Retryable), stop=stop_after_attempt(retries + 1), wait=_wait, reraise=True
         )
 
-    async def ask(self, messages: Sequence[LLMMessage], args: Mapping[str, Any], count: Count) -> CreateResult:
-        """One answer. Raises `ModelError` once retries are used up or would not help; `count` counts them."""
+    async def ask(self, send: Callable[[], Awaitable[CreateResult]], count: Count) -> CreateResult:
+        """What `send` gives in the end. Raises `ModelError` once retries are used up or would not help.
+
+        `send` is called whenever it is this call's turn; `count` counts the retries.
+        """
         try:
-            return await self._attempt(messages, args, count)
+            return await self._attempt(send, count)
         except Retryable as error:
             failures: list[Retryable] = [error]
 
         async def again() -> CreateResult:
             if failures:  # tenacity costs a third of a call, so it comes in only once something has failed
                 raise failures.pop()
-            return await self._attempt(messages, args, count)
+            return await self._attempt(send, count)
 
         return await self._retrying(again)
 
-    async def _attempt(self, messages: Sequence[LLMMessage], args: Mapping[str, Any], count: Count) -> CreateResult:
+    async def _attempt(self, send: Callable[[], Awaitable[CreateResult]], count: Count) -> CreateResult:
         async with self.limiter:
             try:
-                result = await self.client.create(messages, extra_create_args=args)
+                result = await send()
             except Retryable as error:
                 count.retries += 1
                 if isinstance(error, RateLimited | Unreachable) or error.retry_after:
@@ -168,17 +171,21 @@ class RoleClient(TextClient):
 
     async def _pay(self, key: bytes, messages: Sequence[LLMMessage], args: Mapping[str, Any]) -> CreateResult:
         traffic, model = self._traffic, self._endpoint.model
-        if traffic.stopped:
-            await traffic.park()
-        try:
+
+        async def send() -> CreateResult:
+            if traffic.stopped:
+                await traffic.park()
             self._meter.check()
             with traffic:
-                result = await self._endpoint.ask(messages, args, self._count)
+                result = await self._endpoint.client.create(messages, extra_create_args=args)
                 usage = result.usage
                 reply = Reply(str(result.content), result.finish_reason, usage.prompt_tokens, usage.completion_tokens)
                 self._meter.paid(self._role, model, reply)
                 await self._ledger.journal.write(self._ledger.tree, key, self._role, model, reply)
                 return result
+
+        try:
+            return await self._endpoint.ask(send, self._count)
         except (AccessDenied, RunStopped, UsageError) as reason:
             traffic.stop(reason)
             await traffic.park()

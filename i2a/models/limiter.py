@@ -53,14 +53,15 @@ class Limiter:
             self._last_cut = now
         if retry_after and now + retry_after > self._closed_until:
             self._closed_until = now + retry_after
-            loop.call_at(self._closed_until, self._admit)
+            loop.call_at(self._closed_until, self._reopen, self._closed_until)
+
+    def _reopen(self, time: float) -> None:
+        if time == self._closed_until:  # else the server has asked for more time since
+            self._closed_until = 0.0
+            self._admit()
 
     def _admit(self) -> None:
-        if self._closed_until:
-            if asyncio.get_running_loop().time() < self._closed_until:
-                return
-            self._closed_until = 0.0
-        while self._waiting and self.in_flight < int(self.limit):
+        while not self._closed_until and self._waiting and self.in_flight < int(self.limit):
             turn = self._waiting.popleft()
             if not turn.done():
                 self.in_flight += 1

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from i2a.errors import BudgetSpent, UsageError
@@ -97,6 +98,8 @@ def parse_price(text: str) -> tuple[str, Price]:
     model, _, amounts = text.rpartition("=")
     try:
         prompt, completion = map(float, amounts.split("/"))
+        if not (0 <= prompt < inf and 0 <= completion < inf):
+            raise ValueError(amounts)
         return str(ModelSpec.parse(model)), Price(prompt, completion)
     except ValueError:
         raise UsageError(f"{text!r} is not a price; write MODEL=IN/OUT, e.g. openai:gpt-4o-mini=0.15/0.60") from None

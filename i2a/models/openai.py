@@ -31,6 +31,7 @@ from i2a.errors import (
 )
 from i2a.models.openai_protocol import ABOUT_FORMAT, FINISH, Completion, Reply, Usage, retry_after, said, split_thought
 from i2a.models.text_client import TextClient, as_json
+from i2a.text import one_line
 
 DEFAULT_URL = "https://api.openai.com/v1"
 DEFAULT_KEY = "OPENAI_API_KEY"
@@ -192,6 +193,7 @@ class OpenAIClient(TextClient, Component[OpenAIConfig]):
             advice = "; raise max_tokens" if finish == "length" else ""
             reason = self._quote(str(choice.finish_reason))
             raise MalformedResponse(f"{self._where}: an empty reply (finish_reason {reason}){advice}")
+        content = content.encode("utf-8", "replace").decode()  # half a surrogate pair fits into no file
         return CreateResult(finish_reason=finish, content=content, usage=spent, cached=False, thought=thought or None)
 
     def _refusal(self, reply: "Reply") -> ModelError:
@@ -216,7 +218,7 @@ class OpenAIClient(TextClient, Component[OpenAIConfig]):
         """Foreign text for an error message: without the key, in one line, printable, short."""
         if self._key:
             text = text.replace(self._key, "***")
-        text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        text = one_line(text)
         return text if len(text) <= _QUOTE else text[: _QUOTE - 1] + "…"
 
 

@@ -5,16 +5,14 @@
 import re
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Any, Protocol, Self
-from urllib.parse import parse_qsl, urlsplit
+from typing import Protocol, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from autogen_core.models import ChatCompletionClient
 
 from i2a.errors import UsageError
 
-PATTERN = re.compile(
-    r"(?P<kind>[a-z_]+)(:(?P<name>.+?))?(@(?P<url>https?://[^?\s]+))?(\?(?P<params>[^?\s]*))?", re.DOTALL
-)
+PATTERN = re.compile(r"(?P<kind>[a-z_]+)(:(?P<name>[^@?]+))?(@(?P<url>https?://[^?\s]+))?(\?(?P<params>[^?\s]*))?")
 EXAMPLES = "offline, openai:gpt-4o-mini, openai:qwen3@http://localhost:8000/v1"
 
 
@@ -46,7 +44,7 @@ class ModelSpec:
         if match["kind"] not in kinds:
             raise UsageError(f"{text!r}: there is no kind of model {match['kind']!r}; there are: {', '.join(kinds)}")
         params = tuple(sorted(parse_qsl(match["params"] or "", keep_blank_values=True)))
-        if any("key" in name and name != "key_env" for name, _ in params):
+        if any("key" in name.lower() and name != "key_env" for name, _ in params):
             raise UsageError("a model string must hold no key; put it in the environment, under ?key_env=NAME")
         return cls(match["kind"], match["name"] or "", url, params)
 
@@ -57,20 +55,10 @@ class ModelSpec:
         return kind.from_spec(self.name, self.url, dict(self.params))
 
     def __str__(self) -> str:
-        params = "&".join(f"{name}={value}" for name, value in self.params)
+        params = urlencode(self.params)
         return (
             self.kind
             + (f":{self.name}" if self.name else "")
             + (f"@{self.url}" if self.url else "")
             + (f"?{params}" if params else "")
         )
-
-
-def as_json(value: str) -> Any:
-    """A parameter's text as the number or boolean it spells, else as it stands."""
-    for convert in (int, float):
-        try:
-            return convert(value)
-        except ValueError:
-            continue
-    return {"true": True, "false": False}.get(value, value)

@@ -15,8 +15,8 @@ def test_help_starts_without_the_heavy_libraries() -> None:
         "import sys; from i2a import cli; cli.register(); sys.argv = ['i2a', '--help']\n"
         "try: cli.app()\n"
         "except SystemExit: pass\n"
-        "heavy = {'torch', 'autogen_core', 'autogen_agentchat', 'datasets', 'transformers', 'aiohttp'} & set(sys.modules)\n"
-        "assert not heavy, heavy"
+        "heavy = {'torch', 'autogen_core', 'autogen_agentchat', 'datasets', 'transformers', 'aiohttp'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -30,9 +30,8 @@ def test_the_help_of_each_command_has_an_example(command: str) -> None:
 
 
 def test_flags_and_a_toml_file_say_the_same(tmp_path: Path) -> None:
-    (tmp_path / "run.toml").write_text(
-        'scenario = "aloe"\nconversations = 3\nturns = 2\nseed = 4\nout = "from-file"\n[role_models]\njudge = "offline"\n'
-    )
+    lines = ['scenario = "aloe"', "conversations = 3", "turns = 2", "seed = 4", 'out = "from-file"']
+    (tmp_path / "run.toml").write_text("\n".join([*lines, "[role_models]", 'judge = "offline"']))
     i2a("simulate", "run.toml", "--quiet", cwd=tmp_path)
     i2a("simulate", "--conversations", "3", "--turns", "2", "--seed", "4", "--out", "flags", "--quiet", cwd=tmp_path)
     assert (tmp_path / "from-file/trees.jsonl").read_bytes() == (tmp_path / "flags/trees.jsonl").read_bytes()

@@ -133,7 +133,16 @@ def test_a_file_in_the_place_of_the_folder_is_refused(path: Path) -> None:
     refusal(path)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "other"}', '{"format": "i2a.run/1"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"format": "other"}',
+        '{"format": "i2a.run/1"}',
+    ],
+)
 def test_a_manifest_that_is_none_is_told_so(path: Path, text: str) -> None:
     (started(path) / "manifest.json").write_text(text)
     assert "manifest.json" in refusal(path, resume=True)
@@ -229,14 +238,14 @@ def test_a_line_that_is_no_tree_is_told(path: Path) -> None:
 def test_a_line_that_is_no_failure_is_told(path: Path) -> None:
     with opened(path) as folder:
         (path / "failures.jsonl").write_text("oops\n")
-        with pytest.raises(UsageError, match="failures.jsonl"):
+        with pytest.raises(UsageError, match=r"failures\.jsonl"):
             folder.failures()
 
 
 def test_a_full_disk_leaves_no_half_line(path: Path) -> None:
     with opened(path) as folder:
         folder.append_tree(line("t-0"))
-        with no_more_space(left=100), pytest.raises(UsageError, match="trees.jsonl.*--resume"):
+        with no_more_space(left=100), pytest.raises(UsageError, match=r"trees\.jsonl.*--resume"):
             folder.append_tree(line("t-1", "x" * 10_000))
         assert (path / "trees.jsonl").read_text() == line("t-0") + "\n"
 

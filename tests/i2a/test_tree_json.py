@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,11 @@ def test_the_schema_is_a_schema_and_wants_what_the_format_has(tree: Tree) -> Non
         assert not jsonschema.Draft202012Validator(schema()).is_valid(damaged), name
 
 
+def test_the_published_schema_is_the_one_that_holds() -> None:
+    published = files("i2a") / "tree.schema.json"
+    assert json.loads(published.read_text("utf-8")) == schema()
+
+
 def test_words_stand_in_the_file_as_they_were_written(tree: Tree) -> None:
     assert "Bäcker 🥖" in dump(tree)
 
@@ -230,7 +236,7 @@ def test_an_error_in_a_file_names_the_file_and_the_line(tree: Tree, tmp_path: Pa
     path.write_text(dump(tree) + "\n" + "{}\n", encoding="utf-8")
     trees = read(path)
     next(trees)
-    with pytest.raises(UsageError, match="trees.jsonl:2: .*format: Field required"):
+    with pytest.raises(UsageError, match=r"trees\.jsonl:2: .*format: Field required"):
         next(trees)
 
 
@@ -248,5 +254,5 @@ def test_even_a_whole_line_without_its_end_is_left_out(tree: Tree, tmp_path: Pat
 
 
 def test_a_file_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="nowhere.jsonl"):
+    with pytest.raises(UsageError, match=r"nowhere\.jsonl"):
         list(read(tmp_path / "nowhere.jsonl"))

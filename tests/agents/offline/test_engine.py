@@ -74,9 +74,10 @@ def test_a_hint_asks_for_an_informed_reply() -> None:
 
 
 def test_a_reply_never_claims_more_than_the_hint(chats: Any) -> None:
-    from agents.offline.evidence import claims
+    from agents.offline.evidence import false_claim
 
-    assert all(not claims(chats.reply([("User", "I saw the sea.")], "(nothing yet)", seed)) for seed in range(40))
+    replies = [chats.reply([("User", "I saw the sea.")], "(nothing yet)", seed) for seed in range(40)]
+    assert not [reply for reply in replies if false_claim(reply, frozenset(), ["I saw the sea."])]
 
 
 def test_no_system_prompt_at_all_is_a_plain_chat() -> None:
@@ -139,3 +140,13 @@ def test_any_text_gets_an_answer(profile: str, personality: str, said: str, seed
     assert json.loads(answer([person, Message("user", asked)], seed=seed))["winner"] in ("1", "2")
     assert answer([Message("system", f"<known>\n- {profile}\n</known>"), Message("user", said)], seed=seed)
     assert answer([Message("user", said)], seed=seed)
+
+
+def test_very_long_text_costs_little() -> None:
+    person = Message(
+        "system",
+        f"<profile>\n{'x' * 100_000} {'and a, ' * 20_000}\n</profile>\n<personality>\n{'is ' * 9_000}\n</personality>",
+    )
+    opening = Message("user", "(The chat is open.)")
+    first = answer([person, opening], seed=1)
+    assert len(answer([person, opening, Message("assistant", first), Message("user", "z" * 100_000)], seed=1)) < 1_000

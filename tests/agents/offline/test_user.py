@@ -32,10 +32,13 @@ def test_a_message_reveals_at_most_one_new_fact(chats: Any, personas: dict[str, 
 
 
 def test_much_is_told_in_ten_turns_but_not_at_once(chats: Any, personas: dict[str, tuple[str, str]]) -> None:
+    counts = []
     for name, (profile, _) in personas.items():
         for chat in chats.turns[name]:
             told = revealed(facts(profile), [turn.message for turn in chat])
             assert 2 <= len(told) < 10
+            counts.append(len(told))
+    assert sum(counts) / len(counts) >= 3.5
 
 
 def test_the_person_comes_back_to_what_it_has_told(chats: Any, personas: dict[str, tuple[str, str]]) -> None:

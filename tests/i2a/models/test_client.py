@@ -413,7 +413,9 @@ async def test_a_spent_budget_parks_the_call_before_it_goes_out(journal: Journal
     await end(third)
 
 
-async def test_a_journal_that_cannot_be_written_stops_the_run(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_journal_that_cannot_be_written_stops_the_run(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def full(*_: object) -> None:
         raise UsageError("cannot write the journal")
 

@@ -95,15 +95,17 @@ def test_what_earlier_sessions_spent_on_an_unknown_price_is_unknown() -> None:
     ("text", "model", "price"),
     [
         ("openai:x=0.15/0.6", "openai:x", Price(0.15, 0.6)),
-        ("openai:x@http://localhost:1/v1?temperature=0.8=1/2", "openai:x@http://localhost:1/v1?temperature=0.8", (1, 2)),
+        ("openai:x@http://localhost:1/v1?top_p=0.8=1/2", "openai:x@http://localhost:1/v1?top_p=0.8", (1, 2)),
         ("offline=0/0", "offline", (0, 0)),
     ],
-)  # fmt: skip
+)
 def test_a_price_is_told_for_a_model_string(text: str, model: str, price: tuple[float, float]) -> None:
     assert parse_price(text) == (model, price)
 
 
-@pytest.mark.parametrize("text", ["", "openai:x", "openai:x=1", "openai:x=1/2/3", "openai:x=a/b", "nonsense=1/2", "=1/2"])
+@pytest.mark.parametrize(
+    "text", ["", "openai:x", "openai:x=1", "openai:x=1/2/3", "openai:x=a/b", "nonsense=1/2", "=1/2"]
+)
 def test_what_is_no_price_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_price(text)

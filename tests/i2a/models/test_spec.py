@@ -43,7 +43,9 @@ words = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1,
         st.sampled_from(["openai", "offline"]),
         words,
         st.none() | st.just("http://localhost:8000/v1"),
-        st.dictionaries(words.map("x_".__add__), words | st.sampled_from(["0.8", "a&b", "a=b", "a b", "50%", "+", "?", ""]))
+        st.dictionaries(
+            words.map("x_".__add__), words | st.sampled_from(["0.8", "a&b", "a=b", "a b", "50%", "+", "?", ""])
+        )
         .filter(lambda params: not any("key" in name.lower() for name in params))
         .map(lambda params: tuple(sorted(params.items()))),
     )
@@ -52,7 +54,17 @@ def test_a_spec_and_its_string_are_the_same(spec: ModelSpec) -> None:
     assert ModelSpec.parse(str(spec)) == spec
 
 
-@pytest.mark.parametrize("text", ["", "gpt-4o-mini", "openai:", "OPENAI:x", "openai gpt", "openai:x?a b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "gpt-4o-mini",
+        "openai:",
+        "OPENAI:x",
+        "openai gpt",
+        "openai:x?a b",
+    ],
+)
 def test_what_names_no_model_is_told_with_examples(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         ModelSpec.parse(text)
@@ -68,7 +80,7 @@ def test_a_server_without_http_is_not_taken_for_a_part_of_the_name(url: str) -> 
 
 
 def test_an_unknown_kind_is_told_with_those_that_there_are() -> None:
-    with pytest.raises(UsageError, match="no kind of model 'gemini'; there are: .*offline, openai"):
+    with pytest.raises(UsageError, match=r"no kind of model 'gemini'; there are: .*offline, openai"):
         ModelSpec.parse("gemini:pro")
 
 
