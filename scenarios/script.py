@@ -148,8 +148,8 @@ def _convert(value: Any, kind: type) -> Any:
     """`value` as the `kind` of the option's default. Raises `ValueError` rather than change what was meant."""
     if isinstance(value, str) and kind in (int, float, bool):
         return kind(value) if kind is not bool else BOOLEANS[value.lower()]
-    if kind is float and isinstance(value, int):
-        return float(value)
+    if (kind is float and type(value) is int) or (kind is str and type(value) in (int, float)):
+        return kind(value)
     if kind is type(None) or type(value) is kind:
         return value
     raise ValueError(value)

@@ -12,7 +12,7 @@ from autogen_core.models import ChatCompletionClient
 
 from i2a.errors import UsageError
 
-PATTERN = re.compile(r"(?P<kind>[a-z_]+)(:(?P<name>[^@?]+))?(@(?P<url>https?://[^?\s]+))?(\?(?P<params>[^?\s]*))?")
+PATTERN = re.compile(r"(?P<kind>[a-z_]+)(:(?P<name>[^?]+?))?(@(?P<url>https?://[^?\s]+))?(\?(?P<params>[^?\s]*))?")
 EXAMPLES = "offline, openai:gpt-4o-mini, openai:qwen3@http://localhost:8000/v1"
 
 
@@ -36,7 +36,7 @@ class ModelSpec:
     def parse(cls, text: str) -> Self:
         """Raises `UsageError` if `text` names no model."""
         match = PATTERN.fullmatch(text.strip())
-        if match is None:
+        if match is None or (not match["url"] and "@" in (match["name"] or "")):
             raise UsageError(f"{text!r} is not a model; write for instance {EXAMPLES}")
         if (url := match["url"]) and "@" in urlsplit(url).netloc:
             raise UsageError("a model URL must hold no user or password; put the key in the environment")

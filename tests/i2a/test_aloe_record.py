@@ -333,7 +333,7 @@ def trees(draw: st.DrawFn) -> Tree:
         )
         for reply, label in zip(replies, draw(labels), strict=False):
             reply.label = label  # type: ignore[assignment]
-        winners = draw(st.lists(st.sampled_from([*replies, None]), max_size=2))
+        winners = draw(st.lists(st.sampled_from([*replies[:2], None]), max_size=2))
         user.verdicts = [Verdict(replies[0], replies[1], winner, draw(texts)) for winner in winners]
         for reply in draw(st.lists(st.sampled_from(replies), min_size=1, max_size=2, unique=True)):
             tree.keep(reply)

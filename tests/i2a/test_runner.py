@@ -166,6 +166,8 @@ async def test_a_disk_that_is_full_when_a_tree_is_stored_stops_the_run_softly(
             with rig.traffic:
                 await asyncio.sleep(0.01)
                 landed.append(tree.id)
+        else:
+            await asyncio.sleep(0.001)
         hello(tree)
 
     monkeypatch.setattr(rig.folder, "append_tree", full)
