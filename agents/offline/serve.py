@@ -218,28 +218,33 @@ class _Server:
                 self.serving += 1
                 self.peak = max(self.peak, self.serving)
                 try:
-                    if delay := self.options.latency + (self.options.slow_seconds if fault == "slow" else 0):
-                        await asyncio.sleep(delay)
+                    # The engine's own work is part of the latency, as it is of a model's.
+                    clock = asyncio.get_running_loop().time
+                    ready = clock() + self.options.latency + (self.options.slow_seconds if fault == "slow" else 0)
+                    text, values = self._reply(request)
+                    await asyncio.sleep(ready - clock())
                 finally:
                     self.serving -= 1
         except asyncio.CancelledError:
             self.counts["abandoned"] += 1
             raise
-        return self._completion(request, [] if fault == "empty" else [self._reply(request, body, fault)])
+        if fault == "empty":
+            return self._completion(request, [])
+        if fault == "malformed" and values:
+            self.faults["malformed"] += 1
+            return self._completion(request, [next(self.breakages)(text, values)])
+        self.counts["answered"] += 1
+        self.bodies[body] += 1
+        return self._completion(request, [(text, "stop")])
 
-    def _reply(self, request: "_Request", body: bytes, fault: Fault | None) -> tuple[str, str]:
-        """(text, finish_reason)."""
+    def _reply(self, request: "_Request") -> tuple[str, dict[str, Any]]:
+        """The text of the answer, and the values of the JSON object that it is, if it is one."""
         messages = [message.read() for message in request.messages]
         seed = _seed(messages) if request.seed is None else request.seed
         form = request.response_format
         schema = form.json_schema.schema_ if form and form.json_schema else None
         text = self.answer(messages, seed=seed, schema=schema)
-        if fault == "malformed" and (values := _json_object(text)):
-            self.faults["malformed"] += 1
-            return next(self.breakages)(text, values)
-        self.counts["answered"] += 1
-        self.bodies[body] += 1
-        return text, "stop"
+        return text, _json_object(text)
 
     def _completion(self, request: "_Request", replies: Sequence[tuple[str, str]]) -> web.Response:
         prompt = sum(estimate_tokens(message.read().content) for message in request.messages)
