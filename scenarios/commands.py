@@ -88,10 +88,11 @@ def simulate(
         print_result(result, Console(stderr=True))
     if result.stopped:
         raise result.stopped
-    if result.failed:
+    if result.failures:
+        ((reason, _),) = result.failures.most_common(1)
         raise ConversationsFailed(
-            f"{result.failed} conversations failed; reasons are in {result.folder}/failures.jsonl; "
-            "--retry-failed redoes them"
+            f"{result.failed} conversations failed, most often so: {reason}; all reasons are in "
+            f"{result.folder}/failures.jsonl; --retry-failed redoes them"
         )
 
 

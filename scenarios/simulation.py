@@ -2,6 +2,7 @@
 
 import asyncio
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -61,14 +62,20 @@ class Simulation(BaseModel):
 
 
 class Result(NamedTuple):
-    """How a run ended. `stopped`: why it ended early, if it did; what is `left` then waits for `resume`."""
+    """How a run ended. `failures`: the conversations that failed, by their last reason. `stopped`: why the run ended
+    early, if it did; what is `left` then waits for `resume`.
+    """
 
     folder: Path
     summary: Summary
-    failed: int
+    failures: Counter[str]
     left: int
     stopped: I2AError | None
     meter: Meter
+
+    @property
+    def failed(self) -> int:
+        return self.failures.total()
 
 
 def simulate(config: Simulation, console: Console | None = None) -> Result:
@@ -184,12 +191,15 @@ class Plan:
     def result(self, folder: RunFolder, summary: Summary, traffic: Traffic, meter: Meter) -> Result:
         """Count what is there; bring a complete corpus into drawing order."""
         finished = folder.finished()
-        failed = sum(1 for id in folder.failures() if id not in finished)
-        left = len(self.trees) - len(finished) - failed
+        failures = Counter(
+            str(history[-1]["reason"]) for id, history in folder.failures().items() if id not in finished
+        )
+        left = len(self.trees) - len(finished) - failures.total()
         if finished and not left:
             order = {tree.id: i for i, tree in enumerate(self.trees)}
             folder.sort_trees(order.__getitem__)
-        return Result(folder.path, summary, failed, left, traffic.stopped if left or failed else None, meter)
+        stopped = traffic.stopped if left or failures else None
+        return Result(folder.path, summary, failures, left, stopped, meter)
 
 
 def models_of_roles(scenario: Scenario, config: Simulation) -> dict[str, ModelSpec]:
