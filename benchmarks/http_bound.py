@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scenarios.simulation import Result, Simulation, simulate
+from scenarios import Result, Simulation, simulate
 
 
 @contextmanager

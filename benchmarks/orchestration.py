@@ -19,7 +19,7 @@ from autogen_core.models import CreateResult, LLMMessage, RequestUsage
 
 from agents.offline.client import OfflineClient
 from i2a.models.spec import ModelSpec
-from scenarios.simulation import Simulation, simulate
+from scenarios import Simulation, simulate
 
 ANSWERS = {
     "Inference": '{"reason": "They said so.", "profile": ["two cats named Tib and Tom"], "personality": ["dry"]}',

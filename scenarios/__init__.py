@@ -1,21 +1,21 @@
-"""Scenario scripts: who speaks when, and how the tree grows. A script imports `Cast` and `scenario` from here."""
+"""Scenario scripts: who speaks when, and how the tree grows. What a script or a program needs is here by name."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scenarios.cast import Cast
     from scenarios.script import Scenario, scenario
+    from scenarios.settings import Simulation
+    from scenarios.simulation import Result, simulate
 
-__all__ = ["Cast", "Scenario", "scenario"]
+__all__ = ["Cast", "Result", "Scenario", "Simulation", "scenario", "simulate"]
+
+PLACES = {"Cast": "cast", "Result": "simulation", "Scenario": "script", "Simulation": "settings"}
+PLACES |= {"scenario": "script", "simulate": "simulation"}
 
 
 def __getattr__(name: str) -> Any:  # loaded on demand, so that `i2a --help` stays quick
-    if name == "Cast":
-        from scenarios.cast import Cast
-
-        return Cast
-    if name in ("Scenario", "scenario"):
-        from scenarios import script
-
-        return getattr(script, name)
-    raise AttributeError(name)
+    if name not in PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"scenarios.{PLACES[name]}"), name)

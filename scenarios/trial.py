@@ -8,7 +8,8 @@ from i2a.errors import UsageError
 from i2a.run_folder import RunFolder
 from i2a.tree_json import read
 from scenarios.script import Scenario, blame, load
-from scenarios.simulation import Simulation, simulate
+from scenarios.settings import Simulation
+from scenarios.simulation import simulate
 
 TURNS = 2
 

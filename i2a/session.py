@@ -1,0 +1,75 @@
+"""One session of a run: its folder, journal, meter and traffic, and a client for every role of every tree."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autogen_core.models import ChatCompletionClient
+
+from i2a.journal import Journal
+from i2a.models.client import Endpoint, Ledger, RoleClient, Traffic
+from i2a.models.meter import Meter, Price
+from i2a.models.spec import ModelSpec
+from i2a.run_folder import RunFolder
+from i2a.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The knobs that may differ from one session of a run to the next."""
+
+    max_calls: int = 128
+    retries: int = 8
+    max_cost: float | None = None
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the trees of a run share while it runs. `failures`: what went wrong in earlier sessions, by tree."""
+
+    folder: RunFolder
+    journal: Journal
+    meter: Meter
+    traffic: Traffic
+    models: Mapping[ModelSpec, ChatCompletionClient]
+    endpoints: Mapping[ModelSpec, Endpoint]
+    failures: Mapping[str, list[dict[str, Any]]]
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        out: Path,
+        *,
+        identity: Mapping[str, Any],
+        about: Mapping[str, Any],
+        models: Iterable[ModelSpec],
+        prices: Mapping[str, Price | None],
+        limits: Limits,
+        resume: bool,
+    ) -> AsyncIterator["Session"]:
+        """Open the models, then the folder. Raises `UsageError`, see `ModelSpec.open` and `RunFolder.open`."""
+        async with AsyncExitStack() as stack:
+            clients: dict[ModelSpec, ChatCompletionClient] = {}
+            for spec in dict.fromkeys(models):
+                clients[spec] = spec.open()
+                stack.push_async_callback(clients[spec].close)
+            folder = stack.enter_context(RunFolder.open(out, identity, about, resume=resume))
+            journal = stack.enter_context(folder.journal())
+            meter = Meter(prices, max_cost=limits.max_cost, max_tokens=limits.max_tokens, before=journal.spent())
+            endpoints = {
+                spec: Endpoint(str(spec), client, max_calls=limits.max_calls, retries=limits.retries)
+                for spec, client in clients.items()
+            }
+            yield cls(folder, journal, meter, Traffic(), clients, endpoints, folder.failures())
+
+    def clients(self, tree: Tree, models: Mapping[str, ModelSpec]) -> dict[str, RoleClient]:
+        """A client for each role of `tree`; `models` names the model of each."""
+        ledger = Ledger(tree.id, tree.seed, self.journal, attempt=len(self.failures.get(tree.id, ())))
+        return {
+            role: RoleClient(role, self.endpoints[spec], ledger, self.meter, self.traffic)
+            for role, spec in models.items()
+        }
