@@ -26,4 +26,6 @@ def answer(messages: Sequence[Message], *, seed: int, schema: Mapping[str, Any] 
         return user.speak(user.character(tuple(task.given.items())), task.dialogue, seed=seed)
     if "known" in task.given:
         return responder.informed(task.given["known"], task.dialogue, seed=seed)
+    if task.probing:
+        return responder.probe(task.dialogue, seed=seed)
     return responder.generic(task.dialogue, seed=seed)

@@ -56,17 +56,28 @@ def mentions(facts: Iterable[Fact], reply: str) -> tuple[Mention, ...]:
     parts = clauses(reply)
     found = []
     for fact in facts:
-        telling = _telling(fact)
+        mark = telling(fact)
         for clause, spoken, to_you in parts:
-            hit = telling & spoken
-            if len(hit) * 2 > len(telling) or (len(hit) * 2 == len(telling) and to_you):
-                own = [word for word in words(clause) if stem(word) not in fact.needs]
-                found.append(Mention(fact, len(own) >= 3 and sum(word in STOP for word in own) >= 2))
+            hit = mark & spoken
+            if len(hit) * 2 > len(mark) or (len(hit) * 2 == len(mark) and to_you):
+                found.append(Mention(fact, _woven(clause, fact, asks="?" in reply)))
                 break
     return tuple(found)
 
 
-def _telling(fact: Fact) -> frozenset[str]:
+def _woven(clause: str, fact: Fact, *, asks: bool) -> bool:
+    """Whether a clause says more than the fact itself: three words of its own, or two beside a question."""
+    own = [word for word in words(clause) if stem(word) not in fact.needs and word not in _wording(fact)]
+    return len(own) >= (2 if asks else 3) and sum(word in STOP for word in own) >= 2
+
+
+@lru_cache(maxsize=8192)
+def _wording(fact: Fact) -> frozenset[str]:
+    return frozenset(words(fact.text)) - _YOU
+
+
+def telling(fact: Fact) -> frozenset[str]:
+    """The stems of a fact that could not stand in any other, or all of them."""
     return _telling_words(fact.needs)
 
 

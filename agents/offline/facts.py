@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from agents.offline import grammar
-from agents.offline.splitting import Kind, Piece, beliefs, pieces
-from agents.offline.text import STOP, stem, stems, words
+from agents.offline.predicates import Kind, Piece
+from agents.offline.splitting import beliefs, pieces
+from agents.offline.text import STOP, stem, stems, with_article, words
 from agents.offline.topics import topics
 
 _NAMED = re.compile(r",?\s+(?:named|called)\s+", re.I)
+_THEIRS = re.compile(r"^((?:\w+ of )?)their\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,9 @@ class Fact:
 
     `text` is the persona's own wording, `mine` and `yours` the same from within and from outside (a noun phrase, an
     -ing phrase or a verb phrase, as `kind` has it), `needs` the stems that make it known once they are said.
-    `short` is the wording without the names ("two cats"), with the stems that it needs.
+    `short` is the wording without the names ("two cats"), with the stems that it needs. `when` is an adverbial that
+    comes last, from within and from outside. `more` is what the person may add, no part of the fact (", which I
+    found").
     """
 
     text: str
@@ -28,6 +32,26 @@ class Fact:
     needs: frozenset[str]
     short: tuple[str, frozenset[str]] | None
     topics: tuple[str, ...]
+    when: tuple[str, str] = ("", "")
+    more: str = ""
+
+    def clause(self, person: str) -> str:
+        """The fact as a whole clause of `I` or `you`."""
+        said = self.mine if person == "I" else self.yours
+        when = self.when[person != "I"]
+        return f"{self._clause(person, said)} {when}" if when else self._clause(person, said)
+
+    def _clause(self, person: str, said: str) -> str:
+        if self.kind in ("say", "belief"):
+            return said
+        if self.kind == "do" and said.startswith("have "):
+            return f"{person}'ve {said[5:]}"
+        if self.kind == "do":
+            return grammar.clause(person, said)
+        if self.kind in ("like", "have"):
+            return f"{person} {self.kind} {said}"
+        noun = self.kind == "job" and not grammar.has_determiner(said) and said.lower() != "retired"
+        return grammar.clause(person, "be " + (with_article(said) if noun else said))
 
 
 @lru_cache(maxsize=8192)
@@ -44,12 +68,20 @@ def facts(text: str, tag: str = "profile") -> tuple[Fact, ...]:
 def _fact(piece: Piece) -> Fact:
     text, core, subject = piece.text, piece.core, piece.subject
     # A wording of function words only ("is always there for you") is known when all of it is said.
-    said = stems(text) or frozenset(stem(word) for word in words(text) if word not in STOP) or frozenset(words(text))
+    key = piece.key or text
+    said = stems(key) or frozenset(stem(word) for word in words(key) if word not in STOP) or frozenset(words(key))
     needs = frozenset({piece.age}) if piece.age else said
     named = _NAMED.search(text)
     short = (text[: named.start()], stems(text[: named.start()])) if named and stems(text[: named.start()]) else None
     mine, yours = grammar.shift(core, subject, "I"), grammar.shift(core, subject, "you")
-    if named:
+    if named and piece.kind == "have":
         mine, yours = (_NAMED.sub(", ", phrase, count=1) for phrase in (mine, yours))
     about = topics(text) or (("work",) if piece.kind == "job" else ())
-    return Fact(text, piece.kind, mine, yours, needs, short, about)
+    if piece.kind == "say" and subject in ("he", "she"):
+        # Of a household: `two of their five children`.
+        mine, yours = (_THEIRS.sub(rf"\1{owner}", said) for said, owner in ((mine, "our"), (yours, "your")))
+    more = grammar.shift(piece.more, subject, "I")
+    if re.search(r"\btheir\b", more) and subject in ("he", "she"):
+        more = re.sub(r"\bthem\b", "us", re.sub(r"\btheir\b", "our", more))
+    when = (grammar.shift(piece.when, subject, "I"), grammar.shift(piece.when, subject, "you"))
+    return Fact(text, piece.kind, mine, yours, needs, short, about, when, more)

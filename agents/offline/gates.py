@@ -56,7 +56,7 @@ def salad(reply: str, dialogue: Dialogue) -> float:
     """Keywords without grammar: too few function words, or long stretches with none at all."""
     tokens = words(reply)
     if len(tokens) < 7:
-        return 1.0
+        return _fall(_misplaced(reply, tokens), 0, 3)
     share = sum(_FUNCTION.isdisjoint((word,)) for word in tokens) / len(tokens)
     longest = run = 0
     for word in tokens:
@@ -171,6 +171,7 @@ def _misplaced(reply: str, tokens: tuple[str, ...]) -> int:
     odd = sum(first in _NO_NOUN_AFTER and second in _NEVER_NEXT for first, second in pairwise(tokens))
     odd += sum(found[1].lower() in _NEVER_LAST for found in _LAST_WORD.finditer(reply))
     odd += sum(found[1].lower() in _FUNCTION and not found[1].startswith("I") for found in _MID_CAPITAL.finditer(reply))
+    odd += reply[-1:].isalnum() + reply.endswith(",") + reply[:1].islower()
     if reply[:1].isupper():
         odd += len(_SMALL_START.findall(reply))
     return odd

@@ -14,7 +14,11 @@ _FINITE = frozenset({"is", "has", "was", "had", "used", "grew", "moved", "met", 
 ADVERBS = lexicon("adverbs")
 _KEEP = frozenset({"rarely", "seldom", "never", "once", "previously"})
 _SHED = ADVERBS - _KEEP
-_AFTER_VERB = frozenset({"in", "at", "with", "for", "on", "as", "to", "above", "near", "from", "alone", "about"})
+AFTER_VERB = frozenset(
+    {"in", "at", "with", "for", "on", "as", "to", "above", "near", "from", "alone", "about", "under", "behind", "by"}
+    | {"into", "around", "through", "along", "until", "before", "after", "beside", "between", "over", "out", "off"}
+    | {"up", "down", "back", "home", "every", "each", "twice", "once"}
+)
 _GERUND = re.compile(r"[A-Za-z\-]{2,}ing\b")
 _NOT_GERUND = frozenset({"spring", "morning", "evening", "king", "ring", "thing", "string", "sibling", "wedding",
                          "building", "darling", "ceiling", "something", "nothing", "anything"})  # fmt: skip
@@ -26,9 +30,20 @@ _CONTRACTION = re.compile(r"\b(he|she|they|who)'(s|ve|re)\b", re.I)
 _PRONOUN = re.compile(
     r"\b(?P<subject>he|she|they|i|you)\s+(?P<adverb>\w+ly\s+|often\s+|also\s+)?(?P<verb>[a-z']+)\b"
     r"|\b(?P<self>himself|herself|themselves|themself|myself|yourself)\b"
-    r"|\b(?P<mine>his|hers|her|their|my|your)\b|\b(?P<me>him|them|me)\b|\b(?P<bare>he|she|i|you)\b",
+    r"|\b(?P<me>him|them|me|her(?=[,.;]|$| (?:in|on|at|to|from|with|for|and|by|into|over|off|about|a|an|the|how|every"
+    r"|twice|as|when) ))\b"
+    r"|\b(?P<mine>his|hers|her|their|theirs|my|your)\b|\b(?P<bare>he|she|they|i|you)\b",
     re.I,
 )
+
+
+_FAMILIES = {
+    "he": "he him his himself",
+    "she": "she her hers herself",
+    "they": "they them their theirs themselves themself",
+    "i": "i me my myself",
+    "you": "you your yourself",
+}
 
 
 @lru_cache(maxsize=4096)
@@ -68,7 +83,7 @@ def has_determiner(phrase: str) -> bool:
 def opens_clause(text: str) -> bool:
     """Whether a text starts with a plain verb and goes on as its clause: `share a flat`, `live above a bakery`."""
     first, _, rest = text.partition(" ")
-    return first.lower() in _VERBS and (has_determiner(rest) or rest.split(" ", 1)[0] in _AFTER_VERB)
+    return first.lower() in _VERBS and (has_determiner(rest) or rest.split(" ", 1)[0] in AFTER_VERB)
 
 
 def drop_adverbs(clause: str, *, every: bool = False) -> str:
@@ -84,8 +99,7 @@ def shift(text: str, subject: str, person: str) -> str:
 
     Only that person's pronouns move, so `she lives with her husband and his son` keeps `his`.
     """
-    family = {"he": "he him his himself", "she": "she her hers herself", "they": "they them their themselves themself",
-              "i": "i me my myself", "you": "you your yourself"}.get(subject, "").split()  # fmt: skip
+    family = _FAMILIES.get(subject, "").split()
     if not family or subject == {"I": "i", "you": "you"}[person]:
         return text
     mine, self_, me = ("my", "myself", "me") if person == "I" else ("your", "yourself", "you")
@@ -98,6 +112,8 @@ def shift(text: str, subject: str, person: str) -> str:
             return f"{person} {found['adverb'] or ''}{_agree(found['verb'], person)}"
         if found["self"]:
             return self_
+        if found["mine"] in ("hers", "theirs"):
+            return mine.replace("my", "mine").replace("your", "yours")
         return mine if found["mine"] else me if found["me"] else person
 
     shifted = _PRONOUN.sub(swap, _CONTRACTION.sub(_expand, text))
@@ -121,6 +137,8 @@ def items(phrase: str) -> tuple[str, ...]:
     if len(parts) < 2 or any(len(part.split()) > 7 for part in parts):
         return (phrase,)
     first, rest = parts[0], parts[1:]
+    if len(parts) == 2 and f"{first}, {rest[0]}" == phrase and rest[0].startswith(("a ", "an ", "the ")):
+        return (phrase,)  # no list: `one stepson, a cook`
     if is_gerund(first):
         alike = all(is_gerund(part) for part in rest)
         simple = " " not in first and all(len(part.split()) <= 3 for part in rest)
@@ -153,8 +171,9 @@ def tidy(text: str) -> str:
 
 
 def _agree(verb: str, person: str) -> str:
-    if verb in ("is", "was"):
-        return {"is": "am", "was": "was"}[verb] if person == "I" else {"is": "are", "was": "were"}[verb]
+    if verb in ("is", "are", "was", "were"):
+        now = verb in ("is", "are")
+        return ("am" if now else "was") if person == "I" else ("are" if now else "were")
     return _SHAPES.get(verb) or (base(verb) if verb.endswith("s") else verb)
 
 

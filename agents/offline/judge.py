@@ -54,12 +54,14 @@ def score(reply: str, dialogue: Dialogue, person: Person) -> Score:
     """The marks of `reply` as the answer to the person's last message in `dialogue`."""
     reply = shorten(fold(reply), 1500)
     gate, fault = _gate(reply, dialogue)
-    content, recalls, untold = _content(reply, dialogue, person)
+    content, recalls, untold, aside = _content(reply, dialogue, person)
     style, style_shown = _style(reply, person)
     engagement = _engagement(reply, dialogue)
     total = 1.0 + 4.0 * gate * (0.45 * content + 0.32 * style + 0.23 * engagement)
     if untold:
         total, fault = 1.0 + (total - 1.0) * 0.4, fault or "brings up something it cannot know"
+    if aside:
+        total, fault = 1.0 + (total - 1.0) * aside, fault or "brings up what has nothing to do with the message"
     wrong = false_claim(reply, person.words, dialogue.users)
     if wrong:
         total, fault = min(total, 1.5), fault or f"speaks of a {wrong} that does not exist"
@@ -87,37 +89,42 @@ def _gate(reply: str, dialogue: Dialogue) -> tuple[float, str]:
     return product, fault
 
 
-def _content(reply: str, dialogue: Dialogue, person: Person) -> tuple[float, str, bool]:
-    """Credit for what was remembered, the fact that earned most of it, and whether something untold was used."""
+def _content(reply: str, dialogue: Dialogue, person: Person) -> tuple[float, str, bool, float]:
+    """Credit for what was remembered, the fact that earned most of it, whether something untold was used, and what
+    share of the total is left because of memories that are beside the point or too many, 0 where there are none."""
     earlier, last = dialogue.users[:-1], dialogue.last
     made = mentions(person.facts, reply)
     if not made:
-        return 0.0, "", False
+        return 0.0, "", False, 0.0
     before = set(revealed((mention.fact for mention in made), earlier))
     heard = frozenset().union(*(stems(message) for message in dialogue.users)) if dialogue.users else frozenset()
     about = topics(last)
     credits: list[tuple[float, str]] = []
-    untold = False
+    untold, astray = False, 0
     for mention in made:
         if mention.fact in before:
-            credits.append((_credit(mention, last, about), mention.fact.text))
+            credit = _credit(mention, last, about)
+            astray += credit == 0.0
+            credits.append((credit, mention.fact.text))
         elif mention.fact.needs <= stems(last):
-            credits.append((0.35 if mention.woven else 0.1, mention.fact.text))
+            credits.append((0.45 if mention.woven else 0.1, mention.fact.text))
         elif len(mention.fact.needs & stems(reply) - heard) > 0 and _is_claim(mention):
             untold = True
     if not credits:
-        return 0.0, "", untold
-    best = max(credits)
-    crowd = {1: 1.0, 2: 0.85}.get(_distinct(made), 0.12)
-    return best[0] * crowd, best[1], untold
+        return 0.0, "", untold, 0.0
+    best, count = max(credits), _distinct(made)
+    left = {1: 1.0, 2: 0.5}.get(count, 0.4) * (0.7 if astray else 1.0)
+    return best[0] * {1: 1.0, 2: 0.4}.get(count, 0.1), best[1], untold, left if left < 1.0 else 0.0
 
 
 def _credit(mention: Mention, last: str, about: tuple[str, ...]) -> float:
+    """1 for a memory on the topic of the message, less where it is near or only just said, nothing where it is off."""
     if mention.fact.needs <= stems(last):
-        return 0.4
-    on_topic = fits(mention.fact, last, about)
+        return 0.45 if mention.woven else 0.1
+    if not fits(mention.fact, last, about):
+        return 0.0
     strong = closeness(mention.fact, stems(last), about) >= 1
-    return (1.0 if strong else 0.8 if on_topic else 0.2) * (1.0 if mention.woven else 0.4)
+    return (1.0 if strong else 0.8) * (1.0 if mention.woven else 0.3)
 
 
 def _is_claim(mention: Mention) -> bool:

@@ -11,6 +11,7 @@ from agents.offline.text import fold, shorten
 _LONGEST = 3000  # characters of a message
 _BLOCK = re.compile(r"<([a-z][a-z0-9_]*)>\n?(.*?)\n?</\1>", re.S)
 _LINE = re.compile(r"^([A-Z][\w-]{0,30}):(?: |$)", re.M)
+_ASKS = re.compile(r"\bask (?:\w+ ){0,4}questions?\b", re.I)
 _LOOKS_LIKE_OPENER = re.compile(r"^\s*\(.*\)\s*$", re.S)
 
 
@@ -47,6 +48,8 @@ class Task:
     given: Mapping[str, str]
     asked: Mapping[str, str]
     dialogue: Dialogue
+    probing: bool = False
+    """Whether the instructions are to ask questions, as a tutor or an interviewer does."""
 
 
 def read(messages: Sequence[Message], *, form: bool = False) -> Task:
@@ -63,7 +66,8 @@ def read(messages: Sequence[Message], *, form: bool = False) -> Task:
         return Task("inducer", given, asked, about)
     if "known" not in given and ("profile" in given or "personality" in given or _is_opened(messages, given)):
         return Task("user", given, asked, _chat(messages, person="assistant"))
-    return Task("responder", given, asked, about or _chat(messages, person="user"))
+    told = any(message.role == "system" and _ASKS.search(message.content) for message in messages)
+    return Task("responder", given, asked, about or _chat(messages, person="user"), told)
 
 
 @lru_cache(maxsize=4096)

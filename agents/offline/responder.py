@@ -7,10 +7,10 @@ from functools import lru_cache
 from agents.offline import grammar, voice
 from agents.offline.facts import Fact, facts
 from agents.offline.reading import Dialogue
+from agents.offline.recalling import weave
 from agents.offline.style import STYLES, shown, styles
-from agents.offline.text import fresh, load, lower_first, rng, stems, with_article, words
+from agents.offline.text import fresh, load, rng, stems
 from agents.offline.topics import topics
-from agents.offline.user import possession
 
 LINES = load("responder.toml")
 _HEADING = re.compile(r"^\s*(profile|personality)\s*:?\s*$", re.I)
@@ -19,10 +19,10 @@ _NEAR = load("words.toml")["near"]
 _LEISURE = frozenset(
     ("sport", "outdoors", "food", "music", "books", "films", "crafts", "garden", "games", "travel", "volunteering")
 )
-_TRAILING = re.compile(
-    r"(?:,\s+|\s+)(?:where|who|which|that|in your|in their|in the|at the|at a|at local"
-    r"|at home|on the|on weekends|with your|with friends|"
-    r"around the world|every|for your|and often|during|from around)\b",
+_BACK = re.compile(
+    r"(?:what about you|what's up with you|how are you|how's your|your day|you up to|new on your side"
+    r"|new with you)\b.*$",
+    re.I,
 )
 _FREE_TIME = stems("free Saturday weekend evening fill empty")
 
@@ -60,10 +60,10 @@ def informed(known: str, dialogue: Dialogue, *, seed: int) -> str:
         if chance.random() < 0.45:
             parts.insert(0, _ack(about, used, chance))
     else:
-        parts.append(_ack(about, used, chance))
+        parts.append(_ack(about, used, chance) if not _asks_back(last) else fresh(LINES["self"]["known"], used, chance))
         if chance.random() < 0.8:
             parts.append(fresh(LINES["curious"]["any"], used, chance))
-    return voice.reply(parts, styles(personality), used, chance)
+    return voice.reply(parts, styles(personality), last, used, chance)
 
 
 def generic(dialogue: Dialogue, *, seed: int) -> str:
@@ -76,43 +76,35 @@ def generic(dialogue: Dialogue, *, seed: int) -> str:
     about = "any" if chance.random() < 0.12 else about
     used = " ".join(dialogue.assistants).lower()
     line = fresh(LINES["bland"][about], used, chance)
+    parts = [line]
+    if _asks_back(last):
+        parts = [fresh(LINES["self"]["bland"], used, chance), fresh(LINES["ask"]["any"], used, chance)]
+    elif about != "hello":
+        asks = line.endswith("?")
+        if chance.random() < 0.35 and len(line.split()) < 12:
+            parts.insert(0, fresh(LINES["polite"]["any"], used, chance))
+        if not asks and chance.random() < 0.5 and len(line.split()) < 14:
+            parts.append(fresh(LINES["ask"]["any"], used, chance))
     draw = chance.random()
     if draw < 0.3:
         # Mirror the manner of the last message, or strike some note at random: now and then it suits.
         seen = [name for name in shown(last) if name in STYLES]
-        return voice.reply([line], (chance.choice(seen if seen and draw < 0.2 else tuple(STYLES)),), used, chance)
-    return grammar.tidy(line)
+        return voice.reply(parts, (chance.choice(seen if seen and draw < 0.2 else tuple(STYLES)),), last, used, chance)
+    return grammar.tidy(" ".join(parts))
 
 
-def weave(fact: Fact, manner: str, used: str, chance: random.Random) -> str:
-    """A sentence that brings up something known: `weave` recalls it, `echo` picks up what was just said."""
-    line = fresh(LINES[manner][_group(fact)], used, chance)
-    yours = brief(fact.yours)
-    you = grammar.clause("you", yours if fact.kind == "do" else "be " + lower_first(yours))
-    said = lower_first(yours) if fact.kind in ("job", "state") else yours
-    filled = voice.fill(voice.fill(line, "{x}", said), "{your}", voice.possessive(yours, "your")).replace("{you}", you)
-    return grammar.tidy(filled.replace("{a}", said if grammar.has_determiner(said) else with_article(said)))
+def probe(dialogue: Dialogue, *, seed: int) -> str:
+    """A question after how the other thinks, as a tutor asks it; the first one asks what it is all about."""
+    chance = rng("probe", seed, dialogue.last, len(dialogue.lines))
+    used = " ".join(dialogue.assistants).lower()
+    question = fresh(LINES["probe"]["any" if dialogue.assistants else "first"], used, chance)
+    lead = fresh(LINES["probe"]["lead"], used, chance) if chance.random() < 0.5 else ""
+    return grammar.tidy(f"{lead} {question}".strip())
 
 
-@lru_cache(maxsize=8192)
-def brief(phrase: str) -> str:
-    """A fact as one brings it up: without the clause or the place that trails behind, where enough remains."""
-    for tail in _TRAILING.finditer(phrase):
-        head = phrase[: tail.start()].rstrip(" ,")
-        if len(stems(head)) >= 2 or (len(stems(head)) == 1 and len(words(phrase)) > 6):
-            return head
-    return phrase
-
-
-def _group(fact: Fact) -> str:
-    if fact.kind == "like":
-        return "ing" if grammar.is_gerund(fact.yours) else "noun"
-    if fact.kind in ("do", "am"):
-        return "clause"
-    if fact.kind == "have":
-        group = possession(fact)
-        return group if group in ("pets", "family", "study") else "thing"
-    return fact.kind if fact.kind in ("job", "age", "state") else "noun"
+def _asks_back(message: str) -> bool:
+    """Whether a message asks how the other is or what they do."""
+    return bool(_BACK.search(message.rsplit(". ", 1)[-1]))
 
 
 def _pick(
@@ -121,7 +113,7 @@ def _pick(
     """A known fact that fits the last message, and whether it was only just said, which is second best."""
     spoken = stems(last)
     recent = stems(" ".join(dialogue.assistants[-1:]))
-    usable = [fact for fact in facts if fact.kind != "say"]
+    usable = [fact for fact in facts if fact.kind != "belief"]
     earlier = [fact for fact in usable if not fact.needs <= spoken]
     fitting = [fact for fact in earlier if fits(fact, last, about) and not fact.needs <= recent]
     if fitting and chance.random() < 0.95:

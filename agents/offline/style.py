@@ -59,9 +59,9 @@ def styles(personality: str) -> tuple[str, ...]:
     weight: dict[str, float] = {}
     for index, trait in enumerate(traits(personality)):
         for name in trait.shown_by:
-            weight[name] = weight.get(name, 0.0) + 1.0 - 0.04 * index
+            weight[name] = weight.get(name, 0.0) + max(0.3, 1.0 - 0.1 * index)
         for name in trait.leans:
-            weight[name] = weight.get(name, 0.0) + 0.3 - 0.01 * index
+            weight[name] = weight.get(name, 0.0) + max(0.1, 0.3 - 0.02 * index)
     if not weight:
         if not personality.strip():
             return ()

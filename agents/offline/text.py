@@ -50,7 +50,7 @@ def stem(word: str) -> str:
         word = _DOUBLED.sub(r"\1", word[:-3])
     elif len(word) > 4 and word.endswith("ies"):
         word = word[:-3] + "y"
-    elif len(word) > 4 and word.endswith("ed"):
+    elif len(word) > 4 and word.endswith("ed") and not word.endswith("eed"):
         word = _DOUBLED.sub(r"\1", word[:-2])
     elif len(word) > 4 and word.endswith(("shes", "ches", "sses", "xes", "zes")):
         word = word[:-2]

@@ -10,31 +10,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from agents.offline import grammar, voice
-from agents.offline.evidence import mentions, revealed
+from agents.offline import voice
+from agents.offline.evidence import revealed
 from agents.offline.facts import Fact, facts
+from agents.offline.reacting import reaction
 from agents.offline.reading import Dialogue
 from agents.offline.style import styles
-from agents.offline.text import (
-    capital,
-    fixed_part,
-    fold,
-    fresh,
-    lexicon,
-    load,
-    lower_first,
-    rng,
-    stems,
-    with_article,
-    words,
-)
+from agents.offline.telling import phrase
+from agents.offline.text import fixed_part, fold, fresh, load, lower_first, rng, sentences, stems
 from agents.offline.topics import topics
 
 LINES = load("user.toml")
-_AGAINST = lexicon("against")
 _TRIES = 8
-_EVENT = re.compile(
-    r"(?:attending|participating|hosting|visiting|going|trying|collecting|taking|volunteering|organizing|exploring)\b"
+# A question after how somebody thinks; only these bring out what they believe.
+_PROBES = re.compile(
+    r"\b(?:why|how come|explain|how do you know|(?:you|do you) (?:think|believe|expect|suppose|reckon|imagine)|happens?"
+    r"|example|what makes|sure|would you say|which (?:of|one)|what if)\b[^?]*\?",
+    re.I,
 )
 
 
@@ -78,9 +70,14 @@ def speak(person: Character, dialogue: Dialogue, *, seed: int) -> str:
     for _ in range(_TRIES):
         message = _compose(person, move, dialogue, used, chance)
         new = [fact for fact in revealed((*person.facts, *person.beliefs), (message,)) if fact not in known]
-        if message not in own and message not in person.text and all(fact == move.fact for fact in new):
+        if message not in own and not _copies(message, person) and all(fact == move.fact for fact in new):
             return message
     return _safe(person, dialogue, chance)
+
+
+def _copies(message: str, person: Character) -> bool:
+    """Whether a sentence of the message stands in the persona as it is."""
+    return any(sentence in person.text for sentence in sentences(message) if len(sentence.split()) > 3)
 
 
 def plan(person: Character, dialogue: Dialogue, chance: random.Random) -> Move:
@@ -88,7 +85,7 @@ def plan(person: Character, dialogue: Dialogue, chance: random.Random) -> Move:
     own = dialogue.users
     everything = (*person.facts, *person.beliefs)
     told = revealed(everything, own)
-    asked = bool(own) and dialogue.lines[-1][1].rstrip().endswith("?")
+    asked = bool(own) and bool(_PROBES.search(dialogue.lines[-1][1]))
     agenda = [
         fact
         for fact in _agenda(person, own[0] if own else str(chance.random()))
@@ -100,6 +97,9 @@ def plan(person: Character, dialogue: Dialogue, chance: random.Random) -> Move:
     turn = len(own)
     draw = chance.random()
     back = 0.0 if turn < 2 or not old else min(0.6, 0.22 + 0.06 * turn)
+    held = next((fact for fact in agenda if fact in person.beliefs), None)
+    if held and draw < 0.7:
+        return Move("reveal", held)
     if draw < back:
         return Move("return", chance.choice(old))
     if agenda and draw < back + (1 - back) * (0.6 if turn == 0 else 0.86):
@@ -128,16 +128,26 @@ def _agenda(person: Character, opening: str) -> list[Fact]:
 
 def _compose(person: Character, move: Move, dialogue: Dialogue, used: str, chance: random.Random) -> str:
     core = _core(move, used, chance)
-    parts = [core]
     if not dialogue.users:
-        short = "short" in voice.shape(person.styles)
-        if chance.random() < 0.7 and not short:
+        parts = [core]
+        if chance.random() < 0.7 and "short" not in voice.shape(person.styles):
             parts.insert(0, chance.choice(LINES["open"]["hello"]))
-    else:
-        reaction = _reaction(person, dialogue, used, chance)
-        if reaction:
-            parts.insert(0, reaction)
-    return voice.say(parts, person.styles, used, chance)
+        return voice.say(parts, person.styles, used, chance)
+    if move.fact and move.fact.kind == "belief":
+        return voice.say([core], person.styles, used, chance)
+    first, answers = reaction(person.facts, dialogue, used, chance)
+    if first and answers and move.kind != "follow" and chance.random() < 0.4:
+        core = _bridged(core, move, dialogue, chance)
+    return voice.say([first, core] if first else [core], person.styles, used, chance)
+
+
+def _bridged(core: str, move: Move, dialogue: Dialogue, chance: random.Random) -> str:
+    """The core behind words that lead over to it from what was talked about."""
+    if re.match(r"(?:By the way|If I|Ask|Don't|Just|Of all|Surely|You|It's been|I don't think I've)\b", core):
+        return core
+    about = set(topics(dialogue.last)[:2])
+    near = move.fact is not None and not about.isdisjoint(move.fact.topics)
+    return f"{chance.choice(LINES['bridge']['more' if near else 'new'])} {lower_first(core)}"
 
 
 def _core(move: Move, used: str, chance: random.Random) -> str:
@@ -155,90 +165,6 @@ def _core(move: Move, used: str, chance: random.Random) -> str:
 def _back(fact: Fact) -> str:
     """The topic under which the person can come back to a fact, empty when there is none."""
     return next((topic for topic in fact.topics if topic in LINES["back"]), "")
-
-
-def phrase(fact: Fact, used: str, chance: random.Random) -> str:
-    """A natural statement that gives the fact away."""
-    group, said = _frame(fact)
-    lines = LINES["reveal"][group]
-    if len(said.split()) > 5 and not group.startswith(("do", "did")):
-        # A long phrase reads well only where the sentence ends with it.
-        lines = [line for line in lines if line.endswith(("{x}.", "{a}."))] or lines
-    line = fresh(lines, used, chance)
-    if line.startswith("{X}"):
-        said = capital(said)
-    filled = voice.fill(voice.fill(line, "{X}", said), "{x}", said)
-    if "{a}" in filled:
-        filled = filled.replace("{a}", with_article(fact.mine) if not grammar.has_determiner(fact.mine) else fact.mine)
-    return grammar.tidy(filled)
-
-
-def _frame(fact: Fact) -> tuple[str, str]:
-    """The group of templates that suits a fact, and the fact as the phrase that goes into it."""
-    said = fact.mine
-    if fact.kind == "age":
-        return ("age_young" if said.isdigit() and int(said) < 32 else "age"), said
-    if fact.kind == "job":
-        group = "job_retired" if said.startswith("retired") else "job_study" if "student" in said else "job"
-        return group, lower_first(said)
-    if fact.kind == "state":
-        group = "state_" + said.lower().split()[0]
-        return (group if group in LINES["reveal"] else "state"), lower_first(said)
-    if fact.kind == "like":
-        if _EVENT.match(said):
-            return "like_event", said
-        return ("like_ing" if grammar.is_gerund(said) else "like_noun"), said
-    if fact.kind == "have":
-        group = "have_" + possession(fact)
-        personal = group in ("have_pets", "have_family", "have_home", "have_garden", "have_collecting")
-        return group, voice.possessive(said, "my") if personal else said
-    if fact.kind in ("do", "am"):
-        verb = said.split(" ", 1)[0]
-        done = fact.kind == "do" and (verb in ("was", "grew", "moved", "won") or said.startswith(("have ", "used to")))
-        if verb in _AGAINST:
-            return "do_not", grammar.clause("I", said)
-        return ("am", said) if fact.kind == "am" else (("did" if done else "do"), grammar.clause("I", said))
-    belief = fact.mine == fact.text
-    return ("say" if not belief else "belief"), lower_first(re.sub(r"^I and (my \w+)", r"\1 and I", said))
-
-
-_HEADS = {kind: stems(" ".join(nouns)) for kind, nouns in load("words.toml")["heads"].items()}
-
-
-def possession(fact: Fact) -> str:
-    """What kind of thing a person has, by the noun before any `named`, `in` or `where`."""
-    head = stems(" ".join(words(fact.mine.split(" where ")[0].split(" who ")[0].split(",")[0])[:5]))
-    for group, nouns in _HEADS.items():
-        if head & nouns and not (group in ("family", "home") and " of " in fact.mine):
-            return group
-    return "other"
-
-
-def _reaction(person: Character, dialogue: Dialogue, used: str, chance: random.Random) -> str:
-    """What the person says to the other's last words, or nothing."""
-    if not dialogue.lines or dialogue.lines[-1][0] != "assistant":
-        return ""
-    reply = dialogue.lines[-1][1]
-    lines = LINES["react"]
-    if mentions(revealed(person.facts, dialogue.users[:-1]), reply) and chance.random() < 0.6:
-        return fresh(lines["remembered"], used, chance)
-    if reply.rstrip().endswith("?") and chance.random() < 0.75:
-        return fresh(lines[_question(reply)], used, chance)
-    touched = bool(stems(reply) & stems(dialogue.last)) or set(topics(reply)) & set(topics(dialogue.last))
-    if not touched and chance.random() < 0.45:
-        return fresh(lines["missed"], used, chance)
-    return fresh(lines["engaged"], used, chance) if touched and chance.random() < 0.25 else ""
-
-
-def _question(reply: str) -> str:
-    """The kind of the reply's last question."""
-    asked = words(fold(reply).replace("!", ".").rsplit(". ", 1)[-1])
-    text = " ".join(asked)
-    for start, group in (("how long", "how_long"), ("how often", "how_often"), ("how", "how"), ("why", "why"),
-                         ("who", "who"), ("where", "where"), ("what", "what"), ("which", "what")):  # fmt: skip
-        if f" {start} " in f" {text} ":
-            return group
-    return "yes_no"
 
 
 def _safe(person: Character, dialogue: Dialogue, chance: random.Random) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from agents.offline import grammar
+from agents.offline.aspects import Tone, tone
 from agents.offline.style import STYLES, shape
 from agents.offline.text import capital, fixed_part, lower_first
 
@@ -26,30 +27,25 @@ def say(parts: Sequence[str], styles: tuple[str, ...], used: str, chance: random
     parts = list(parts)
     if "short" in forms and len(parts) > 1 and chance.random() < 0.6:
         parts = parts[-1:]
-    if style and chance.random() < (0.92 if len(parts) < 2 else 0.75):
-        entry = STYLES[style]
-        closes = chance.random() < 0.5
-        choices = [phrase for phrase in entry["say_close" if closes else "say_open"] if fixed_part(phrase) not in used]
-        if not closes and " but " in parts[-1]:
-            choices = [phrase for phrase in choices if not phrase.endswith("but")]
-        if choices and closes:
-            parts.append(chance.choice(choices))
-        elif choices and not parts[-1].endswith("?"):
-            parts[-1] = _lead(chance.choice(choices), parts[-1])
+    if style and chance.random() < (0.85 if len(parts) < 2 else 0.66):
+        mood = tone(parts[-1])
+        closers = phrases(style, "say_close", mood, used) if not parts[-1].endswith("?") else []
+        openers = [phrase for phrase in phrases(style, "say_open", mood, used) if _leads(phrase, parts[-1])]
+        if openers and (not closers or chance.random() < 0.5):
+            parts[-1] = _lead(chance.choice(openers), parts[-1])
+        elif closers:
+            parts.append(chance.choice(closers))
     return _finish(parts, forms, chance)
 
 
-def reply(parts: Sequence[str], styles: tuple[str, ...], used: str, chance: random.Random) -> str:
-    """A reply in a style that suits a person of these styles."""
+def reply(parts: Sequence[str], styles: tuple[str, ...], last: str, used: str, chance: random.Random) -> str:
+    """A reply to `last` in a style that suits a person of these styles."""
     forms = shape(styles)
     style = _pick(styles, chance)
     parts = list(parts)
     if style:
-        entry = STYLES[style]
-        opens = chance.random() < 0.6
-        choices = [
-            phrase for phrase in entry["reply_open" if opens else "reply_close"] if fixed_part(phrase) not in used
-        ]
+        opens = chance.random() < 0.6 or parts[-1].endswith("?")
+        choices = phrases(style, "reply_open" if opens else "reply_close", tone(last), used)
         if choices and opens:
             opener = chance.choice(choices)
             if opener[-1] in ",:":
@@ -59,6 +55,21 @@ def reply(parts: Sequence[str], styles: tuple[str, ...], used: str, chance: rand
         elif choices:
             parts.append(chance.choice(choices))
     return _finish(parts[:3], forms - {"long-forms"} if style != "formal" else forms, chance)
+
+
+def phrases(style: str, key: str, mood: Tone, used: str) -> list[str]:
+    """The phrases of a style that fit good, bad or plain news and were not used yet.
+
+    In the data a phrase may carry a sign: `+` after good news only, `-` after bad news only, `~` never after bad news.
+    """
+    return [phrase for phrase, fixed in _signed(style, key, mood) if fixed not in used]
+
+
+@lru_cache(maxsize=1024)
+def _signed(style: str, key: str, mood: Tone) -> tuple[tuple[str, str], ...]:
+    barred = {"good": "-", "bad": "+~", "plain": "+-"}[mood]
+    kept = (phrase for phrase in STYLES[style][key] if phrase[0] not in barred)
+    return tuple((phrase.lstrip("+-~"), fixed_part(phrase.lstrip("+-~"))) for phrase in kept)
 
 
 @lru_cache(maxsize=8192)
@@ -78,7 +89,17 @@ def _pick(styles: tuple[str, ...], chance: random.Random) -> str:
     """One style to show: the leading ones most often."""
     if not styles:
         return ""
-    return chance.choices(styles, weights=[4, 3, 2, 1, 1][: len(styles)])[0]
+    return chance.choices(styles, weights=[5, 3, 2, 1, 1][: len(styles)])[0]
+
+
+_OPENS_PLAINLY = re.compile(r"(?:I|I'm|I've|I'd|My|The|There|There's|It|We|Our|A|Somebody|Something|One|Two|Nothing)\b")
+
+
+def _leads(opener: str, text: str) -> bool:
+    """Whether an opener can stand before a text: one that has no opener of its own, and no second `but` or colon."""
+    if opener[-1] not in ".!?" and (text.startswith("I don't think I've") or not _OPENS_PLAINLY.match(text)):
+        return False
+    return not (opener.endswith("but") and " but " in text) and not (opener.endswith(":") and ": " in text)
 
 
 def _lead(opener: str, text: str) -> str:
