@@ -8,7 +8,7 @@ DEMO ?= runs/demo
 
 demo: $(VENV)/ready
 	$(BIN)/i2a simulate --scenario aloe --conversations 40 --turns 10 --seed 1 --model offline --out $(DEMO) --resume
-	$(BIN)/i2a show $(DEMO) 0
+	$(BIN)/i2a show $(DEMO) 5
 	@echo
 	@echo "The corpus is in $(DEMO)/trees.jsonl. Another tree:  $(BIN)/i2a show $(DEMO) 7"
 
