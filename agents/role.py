@@ -101,9 +101,9 @@ class Role(BaseChatAgent, Component[RoleConfig]):
         values = self._facts | self.values(view)
         if self.prompt.shows_dialogue:
             values["dialogue"] = "\n".join([line(message.source, message.content) for message in spoken])
-        asked = [said(SystemMessage, self.prompt.instructions(values))]
+        asked: list[LLMMessage] = [SystemMessage(content=self.prompt.instructions(values))]
         if request := self.prompt.request(values):
-            asked.append(said(UserMessage, request))
+            asked.append(UserMessage(content=request, source="user"))
         if not self.prompt.shows_dialogue:
             mine = self._mine
             asked += [said(AssistantMessage if m.source in mine else UserMessage, m.content) for m in spoken]
@@ -171,13 +171,13 @@ class Role(BaseChatAgent, Component[RoleConfig]):
 
 
 # A message and its line are asked for again with every turn that follows.
-@lru_cache(maxsize=8192)
-def said(kind: type[SystemMessage | UserMessage | AssistantMessage], content: str) -> LLMMessage:
+@lru_cache(maxsize=4096)
+def said(kind: type[UserMessage | AssistantMessage], content: str) -> LLMMessage:
     """What was said, as a model takes it. Who said it is all in the kind: servers know no other names."""
-    return kind(content=content) if kind is SystemMessage else kind(content=content, source=kind.__name__)
+    return kind(content=content, source=kind.__name__)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def line(speaker: str, content: str) -> str:
     """One line of a transcript, `Speaker: words`."""
     return f"{speaker.capitalize()}: {' '.join(content.split())}"

@@ -56,7 +56,7 @@ async def run(
                     view.ends(tree)
             except UsageError as full_disk:
                 traffic.stop(full_disk)
-            tree.roots.clear()  # what is on disk needs no memory
+            tree.forget()  # what is on disk needs no memory
 
     async def take_down(workers: list[asyncio.Task[None]]) -> None:
         await traffic.landed.wait()

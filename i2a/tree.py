@@ -125,6 +125,11 @@ class Tree:
         node.continued = True
         return node
 
+    def forget(self) -> None:
+        """Be empty again, as before it grew."""
+        self.roots.clear()
+        self.__dict__.pop("random", None)
+
     def __iter__(self) -> Iterator[Node]:
         """All nodes, depth first, siblings in the order in which they were added."""
         stack = self.roots[::-1]
