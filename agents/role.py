@@ -6,7 +6,9 @@ call and shown the path it speaks at: there the tree is the only state.
 
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import count
 from typing import Any, ClassVar, Self
+from uuid import uuid4
 
 from autogen_agentchat.agents import BaseChatAgent
 from autogen_agentchat.base import Response
@@ -28,6 +30,7 @@ from i2a.errors import MalformedAnswer
 from i2a.models.text_client import response_format
 
 ON_PATH = "on_path"  # the mark, in a message's metadata, of the dialogue that a scenario shows
+PROCESS, NUMBERS = uuid4().hex, count()
 TRIES = 2
 REPAIR = """Your answer could not be used: {error}.
 Answer again, with one JSON object of the form asked for and nothing else."""
@@ -112,12 +115,12 @@ class Role(BaseChatAgent, Component[RoleConfig]):
     async def _speak(self, asked: list[LLMMessage], token: CancellationToken) -> BaseChatMessage:
         result = await self._client.create(asked, cancellation_token=token)
         text = str(result.content).strip()
-        return TextMessage(content=text, source=self.name, models_usage=result.usage, metadata={})
+        return TextMessage(content=text, source=self.name, models_usage=result.usage, id=new_id(), metadata={})
 
     async def _answer(self, asked: list[LLMMessage], token: CancellationToken) -> BaseChatMessage:
         """Ask, show the error once if the answer has the wrong form, then ask afresh."""
         assert self.answer is not None
-        args = {"response_format": response_format(self.answer)} if self._supports_schema else {}
+        args = create_args(self.answer) if self._supports_schema else {}
         for _ in range(TRIES):
             first = await self._client.create(asked, extra_create_args=args, cancellation_token=token)
             try:
@@ -141,7 +144,7 @@ class Role(BaseChatAgent, Component[RoleConfig]):
                 usage.prompt_tokens + spent_before.prompt_tokens,
                 usage.completion_tokens + spent_before.completion_tokens,
             )
-        return structured(self.answer)(content=answer, source=self.name, models_usage=usage, metadata={})
+        return structured(self.answer)(content=answer, source=self.name, models_usage=usage, id=new_id(), metadata={})
 
     @property
     def _supports_schema(self) -> bool:
@@ -170,6 +173,11 @@ class Role(BaseChatAgent, Component[RoleConfig]):
         return cls(config.name, ChatCompletionClient.load_component(config.model_client), **config.facts)
 
 
+def new_id() -> str:
+    """An id that no other message has, in any process (a uuid4 for each would take 3 us)."""
+    return f"{PROCESS}-{next(NUMBERS)}"
+
+
 # A message and its line are asked for again with every turn that follows.
 @lru_cache(maxsize=4096)
 def said(kind: type[UserMessage | AssistantMessage], content: str) -> LLMMessage:
@@ -187,6 +195,12 @@ def line(speaker: str, content: str) -> str:
 def structured(answer: type[BaseModel]) -> type[StructuredMessage[Any]]:
     """The AutoGen message that carries such an answer."""
     return StructuredMessage[answer]  # type: ignore[valid-type]
+
+
+@cache
+def create_args(answer: type[BaseModel]) -> dict[str, Any]:
+    """What asks a model for such an answer; the same object for every call."""
+    return {"response_format": response_format(answer)}
 
 
 def _one_line(error: ValidationError) -> str:
