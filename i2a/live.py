@@ -22,16 +22,17 @@ COLOURS = ("cyan", "green", "yellow", "magenta", "blue")
 
 
 class View:
-    """Progress of one run on `console`. `quiet` shows nothing but what `say` is told."""
+    """Progress of one run on `console`, counted in `unit`. `quiet` shows nothing but what `say` is told."""
 
-    def __init__(self, console: Console, meter: Meter, *, total: int, done: int, quiet: bool = False) -> None:
-        self._console, self._meter, self._quiet = console, meter, quiet
-        self._growing: dict[str, Tree] = {}
+    def __init__(
+        self, console: Console, meter: Meter, *, unit: str, total: int, done: int = 0, quiet: bool = False
+    ) -> None:
+        self._console, self._meter, self._unit, self._quiet = console, meter, unit, quiet
         self._done, self._total = done, total
         self._failures: Counter[str] = Counter()
         self._recent: list[tuple[float, int]] = []
         self._progress = Progress(
-            TextColumn("conversations"),
+            TextColumn(unit),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -41,16 +42,15 @@ class View:
         )
         self._task = self._progress.add_task("", total=total, completed=done)
 
-    def begins(self, tree: Tree) -> None:
-        self._growing[tree.id] = tree
+    def advance(self, steps: int = 1) -> None:
+        self._done += steps
 
-    def ends(self, tree: Tree) -> None:
-        self._growing.pop(tree.id, None)
-        self._done += 1
-
-    def fails(self, tree: Tree, reason: ModelError) -> None:
-        self._growing.pop(tree.id, None)
+    def failed(self, reason: ModelError) -> None:
         self._failures[type(reason).__name__] += 1
+
+    def panel(self) -> RenderableType | None:
+        """What grows before your eyes."""
+        return None
 
     def say(self, text: str) -> None:
         self._console.print(Text(text))
@@ -77,17 +77,37 @@ class View:
     def _line(self) -> str:
         cost = self._meter.cost()
         return (
-            f"{self._done}/{self._total} conversations, {self._failures.total()} failed, "
+            f"{self._done}/{self._total} {self._unit}, {self._failures.total()} failed, "
             f"{self._calls_per_second():.1f} calls/s, {sum(c.tokens for c in self._meter.counts.values()):,} tokens, "
             f"{money(cost)}, {sum(c.retries for c in self._meter.counts.values())} retries"
         )
 
     def _frame(self) -> RenderableType:
-        self._progress.update(self._task, completed=self._done + self._failures.total())
+        self._progress.update(self._task, completed=self._done)
         parts: list[RenderableType] = [self._progress, roles_table(self._meter), Text(self._line(), style="dim")]
-        if self._growing:
-            parts.append(conversation(next(iter(self._growing.values()))))
+        if panel := self.panel():
+            parts.append(panel)
         return Group(*parts)
+
+
+class TreeView(View):
+    """Shows one of the conversations that are being held."""
+
+    def __init__(self, console: Console, meter: Meter, *, total: int, done: int, quiet: bool = False) -> None:
+        super().__init__(console, meter, unit="conversations", total=total, done=done, quiet=quiet)
+        self._growing: dict[str, Tree] = {}
+
+    def begins(self, tree: Tree) -> None:
+        self._growing[tree.id] = tree
+
+    def ends(self, tree: Tree, failed: ModelError | None = None) -> None:
+        self._growing.pop(tree.id, None)
+        self.advance()
+        if failed is not None:
+            self.failed(failed)
+
+    def panel(self) -> RenderableType | None:
+        return conversation(next(iter(self._growing.values()))) if self._growing else None
 
 
 def roles_table(meter: Meter) -> Table:

@@ -6,11 +6,12 @@ It knows neither scenarios nor models. The unit of work is (scenario, persona, s
 import asyncio
 import gc
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from i2a.errors import Interrupted, ModelError, UsageError
-from i2a.live import View
+from i2a.live import TreeView, View
 from i2a.models.client import Traffic
 from i2a.run_folder import RunFolder
 from i2a.summary import Summary
@@ -25,7 +26,7 @@ async def run(
     folder: RunFolder,
     traffic: Traffic,
     summary: Summary,
-    view: View,
+    view: TreeView,
     concurrency: int,
 ) -> None:
     """Grow `trees`, which come empty, `concurrency` at a time; append each to the folder and count it in `summary`.
@@ -49,7 +50,7 @@ async def run(
             try:
                 if reasons:
                     folder.append_failure(failure(tree, reasons))
-                    view.fails(tree, reasons[0])
+                    view.ends(tree, failed=reasons[0])
                 else:
                     folder.append_tree(dump(tree))
                     summary.add(tree)
@@ -58,21 +59,26 @@ async def run(
                 traffic.stop(full_disk)
             tree.forget()  # what is on disk needs no memory
 
-    async def take_down(workers: list[asyncio.Task[None]]) -> None:
+    await supervised([work() for _ in range(min(concurrency, len(trees)))], traffic, view)
+
+
+async def supervised(work: Sequence[Coroutine[Any, Any, None]], traffic: Traffic, view: View) -> None:
+    """Run `work` side by side to its end or, once `traffic` is stopped, until the calls that are out are home."""
+    workers: list[asyncio.Task[None]] = []
+
+    async def take_down() -> None:
         await traffic.landed.wait()
         for worker in workers:
             worker.cancel()
 
-    workers: list[asyncio.Task[None]] = []
     gc.freeze()  # what is there now lives through the run: no collection need look at it (an eighth of a call)
     try:
         async with asyncio.TaskGroup() as outer:
-            watching = outer.create_task(view.watch())
-            guard = outer.create_task(take_down(workers))
+            helpers = [outer.create_task(view.watch()), outer.create_task(take_down())]
             async with asyncio.TaskGroup() as group:
-                workers += [group.create_task(work()) for _ in range(min(concurrency, len(trees)))]
-            guard.cancel()
-            watching.cancel()
+                workers += [group.create_task(part) for part in work]
+            for helper in helpers:
+                helper.cancel()
     finally:
         gc.unfreeze()
 

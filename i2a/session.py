@@ -13,7 +13,6 @@ from i2a.models.client import Endpoint, Ledger, RoleClient, Traffic
 from i2a.models.meter import Meter, Price
 from i2a.models.spec import ModelSpec
 from i2a.run_folder import RunFolder
-from i2a.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +65,9 @@ class Session:
             }
             yield cls(folder, journal, meter, Traffic(), clients, endpoints, folder.failures())
 
-    def clients(self, tree: Tree, models: Mapping[str, ModelSpec]) -> dict[str, RoleClient]:
-        """A client for each role of `tree`; `models` names the model of each."""
-        ledger = Ledger(tree.id, tree.seed, self.journal, attempt=len(self.failures.get(tree.id, ())))
+    def clients(self, id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, RoleClient]:
+        """A client for each role of the tree with this id and seed; `models` names the model of each."""
+        ledger = Ledger(id, seed, self.journal, attempt=len(self.failures.get(id, ())))
         return {
             role: RoleClient(role, self.endpoints[spec], ledger, self.meter, self.traffic)
             for role, spec in models.items()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from i2a.errors import I2AError, Interrupted
-from i2a.live import View
+from i2a.live import TreeView
 from i2a.models.meter import Meter
 from i2a.runner import run, stop_on_interrupt
 from i2a.session import Session
@@ -63,7 +63,7 @@ async def simulation(config: Simulation, console: Console | None = None) -> Resu
         finished, failures = session.folder.finished(), session.failures
         todo = [t for t in plan.trees if t.id not in finished and (config.retry_failed or t.id not in failures)]
         summary = Summary.of(read(session.folder.trees_file) if finished else ())
-        view = View(
+        view = TreeView(
             console or Console(quiet=True),
             session.meter,
             total=len(plan.trees),
@@ -74,7 +74,7 @@ async def simulation(config: Simulation, console: Console | None = None) -> Resu
 
         async def grow(tree: Tree) -> None:
             facts = {"profile": tree.persona.profile, "personality": tree.persona.personality}
-            clients = session.clients(tree, plan.models)
+            clients = session.clients(tree.id, tree.seed, plan.models)
             cast = Cast({name: role.fork(clients[name], **facts) for name, role in prototypes.items()})
             await plan.scenario.script(tree, cast, **plan.options)
 

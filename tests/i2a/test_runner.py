@@ -24,7 +24,7 @@ from i2a.errors import (
     ServerError,
     UsageError,
 )
-from i2a.live import View
+from i2a.live import TreeView
 from i2a.models.client import Traffic
 from i2a.models.meter import Meter
 from i2a.models.spec import ModelSpec
@@ -46,7 +46,7 @@ PERSONA = Persona("p", "A baker.", "Blunt.")
 class Rig:
     def __init__(self, path: Path, *, conversations: int = 3) -> None:
         self.folder, self.traffic, self.summary = RunFolder(path), Traffic(), Summary()
-        self.view = View(Console(quiet=True), Meter({}), total=conversations, done=0, quiet=True)
+        self.view = TreeView(Console(quiet=True), Meter({}), total=conversations, done=0, quiet=True)
         self.trees = [Tree(f"t-{i}", "test", PERSONA, i) for i in range(conversations)]
 
     async def run(self, grow: Callable[[Tree], Awaitable[None]], *, concurrency: int = 2) -> None:
