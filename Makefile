@@ -1,6 +1,8 @@
 # Two commands do all the set-up: `make demo` and `make test`. PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV ?= .venv
+# `make test EXTRAS=dev,personas` also runs what needs sentence-transformers (and with it torch).
+EXTRAS ?= dev
 BIN = $(VENV)/bin
 DEMO ?= runs/demo
 
@@ -23,7 +25,7 @@ check: $(VENV)/ready
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	@touch $@
 
 clean:
