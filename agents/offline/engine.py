@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agents.offline import forms, inducer, judge, responder, user
+from agents.offline import forms, inducer, judge, responder, user, writer
 from agents.offline.reading import Message, read
 
 __all__ = ["Message", "answer"]
@@ -11,6 +11,8 @@ __all__ = ["Message", "answer"]
 
 def answer(messages: Sequence[Message], *, seed: int, schema: Mapping[str, Any] | None = None) -> str:
     """The reply to `messages`; the same messages, seed and schema give the same text in every process."""
+    if messages and "<kind>" in messages[0].content and writer.asks_for_personas(messages[0].content):
+        return writer.write(messages, seed=seed)
     wanted = frozenset(schema.get("properties", ())) if schema else frozenset[str]()
     known = not schema or "winner" in wanted or {"profile", "personality"} <= wanted
     task = read(messages, form=not known)

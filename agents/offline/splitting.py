@@ -16,6 +16,8 @@ _END = re.compile(r"(?<=[^\s.][.!?])[\"')]*\s+(?=[^\sa-z])|;\s+|[\n\r]+")
 _ONE_WHO = re.compile(r"an?\s[^,]+\swho\s", re.I)
 _THEIR = {"he": "his", "she": "her", "i": "my", "you": "your"}
 _BOTH = re.compile(r"(he|she|they|i|you) and ((?:his|her|their|my|your) [\w-]+) (.+)", re.I)
+_HOME = re.compile(r"^(?:his|her|their|my)?\s*home is (?:in )?(?=(?:an?|the|[A-Z])\b)", re.I)
+_THING = re.compile(r"The\s(?!(?:person|man|woman)\b)(?:\S+\s){3,}\S")  # `The ship docks every week` is no possession
 _MEAL = re.compile(r"(?:\w+ )?(?:breakfast|lunch|dinner|supper)\b", re.I)
 _SMALL = lexicon("small")
 _NAME = re.compile(r"^([A-Z][\w'-]+(?: [A-Z][\w'-]+)?) (\w+)\b(?= )")
@@ -45,6 +47,8 @@ def beliefs(text: str) -> Iterator[Piece]:
 
 def _unnamed(sentence: str, text: str) -> str:
     """`Marek is a plumber` with the pronoun that the text goes on with, so that it reads like any other sentence."""
+    if _HOME.match(sentence):
+        return sentence
     owner = re.match(r"([A-Z]\w+)'s ", sentence)
     if owner and owner[1].lower() not in _NO_NAME and re.search(rf"(?:^|[.!?]\s+){owner[1]} [a-z]+s\b", text):
         return f"{_THEIR.get(implied(text), 'their').capitalize()} {sentence[owner.end() :]}"
@@ -66,6 +70,7 @@ def _pieces(sentence: str, person: str) -> Iterator[Piece]:
     if label and not grammar.is_third_person(label[1].split()[0]):
         yield from labelled(label[1].lower(), label[2])
         return
+    sentence = _HOME.sub(f"{person.capitalize()} {'live' if person in ('i', 'you', 'they') else 'lives'} in ", sentence)
     sentence = _uncontracted(sentence)
     if re.match(r"(?:it|we|and)\s", sentence, re.I):
         yield whole(sentence)
@@ -89,7 +94,7 @@ def _pieces(sentence: str, person: str) -> Iterator[Piece]:
         sentence = f"{subject.capitalize()} {'are' if subject == 'they' else 'is'} {lower_first(sentence)}"
     cut = clauses(sentence, subject or person)
     if not subject and not (cut and (cut[0].subject or verbs.verb_at(cut[0].body))):
-        yield from nominal(sentence)
+        yield from [whole(sentence)] if _THING.match(sentence) else nominal(sentence)
         return
     for clause in cut:
         yield from _clause(clause, person, sentence)

@@ -1,0 +1,16 @@
+"""The Persona Writers: write a batch of profiles or personalities, shown a few as examples of the form."""
+
+from agents.prompt import Prompt
+from agents.role import Role
+
+
+class ProfileWriter(Role):
+    """Writes profiles. `facts`: `count`, `examples` (one a line)."""
+
+    prompt = Prompt.beside(__file__, "profile_writer.txt")
+
+
+class PersonalityWriter(Role):
+    """Writes personalities. `facts`: `count`, `examples` (one a line)."""
+
+    prompt = Prompt.beside(__file__, "personality_writer.txt")
