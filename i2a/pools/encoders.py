@@ -219,7 +219,7 @@ def _open(source: str | Path, *, local_files_only: bool) -> "SentenceTransformer
         raise _NotLoaded(f"needs sentence-transformers: {INSTALL}") from error
     with ExitStack() as after:
         if logging.is_progress_bar_enabled():
-            logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+            logging.disable_progress_bar()
             after.callback(logging.enable_progress_bar)
         try:
             return SentenceTransformer(str(source), device="cpu", local_files_only=local_files_only)
