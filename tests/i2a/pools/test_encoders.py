@@ -15,6 +15,9 @@ pytest.importorskip("sklearn", reason="the extra `personas` is not installed")
 
 from i2a.pools.encoders import PAPER_MODEL, Encoder, TfidfEncoder, open_encoder  # noqa: E402
 
+INSTALLED = find_spec("sentence_transformers") is not None
+NEEDS_LIBRARY = pytest.mark.skipif(not INSTALLED, reason="needs sentence-transformers")
+
 SEEDS = PersonaPool.read()
 PROFILES = list(SEEDS.profiles.values())
 PERSONALITIES = list(SEEDS.personalities.values())
@@ -116,8 +119,8 @@ def test_without_a_name_it_is_the_papers_model_or_tfidf_with_a_note() -> None:
     [
         ("./no/such/folder", "no such folder"),
         ("a/b/c", "no such folder"),
-        ("nobody/has-this-model-here", "is not on this machine"),
-        ("not a name", "cannot be loaded"),
+        pytest.param("nobody/has-this-model-here", "is not on this machine", marks=NEEDS_LIBRARY),
+        pytest.param("not a name", "cannot be loaded", marks=NEEDS_LIBRARY),
     ],
 )
 def test_what_cannot_be_loaded_is_one_line_that_says_what_to_do(name: str, says: str) -> None:
@@ -128,6 +131,14 @@ def test_what_cannot_be_loaded_is_one_line_that_says_what_to_do(name: str, says:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.skipif(INSTALLED, reason="sentence-transformers is installed")
+def test_without_the_library_the_error_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "modules.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"needs sentence-transformers: pip install 'i2a\[personas\]'"):
+        open_encoder(str(tmp_path))
+
+
+@NEEDS_LIBRARY
 def test_a_folder_without_a_model_and_one_with_a_broken_model_say_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no sentence-transformers model"):
         open_encoder(str(tmp_path))
