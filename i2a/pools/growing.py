@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from i2a.pools.candidates import check, parse
+from i2a.pools.answers import parse
+from i2a.pools.candidates import check
 from i2a.pools.encoders import Encoder
 from i2a.pools.index import KeptVectors, filter_batch
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from i2a.personas import PersonaPool
-from i2a.pools.candidates import MAX_ANSWER, MAX_TEXT, MAX_TEXTS, check, facts, is_english, parse, tally
+from i2a.pools.answers import MAX_ANSWER, MAX_TEXT, MAX_TEXTS, parse
+from i2a.pools.candidates import check, facts, is_english, tally
 
 ALOE = Path(__file__).parents[3].parent / "shared" / "aloe"
 published = pytest.mark.skipif(not ALOE.is_dir(), reason=f"the published pools are not at {ALOE}")
