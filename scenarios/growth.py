@@ -113,6 +113,8 @@ def sifted(config: Growth, collection: Path, console: Console | None) -> Grown:
     seeds, encoder, meter = read_seeds(config), open_encoder(config.encoder), Meter({})
     pool = GrowingPool(config.rules(encoder), seeds, encoder)
     view = GrowthView(console, meter, pool, config)
+    for note in encoder.notes:
+        view.say(note)
     texts = read_texts(collection, config.column)
     while not (pool.full or pool.saturated) and (chunk := list(islice(texts, CHUNK))):
         before = len(pool.texts)
@@ -141,6 +143,8 @@ async def growth(config: Growth, console: Console | None = None) -> Grown:
         resume=config.resume,
     ) as session:
         view = GrowthView(console, session.meter, pool, config)
+        for note in encoder.notes:
+            view.say(note)
         prototype = writer("writer", session.models[spec])
 
         async def ask(number: int, texts: Sequence[str]) -> str | ModelError:

@@ -55,8 +55,11 @@ def grow(
 
     from i2a.errors import I2AError, UsageError
     from i2a.live import money, roles_table
-    from scenarios.growth import Growth, grow_pool
 
+    try:
+        from scenarios.growth import Growth, grow_pool
+    except ImportError as error:
+        raise UsageError(f"growing a pool needs {error.name}: pip install 'i2a[personas]'") from None
     try:
         config = Growth(
             kind=kind,
