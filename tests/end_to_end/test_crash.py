@@ -13,7 +13,7 @@ import pytest
 from tests.end_to_end.conftest import I2A, Server, i2a
 
 KILLS = 20
-SIZE = ("--conversations", "12", "--turns", "10", "--seed", "5", "--concurrency", "6", "--quiet")
+SIZE = ("--conversations", "16", "--turns", "10", "--seed", "5", "--concurrency", "6", "--quiet")
 
 
 def rows(out: Path, query: str) -> int:
@@ -35,7 +35,7 @@ def test_killed_at_random_moments_the_corpus_is_that_of_an_uninterrupted_run(
     while kills < KILLS:
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
-            process.wait(chance.uniform(0.3, 2.0))
+            process.wait(chance.uniform(0.3, 1.6))
             break
         except subprocess.TimeoutExpired:
             process.kill()
