@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from i2a.errors import UsageError
+from i2a.files import whole
 
 Kind = Literal["profile", "personality"]
 KINDS: tuple[Kind, ...] = ("profile", "personality")
@@ -109,7 +110,8 @@ class PersonaPool:
         ]
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         try:
-            path.write_text(lines, encoding="utf-8", newline="\n")
+            with whole(path) as file:
+                file.write(lines.encode())
         except OSError as error:
             raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 

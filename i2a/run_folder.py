@@ -17,10 +17,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from i2a.errors import UsageError
+from i2a.files import part_of, whole
 from i2a.journal import Journal
 
 MANIFEST = "i2a.run/1"
-OURS = {"lock", "manifest.part"}
+OURS = {"lock", part_of(Path("manifest.json")).name}
 
 
 class RunFolder:
@@ -75,11 +76,11 @@ class RunFolder:
             if difference:
                 raise UsageError(f"{self.path} holds another run: {difference}; choose another --out")
         else:
-            _write_whole(
-                self.manifest_file, json.dumps({"format": MANIFEST, "identity": identity, **about}, indent=2) + "\n"
-            )
-        for file in (self.trees_file, self.failures_file):
-            _drop_torn_line(file)
+            manifest = json.dumps({"format": MANIFEST, "identity": identity, **about}, indent=2)
+            with whole(self.manifest_file) as file:
+                file.write(manifest.encode() + b"\n")
+        for lines in (self.trees_file, self.failures_file):
+            _drop_torn_line(lines)
 
     def manifest(self) -> dict[str, Any]:
         """Raises `UsageError` if the folder holds no run."""
@@ -126,12 +127,10 @@ class RunFolder:
             start += len(line)
         if places == sorted(places):
             return
-        sorted_file = self.trees_file.with_suffix(".sorting")
-        with self.trees_file.open("rb") as source, sorted_file.open("wb") as target:
+        with self.trees_file.open("rb") as source, whole(self.trees_file) as target:
             for _, place, length in sorted(places):
                 source.seek(place)
                 target.write(source.read(length))
-        sorted_file.replace(self.trees_file)
 
 
 def _lines(file: Path) -> Iterator[bytes]:
@@ -169,13 +168,6 @@ def _drop_torn_line(file: Path) -> None:
             if line.endswith(b"\n"):
                 whole += len(line)
         lines.truncate(whole)
-
-
-def _write_whole(file: Path, text: str) -> None:
-    """Write so that the file is there as a whole or not at all."""
-    part = file.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)
 
 
 def _difference(stored: Any, given: Any, name: str = "") -> str:

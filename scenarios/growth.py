@@ -7,7 +7,6 @@ first. What `i2a personas grow` runs.
 """
 
 import asyncio
-import json
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,7 +25,7 @@ from rich.text import Text
 
 from agents.persona_writers import PersonalityWriter, ProfileWriter
 from agents.role import Role
-from i2a.errors import I2AError, Interrupted, ModelError
+from i2a.errors import I2AError, Interrupted, ModelError, UsageError
 from i2a.live import View
 from i2a.models.meter import Meter, Price, find_price, parse_price
 from i2a.models.spec import ModelSpec
@@ -110,6 +109,9 @@ def grow_pool(config: Growth, console: Console | None = None) -> Grown:
 
 def sifted(config: Growth, collection: Path, console: Console | None) -> Grown:
     """The pool that somebody else's collection of texts makes, streamed. Nothing is paid, so nothing is journaled."""
+    if config.out.exists():
+        raise UsageError(f"{config.out} is there already; choose another --out")
+    config.out.parent.mkdir(parents=True, exist_ok=True)
     seeds, encoder, meter = read_seeds(config), open_encoder(config.encoder), Meter({})
     pool = GrowingPool(config.rules(encoder), seeds, encoder)
     view = GrowthView(console, meter, pool, config)
@@ -225,11 +227,9 @@ def identity(
 
 
 def write(config: Growth, texts: Sequence[str]) -> None:
-    """The pool in our format, there as a whole or not at all."""
-    part = config.out.with_name(f"{config.out.name}.part")
-    lines = [json.dumps({"id": content_id(config.kind, text), config.kind: text}, ensure_ascii=False) for text in texts]
-    part.write_text("\n".join([*lines, ""]), encoding="utf-8")
-    part.replace(config.out)
+    halves = {content_id(config.kind, text): text for text in texts}
+    pool = PersonaPool(halves, {}) if config.kind == "profile" else PersonaPool({}, halves)
+    pool.write(config.out)
 
 
 class GrowthView(View):

@@ -67,10 +67,6 @@ def is_third_person(word: str) -> bool:
     return word in _FINITE or (word.endswith("s") and base(word) in _VERBS)
 
 
-def is_base(word: str) -> bool:
-    return word.lower() in ("have", "am", "live", "work", "love", "enjoy", "play", "like", "run", "own", "collect")
-
-
 def is_gerund(phrase: str) -> bool:
     found = _GERUND.match(phrase)
     return bool(found) and found is not None and found.group().lower() not in _NOT_GERUND

@@ -5,7 +5,6 @@ parrots, lists of facts, keyword salad, all styles at once, repeated best replie
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,7 +17,6 @@ from agents.offline.style import STYLES, shape, shown, styles, suits
 from agents.offline.text import fold, rng, shorten, stems, words
 from agents.offline.topics import topics
 
-Gate = Callable[[str, Dialogue], float]
 _CLEAR = 0.3  # from this difference on, neither the order nor chance decides
 
 

@@ -8,7 +8,6 @@ from functools import lru_cache
 from agents.offline.text import fold, load, rng, words
 
 STYLES = load("styles.toml")
-NAMES = tuple(STYLES)
 _NEGATION = re.compile(
     r"\b(?:not|never|rarely|hardly|seldom|isn't|doesn't|don't|no longer|far from|anything but"
     r"|instead of|rather than|lacks?|without|nor)\s+"

@@ -25,8 +25,3 @@ def topics(text: str) -> tuple[str, ...]:
             for topic in _TOPICS_OF.get(stem(part), ()):
                 count[topic] = count.get(topic, 0) + 1
     return tuple(sorted(count, key=lambda topic: -count[topic]))
-
-
-def lexical(stemmed: str) -> bool:
-    """Whether a stem belongs to some everyday topic."""
-    return stemmed in _TOPICS_OF

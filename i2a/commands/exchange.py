@@ -7,12 +7,14 @@ entry-point group `i2a.formats`.
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
+
+from i2a.files import whole
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -55,7 +57,7 @@ def import_(
             # An import that was killed half-way may be done again: the same file gives the same bytes.
             with RunFolder.open(out, {"imported": identity}, {"notes": done.notes}, resume=True) as folder:
                 trees.seek(0)
-                with _whole(folder.trees_file) as target:
+                with whole(folder.trees_file) as target:
                     copyfileobj(trees, target)
     except OSError as error:
         advice = "free some space there and in the folder for temporary files (TMPDIR), then import again"
@@ -237,7 +239,7 @@ def export(
         raise UsageError(f"{out} exists already; add --force to overwrite it, or choose another --out")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with _whole(out) as target:
+        with whole(out) as target:
             done = _write(file, rows_of, target, plain=plain)
             if not done.rows:
                 why = "; ".join(done.told_left_out) or "no tree is finished"
@@ -322,15 +324,3 @@ def _bar() -> "Progress":
 
     console = Console(stderr=True)
     return Progress(console=console, transient=True, disable=not console.is_terminal)
-
-
-@contextmanager
-def _whole(file: Path) -> Iterator[IO[bytes]]:
-    """Write to a file that is there as a whole in the end, or stays as it was."""
-    part = file.with_name(f".{file.name}.part")
-    try:
-        with part.open("wb") as target:
-            yield target
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ import pytest
 from autogen_core.models import CreateResult, LLMMessage, RequestUsage
 
 from agents.offline.client import OfflineClient
-from i2a.errors import BudgetSpent, ServerError
+from i2a.errors import BudgetSpent, ServerError, UsageError
 from i2a.models.spec import ModelSpec
 from i2a.models.text_client import TextClient
 from scenarios.growth import Grown, Growth, grow_pool
@@ -152,9 +152,11 @@ def test_a_collection_of_somebody_else_is_sifted(tmp_path: Path) -> None:
     written = texts(tmp_path / "written.jsonl")[20:]
     collection = tmp_path / "people.txt"
     collection.write_text("\n".join([*written, *written, "A musician interested in audio processing."]), "utf-8")
-    grown = grow(tmp_path / "sifted.jsonl", candidates=collection, target=1000)
+    grown = grow(tmp_path / "new" / "sifted.jsonl", candidates=collection, target=1000)
     assert grown.why == "end of the collection"
-    assert texts(tmp_path / "sifted.jsonl")[20:] == written
+    assert texts(tmp_path / "new" / "sifted.jsonl")[20:] == written
     assert grown.rejections["duplicate"] == 60
     assert grown.rejections.total() == 61
     assert grow(tmp_path / "any-form.jsonl", candidates=collection, target=1000, checked=False).size == 81
+    with pytest.raises(UsageError, match="is there already"):
+        grow(tmp_path / "new" / "sifted.jsonl", candidates=collection, target=1000)
