@@ -104,7 +104,9 @@ class Role(BaseChatAgent, Component[RoleConfig]):
         values = self._facts | self.values(view)
         if self.prompt.shows_dialogue:
             values["dialogue"] = "\n".join([line(message.source, message.content) for message in spoken])
-        asked: list[LLMMessage] = [SystemMessage(content=self.prompt.instructions(values))]
+        asked: list[LLMMessage] = []
+        if instructions := self.prompt.instructions(values):  # a model with none is called as a plain user calls it
+            asked.append(SystemMessage(content=instructions))
         if request := self.prompt.request(values):
             asked.append(UserMessage(content=request, source="user"))
         if not self.prompt.shows_dialogue:

@@ -3,7 +3,7 @@
     {"profile", "personality", "conversations": [
         {"user", "assistant": {"preferred", "rejected"}, "chosen", "inferred_profile", "inferred_personality"}, ...]}
 
-`chosen` names the reply through which the dialogue went on. Pure functions; files: `i2a.commands.exchange`.
+`chosen` names the reply through which the dialogue went on. Pure functions; `i2a import` and `i2a export` do the files.
 """
 
 import json

@@ -91,6 +91,14 @@ class PersonaPool:
         return cls(first.by_id("profile"), second.by_id("personality"), notes=(*first.notes, *second.notes))
 
     @classmethod
+    def benchmark(cls) -> Self:
+        """The 20 profiles and 5 personalities that `i2a evaluate` meets; nothing may be trained on them."""
+        folder = files("i2a") / "benchmark"
+        first = _Reading(folder / "profiles.jsonl", ("profile",), skip_bad=False)
+        second = _Reading(folder / "personalities.jsonl", ("personality",), skip_bad=False)
+        return cls(first.by_id("profile"), second.by_id("personality"))
+
+    @classmethod
     def read_file(cls, path: Path, *, skip_bad: bool = False) -> Self:
         """A pool from one file, as `write` leaves it: whole personas, or profiles and personalities on their own.
 

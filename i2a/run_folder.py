@@ -10,89 +10,29 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from i2a.errors import UsageError
-from i2a.files import part_of, whole
+from i2a.files import whole
+from i2a.folder import Folder
 from i2a.journal import Journal
 
-MANIFEST = "i2a.run/1"
-OURS = {"lock", part_of(Path("manifest.json")).name}
 
+class RunFolder(Folder):
+    """The files of one run."""
 
-class RunFolder:
-    """The files of one run. Use `RunFolder.open` to write, the constructor to read."""
+    format, what, starts = "i2a.run/1", "run", "i2a simulate"
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.manifest_file = path / "manifest.json"
+        super().__init__(path)
         self.trees_file = path / "trees.jsonl"
         self.failures_file = path / "failures.jsonl"
 
-    @classmethod
-    @contextmanager
-    def open(
-        cls, path: Path, identity: Mapping[str, Any], about: Mapping[str, Any], *, resume: bool
-    ) -> Iterator["RunFolder"]:
-        """The folder, locked. `identity` must equal that of the run it holds; `about` is only written down.
-
-        Raises `UsageError`: another process works there, it holds a run already, or it holds another run.
-        """
-        folder = cls(path)
-        folder._refuse_strangers()
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path / "lock", blocking=False)
-            lock.acquire()
-        except Timeout:
-            raise UsageError(
-                f"{path}: another run is writing to this folder; wait for it or choose another --out"
-            ) from None
-        except OSError as error:
-            raise UsageError(f"{path}: cannot write there ({error.strerror}); choose another --out") from None
-        try:
-            folder._settle(identity, about, resume=resume)
-            yield folder
-        finally:
-            lock.release()
-
-    def _refuse_strangers(self) -> None:
-        if self.manifest_file.exists() or not self.path.is_dir():
-            return
-        if strangers := [file.name for file in self.path.iterdir() if file.name not in OURS]:
-            raise UsageError(f"{self.path} is not empty and holds no run ({strangers[0]}); choose another --out")
-
-    def _settle(self, identity: Mapping[str, Any], about: Mapping[str, Any], *, resume: bool) -> None:
-        if self.manifest_file.exists():
-            if not resume:
-                raise UsageError(
-                    f"{self.path} already holds a run; add --resume to go on with it, or choose another --out"
-                )
-            difference = _difference(self.manifest()["identity"], json.loads(json.dumps(identity)))
-            if difference:
-                raise UsageError(f"{self.path} holds another run: {difference}; choose another --out")
-        else:
-            manifest = json.dumps({"format": MANIFEST, "identity": identity, **about}, indent=2)
-            with whole(self.manifest_file) as file:
-                file.write(manifest.encode() + b"\n")
+    def mend(self) -> None:
         for lines in (self.trees_file, self.failures_file):
             _drop_torn_line(lines)
-
-    def manifest(self) -> dict[str, Any]:
-        """Raises `UsageError` if the folder holds no run."""
-        try:
-            manifest = json.loads(self.manifest_file.read_text("utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            raise UsageError(f"{self.path} holds no run; `i2a simulate --out {self.path}` would start one") from None
-        except ValueError as error:
-            raise UsageError(f"{self.manifest_file}: not a manifest: {error}") from None
-        if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST or "identity" not in manifest:
-            raise UsageError(f"{self.manifest_file}: not a manifest of format {MANIFEST}")
-        return manifest
 
     def journal(self) -> Journal:
         return Journal(self.path / "journal.sqlite")
@@ -168,13 +108,3 @@ def _drop_torn_line(file: Path) -> None:
             if line.endswith(b"\n"):
                 whole += len(line)
         lines.truncate(whole)
-
-
-def _difference(stored: Any, given: Any, name: str = "") -> str:
-    """The first difference between two manifests, in words; empty if there is none."""
-    if isinstance(stored, dict) and isinstance(given, dict):
-        for key in [*stored, *(key for key in given if key not in stored)]:
-            if difference := _difference(stored.get(key), given.get(key), f"{name}.{key}".lstrip(".")):
-                return difference
-        return ""
-    return "" if stored == given else f"{name} was {stored!r} and now is {given!r}"

@@ -12,6 +12,7 @@ from i2a.journal import Journal
 from i2a.models.client import Endpoint, Ledger, RoleClient, Traffic
 from i2a.models.meter import Meter, Price
 from i2a.models.spec import ModelSpec
+from i2a.models.text_client import TextClient
 from i2a.run_folder import RunFolder
 
 
@@ -50,12 +51,20 @@ class Session:
         limits: Limits,
         resume: bool,
     ) -> AsyncIterator["Session"]:
-        """Open the models, then the folder. Raises `UsageError`, see `ModelSpec.open` and `RunFolder.open`."""
+        """Open the models, then the folder. What a model's string leaves open joins the identity of the run.
+
+        Raises `UsageError`, see `ModelSpec.open` and `RunFolder.open`.
+        """
         async with AsyncExitStack() as stack:
             clients: dict[ModelSpec, ChatCompletionClient] = {}
             for spec in dict.fromkeys(models):
                 clients[spec] = spec.open()
                 stack.push_async_callback(clients[spec].close)
+            settled = {
+                str(spec): client.describe() for spec, client in clients.items() if isinstance(client, TextClient)
+            }
+            if checkpoints := {model: told for model, told in settled.items() if told}:
+                identity = {**identity, "checkpoints": checkpoints}
             folder = stack.enter_context(RunFolder.open(out, identity, about, resume=resume))
             journal = stack.enter_context(folder.journal())
             meter = Meter(prices, max_cost=limits.max_cost, max_tokens=limits.max_tokens, before=journal.spent())

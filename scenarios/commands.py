@@ -51,6 +51,7 @@ def simulate(
     """
     from rich.console import Console
 
+    from i2a.commands.flags import assignments
     from i2a.errors import ConversationsFailed
     from scenarios.report import as_dict, print_result
     from scenarios.settings import settings
@@ -64,10 +65,10 @@ def simulate(
             "personalities": personalities,
             "conversations": conversations,
             "turns": turns,
-            "options": assignments(option, "--option"),
+            "options": assignments(option, "--option") or None,
             "seed": seed,
             "model": model,
-            "role_models": assignments(role_model, "--role-model"),
+            "role_models": assignments(role_model, "--role-model") or None,
             "concurrency": concurrency,
             "max_calls": max_calls,
             "retries": retries,
@@ -94,19 +95,6 @@ def simulate(
             f"{result.failed} conversations failed, most often so: {reason}; all reasons are in "
             f"{result.folder}/failures.jsonl; --retry-failed redoes them"
         )
-
-
-def assignments(texts: list[str] | None, flag: str) -> dict[str, str] | None:
-    """`NAME=VALUE` texts as a dictionary; None for none. Raises `UsageError`."""
-    from i2a.errors import UsageError
-
-    pairs: dict[str, str] = {}
-    for text in texts or ():
-        name, equals, value = text.partition("=")
-        if not (equals and name and value):
-            raise UsageError(f"{flag} {text!r}: write NAME=VALUE")
-        pairs[name] = value
-    return pairs or None
 
 
 @scenarios.command("list")

@@ -1,11 +1,16 @@
-"""What every test gets: no network beyond this machine."""
+"""What every test gets: no network beyond this machine, and one thread for each worker."""
 
 import ipaddress
+import os
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
 
 class NetworkUsed(BaseException):

@@ -30,6 +30,7 @@ def serve(
     Example: i2a serve --port 0 --latency 0.2 --slots 64 --faults 0.05
 
     It prints the model spec to use, such as openai:offline@http://127.0.0.1:8000/v1; GET /stats tells what was asked.
+    The models generic, parrot, facts and salad each have one behaviour, as offline:generic has, whatever the prompt.
     """
     import asyncio
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agents.offline import forms, inducer, judge, responder, user, writer
+from agents.offline import forms, inducer, judge, rating, responder, user, writer
 from agents.offline.reading import Message, read
 
 __all__ = ["Message", "answer"]
@@ -14,7 +14,8 @@ def answer(messages: Sequence[Message], *, seed: int, schema: Mapping[str, Any] 
     if messages and "<kind>" in messages[0].content and writer.asks_for_personas(messages[0].content):
         return writer.write(messages, seed=seed)
     wanted = frozenset(schema.get("properties", ())) if schema else frozenset[str]()
-    known = not schema or "winner" in wanted or {"profile", "personality"} <= wanted
+    rated = not wanted.isdisjoint(("score", "passes")) and any("<reply>" in message.content for message in messages)
+    known = not schema or "winner" in wanted or {"profile", "personality"} <= wanted or rated
     task = read(messages, form=not known)
     profile, personality = task.given.get("profile", ""), task.given.get("personality", "")
     if task.role == "form":
@@ -22,6 +23,9 @@ def answer(messages: Sequence[Message], *, seed: int, schema: Mapping[str, Any] 
     if task.role == "judge":
         replies = (task.asked["reply_1"], task.asked["reply_2"])
         return judge.prefer(replies, task.dialogue, judge.persona(profile, personality), seed=seed)
+    if task.role == "rater":
+        rate = rating.passes if "passes" in wanted else rating.rate
+        return rate(task.asked["reply"], task.dialogue, judge.persona(profile, personality), seed=seed)
     if task.role == "inducer":
         return inducer.infer(profile, personality, task.dialogue)
     if task.role == "user":

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from agents.offline.facts import Fact
 from agents.offline.text import STOP, lexicon, load, sentences, stem, stems, words
+from agents.offline.topics import TOPICS, topics
+from agents.offline.verbs import KNOWN
 
 _YOU = frozenset({"you", "your", "yours", "you're", "you've", "you'd", "you'll", "yourself"})
 _CLAUSE = re.compile(r"(?<=[.!?])\s+|[;:]\s+|,\s+(?=(?:and|but|so|or)\b)")
@@ -65,6 +67,18 @@ def mentions(facts: Iterable[Fact], reply: str) -> tuple[Mention, ...]:
     return tuple(found)
 
 
+def taken_up(facts: Iterable[Fact], reply: str, message: str) -> Fact | None:
+    """A fact told in the message of which a clause of the reply takes up a telling word, in words of its own."""
+    spoken = stems(message)
+    for fact in facts:
+        if fact.needs <= spoken:
+            mark = telling(fact) - _SMALL_TALK
+            for clause, said, _ in clauses(reply):
+                if mark & said and _woven(clause, fact, asks="?" in reply):
+                    return fact
+    return None
+
+
 def _woven(clause: str, fact: Fact, *, asks: bool) -> bool:
     """Whether a clause says more than the fact itself: three words of its own, or two beside a question."""
     own = [word for word in words(clause) if stem(word) not in fact.needs and word not in _wording(fact)]
@@ -96,13 +110,33 @@ _CLAIM = re.compile(
     r"|coach)\s+((?:[\w'-]+\s+){0,2}[\w'-]+)",
     re.I,
 )
+# What takes something for granted, and what only wonders or proposes.
+_PRESUMES = re.compile(
+    r"\byour\b|\bstill\b|\bas an?\b|\byou(?:'re| are|'ve| have| were)\b|\b(?:when|that|how|and|so|because) you\b|^you\b"
+    r"|\byou (?:said|told|mentioned|did say)\b|\bremember|\b(?:don't|aren't|didn't|haven't) you\b|\bleast you\b"
+    r"|\byou and\b",
+    re.I,
+)
+_RECALLS = re.compile(r"\b(?:said|told|mentioned|saying|remember|did say)\b", re.I)
+_WONDERS = re.compile(r"\b(?:if|could|might|may|maybe|perhaps|ever|should|try|imagine|suppose)\b", re.I)
+_NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]\w+")
 
 
 def false_claim(reply: str, truth: frozenset[str], said: Iterable[str]) -> str | None:
-    """The first thing a reply claims about the person that neither the persona nor the person's messages support."""
+    """The first thing a reply claims about the person that neither `truth`, the stems of the persona, nor the person's
+    messages support.
+
+    Some things are listed with what cannot stand for them (a dog is no cat). Beyond those a sentence is false if it
+    takes for granted more about the person than it has right, or recounts what nobody has said.
+    """
+    heard = frozenset[str]().union(*(stems(message) for message in said))
     for group, thing in _claims(reply):
-        if not (_group(truth, group) or any(_group(stems(message), group) for message in said)):
+        if not (_group(truth, group) or _group(heard, group)):
             return thing
+    for telling, recounted in _presumed(reply):
+        unheard = [word for word in telling if stem(word) not in truth and stem(word) not in heard]
+        if 2 * len(unheard) > len(telling) and len(unheard) >= (1 if recounted else 2):
+            return " ".join(unheard)
     return None
 
 
@@ -123,3 +157,43 @@ def _claims(reply: str) -> tuple[tuple[int, str], ...]:
 
 def _group(spoken: frozenset[str], group: int) -> bool:
     return any(_CLAIMABLE.get(word) == group for word in spoken)
+
+
+@lru_cache(maxsize=16384)
+def _presumed(reply: str) -> tuple[tuple[tuple[str, ...], bool], ...]:
+    """The telling words of each sentence that takes something about the person for granted, and whether it recounts
+    what they said; then every word tells that is no small talk."""
+    found = []
+    for sentence in sentences(reply):
+        if _PRESUMES.search(sentence) and not _WONDERS.search(sentence):
+            recounted = bool(_RECALLS.search(sentence))
+            names = {name.lower() for name in _NAME.findall(sentence)}
+            telling = (word for word in words(sentence) if word in names or _tells(word, concrete=not recounted))
+            found.append((tuple(dict.fromkeys(telling)), recounted))
+    return tuple(found)
+
+
+@lru_cache(maxsize=16384)
+def _tells(word: str, *, concrete: bool) -> bool:
+    """Whether a word can be right or wrong about somebody: no small talk, and if it must be `concrete`, of a topic or a
+    deed, for `your dedication` claims nothing."""
+    root = stem(word)
+    small = len(word) < 4 or word in STOP or root in _SMALL_TALK
+    return not small and (not concrete or bool(topics(word)) or root in _DEEDS)
+
+
+def _small_talk() -> frozenset[str]:
+    """The stems that stand in anybody's mouth: those of all lines of the responders and of the person, and topics."""
+    lines = [
+        line
+        for table in ("responder.toml", "user.toml", "styles.toml")
+        for entry in load(table).values()
+        for key, phrases in entry.items()
+        if key not in ("traits", "akin", "conduct")
+        for line in phrases
+    ]
+    return stems(" ".join(lines)) | stems(" ".join(TOPICS)) | stems(" ".join(lexicon("generic")))
+
+
+_SMALL_TALK = _small_talk()
+_DEEDS = frozenset(stem(verb) for verb in KNOWN)

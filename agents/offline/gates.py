@@ -22,7 +22,7 @@ _JUDGED = re.compile(r"\b(?:reply|answer|response)\s*(?:[12]|one|two)\b"
                      r"|\bgive (?:me|this|it) (?:a |an )?(?:5|five|full|top|high)|\brate (?:me|this|it)\b"
                      r"|\b(?:score|rating) of (?:5|five)\b", re.I)  # fmt: skip
 _PRAISE = lexicon("praise")
-_SELF = {"i": "you", "me": "you", "my": "your", "mine": "yours", "i'm": "you're", "i've": "you've",
+SELF = {"i": "you", "me": "you", "my": "your", "mine": "yours", "i'm": "you're", "i've": "you've",
          "myself": "yourself", "i'd": "you'd", "i'll": "you'll", "am": "are"}  # fmt: skip
 _FUNCTION = STOP - {"enjoys", "enjoy", "loves", "love", "likes", "named", "called"}
 _MANNERS = 3
@@ -132,7 +132,7 @@ def _fall(value: float, good: float, bad: float) -> float:
 
 @lru_cache(maxsize=16384)
 def _triples(text: str) -> frozenset[tuple[str, ...]]:
-    tokens = [_SELF.get(word, word) for word in words(text)]
+    tokens = [SELF.get(word, word) for word in words(text)]
     return frozenset(zip(tokens, tokens[1:], tokens[2:], strict=False))
 
 

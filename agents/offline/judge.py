@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agents.offline.evidence import Mention, false_claim, mentions, revealed
+from agents.offline.evidence import Mention, false_claim, mentions, revealed, taken_up
 from agents.offline.facts import Fact, facts
 from agents.offline.gates import GATES
 from agents.offline.reading import Dialogue
@@ -17,6 +17,9 @@ from agents.offline.style import STYLES, shape, shown, styles, suits
 from agents.offline.text import fold, rng, shorten, stems, words
 from agents.offline.topics import topics
 
+_WORST = 1.2  # the most for a reply that says what is not so, or recites
+_TAKEN_UP = 0.35  # credit for going on with what was only just said, without saying all of it again
+_MOST_FACTS = 2  # that a reply can name without reciting them
 _CLEAR = 0.3  # from this difference on, neither the order nor chance decides
 
 
@@ -60,9 +63,11 @@ def score(reply: str, dialogue: Dialogue, person: Person) -> Score:
         total, fault = 1.0 + (total - 1.0) * 0.4, fault or "brings up something it cannot know"
     if aside:
         total, fault = 1.0 + (total - 1.0) * aside, fault or "brings up what has nothing to do with the message"
+    if _distinct(mentions(person.facts, reply)) > _MOST_FACTS:
+        total, fault = min(total, _WORST), fault or "recites facts"
     wrong = false_claim(reply, person.words, dialogue.users)
     if wrong:
-        total, fault = min(total, 1.5), fault or f"speaks of a {wrong} that does not exist"
+        total, fault = min(total, _WORST), fault or f"takes for granted what is not so ({wrong})"
     return Score(content, style, engagement, gate, total, recalls, style_shown, fault)
 
 
@@ -92,8 +97,9 @@ def _content(reply: str, dialogue: Dialogue, person: Person) -> tuple[float, str
     share of the total is left because of memories that are beside the point or too many, 0 where there are none."""
     earlier, last = dialogue.users[:-1], dialogue.last
     made = mentions(person.facts, reply)
+    taken = taken_up(person.facts, reply, last)
     if not made:
-        return 0.0, "", False, 0.0
+        return (_TAKEN_UP, taken.text, False, 0.0) if taken else (0.0, "", False, 0.0)
     before = set(revealed((mention.fact for mention in made), earlier))
     heard = frozenset().union(*(stems(message) for message in dialogue.users)) if dialogue.users else frozenset()
     about = topics(last)
@@ -108,6 +114,8 @@ def _content(reply: str, dialogue: Dialogue, person: Person) -> tuple[float, str
             credits.append((0.45 if mention.woven else 0.1, mention.fact.text))
         elif len(mention.fact.needs & stems(reply) - heard) > 0 and _is_claim(mention):
             untold = True
+    if taken:
+        credits.append((_TAKEN_UP, taken.text))
     if not credits:
         return 0.0, "", untold, 0.0
     best, count = max(credits), _distinct(made)
@@ -169,10 +177,11 @@ def _engagement(reply: str, dialogue: Dialogue) -> float:
 
 def _reason(winner: str, first: Score, second: Score) -> str:
     best, other = (first, second) if winner == "1" else (second, first)
-    return f"Reply {winner} {_merits(best)}; reply {'2' if winner == '1' else '1'} {_merits(other)}."
+    return f"Reply {winner} {merits(best)}; reply {'2' if winner == '1' else '1'} {merits(other)}."
 
 
-def _merits(one: Score) -> str:
+def merits(one: Score) -> str:
+    """What to say of a reply after `The reply ...`."""
     if one.fault:
         return one.fault
     style = STYLES[one.style_shown]["merit"][0] if one.style_shown else ""

@@ -23,7 +23,7 @@ _LIKES = re.compile(
 _PERFECT = re.compile(
     r"^ha(?:s|ve)\s+(?:(?:always|also|recently|never|once|even|just)\s+)*"
     r"(?:been|won|found|bought|sold|met|held|known|become|read|led|flown|driven|spent|written|had|run|made|taken|taught"
-    r"|built|lived|climbed|seen|sung|to|given|gone|begun|left|lost|\w+ed)\b",
+    r"|built|lived|climbed|seen|sung|to|given|gone|begun|left|lost|come|got|told|slept|grown|kept|done|\w+ed)\b",
     re.I,
 )
 _HOUSEHOLD = frozenset(stem(word) for key in ("family", "pets") for word in lexicon("heads", key))
@@ -41,6 +41,9 @@ _PEOPLE = re.compile(
     r"|advocate|buff|widow|widower|grandfather|grandmother|enthusiast)\b",
     re.I,
 )
+
+# `Visitors ask the way` is a sentence whose verb is not known, no list of what somebody likes.
+_PROSE = re.compile(r"[A-Z][a-z]+(?: [a-z][\w'-]*){4,}$")
 
 
 class Piece(NamedTuple):
@@ -202,6 +205,8 @@ def nominal(text: str) -> Iterator[Piece]:
         r"(?:part|fluent|vegan|training|studying|majoring|working|living|allergic|member)\b", text, re.I
     ):
         yield Piece(text, "am", text, implied(text))
+    elif _PROSE.match(text) and not grammar.is_gerund(text):
+        yield whole(text)
     else:
         for item in grammar.items(text):
             yield Piece(item, "like", item, implied(text))

@@ -44,7 +44,7 @@ class Dialogue:
 class Task:
     """What the messages ask for, with the tagged blocks of the system prompt and of the last message."""
 
-    role: Literal["user", "inducer", "judge", "responder", "form"]
+    role: Literal["user", "inducer", "judge", "rater", "responder", "form"]
     given: Mapping[str, str]
     asked: Mapping[str, str]
     dialogue: Dialogue
@@ -55,13 +55,16 @@ class Task:
 def read(messages: Sequence[Message], *, form: bool = False) -> Task:
     """The task of a prompt. `form` says that an answer of some other structure is wanted than the known ones."""
     given = blocks("\n".join(message.content for message in messages if message.role == "system"))
-    last = next((message.content for message in reversed(messages) if message.role == "user"), "")
-    asked = blocks(last)
+    # A request that is repeated because the answer had the wrong form stands before that answer.
+    heard = [message.content for message in messages if message.role == "user"]
+    asked = blocks(next((text for text in reversed(heard) if "<dialogue>" in text), heard[-1] if heard else ""))
     about = transcript(asked["dialogue"]) if "dialogue" in asked else None
     if form:
         return Task("form", given, asked, about or _chat(messages, person="user"))
     if "reply_1" in asked and "reply_2" in asked:
         return Task("judge", given, asked, about or Dialogue(()))
+    if "reply" in asked and about is not None:
+        return Task("rater", given, asked, about)
     if about is not None and ("profile" in given or "personality" in given):
         return Task("inducer", given, asked, about)
     if "known" not in given and ("profile" in given or "personality" in given or _is_opened(messages, given)):

@@ -26,7 +26,7 @@ _STRANDED = re.compile(
 
 def weave(fact: Fact, manner: str, used: str, chance: random.Random) -> str:
     """A sentence that brings up something known: `weave` recalls it, `echo` picks up what was just said."""
-    group, slots = _slots(fact)
+    group, slots = _slots(fact, manner == "echo")
     line = fresh(LINES[manner][group], used, chance)
     for slot, said in slots.items():
         if slot in line:
@@ -35,9 +35,9 @@ def weave(fact: Fact, manner: str, used: str, chance: random.Random) -> str:
 
 
 @lru_cache(maxsize=8192)
-def _slots(fact: Fact) -> tuple[str, dict[str, str]]:
+def _slots(fact: Fact, just_said: bool) -> tuple[str, dict[str, str]]:
     """The group of frames for a fact, and what goes into their slots."""
-    yours = brief(fact)
+    yours = brief(fact, just_said)
     if fact.kind == "have" and sound(yours):
         group = possession(fact)
         your = voice.possessive(yours, "your")
@@ -67,15 +67,22 @@ def _clause(fact: Fact, yours: str) -> str:
 
 
 @lru_cache(maxsize=8192)
-def brief(fact: Fact) -> str:
-    """A fact as one brings it up: without what trails behind, as long as it can still be told from any other."""
+def brief(fact: Fact, just_said: bool = False) -> str:
+    """A fact as one brings it up: without what trails behind, as long as it can still be told from any other.
+
+    What was only just said is taken up in fewer words, for both know what is meant.
+    """
     said, mark = fact.yours, telling(fact)
     for cut in _CUT.finditer(said):
         head = said[: cut.start()].rstrip(" ,")
         if "," in head and cut.group().endswith("and"):
             continue  # the last of a list
         known = len(stems(head) & mark)
-        if known * 2 > len(mark) and known >= 2 and not _STRANDED.search(head) and _whole(fact, head):
+        if just_said:
+            enough = not mark.isdisjoint(stems(head.partition(" ")[2]))  # `grew up` tells nothing
+        else:
+            enough = known * 2 > len(mark) and known >= 2
+        if enough and not _STRANDED.search(head) and _whole(fact, head):
             return head
     return said
 

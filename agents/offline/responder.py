@@ -2,14 +2,16 @@
 
 import random
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 
 from agents.offline import grammar, voice
+from agents.offline.evidence import mentions, wordings
 from agents.offline.facts import Fact, facts
 from agents.offline.reading import Dialogue
 from agents.offline.recalling import weave
 from agents.offline.style import STYLES, shown, styles
-from agents.offline.text import fresh, load, rng, stems
+from agents.offline.text import fresh, load, rng, sentences, stems
 from agents.offline.topics import topics
 
 LINES = load("responder.toml")
@@ -27,9 +29,27 @@ _BACK = re.compile(
 _FREE_TIME = stems("free Saturday weekend evening fill empty")
 
 
+@dataclass(frozen=True, slots=True)
+class Impression:
+    """What a hint says of the person. `seen`: facts that the chat has shown. `told`: facts of a whole description of
+    the person, which holds more than the chat has shown; they must not be named before the person has done so."""
+
+    seen: tuple[Fact, ...]
+    told: tuple[Fact, ...]
+    personality: str
+
+    def nameable(self, messages: tuple[str, ...]) -> tuple[Fact, ...]:
+        """The facts that a reply may bring up after these messages of the person."""
+        if not self.told:
+            return self.seen
+        said = (fact for wording in wordings(self.told, messages) for fact in facts(wording))
+        return tuple(dict.fromkeys((*self.seen, *said)))
+
+
 @lru_cache(maxsize=8192)
-def impression(known: str) -> tuple[tuple[Fact, ...], str]:
-    """The facts and the traits of a hint: lines under `Profile:` and `Personality:`, short wordings or whole texts."""
+def impression(known: str) -> Impression:
+    """The facts and traits of a hint: lines under `Profile:` and `Personality:`. A line of several sentences is a whole
+    description of the person, any other a wording that the chat supports."""
     lines: dict[str, list[str]] = {"profile": [], "personality": []}
     section = "profile"
     for line in known.splitlines():
@@ -38,22 +58,29 @@ def impression(known: str) -> tuple[tuple[Fact, ...], str]:
             section = heading[1].lower()
         elif line.strip() and not line.lstrip().startswith("("):
             lines[section].append(_BULLET.sub("", line).strip())
-    known_facts = dict.fromkeys(fact for line in lines["profile"] for fact in facts(line))
-    return tuple(known_facts), "\n".join(f"- {trait}" for trait in lines["personality"])
+    seen, told = (
+        tuple(
+            dict.fromkeys(
+                fact for line in lines["profile"] if (len(sentences(line)) > 1) is whole for fact in facts(line)
+            )
+        )
+        for whole in (False, True)
+    )
+    return Impression(seen, told, "\n".join(f"- {trait}" for trait in lines["personality"]))
 
 
 def informed(known: str, dialogue: Dialogue, *, seed: int) -> str:
     """A reply that lets the impression show: one detail where it fits the moment, in a style that suits the person."""
     chance = rng("informed", seed, dialogue.last, len(dialogue.lines))
-    told, personality = impression(known)
+    person = impression(known)
     used = " ".join(dialogue.assistants).lower()
     last = dialogue.last
     about = topics(last)
-    fact, just_said = _pick(told, last, about, dialogue, chance)
+    fact, just_said = _pick(person.nameable(dialogue.users), last, about, dialogue, chance)
     parts = []
     # Nobody listens all the time, and some overdo it when they do.
     mood = chance.random()
-    if mood < 0.1:
+    if mood < 0.1 and not person.told:
         return grammar.tidy(fresh(LINES["curious"]["any"], used, chance))
     if fact:
         parts.append(weave(fact, "echo" if just_said else "weave", used, chance))
@@ -63,7 +90,7 @@ def informed(known: str, dialogue: Dialogue, *, seed: int) -> str:
         parts.append(_ack(about, used, chance) if not _asks_back(last) else fresh(LINES["self"]["known"], used, chance))
         if chance.random() < 0.8:
             parts.append(fresh(LINES["curious"]["any"], used, chance))
-    return voice.reply(parts, styles(personality), last, used, chance)
+    return voice.reply(parts, styles(person.personality), last, used, chance)
 
 
 def generic(dialogue: Dialogue, *, seed: int) -> str:
@@ -117,7 +144,8 @@ def _pick(
     earlier = [fact for fact in usable if not fact.needs <= spoken]
     fitting = [fact for fact in earlier if fits(fact, last, about) and not fact.needs <= recent]
     if fitting and chance.random() < 0.95:
-        fitting.sort(key=lambda fact: (-closeness(fact, spoken, about), chance.random()))
+        again = {mention.fact for reply in dialogue.assistants for mention in mentions(tuple(fitting), reply)}
+        fitting.sort(key=lambda fact: (fact in again, -closeness(fact, spoken, about), chance.random()))
         return fitting[0], False
     now = [fact for fact in usable if fact.needs <= spoken]
     if now and chance.random() < 0.85:

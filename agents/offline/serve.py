@@ -16,26 +16,18 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
 
-from agents.offline import engine
-from agents.offline.engine import Message
+from agents.offline.candidates import MODELS, Answer, named
+from agents.offline.reading import Message
 from i2a.errors import UsageError
 from i2a.models.text_client import estimate_tokens
 
 Fault = Literal["rate_limit", "server_error", "drop", "slow", "html", "empty", "malformed"]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
-
-
-class Answer(Protocol):
-    """`engine.answer`, or a fake of it."""
-
-    def __call__(
-        self, messages: Sequence[Message], /, *, seed: int, schema: Mapping[str, Any] | None = None
-    ) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -72,9 +64,11 @@ class ServeOptions:
         return {kind: getattr(self, kind) + self.faults / len(FAULTS) for kind in FAULTS}
 
 
-def make_app(options: ServeOptions, answer: Answer = engine.answer) -> web.Application:
-    """The server as an aiohttp application, without a port. Run it with `handler_cancellation=True`, so that a client
-    that hangs up frees its slot."""
+def make_app(options: ServeOptions, answer: Answer | None = None) -> web.Application:
+    """The server as an aiohttp application, without a port; `answer` replaces the engine.
+
+    Run it with `handler_cancellation=True`, so that a client that hangs up frees its slot.
+    """
     server = _Server(options, answer)
     app = web.Application(client_max_size=64 * 2**20)
     app.router.add_post("/v1/chat/completions", server.complete)
@@ -159,7 +153,7 @@ class _Request(BaseModel):
 class _Server:
     """The handlers and what they share: the dice, the slots and the counts."""
 
-    def __init__(self, options: ServeOptions, answer: Answer) -> None:
+    def __init__(self, options: ServeOptions, answer: Answer | None) -> None:
         self.options, self.answer = options, answer
         self.dice = random.Random(options.fault_seed)
         self.chances = options.chances()
@@ -172,7 +166,10 @@ class _Server:
 
     async def models(self, _: web.Request) -> web.Response:
         return _json(
-            {"object": "list", "data": [{"id": "offline", "object": "model", "created": 0, "owned_by": "i2a"}]}
+            {
+                "object": "list",
+                "data": [{"id": name, "object": "model", "created": 0, "owned_by": "i2a"} for name in MODELS],
+            }
         )
 
     async def stats(self, _: web.Request) -> web.Response:
@@ -243,7 +240,7 @@ class _Server:
         seed = _seed(messages) if request.seed is None else request.seed
         form = request.response_format
         schema = form.json_schema.schema_ if form and form.json_schema else None
-        text = self.answer(messages, seed=seed, schema=schema)
+        text = (self.answer or _model(request.model))(messages, seed=seed, schema=schema)
         return text, _json_object(text)
 
     def _completion(self, request: "_Request", replies: Sequence[tuple[str, str]]) -> web.Response:
@@ -292,6 +289,12 @@ def _error(status: int, message: str, code: str, *, headers: Mapping[str, str] |
 def _seed(messages: Sequence[Message]) -> int:
     """The seed of a request that names none."""
     return int.from_bytes(hashlib.blake2b(json.dumps(messages).encode(), digest_size=4).digest())
+
+
+def _model(name: str) -> Answer:
+    """The behaviour that a request's model names, as `offline:generic` or `generic`; the engine for any other."""
+    known = name if name in MODELS else f"offline:{name}"
+    return named(known.partition(":")[2] if known in MODELS else "")
 
 
 def _json_object(text: str) -> dict[str, Any]:

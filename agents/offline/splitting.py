@@ -19,6 +19,7 @@ _BOTH = re.compile(r"(he|she|they|i|you) and ((?:his|her|their|my|your) [\w-]+) 
 _HOME = re.compile(r"^(?:his|her|their|my)?\s*home is (?:in )?(?=(?:an?|the|[A-Z])\b)", re.I)
 _THING = re.compile(r"The\s(?!(?:person|man|woman)\b)(?:\S+\s){3,}\S")  # `The ship docks every week` is no possession
 _MEAL = re.compile(r"(?:\w+ )?(?:breakfast|lunch|dinner|supper)\b", re.I)
+_AGED = re.compile(r"(?:At|Aged|(?:His|Her|Their|My|Your) age is) (\d{1,3})(?=,|$)", re.I)
 _SMALL = lexicon("small")
 _NAME = re.compile(r"^([A-Z][\w'-]+(?: [A-Z][\w'-]+)?) (\w+)\b(?= )")
 _LONGEST = 400  # characters of a sentence
@@ -71,7 +72,7 @@ def _pieces(sentence: str, person: str) -> Iterator[Piece]:
         yield from labelled(label[1].lower(), label[2])
         return
     sentence = _HOME.sub(f"{person.capitalize()} {'live' if person in ('i', 'you', 'they') else 'lives'} in ", sentence)
-    sentence = _uncontracted(sentence)
+    sentence = _aged(_uncontracted(sentence), person)
     if re.match(r"(?:it|we|and)\s", sentence, re.I):
         yield whole(sentence)
         return
@@ -107,6 +108,17 @@ def _uncontracted(sentence: str) -> str:
     verb = {"m": "am", "re": "are", "ve": "have"}.get(contracted[2].lower(), "is")
     verb = "has" if verb == "is" and contracted[3] in ("been", "won", "got") else verb
     return f"{contracted[1]} {verb} {sentence[contracted.end(2) + 1 :]}"
+
+
+def _aged(sentence: str, person: str) -> str:
+    """`Aged 40, he splices cable` and `His age is 40` as `He is 40 and splices cable` and `He is 40`."""
+    told = _AGED.match(sentence)
+    if not told:
+        return sentence
+    rest = sentence[told.end() :].lstrip(", ")
+    pronoun, _, said = rest.partition(" ")
+    being = f"{person.capitalize()} {'are' if person in ('they', 'you') else 'am' if person == 'i' else 'is'} {told[1]}"
+    return f"{being} and {said}" if pronoun.lower() == person and said else being if not rest else sentence
 
 
 def _clause(clause: Clause, person: str, sentence: str) -> Iterator[Piece]:

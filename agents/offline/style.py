@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from agents.offline.conduct import traits_shown
 from agents.offline.text import fold, load, rng, words
 
 STYLES = load("styles.toml")
@@ -23,9 +24,27 @@ _LEAD = re.compile(
     r"|always|somewhat|deeply|remarkably)\s+)*",
     re.I,
 )
+_SHOWN_AS = {trait: name for name, entry in STYLES.items() for trait in entry["conduct"]}
 _STEMS = [
-    (stem, name, key == "traits") for name, entry in STYLES.items() for key in ("traits", "akin") for stem in entry[key]
+    *(
+        (stem, name, key == "traits")
+        for name, entry in STYLES.items()
+        for key in ("traits", "akin")
+        for stem in entry[key]
+    ),
+    *(
+        (word, _SHOWN_AS[name], True)
+        for name, entry in load("writer_traits.toml").items()
+        if name in _SHOWN_AS
+        for word in entry["adj"]
+    ),
 ]
+_LESS = re.compile(r"\w*less\b")
+_STIMULUS = re.compile(
+    r"(?!(?:he|she|they|i|you)\b)[^,;]{2,60}?\s(?=(?:makes?|bores?|annoys?|irritates?|worr(?:y|ies)|wounds?|puzzles?|tires?"
+    r"|embarrass(?:es)?|disarms?|scares?|frightens?|leaves?|sends?|hurts?|moves?)\s(?:him|her|them|me|you)\b)",
+    re.I,
+)
 _EXPLAINS = re.compile(r"\w+ing\b|willing|there|able|never|always|often|someone|in\b", re.I)
 _EMOJI = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
 
@@ -118,11 +137,13 @@ def _pieces(sentence: str) -> list[str]:
 
 def _trait(piece: str) -> Trait:
     named, leans = _styles_of(piece)
+    acted = tuple(dict.fromkeys(_SHOWN_AS[name] for name in traits_shown(piece) if name in _SHOWN_AS))
+    if acted:
+        return Trait(_LEAD.sub("", piece, count=1), acted, leans)
     body = _LEAD.sub("", piece, count=1)
     adjective = re.split(r",| and | but ", body, maxsplit=1)[0]
-    if (len(adjective.split()) <= 3 and _styles_of(adjective)[0]) or (
-        adjective != body and len(adjective.split()) <= 2
-    ):
+    said_of = body != piece and adjective != body and len(adjective.split()) <= 2
+    if said_of or (len(adjective.split()) <= 3 and _styles_of(adjective)[0]):
         # The adjective is the trait; what follows the comma explains it and must not add styles of its own.
         own, own_leans = _styles_of(adjective)
         return Trait(adjective, own or named[:1], own_leans if own else leans)
@@ -131,6 +152,9 @@ def _trait(piece: str) -> Trait:
 
 @lru_cache(maxsize=8192)
 def _styles_of(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The styles that a text names and leans towards. What moves a person (`loud jokes make her go`) is not theirs."""
+    stimulus = _STIMULUS.match(text)
+    text = text[stimulus.end() :] if stimulus else text
     named: list[tuple[int, str]] = []
     leans: list[tuple[int, str]] = []
     lowered = f" {text.lower()}"
@@ -138,7 +162,8 @@ def _styles_of(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         at = lowered.find(stem)
         while at > 0 and (lowered[at - 1].isalnum() or lowered[at - 1] == "-"):
             at = lowered.find(stem, at + 1)
-        if at > 0 and not _NEGATION.search(lowered[:at]):
+        lacking = at > 0 and not stem.endswith("less") and _LESS.match(lowered, at)
+        if at > 0 and not lacking and not _NEGATION.search(lowered[:at]):
             (named if outright else leans).append((at, name))
     first = tuple(dict.fromkeys(name for _, name in sorted(named)))
     return first, tuple(dict.fromkeys(name for _, name in sorted(leans) if name not in first))

@@ -43,18 +43,23 @@ def reply(parts: Sequence[str], styles: tuple[str, ...], last: str, used: str, c
     forms = shape(styles)
     style = _pick(styles, chance)
     parts = list(parts)
-    if style:
-        opens = chance.random() < 0.6 or parts[-1].endswith("?")
-        choices = phrases(style, "reply_open" if opens else "reply_close", tone(last), used)
-        if choices and opens:
-            opener = chance.choice(choices)
-            if opener[-1] in ",:":
-                parts[0] = _lead(opener, parts[0])
-            else:
-                parts.insert(0, opener)
-        elif choices:
-            parts.append(chance.choice(choices))
+    opens = chance.random() < 0.6 or parts[-1].endswith("?")
+    for name in dict.fromkeys((style, *styles[:3])) if style else ():
+        choices = phrases(name, "reply_open" if opens else "reply_close", tone(last), used)
+        if choices:
+            _dress(parts, chance.choice(choices), opens=opens)
+            break
     return _finish(parts[:3], forms - {"long-forms"} if style != "formal" else forms, chance)
+
+
+def _dress(parts: list[str], phrase: str, *, opens: bool) -> None:
+    """Put a phrase before or behind the parts."""
+    if not opens:
+        parts.append(phrase)
+    elif phrase[-1] in ",:":
+        parts[0] = _lead(phrase, parts[0])
+    else:
+        parts.insert(0, phrase)
 
 
 def phrases(style: str, key: str, mood: Tone, used: str) -> list[str]:
@@ -124,10 +129,13 @@ def _written_out(text: str) -> str:
     """The text without contractions; "it's been" is left alone, as the 's there is another one."""
     tokens = text.split(" ")
     following = [*tokens[1:], ""]
-    return " ".join(
-        word if after in ("been", "got", "had", "better") else _FULL.get(word, word)
-        for word, after in zip(tokens, following, strict=True)
-    )
+    return " ".join(_full(word, after) for word, after in zip(tokens, following, strict=True))
+
+
+def _full(word: str, after: str) -> str:
+    if word.endswith("'d") and after.endswith(("en", "ed")):
+        return word.removesuffix("'d") + " had"
+    return word if after in ("been", "got", "had", "better") else _FULL.get(word, word)
 
 
 def fill(template: str, slot: str, said: str) -> str:

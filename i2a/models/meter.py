@@ -106,8 +106,11 @@ def parse_price(text: str) -> tuple[str, Price]:
 
 
 def find_price(spec: ModelSpec) -> Price | None:
-    """The list price of a model at its maker's own address, as far as the library genai-prices knows it."""
-    if spec.kind == "offline":
+    """The list price of a model at its maker's own address, as far as the library genai-prices knows it.
+
+    What runs on this machine costs nothing.
+    """
+    if spec.kind in ("offline", "hf"):
         return Price(0.0, 0.0)
     if spec.kind != "openai" or spec.url is not None:
         return None

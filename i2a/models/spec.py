@@ -1,5 +1,6 @@
 """One string names a model: `KIND[:NAME][@URL][?PARAMETER=VALUE&...]`, for instance `offline`, `openai:gpt-4o-mini`,
-`openai:qwen3@http://localhost:8000/v1?temperature=0.8`. Kinds come through the entry-point group `i2a.models`.
+`openai:qwen3@http://localhost:8000/v1?temperature=0.8`, `hf:runs/sft?dtype=bfloat16`. Kinds come through the
+entry-point group `i2a.models`.
 """
 
 import re
@@ -13,7 +14,7 @@ from autogen_core.models import ChatCompletionClient
 from i2a.errors import UsageError
 
 PATTERN = re.compile(r"(?P<kind>[a-z_]+)(:(?P<name>[^?]+?))?(@(?P<url>https?://[^?\s]+))?(\?(?P<params>[^?\s]*))?")
-EXAMPLES = "offline, openai:gpt-4o-mini, openai:qwen3@http://localhost:8000/v1"
+EXAMPLES = "offline, openai:gpt-4o-mini, openai:qwen3@http://localhost:8000/v1, hf:runs/sft"
 
 
 class ModelKind(Protocol):
@@ -37,7 +38,8 @@ class ModelSpec:
         """Raises `UsageError` if `text` names no model."""
         match = PATTERN.fullmatch(text.strip())
         if match is None or (not match["url"] and "@" in (match["name"] or "")):
-            raise UsageError(f"{text!r} is not a model; write for instance {EXAMPLES}")
+            revision = "; a revision goes into ?revision=NAME" if text.strip().startswith("hf:") else ""
+            raise UsageError(f"{text!r} is not a model; write for instance {EXAMPLES}{revision}")
         if (url := match["url"]) and "@" in urlsplit(url).netloc:
             raise UsageError("a model URL must hold no user or password; put the key in the environment")
         kinds = sorted({point.name for point in entry_points(group="i2a.models")})

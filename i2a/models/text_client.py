@@ -78,6 +78,10 @@ class TextClient(ChatCompletionClient):
         yield str(result.content)
         yield result
 
+    def describe(self) -> Mapping[str, Any]:
+        """What decides about an answer and the model string leaves open: a checkpoint's contents, its settings."""
+        return {}
+
     async def close(self) -> None:
         """Nothing is open."""
 

@@ -149,7 +149,7 @@ def _parquet(path: Path, column: str | None) -> Iterator[str]:
 
 
 def _text_columns(file: Any) -> list[str]:
-    import pyarrow.types as types  # type: ignore[import-untyped]
+    import pyarrow.types as types
 
     def is_text(type: Any) -> bool:
         if types.is_dictionary(type):
@@ -161,7 +161,7 @@ def _text_columns(file: Any) -> list[str]:
 
 def _open_parquet(path: Path) -> Any:
     try:
-        import pyarrow.parquet as parquet  # type: ignore[import-untyped]
+        import pyarrow.parquet as parquet
     except ImportError:
         raise UsageError(f'{path}: Parquet needs more packages: pip install "i2a[personas]"') from None
     try:

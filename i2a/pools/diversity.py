@@ -253,8 +253,8 @@ def _groups(texts: Sequence[str], vectors: Vectors) -> Groups | None:
 
     The cuts looked at give 2 groups, then each time a quarter more, up to half as many as there are texts.
     """
-    from sklearn.cluster import AgglomerativeClustering  # type: ignore[import-untyped]
-    from sklearn.metrics import pairwise_distances, silhouette_score  # type: ignore[import-untyped]
+    from sklearn.cluster import AgglomerativeClustering
+    from sklearn.metrics import pairwise_distances, silhouette_score
 
     sample = np.arange(len(texts)) if len(texts) <= SAMPLE else np.linspace(0, len(texts) - 1, SAMPLE).astype(int)
     _, first = np.unique(vectors[sample], axis=0, return_index=True)

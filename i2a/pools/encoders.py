@@ -114,7 +114,7 @@ class TfidfEncoder:
 
     def __post_init__(self) -> None:
         try:
-            from sklearn.feature_extraction.text import (  # type: ignore[import-untyped]
+            from sklearn.feature_extraction.text import (
                 ENGLISH_STOP_WORDS,
                 HashingVectorizer,
             )

@@ -14,6 +14,7 @@ from autogen_ext.models.replay import ReplayChatCompletionClient
 from agents.answers import Inference, Preference
 from agents.inducer import Inducer
 from agents.judge import Judge
+from agents.prompt import Prompt
 from agents.responders import NOTHING, PreferredResponder, RejectedResponder, describe
 from agents.role import Role, structured
 from agents.user import User
@@ -332,3 +333,15 @@ def test_a_role_is_dumped_and_loaded_as_a_component(kind: type[Role]) -> None:
 def test_a_name_that_autogen_would_not_take_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="identifier"):
         User(name, ScriptedClient(), **FACTS)
+
+
+class Untold(Role):
+    """Has nothing to say to its model but the dialogue."""
+
+    prompt = Prompt("")
+
+
+async def test_a_role_without_instructions_sends_no_system_message() -> None:
+    client = ScriptedClient.saying("Hi!")
+    await ask(Untold("assistant", client), text("user", "Hello."))
+    assert [(type(m), m.content) for m in client.requests[0].messages] == [(UserMessage, "Hello.")]

@@ -88,3 +88,19 @@ def test_every_published_profile_yields_facts_in_its_own_words(published: dict[s
         assert all(fact.text in folded for fact in found)
         for fact in found:
             assert not any(f" {word} " in f" {fact.mine} " for word in ("he", "she", "himself", "herself")), fact
+
+
+@pytest.mark.parametrize(
+    ("text", "clauses"),
+    [
+        ("Aged 40, he splices cable in manholes.", ["I'm 40", "I splice cable in manholes"]),
+        ("He lives in Rome. His age is 53.", ["I live in Rome", "I'm 53"]),
+        (
+            "She keeps bees. Visitors ask her for honey every day.",
+            ["I keep bees", "Visitors ask me for honey every day"],
+        ),
+        ("He rents a room. The damp has come back.", ["I rent a room", "the damp has come back"]),
+    ],
+)
+def test_ages_and_sentences_of_unknown_verbs_are_read(text: str, clauses: list[str]) -> None:
+    assert [fact.clause("I") for fact in facts(text)] == clauses

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from agents.offline import writer_personality
 from agents.offline.style import STYLES, shown, styles, traits
+from agents.offline.text import rng
 
 
 @pytest.mark.parametrize(
@@ -65,3 +67,33 @@ def test_every_published_personality_is_understood(published: dict[str, list[str
     for personality in published["personality"]:
         assert len(styles(personality)) >= 3, personality
         assert sum(bool(trait.shown_by or trait.leans) for trait in traits(personality)) >= 2, personality
+
+
+@pytest.mark.parametrize(
+    ("text", "style"),
+    [
+        ("He presses the lift button nine times.", "grumpy"),
+        ("They say sorry to lampposts, and one bowl is enough.", "shy"),
+        ("Contractions never pass her lips.", "formal"),
+        ("She interrupts a ghost story to question the moon phase.", "analytical"),
+    ],
+)
+def test_conduct_shows_a_trait_that_no_word_names(text: str, style: str) -> None:
+    assert traits(text)[0].shown_by == (style,)
+
+
+def test_a_sentence_that_shares_a_few_words_with_an_example_shows_nothing() -> None:
+    assert not any(trait.shown_by for trait in traits("He takes the lift to the third floor. She owns one bowl."))
+
+
+@pytest.mark.parametrize("text", ["Loud jokes make her leave.", "Earnest advice bores them.", "She is humourless."])
+def test_what_moves_or_lacks_in_somebody_is_not_theirs(text: str) -> None:
+    shown_by = {name for trait in traits(text) for name in trait.shown_by}
+    assert not shown_by & {"energetic", "humorous", "warm"}
+
+
+def test_personalities_of_the_offline_writer_are_understood() -> None:
+    for seed in range(60):
+        written = writer_personality.personality(rng("test", seed)).text
+        assert len(styles(written)) >= 3, written
+        assert sum(bool(trait.shown_by) for trait in traits(written)) >= 2, written

@@ -13,16 +13,18 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from i2a.commands import exchange
+from i2a.commands.export import export
+from i2a.commands.import_ import import_
 from i2a.errors import UsageError
+from i2a.formats import GROUP, Exported, Format, Rows
 from i2a.personas import Persona
 from i2a.run_folder import RunFolder
 from i2a.tree import Tree, Utterance
 from i2a.tree_json import read, write
 
 app = typer.Typer()
-app.command("import")(exchange.import_)
-app.command("export")(exchange.export)
+app.command("import")(import_)
+app.command("export")(export)
 
 
 def i2a(*args: object, stdin: bytes | None = None) -> Result:
@@ -305,19 +307,94 @@ def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path: Path, run: C
         i2a("export", run(tree("aloe-0", "preferred")), "--format", "csv", "--out", tmp_path / "aloe.csv")
 
 
-def lengths(tree: Tree, *, plain: bool) -> exchange.Rows:
-    return exchange.Rows([{"length": len(list(tree)), "plain": plain}], {"lengths": 1}, {})
+def lengths(tree: Tree, *, least: int = 0, unit: str = "utterances") -> Rows:
+    length = len(list(tree))
+    return Rows([{"length": length, "unit": unit}] if length >= least else [], {"lengths": 1}, {})
+
+
+def told(done: Exported) -> str:
+    return f"{done.format} in {done.file} with {dict(done.options)}: {done.rows} rows of {done.manifest['identity']}"
+
+
+@pytest.fixture
+def brought(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
+    """Another package brings this as the format `lengths`."""
+
+    def bring(found: object) -> None:
+        point = EntryPoint("lengths", "unused:unused", GROUP)
+        monkeypatch.setattr(EntryPoint, "load", lambda _: found)
+        monkeypatch.setattr("i2a.formats.entry_points", lambda group: [point] if group == GROUP else [])
+
+    return bring
 
 
 def test_another_package_can_bring_a_format(
-    tmp_path: Path, run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None]
 ) -> None:
-    point = EntryPoint("lengths", "unused:unused", exchange.GROUP)
-    monkeypatch.setattr(EntryPoint, "load", lambda _: lengths)
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [point] if group == exchange.GROUP else [])
+    brought(lengths)
     result = i2a("export", run(tree("aloe-0", "preferred")), "--format", "lengths", "--out", tmp_path / "lengths.jsonl")
     assert "1 trees: 1 lengths are in" in result.stdout
-    assert json.loads((tmp_path / "lengths.jsonl").read_text("utf-8")) == {"length": 3, "plain": False}
+    assert json.loads((tmp_path / "lengths.jsonl").read_text("utf-8")) == {"length": 3, "unit": "utterances"}
+    assert not (tmp_path / "lengths.md").exists()
+
+
+def test_a_format_is_told_its_options_in_its_own_types(
+    tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None]
+) -> None:
+    brought(lengths)
+    folder, file = run(tree("aloe-0", "preferred"), tree("aloe-1", *["preferred"] * 2)), tmp_path / "lengths.jsonl"
+    options = ("--option", "least=4", "--option", "unit=messages")
+    i2a("export", folder, "--format", "lengths", "--out", file, *options)
+    assert json.loads(file.read_text("utf-8")) == {"length": 6, "unit": "messages"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--option", "most=4"], "the format has no option 'most'; its options: least, unit"),
+        (["--plain"], "the format has no option 'plain'; its options: least, unit"),
+        (["--option", "least=some"], "--option least=some: Input should be a valid integer"),
+        (["--option", "least"], "--option 'least': write NAME=VALUE"),
+    ],
+)
+def test_an_option_that_a_format_does_not_take_is_refused(
+    tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None], flags: list[str], message: str
+) -> None:
+    brought(lengths)
+    folder, out = run(tree("aloe-0", "preferred")), tmp_path / "lengths.jsonl"
+    with pytest.raises(UsageError, match=f"^{message}"):
+        i2a("export", folder, "--format", "lengths", "--out", out, *flags)
+    assert not out.exists()
+
+
+def test_a_format_with_a_card_describes_what_it_wrote(
+    tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None]
+) -> None:
+    brought(Format(lengths, card=told))
+    folder, out, card = run(tree("aloe-0", "preferred")), tmp_path / "lengths.jsonl", tmp_path / "lengths.md"
+    card.write_text("mine", "utf-8")
+    with pytest.raises(UsageError, match=r"lengths\.md exists already; add --force"):
+        i2a("export", folder, "--format", "lengths", "--out", out)
+    assert (card.read_text("utf-8"), out.exists()) == ("mine", False)
+    assert f"described in {card}" in i2a("export", folder, "--format", "lengths", "--out", out, "--force").stdout
+    options = {"least": 0, "unit": "utterances"}
+    assert card.read_text("utf-8") == f"lengths in lengths.jsonl with {options}: 1 rows of {{}}"
+
+
+def test_rows_of_a_flat_format_can_be_written_as_parquet(
+    tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr("i2a.commands.export.BATCH", 2)
+    brought(Format(lengths, flat=True))
+    folder, out = run(*(tree(f"aloe-{i}", *["preferred"] * i) for i in range(1, 6))), tmp_path / "lengths.parquet"
+    i2a("export", folder, "--format", "lengths", "--out", out)
+    assert parquet.read_table(out).to_pylist() == [{"length": 3 * i, "unit": "utterances"} for i in range(1, 6)]
+
+
+def test_records_fit_into_no_table(tmp_path: Path, run: Callable[..., Path]) -> None:
+    with pytest.raises(UsageError, match="format aloe has no fixed columns, as Parquet needs; write JSONL"):
+        i2a("export", run(tree("aloe-0", "preferred")), "--out", tmp_path / "aloe.parquet")
 
 
 # At the door.
@@ -330,8 +407,8 @@ def test_each_command_explains_itself_with_an_example(command: str) -> None:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    heavy = {"pydantic", "autogen_core", "datasets", "torch"}
-    seen = f"import sys, i2a.commands.exchange; print(sorted({heavy} & set(sys.modules)))"
+    heavy = {"pydantic", "autogen_core", "datasets", "torch", "pyarrow"}
+    seen = f"import sys, i2a.commands.export, i2a.commands.import_; print(sorted({heavy} & set(sys.modules)))"
     told = subprocess.run(
         [sys.executable, "-c", seen], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3]
     )

@@ -9,6 +9,8 @@ from i2a.errors import UsageError
 from i2a.models.openai import OpenAIClient
 from i2a.models.spec import ModelSpec
 
+HF_PARAMS = (("device", "cuda:0"), ("dtype", "bfloat16"), ("revision", "a/b"))
+
 
 @pytest.mark.parametrize(
     ("text", "spec"),
@@ -21,6 +23,9 @@ from i2a.models.spec import ModelSpec
         ("openai:a@b@http://h/v1", ModelSpec("openai", "a@b", "http://h/v1")),
         ("openai:q?top_p=1&seed=", ModelSpec("openai", "q", None, (("seed", ""), ("top_p", "1")))),
         ("openai:q@https://h/v1?t=0.8", ModelSpec("openai", "q", "https://h/v1", (("t", "0.8"),))),
+        ("hf:runs/sft", ModelSpec("hf", "runs/sft")),
+        ("hf:../a-model.v1_x/", ModelSpec("hf", "../a-model.v1_x/")),
+        ("hf:org/name?revision=a/b&dtype=bfloat16&device=cuda:0", ModelSpec("hf", "org/name", None, HF_PARAMS)),
         ("openai:q?key_env=MY_KEY", ModelSpec("openai", "q", None, (("key_env", "MY_KEY"),))),
     ],
 )
@@ -77,6 +82,11 @@ def test_a_server_without_http_is_not_taken_for_a_part_of_the_name(url: str) -> 
     """It would go to another server than the one that was meant."""
     with pytest.raises(UsageError):
         ModelSpec.parse(f"openai:qwen3@{url}")
+
+
+def test_a_revision_in_the_name_of_a_local_model_is_told_where_it_goes() -> None:
+    with pytest.raises(UsageError, match=r"a revision goes into \?revision=NAME"):
+        ModelSpec.parse("hf:org/name@v2")
 
 
 def test_an_unknown_kind_is_told_with_those_that_there_are() -> None:

@@ -1,28 +1,19 @@
-"""`i2a import` and `i2a export`: corpora in and out, with one conversation in memory at a time.
-
-Another package adds a format to `i2a export` as a function from a tree to `Rows`, under the format's name in the
-entry-point group `i2a.formats`.
-"""
+"""`i2a import`: a corpus of published records becomes a run, with one conversation in memory at a time."""
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import IO, Annotated, Any
 
 import typer
 
+from i2a.commands.progress import progress_bar
 from i2a.files import whole
 
-if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from i2a.tree import Tree
-
 SHOWN = 5
-GROUP = "i2a.formats"
 
 
 def import_(
@@ -156,7 +147,7 @@ def _lines(file: Path) -> Iterator[bytes]:
         size = None if stdin else file.stat().st_size
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}; give a JSONL file") from None
-    with opened as source, _bar() as bar:
+    with opened as source, progress_bar() as bar:
         task = bar.add_task("importing", total=size or None)
         for line in source:
             yield line
@@ -183,144 +174,3 @@ def _free(id: str, ids: Counter[str]) -> str:
         ids[id] += 1
     ids[f"{id}-{ids[id]}"] += 1
     return f"{id}-{ids[id]}"
-
-
-class Rows(NamedTuple):
-    """What a format makes of one tree. Counts stand under the name of what they count, and are summed up."""
-
-    rows: Sequence[Mapping[str, object]]
-    written: Mapping[str, int]
-    left_out: Mapping[str, int]
-
-
-def aloe(tree: "Tree", *, plain: bool) -> Rows:
-    """The records of the ALOE release."""
-    from i2a.aloe_record import records_of, turns_left_out
-
-    records = list(records_of(tree, plain=plain))
-    turns = sum(len(record["conversations"]) for record in records)
-    why = "turns, as no verdict agrees on them or on one before" + ("" if plain else ' (kept under "i2a")')
-    left_out = {why: turns_left_out(tree)}
-    return Rows(records, {"records": len(records), "turns": turns}, left_out)
-
-
-# Called with the tree and `plain=`. Raises `UsageError` for a tree that it has no place for, which is then left out.
-Format = Callable[..., Rows]
-
-
-def export(
-    run: Annotated[Path, typer.Argument(help="The folder of a run, or a trees.jsonl.")],
-    out: Annotated[Path, typer.Option(help="File to write, as JSONL.")],
-    format: Annotated[str, typer.Option(help="aloe: the records of the ALOE release.")] = "aloe",
-    plain: Annotated[bool, typer.Option("--plain", help="Write what the format has a place for, no more.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
-) -> None:
-    """Write the trees of a run in another format.
-
-    A record of the ALOE release ends before the first turn on which no verdict agrees, for it has a place only for
-    labelled pairs. The whole tree goes along under the key "i2a", so that `i2a import` brings it back, unless
-    `--plain` is given.
-
-    Example:  i2a export runs/first --format aloe --out aloe.jsonl
-    """
-    from i2a.errors import UsageError
-    from i2a.run_folder import RunFolder
-
-    rows_of = _format(format)
-    file = run if run.is_file() else run / "trees.jsonl"
-    if not file.is_file():
-        raise UsageError(f"{run} holds no trees; `i2a simulate --out {run}` grows some")
-    folder = RunFolder(file.parent)
-    own = (file, folder.manifest_file, folder.failures_file, folder.path / "journal.sqlite")
-    if out.resolve() in [path.resolve() for path in own]:
-        raise UsageError(f"{out} belongs to the run itself; choose another --out")
-    if out.exists() and not force:
-        raise UsageError(f"{out} exists already; add --force to overwrite it, or choose another --out")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with whole(out) as target:
-            done = _write(file, rows_of, target, plain=plain)
-            if not done.rows:
-                why = "; ".join(done.told_left_out) or "no tree is finished"
-                raise UsageError(f"{run}: nothing to write in format {format}: {why}")
-    except OSError as error:
-        raise UsageError(f"{out}: cannot be written: {error.strerror}; choose another --out") from None
-    if as_json:
-        typer.echo(json.dumps({"trees": done.trees, "written": done.written, "left_out": done.left_out}))
-        return
-    written = ", ".join(f"{count:,} {name}" for name, count in done.written.items())
-    left_out = f". Left out: {'; '.join(done.told_left_out)}" if done.told_left_out else ""
-    typer.echo(f"{done.trees:,} trees: {written} are in {out}{left_out}")
-
-
-@dataclass
-class Exported:
-    """What came of a corpus."""
-
-    trees: int = 0
-    rows: int = 0
-    written: Counter[str] = field(default_factory=Counter)
-    left_out: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def told_left_out(self) -> list[str]:
-        return [f"{count:,} {name}" for name, count in self.left_out.items() if count]
-
-
-def _write(file: Path, rows_of: Format, target: IO[bytes], *, plain: bool) -> Exported:
-    """Write what the format makes of the trees in `file`."""
-    from i2a.errors import UsageError
-    from i2a.tree_json import read
-
-    done = Exported()
-    unfit, example = 0, ""
-    for tree in _watched(read(file), file):
-        done.trees += 1
-        try:
-            made = rows_of(tree, plain=plain)
-        except UsageError as problem:
-            unfit, example = unfit + 1, example or str(problem)
-            continue
-        for row in made.rows:
-            target.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-        done.rows += len(made.rows)
-        done.written.update(made.written)
-        done.left_out.update(made.left_out)
-    if unfit:
-        done.left_out[f"trees of another shape ({example})"] = unfit
-    return done
-
-
-def _format(name: str) -> Format:
-    from importlib.metadata import entry_points
-
-    from i2a.errors import UsageError
-
-    if name == "aloe":
-        return aloe
-    others = {point.name: point for point in entry_points(group=GROUP)}
-    if name in others:
-        found: Format = others[name].load()
-        return found
-    raise UsageError(f"there is no format {name!r}; there are: {', '.join(['aloe', *sorted(others)])}")
-
-
-def _watched(trees: Iterable["Tree"], file: Path) -> Iterator["Tree"]:
-    """The same trees, with a progress bar."""
-    with file.open("rb") as lines:
-        total = sum(1 for _ in lines)
-    with _bar() as bar:
-        task = bar.add_task("exporting", total=total)
-        for tree in trees:
-            yield tree
-            bar.advance(task)
-
-
-def _bar() -> "Progress":
-    """A progress bar on stderr, where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal)

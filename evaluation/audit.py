@@ -1,0 +1,194 @@
+"""The audit of the user simulator: does it play the person? Read off the dialogues alone, with no model's opinion.
+
+Facts are told apart by their content words, so a revealed fact in other words is missed and a share is a lower bound.
+With an offline user nothing is missed: it never says the content words of a fact without meaning it.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any
+
+from agents.offline.evidence import revealed, wordings
+from agents.offline.facts import Fact, facts
+from agents.offline.text import load, stem, stems, words
+from evaluation.cases import USER
+from i2a.tree import Inference, Tree
+
+ALIKE = 0.8  # shared words of two messages, as a share of all their words, from which on one repeats the other
+EXAMPLES = 3
+
+# What assistants say and friends do not.
+REVERSAL = re.compile(
+    r"\bhow (?:can|may|could) i (?:help|assist)|\b(?:happy|glad|here) to (?:help|assist)|\bas an ai\b"
+    r"|\blanguage model\b|\b(?:assist|help) you with\b|\banything else (?:i can|you(?:'d| would) like)"
+    r"|\bfeel free to (?:ask|reach)|\blet me know if you (?:need|have any)"
+    r"|\bi(?:'d| would) (?:recommend|suggest) (?:that )?you\b"
+    r"|(?:^|\n)\s*(?:1[.)]|[-*\u2022])\s.*\n\s*(?:2[.)]|[-*\u2022])\s",
+    re.I,
+)
+LEAVING = re.compile(
+    r"\b(?:good)?bye\b(?! bye)|\bgood-bye\b|\bgood night\b"
+    r"|\btalk (?:to you )?(?:soon|later)\b|\bsee you (?:soon|later|around)\b"
+    r"|\b(?:gotta|got to|have to|must|should|better|need to|let you) (?:go|run|get going)(?: now| then)?(?=[.!,;]|$)"
+    r"|\bhave a (?:good|great|nice|lovely|wonderful) (?:day|one|evening|night|weekend|time)\b",
+    re.I,
+)
+# Things that a person has or is, in groups that can stand for one another; more than these cannot be told for sure.
+GROUPS = [frozenset(map(stem, line.split())) for line in load("words.toml")["claimable"]["groups"]]
+CLAIM = re.compile(
+    r"\bmy\s+((?:[\w'-]+\s+){0,2}?[\w'-]+)|\b(?:i'm|i am)\s+an?\s+((?:[\w-]+\s+){0,2}?[\w-]+)"
+    r"|\bi (?:play|teach|own|have|keep|run|coach)\s+((?:[\w'-]+\s+){0,2}[\w'-]+)",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Counts over the user's side of some dialogues; sums of findings are findings.
+
+    `revealed` and `of_facts`, by turn: facts of the profile that the messages up to there hold, and facts there are.
+    `given`, `right`: what the Inducer said was revealed of the profile, and how much of it was. `there`, `found`: what
+    was revealed, and how much of it the Inducer said. `examples`: a few messages of each kind that should not be.
+    """
+
+    dialogues: int = 0
+    messages: int = 0
+    revealed: tuple[int, ...] = ()
+    of_facts: tuple[int, ...] = ()
+    invented: int = 0
+    reversed: int = 0
+    repeated: int = 0
+    ended_early: int = 0
+    inductions: int = 0
+    failed_inductions: int = 0
+    given: int = 0
+    right: int = 0
+    there: int = 0
+    found: int = 0
+    examples: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __add__(self, other: "Findings") -> "Findings":
+        sums: dict[str, Any] = {}
+        for name in self.__slots__:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if isinstance(mine, tuple):
+                sums[name] = tuple(a + b for a, b in zip_longest(mine, theirs, fillvalue=0))
+            elif isinstance(mine, dict):
+                kinds = dict.fromkeys([*mine, *theirs])
+                sums[name] = {kind: (mine.get(kind, ()) + theirs.get(kind, ()))[:EXAMPLES] for kind in kinds}
+            else:
+                sums[name] = mine + theirs
+        return Findings(**sums)
+
+    def as_json(self) -> dict[str, Any]:
+        """Shares are of messages, but `ended_early` of dialogues; None where there is nothing to take a share of."""
+        return {
+            "dialogues": self.dialogues,
+            "messages": self.messages,
+            "revealed_by_turn": [share(a, b) for a, b in zip(self.revealed, self.of_facts, strict=True)],
+            "invented": share(self.invented, self.messages),
+            "role_reversal": share(self.reversed, self.messages),
+            "repetition": share(self.repeated, self.messages),
+            "early_ending": share(self.ended_early, self.dialogues),
+            "inducer": {
+                "asked": self.inductions + self.failed_inductions,
+                "failed": self.failed_inductions,
+                "precision": share(self.right, self.given),
+                "recall": share(self.found, self.there),
+            },
+            "examples": {kind: list(messages) for kind, messages in self.examples.items()},
+        }
+
+
+def share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def findings(tree: Tree, turns: int) -> Findings:
+    """What one evaluated dialogue of `turns` planned turns shows about its user."""
+    asked = [node for node in tree if node.speaker == USER]
+    messages = [node.content for node in asked]
+    known = facts(tree.persona.profile)
+    truth = stems(f"{tree.persona.profile} {tree.persona.personality}")
+    odd = {
+        "invented": [m for m in messages if invents(m, truth)],
+        "role_reversal": [m for m in messages if REVERSAL.search(m)],
+        "repetition": [m for i, m in enumerate(messages) if any(alike(m, before) for before in messages[:i])],
+        "early_ending": [m for m in messages[: turns - 1] if LEAVING.search(m)],
+    }
+    inferences = [(i, node.inference) for i, node in enumerate(asked) if node.inference is not None]
+    marks = [induced(known, messages[: i + 1], inference) for i, inference in inferences]
+    given, right, there, found = (sum(column) for column in zip(*marks, strict=True)) if marks else (0, 0, 0, 0)
+    return Findings(
+        dialogues=1,
+        messages=len(messages),
+        revealed=tuple(len(revealed(known, messages[: i + 1])) for i in range(len(messages))),
+        of_facts=(len(known),) * len(messages),
+        invented=len(odd["invented"]),
+        reversed=len(odd["role_reversal"]),
+        repeated=len(odd["repetition"]),
+        ended_early=bool(odd["early_ending"]) or len(messages) < turns,
+        inductions=len(inferences),
+        failed_inductions=sum("inducer" in node.notes for node in asked),
+        given=given,
+        right=right,
+        there=there,
+        found=found,
+        examples={kind: tuple(found[:EXAMPLES]) for kind, found in odd.items() if found},
+    )
+
+
+def induced(known: Sequence[Fact], messages: Sequence[str], inference: Inference) -> tuple[int, int, int, int]:
+    """What the Inducer gave, how much of that is right, what there was to find, and how much of that it found.
+
+    An item is right if the user has said all its content words, or if it is what the messages support of a fact.
+    """
+    supported = [stems(text) for text in wordings(known, messages)]
+    said = frozenset[str]().union(*(stems(message) for message in messages))
+    items = [stems(item) for item in inference.profile]
+    right = sum(item <= said or any(item <= fact for fact in supported) for item in items)
+    found = sum(any(fact <= item for item in items) for fact in supported)
+    return len(items), right, len(supported), found
+
+
+def invents(message: str, truth: frozenset[str]) -> bool:
+    """Whether the person claims to have or to be something that its persona, whose stems are `truth`, does not hold."""
+    claimed = {stem(word) for match in CLAIM.finditer(message) for word in words(match[1] or match[2] or match[3])}
+    return any(claimed & group and not truth & group for group in GROUPS)
+
+
+def alike(message: str, before: str) -> bool:
+    mine, theirs = set(words(message)), set(words(before))
+    return len(mine & theirs) >= ALIKE * len(mine | theirs)
+
+
+class Audit:
+    """The findings of an evaluation: over all dialogues and, where the user talked with each, by candidate."""
+
+    def __init__(self, turns: int, *, replayed: bool) -> None:
+        self._turns, self._replayed = turns, replayed
+        self._by_candidate: dict[str, Findings] = {}
+
+    def add(self, tree: Tree) -> None:
+        candidate = tree.options["candidate"]
+        # Replayed users say the same to all candidates.
+        if self._replayed and self._by_candidate.keys() - {candidate}:
+            return
+        before = self._by_candidate.get(candidate, Findings())
+        self._by_candidate[candidate] = before + findings(tree, self._turns)
+
+    @property
+    def all(self) -> Findings:
+        return total(self._by_candidate.values())
+
+    def as_json(self) -> dict[str, Any]:
+        by_candidate = {} if self._replayed else self._by_candidate
+        return self.all.as_json() | {
+            "candidates": {name: found.as_json() for name, found in by_candidate.items()},
+        }
+
+
+def total(parts: Iterable[Findings]) -> Findings:
+    return sum(parts, Findings())

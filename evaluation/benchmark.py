@@ -1,0 +1,212 @@
+"""From settings to a result: cases are laid out, dialogues held and rated, numbers drawn up. What `i2a evaluate` runs.
+
+Everything but `trees.jsonl` is derived from it, and written anew by each session that completes the run.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+
+from rich.console import Console
+
+from evaluation.audit import Audit
+from evaluation.judge import rate, scores
+from evaluation.plan import planned
+from evaluation.plots import draw
+from evaluation.rejudge import rejudged
+from evaluation.scores import Score
+from evaluation.scores import read as read_scores
+from evaluation.scores import write as write_scores
+from evaluation.settings import Evaluation
+from evaluation.summary import Summary, summarise
+from evaluation.summary import write as write_summary
+from evaluation.work import Work, facts
+from i2a.errors import I2AError, Interrupted
+from i2a.live import TreeView
+from i2a.models.meter import Meter
+from i2a.run_folder import RunFolder
+from i2a.runner import run, stop_on_interrupt
+from i2a.session import Session
+from i2a.summary import Summary as Corpus
+from i2a.tree import Node, Tree
+from i2a.tree_json import read
+from scenarios.cast import Player
+
+if TYPE_CHECKING:
+    from evaluation.agreement import Agreement
+
+SCORES = "scores.jsonl"
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """A model client that can say what it really does."""
+
+    def describe(self) -> dict[str, Any]: ...
+
+
+class Result(NamedTuple):
+    """How an evaluation ended. `summary` is None while dialogues are `left`, and where every one failed; `written` is
+    what stands in `summary.json`. The rest as in `scenarios.simulation.Result`.
+    """
+
+    folder: Path
+    summary: Summary | None
+    agreement: "Agreement | None"
+    written: dict[str, Any]
+    failures: Counter[str]
+    left: int
+    stopped: I2AError | None
+    meter: Meter
+
+    @property
+    def failed(self) -> int:
+        return self.failures.total()
+
+
+def evaluate(config: Evaluation, console: Console | None = None) -> Result:
+    """Run an evaluation, e.g. `evaluate(Evaluation(out="runs/a", candidates=["offline"]))`; a console shows it.
+
+    Raises `UsageError` for what is not as it must be, before anything is written or called.
+    """
+    try:
+        return asyncio.run(evaluation(config, console))
+    except asyncio.CancelledError:
+        raise Interrupted("stopped at once; the same command with --resume goes on") from None
+
+
+async def evaluation(config: Evaluation, console: Console | None = None) -> Result:
+    """The same for those who are in an event loop already."""
+    work = planned(config) if config.rejudge is None else rejudged(config.rejudge, config)
+    async with Session.open(
+        config.out,
+        identity=work.identity,
+        about=work.about,
+        models=[*work.models, *work.judges.values()],
+        prices=work.prices,
+        limits=config.limits,
+        resume=config.continues,
+    ) as session:
+        for failure in work.lost:
+            if failure["id"] not in session.failures:
+                session.folder.append_failure(failure)
+        finished = session.folder.finished()
+        todo = [t for t in work.trees if t.id not in finished and (config.retry_failed or t.id not in session.failures)]
+        view = TreeView(
+            console or Console(quiet=True),
+            session.meter,
+            total=len(work.trees),
+            done=len(work.trees) - len(todo),
+            quiet=console is None or config.view == "quiet",
+        )
+
+        async def grow(tree: Tree) -> None:
+            cast = work.dialogues.cast(session, tree)
+            judges: dict[str, Player] = {}
+            for name, spec in work.judges.items():
+                # A ledger for each judge: whom else is asked changes neither its seeds nor its answers.
+                client = session.clients(tree.id, tree.seed, {"judge": spec})["judge"]
+                judges[name] = Player(cast, "judge", work.rater("judge", client, **facts(tree.persona)))
+
+            async def rated(message: Node, reply: Node) -> None:
+                await rate(judges, message, reply)
+
+            await work.dialogues.hold(tree, cast, rated)
+
+        with stop_on_interrupt(session.traffic, view):
+            await run(
+                todo,
+                grow,
+                folder=session.folder,
+                traffic=session.traffic,
+                summary=Corpus(),
+                view=view,
+                concurrency=config.concurrency,
+            )
+        return result(config, work, session)
+
+
+def result(config: Evaluation, work: Work, session: Session) -> Result:
+    """Count what is there; draw up the numbers of a complete run."""
+    folder, finished = session.folder, session.folder.finished()
+    failed = {id: past[-1] for id, past in folder.failures().items() if id not in finished}
+    failures = Counter(str(failure["reason"]) for failure in failed.values())
+    left = len(work.trees) + len(work.lost) - len(finished) - len(failed)
+    summary, agreed, written = None, None, dict[str, Any]()
+    if finished and not left:
+        order = {tree.id: i for i, tree in enumerate(work.trees)}
+        folder.sort_trees(order.__getitem__)
+        audit = score(work, folder)
+        summary = summarise(
+            read_scores(folder.path / SCORES),
+            work.conditions,
+            candidates=list(work.candidates),
+            baseline=config.baseline,
+        )
+        agreed = agreement_of(config, work, folder)
+        written = summary.as_json() | {
+            "models": described(work, session),
+            "failed": {name: count_of(name, work, failed) for name in work.candidates},
+            "failures": dict(failures),
+            "audit": audit.as_json(),
+            "agreement": agreed.as_json() if agreed else None,
+            "usage": usage(session.meter),
+        }
+        write_summary(folder.path / "summary.json", written)
+        draw(summary, folder.path)
+    stopped = session.traffic.stopped if left or failures else None
+    return Result(folder.path, summary, agreed, written, failures, left, stopped, session.meter)
+
+
+def described(work: Work, session: Session) -> dict[str, dict[str, Any]]:
+    """What each candidate is, with what its model string leaves open where the model tells: weights, sampling."""
+    clients = {str(spec): client for spec, client in session.models.items()}
+    models: dict[str, dict[str, Any]] = {}
+    for name, candidate in work.candidates.items():
+        client = clients.get(candidate["model"])
+        models[name] = {**candidate} | ({"effective": client.describe()} if isinstance(client, Describes) else {})
+    return models
+
+
+def score(work: Work, folder: RunFolder) -> Audit:
+    """Write the scores that the trees hold, and audit the user on the way."""
+    audit = Audit(work.conditions.turns, replayed=work.conditions.mode == "replay")
+
+    def found() -> Iterator[Score]:
+        for tree in read(folder.trees_file):
+            audit.add(tree)
+            yield from scores(tree)
+
+    write_scores(folder.path / SCORES, found())
+    return audit
+
+
+def agreement_of(config: Evaluation, work: Work, folder: RunFolder) -> "Agreement | None":
+    """The agreement of the judges with each other and with people; None for a judge alone."""
+    if len(work.conditions.judges) == 1 and config.ratings is None:
+        return None
+    from evaluation.agreement import agreement  # brings scikit-learn, which takes a second
+
+    return agreement(read_scores(folder.path / SCORES), work.conditions.protocol, config.ratings)
+
+
+def count_of(name: str, work: Work, failed: dict[str, Any]) -> int:
+    """How many dialogues of a candidate failed; an id is `CANDIDATE/CASE`."""
+    candidates = [max((c for c in work.candidates if id.startswith(f"{c}/")), key=len) for id in failed]
+    return candidates.count(name)
+
+
+def usage(meter: Meter) -> dict[str, dict[str, Any]]:
+    """What each role has used, over all sessions of the run; an unknown cost is null."""
+    return {
+        role: {
+            "calls": count.calls,
+            "prompt_tokens": count.prompt_tokens,
+            "completion_tokens": count.completion_tokens,
+            "cost": meter.cost(role),
+        }
+        for role, count in sorted(meter.by_role().items())
+        if count.calls
+    }

@@ -1,0 +1,219 @@
+"""Evaluations side by side: one table for each protocol and judge, made anew from the scores of several runs.
+
+Runs go together if they were held under the same conditions. Others are refused, or on demand mixed and marked so.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from evaluation.bootstrap import RESAMPLES
+from evaluation.scores import PROTOCOLS, Score, first_problem, read
+from evaluation.summary import FORMAT, Conditions, Summary, summarise
+from evaluation.table import table
+from i2a.errors import UsageError
+from i2a.text import one_line
+
+
+class StoredSummary(BaseModel):
+    """What of a `summary.json` a comparison builds on."""
+
+    format: str
+    protocol: str
+    engine: str
+    mode: str
+    turns: int = Field(ge=1)
+    seed: int
+    judges: dict[str, dict[str, Any]] = Field(min_length=1)
+    simulator: dict[str, Any]
+    personas: dict[str, Any]
+    candidates: dict[str, Any] = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished evaluation. `name` tells it from the others: its folder's name, or more of the path."""
+
+    path: Path
+    name: str
+    conditions: Conditions
+    candidates: tuple[str, ...]
+
+    def scores(self, judge: str) -> Iterator[Score]:
+        return (score for score in read(self.path / "scores.jsonl") if score.judge == judge)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`summaries`: one for each protocol and judge. `mixed`: what differs between the runs, a line for each."""
+
+    runs: tuple[Run, ...]
+    summaries: tuple[Summary, ...]
+    mixed: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "runs": {run.name: {"path": str(run.path), **run.conditions.as_json()} for run in self.runs},
+            "mixed": self.mixed,
+            "comparisons": [summary.as_json() for summary in self.summaries],
+        }
+
+    def table(self) -> RenderableType:
+        parts: list[RenderableType] = []
+        if self.mixed:
+            parts = [Text("MIXED: these runs differ, and their numbers cannot be compared as they stand:", "bold red")]
+            parts += [Text(f"- {line}", "red") for line in self.mixed]
+        for summary in self.summaries:
+            parts += [Text()] * bool(parts) + [table(summary, mixed=bool(self.mixed))]
+        return Group(*parts)
+
+
+def compare(
+    runs: Sequence[Path], *, mix: bool = False, baseline: str | None = None, resamples: int = RESAMPLES, seed: int = 0
+) -> Comparison:
+    """The candidates of `runs` in common tables, the others against `baseline` (default: the first of the first run).
+
+    A candidate that several runs hold is called `NAME [RUN]`. Raises `UsageError`: a folder holds no complete
+    evaluation, one is named twice, the conditions differ and `mix` is not set, or the baseline is unknown.
+    """
+    opened = _named([_open(path) for path in runs])
+    mixed = tuple(dict.fromkeys(line for run in opened[1:] for line in differences(opened[0], run)))
+    if mixed and not mix:
+        more = f" and {len(mixed) - 1} more" if len(mixed) > 1 else ""
+        raise UsageError(
+            f"these runs cannot be compared: {mixed[0]}{more}; --mix puts them into one table all the same"
+        )
+    names = _candidates(opened, always=bool(mixed))
+    baseline = baseline and _baseline(baseline, names)
+    groups = dict.fromkeys((run.conditions.protocol.name, judge) for run in opened for judge in run.conditions.judges)
+    summaries = []
+    for protocol, judge in groups:
+        members = [r for r in opened if r.conditions.protocol.name == protocol and judge in r.conditions.judges]
+        summaries.append(_together(members, judge, names, baseline, resamples=resamples, seed=seed))
+    return Comparison(tuple(opened), tuple(summaries), mixed)
+
+
+def differences(first: Run, second: Run) -> Iterator[str]:
+    """What differs between the conditions of two runs, in words, a line for each."""
+    one, other = (_comparable(run.conditions) for run in (first, second))
+    for name in one:
+        for where, a, b in _unequal(name, one[name], other[name]):
+            yield one_line(f"{where} is {_said(a)} in {first.name} and {_said(b)} in {second.name}")
+
+
+def _comparable(conditions: Conditions) -> dict[str, Any]:
+    """As JSON values; of the personas their fingerprint alone, where there is one: a file may be called anything."""
+    personas = conditions.personas
+    known = {"fingerprint": personas["fingerprint"]} if "fingerprint" in personas else personas
+    return conditions.as_json() | {"personas": known}
+
+
+def _unequal(name: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for key in dict.fromkeys([*one, *other]):
+            yield from _unequal(f"{name}.{key}", one.get(key), other.get(key))
+    elif one != other:
+        yield name, one, other
+
+
+def _said(value: Any) -> str:
+    return "missing" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _open(path: Path) -> Run:
+    file = path / "summary.json"
+    try:
+        stored = StoredSummary.model_validate_json(file.read_bytes())
+    except OSError:
+        raise UsageError(f"{path} holds no complete evaluation; `i2a evaluate ... --out {path}` makes one") from None
+    except ValidationError as error:
+        raise UsageError(f"{file}: not a summary of format {FORMAT}: {first_problem(error)}") from None
+    if stored.format != FORMAT or stored.protocol not in PROTOCOLS:
+        raise UsageError(f"{file}: not a summary of format {FORMAT} with a protocol of {', '.join(PROTOCOLS)}")
+    said = {name: getattr(stored, name) for name in ("engine", "mode", "turns", "seed", "judges", "simulator")}
+    conditions = Conditions(PROTOCOLS[stored.protocol], personas=stored.personas, **said)
+    return Run(path, path.resolve().name, conditions, tuple(stored.candidates))
+
+
+def _named(runs: Sequence[Run]) -> list[Run]:
+    """The runs, with their paths for names where two folders have the same name."""
+    if not runs:
+        raise UsageError("name the folders of one evaluation or more")
+    places = Counter(run.path.resolve() for run in runs)
+    if twice := next((path for path, count in places.items() if count > 1), None):
+        raise UsageError(f"{twice} is named twice")
+    names = Counter(run.name for run in runs)
+    return [run if names[run.name] == 1 else replace(run, name=str(run.path)) for run in runs]
+
+
+def _candidates(runs: Sequence[Run], *, always: bool) -> dict[str, dict[str, str]]:
+    """By run, what each of its candidates is called in the comparison; `always` with the name of the run."""
+    held_by = Counter(candidate for run in runs for candidate in run.candidates)
+    return {
+        run.name: {name: f"{name} [{run.name}]" if always or held_by[name] > 1 else name for name in run.candidates}
+        for run in runs
+    }
+
+
+def _baseline(wanted: str, names: Mapping[str, Mapping[str, str]]) -> str:
+    """The candidate of this name: its own, or that in the comparison."""
+    known = [(name, shown) for by_run in names.values() for name, shown in by_run.items()]
+    found = [shown for name, shown in known if wanted in (name, shown)]
+    if len(found) > 1:
+        raise UsageError(f"several runs have a candidate {wanted!r}; choose one of {', '.join(map(repr, found))}")
+    if not found:
+        raise UsageError(f"there is no candidate {wanted!r}; choose one of {', '.join(repr(s) for _, s in known)}")
+    return found[0]
+
+
+def _together(
+    runs: Sequence[Run],
+    judge: str,
+    names: Mapping[str, Mapping[str, str]],
+    baseline: str | None,
+    *,
+    resamples: int,
+    seed: int,
+) -> Summary:
+    """The runs as one judge sees them."""
+    first = runs[0].conditions
+    # A case and its halves are the same in two runs only if their personas are; else an id may mean anybody.
+    alike = all(_comparable(run.conditions)["personas"] == _comparable(first)["personas"] for run in runs)
+
+    def scores() -> Iterator[Score]:
+        for run in runs:
+            here = "" if alike else f"{run.name}/"
+            for score in run.scores(judge):
+                if (candidate := names[run.name].get(score.candidate)) is None:
+                    raise UsageError(f"{run.path}: scores.jsonl has {score.candidate!r}, which summary.json lacks")
+                yield replace(
+                    score,
+                    candidate=candidate,
+                    case=here + score.case,
+                    profile=here + score.profile,
+                    personality=here + score.personality,
+                )
+
+    conditions = replace(
+        first,
+        judges={judge: first.judges[judge]},
+        turns=max(run.conditions.turns for run in runs),
+        engine=" and ".join(dict.fromkeys(run.conditions.engine for run in runs)),
+        mode=" and ".join(dict.fromkeys(run.conditions.mode for run in runs)),
+    )
+    listed = [name for run in runs for name in names[run.name].values()]
+    return summarise(
+        scores(),
+        conditions,
+        candidates=listed,
+        baseline=baseline if baseline in listed else None,
+        resamples=resamples,
+        seed=seed,
+    )

@@ -1,0 +1,75 @@
+"""How an evaluation ended, for people and for scripts."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from evaluation.benchmark import Result
+from evaluation.table import table
+from i2a.live import money, roles_table
+
+
+def as_dict(result: Result) -> dict[str, Any]:
+    """The result as JSON values; `summary` is what `summary.json` holds, empty for a run that is not complete."""
+    return {
+        "folder": str(result.folder),
+        "stopped": result.stopped and str(result.stopped),
+        "failed": result.failed,
+        "left": result.left,
+        "cost": result.meter.cost(),
+        "summary": result.written,
+    }
+
+
+def print_result(result: Result, console: Console) -> None:
+    console.print(roles_table(result.meter))
+    if result.summary is not None:
+        console.print(table(result.summary, [*counted(result.written), *audited(result.written["audit"])]))
+    if result.agreement is not None:
+        console.print(result.agreement.table())
+    lines = [f"cost: {money(result.meter.cost())}"]
+    if result.left:
+        lines.append(f"{result.left} dialogues left; the same command with --resume goes on")
+    elif result.summary is not None:
+        lines.append(
+            f"Every reply: {result.folder}/scores.jsonl; numbers: summary.json; curves: curves.png, curves.svg"
+        )
+        lines.append(f"Look at a dialogue:  i2a show {result.folder}")
+    console.print(Text("\n".join(lines)))
+
+
+def counted(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Whom the candidates met, and whose dialogues failed."""
+    personas = summary["personas"]
+    yield (
+        f"{personas['cases']} cases from {personas['provenance']}: {personas['profiles']} profiles, "
+        f"{personas['personalities']} personalities"
+    )
+    for name, failed in summary["failed"].items():
+        if failed:
+            yield f"{name}: {failed} dialogues failed and are in no number; --retry-failed redoes them"
+
+
+def audited(audit: Mapping[str, Any]) -> Iterator[str]:
+    """The audit of the user simulator in a few lines."""
+    revealed = " ".join(percent(value) for value in audit["revealed_by_turn"])
+    yield f"simulator audit, {audit['dialogues']} dialogues: of the profile, revealed by turn 1, 2, ...: {revealed}"
+    yield (
+        f"of its messages, {percent(audit['invented'])} invent a fact, {percent(audit['role_reversal'])} talk like an "
+        f"assistant, {percent(audit['repetition'])} repeat an earlier one; {percent(audit['early_ending'])} of "
+        "dialogues end early"
+    )
+    for kind, messages in audit["examples"].items():
+        yield f"{kind.replace('_', ' ')}, for instance: {messages[0]}"
+    inducer = audit["inducer"]
+    if inducer["asked"]:
+        yield (
+            f"inducer, asked {inducer['asked']} times ({inducer['failed']} failed): precision "
+            f"{percent(inducer['precision'])}, recall {percent(inducer['recall'])} of what was revealed of the profile"
+        )
+
+
+def percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}" if 0 < share < 0.1 else f"{share:.0%}"

@@ -1,0 +1,119 @@
+"""AL(k) of every candidate with its intervals, as PNG and SVG: a panel for each judge. Knows no scores."""
+
+from collections.abc import Sequence
+from itertools import cycle
+from pathlib import Path
+from textwrap import fill
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from evaluation.bootstrap import LEVEL
+from evaluation.results import Judged, Result
+from evaluation.summary import Conditions, Summary
+from i2a.errors import UsageError
+from i2a.files import whole
+from i2a.text import one_line
+
+# Okabe and Ito's colours without the yellow, which is too pale for a line; markers tell them apart in grey as well.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
+MARKERS = "osD^vPXh<"
+LABEL_GAP = 0.045  # of the height of a panel, between the names at the ends of the curves
+NAME = 32  # characters shown of a name
+
+
+def draw(summary: Summary, folder: Path, name: str = "curves") -> tuple[Path, Path]:
+    """Write `name`.png and `name`.svg into `folder`. Raises `UsageError` if they cannot be written."""
+    # No pyplot: it would choose a backend and keep every figure.
+    figure = Figure(figsize=(9, 5 * len(summary.judged)), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(len(summary.judged), squeeze=False)[:, 0]
+    for axes, judged in zip(panels, summary.judged, strict=True):
+        _panel(axes, summary.conditions, judged)
+    files = folder / f"{name}.png", folder / f"{name}.svg"
+    for file in files:
+        try:
+            # The same summary gives the same bytes, and text in the SVG stays text.
+            with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "i2a"}), whole(file) as target:
+                figure.savefig(target, format=file.suffix[1:], metadata={"Date": None} if file.suffix == ".svg" else {})
+        except OSError as error:
+            raise UsageError(f"{file}: cannot be written: {error.strerror}") from None
+    return files
+
+
+def _panel(axes: Axes, conditions: Conditions, judged: Judged) -> None:
+    axes.set_title(fill(one_line(conditions.title(judged.judge)), 90), fontsize=11, loc="left", parse_math=False)
+    low, high = conditions.protocol.range
+    margin = 0.02 * (high - low)
+    axes.set_ylim(low - margin, high + margin)
+    axes.set_xlim(0.7, conditions.turns + 0.3)
+    axes.set_xticks(_ticks(conditions.turns))
+    axes.set_xlabel(f"turn k   (bands: {LEVEL:.0%} bootstrap intervals over profiles and personalities)")
+    axes.set_ylabel(f"alignment level AL(k), {conditions.protocol.words}", parse_math=False)
+    axes.grid(axis="y", color="#dddddd", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    ends = []
+    for i, (result, colour, marker) in enumerate(zip(judged.results, cycle(COLOURS), cycle(MARKERS), strict=False)):
+        end = _curve(axes, result, colour, marker, dashed=i >= len(COLOURS))
+        ends.append((end, result.candidate, colour, marker))
+    _labels(axes, ends)
+
+
+def _curve(axes: Axes, result: Result, colour: str, marker: str, *, dashed: bool) -> float | None:
+    """Draw one; gives its level at the last turn that has one."""
+    turns = np.arange(1, len(result.al) + 1)
+    levels = np.array([np.nan if level.value is None else level.value for level in result.al])
+    ends = np.array([level.interval or (np.nan, np.nan) for level in result.al])
+    axes.plot(turns, levels, color=colour, marker=marker, markersize=5, linestyle="--" if dashed else "-", zorder=3)
+    axes.fill_between(turns, ends[:, 0], ends[:, 1], color=colour, alpha=0.13, linewidth=0)
+    there = levels[~np.isnan(levels)]
+    if len(there) < len(levels) or len(there) == 1:  # no band reaches a turn that stands alone
+        axes.vlines(turns, ends[:, 0], ends[:, 1], color=colour, alpha=0.5, linewidth=1.5)
+    return float(there[-1]) if len(there) else None
+
+
+def _labels(axes: Axes, ends: Sequence[tuple[float | None, str, str, str]]) -> None:
+    """Name every curve at its end, from the top, pushed apart where curves end close to each other."""
+    low, high = axes.get_ylim()
+    gap = LABEL_GAP * (high - low)
+    named = sorted(ends, key=lambda end: -np.inf if end[0] is None else end[0], reverse=True)
+    wanted = [low if level is None else level for level, *_ in named]
+    for place, (level, name, colour, _) in zip(spread(wanted, gap, low), named, strict=True):
+        shown = one_line(name)
+        shown = shown if len(shown) <= NAME else f"{shown[: NAME - 10]}…{shown[-9:]}"
+        text = shown if level is not None else f"{shown} (nothing scored)"
+        axes.annotate(
+            text,
+            (1.0, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(8, 0),
+            textcoords="offset points",
+            color=colour,
+            va="center",
+            annotation_clip=False,
+            fontsize=10,
+            parse_math=False,
+        )
+
+
+def spread(wanted: Sequence[float], gap: float, lowest: float) -> list[float]:
+    """`wanted`, which falls, moved so that neighbours are `gap` apart at least and none is below `lowest`."""
+    places: list[float] = []
+    for place in wanted:
+        places.append(place if not places else min(place, places[-1] - gap))
+    floor = lowest
+    for i in reversed(range(len(places))):
+        if places[i] >= floor:
+            break
+        places[i] = floor
+        floor += gap
+    return places
+
+
+def _ticks(turns: int) -> list[int]:
+    step = max(1, round(turns / 10))
+    return [1, *range(1 + step, turns + 1, step)]

@@ -1,0 +1,47 @@
+"""The replay: every candidate answers the same stored messages, each after the dialogue that was really held.
+
+As nothing waits for a candidate's reply, all of them can be asked for at once.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from evaluation.cases import USER
+from evaluation.live import Rate
+from i2a.tree import Node, Tree, Utterance
+from scenarios.cast import Cast
+
+
+async def replay(
+    tree: Tree, cast: Cast, rate: Rate, *, path: Sequence[Node], turns: int, stranger: Sequence[Node] = ()
+) -> None:
+    """Let the candidate answer the first `turns` messages of `path`; the stored replies stay as siblings.
+
+    With the path of a `stranger` the candidate is shown its history instead, as long as it was before that message.
+    """
+    past = states(stranger)
+    turn = 0
+
+    async def answer(message: Node, shown: Node) -> None:
+        reply = tree.add(message, await cast.candidate(shown))
+        await rate(message, reply)
+
+    here: Node | None = None
+    async with asyncio.TaskGroup() as answers:
+        for node in path:
+            if node.speaker != USER:
+                here = tree.keep(tree.add(here, Utterance(node.speaker, node.content)))
+            elif turn < turns:
+                here = tree.add(here, Utterance(USER, node.content))
+                here.inference = node.inference
+                shown = Node(past[min(turn, len(past) - 1)], USER, node.content) if past else here
+                answers.create_task(answer(here, shown))
+                turn += 1
+            else:
+                break
+
+
+def states(path: Sequence[Node]) -> list[Node | None]:
+    """What a dialogue had come to before each message of its user, and at its end."""
+    before = [node.parent for node in path if node.speaker == USER]
+    return [*before, path[-1]] if path and path[-1].speaker != USER else before

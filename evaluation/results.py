@@ -1,0 +1,176 @@
+"""What one judge's scores say about a candidate, and about two of them: AL(k), its measures, and their intervals.
+
+It knows arrays of levels (cases, K) and the bootstrap, no scores, files or conditions.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from evaluation.bootstrap import Bootstrap, Estimate, Floats, Interval, estimates, level_curves
+from evaluation.metrics import Measures, measures
+
+MEASURES = Measures._fields
+SHAPE = ("r2", "n_ir", "n_r2")  # those that measure the shape of a curve, at whatever height it lies
+METHOD = (
+    "bootstrap, profiles and personalities drawn independently: expanded percentiles; for r2, n_ir and n_r2 the "
+    "estimate +- t standard errors"
+)
+
+
+class Counts(NamedTuple):
+    """How many cases of a candidate a judge saw, and how many replies of each turn it left without a score."""
+
+    cases: int
+    unscored: tuple[int, ...]
+
+
+class Measured(NamedTuple):
+    """`relative` is empty for a single candidate."""
+
+    al: tuple[Estimate, ...]
+    measures: dict[str, Estimate]
+    relative: dict[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A candidate as one judge sees it. Counts are per turn; `missing` are turns of its `cases` without any line."""
+
+    candidate: str
+    al: tuple[Estimate, ...]
+    measures: Mapping[str, Estimate]
+    cases: int
+    scored: tuple[int, ...]
+    unscored: tuple[int, ...]
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        return tuple(self.cases - a - b for a, b in zip(self.scored, self.unscored, strict=True))
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "al": [level.value for level in self.al],
+            **{name: self.measures[name].value for name in MEASURES},
+            "intervals": {
+                "al": [level.interval for level in self.al],
+                **{name: self.measures[name].interval for name in MEASURES},
+            },
+            "undefined_resamples": {name: self.measures[name].undefined for name in MEASURES},
+            "counts": {
+                "cases": self.cases,
+                "scored": self.scored,
+                "unscored": self.unscored,
+                "missing": self.missing,
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A candidate minus the baseline, over the `replies` (case and turn) for which both have a score.
+
+    `relative`: the difference as a share of the baseline's number; undefined unless that number is surely above 0.
+    """
+
+    candidate: str
+    baseline: str
+    replies: int
+    al: tuple[Estimate, ...]
+    measures: Mapping[str, Estimate]
+    relative: Mapping[str, Estimate]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "baseline": self.baseline,
+            "replies": self.replies,
+            "al": [asdict(level) for level in self.al],
+            **{name: asdict(self.measures[name]) for name in MEASURES},
+            "relative_improvement": {name: asdict(self.relative[name]) for name in MEASURES},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Everything as one judge sees it; the candidates in their order, the differences without the baseline."""
+
+    judge: str
+    results: tuple[Result, ...]
+    differences: tuple[Difference, ...]
+
+    def difference(self, candidate: str) -> Difference | None:
+        return next((found for found in self.differences if found.candidate == candidate), None)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "candidates": {result.candidate: result.as_json() for result in self.results},
+            "differences": {difference.candidate: difference.as_json() for difference in self.differences},
+        }
+
+
+def judged(
+    judge: str, bootstrap: Bootstrap, levels: Mapping[str, Floats], counts: Mapping[str, Counts], baseline: str
+) -> Judged:
+    """`levels`: of each candidate, (cases of the bootstrap, K), NaN where there is no score."""
+    results = {}
+    for name, own in levels.items():
+        al, found, _ = _measured(bootstrap, own)
+        scored = tuple(int(count) for count in np.isfinite(own).sum(axis=0))
+        results[name] = Result(name, al, _bounded(found, 0.0), counts[name].cases, scored, counts[name].unscored)
+    against = [_difference(bootstrap, name, levels, results[baseline]) for name in levels if name != baseline]
+    return Judged(judge, tuple(results.values()), tuple(against))
+
+
+def _difference(bootstrap: Bootstrap, name: str, levels: Mapping[str, Floats], baseline: Result) -> Difference:
+    both = np.isfinite(levels[name]) & np.isfinite(levels[baseline.candidate])
+    pair = [np.where(both, levels[which], np.nan) for which in (name, baseline.candidate)]
+    al, found, relative = _measured(bootstrap, *pair)
+    for measure, base in baseline.measures.items():
+        if base.interval is None or base.interval.low <= 0:
+            relative[measure] = Estimate(None, None)
+    return Difference(name, baseline.candidate, int(both.sum()), al, _bounded(found, -1.0), relative)
+
+
+def _measured(bootstrap: Bootstrap, *levels: Floats) -> Measured:
+    """Of one array of levels; of two, the first minus the second, and that as a share of the second."""
+    turns = levels[0].shape[1]
+    names = [*[""] * turns, *MEASURES * len(levels)]
+    rows = np.asarray(np.isfinite(levels[0]).any(axis=1))
+    if rows.any():
+        there = [each[rows] for each in levels]
+        draws = bootstrap.only(rows).draws(there, _statistic)
+        found = estimates(_statistic(level_curves(there)), draws, shape=[name in SHAPE for name in names])
+    else:
+        found = [Estimate(None, None, 1.0)] * len(names)
+    own = turns + len(MEASURES)
+    return Measured(
+        tuple(found[:turns]),
+        dict(zip(MEASURES, found[turns:own], strict=True)),
+        dict(zip(names[own:], found[own:], strict=True)),
+    )
+
+
+def _statistic(curves: Sequence[Floats]) -> Floats:
+    """AL(1..K) and the measures; of two curves their difference, and that of the measures as a share of the second."""
+    first, *others = (np.concatenate([al, np.stack(measures(al), -1)], axis=-1) for al in curves)
+    if not others:
+        return first
+    (second,) = others
+    base = second[..., curves[0].shape[-1] :]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative = np.where(base > 0, (first - second)[..., curves[0].shape[-1] :] / base, np.nan)
+    return np.concatenate([first - second, relative], axis=-1)
+
+
+def _bounded(found: Mapping[str, Estimate], lowest: float) -> dict[str, Estimate]:
+    """With the intervals of R2 cut at `lowest` and 1: it is a share, and a difference of shares is above -1."""
+
+    def bounded(name: str, estimate: Estimate) -> Estimate:
+        if name not in ("r2", "n_r2") or estimate.interval is None:
+            return estimate
+        low, high = estimate.interval
+        return replace(estimate, interval=Interval(max(low, lowest), min(high, 1.0)))
+
+    return {name: bounded(name, estimate) for name, estimate in found.items()}

@@ -1,0 +1,121 @@
+"""Scores: one reply of a candidate, and what a judge gave it. Lines of `scores.jsonl`, read and written one at a time.
+
+Also what a score means: the protocols, which are never mixed.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from i2a.errors import UsageError
+from i2a.files import whole
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """What a judge is asked for. A score is an integer `lowest`..`highest`; a level is the mean score times `unit`.
+
+    `words` follow the name in tables and plots, for numbers of two protocols cannot be compared.
+    """
+
+    name: str
+    words: str
+    lowest: int
+    highest: int
+    unit: float = 1.0
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest level."""
+        return self.lowest * self.unit, self.highest * self.unit
+
+
+ALOE = Protocol("aloe", "score 1-5", 1, 5)
+STRICT = Protocol("strict", "pass or fail, in percent", 0, 1, 100.0)
+PROTOCOLS = {protocol.name: protocol for protocol in (ALOE, STRICT)}
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What `judge` gave to the reply of `candidate` at turn `turn` (from 1) of a case.
+
+    `score` is None where the reply is unscored: `reason` then says why. `message` is the user's, `reply` the answer.
+    """
+
+    candidate: str
+    case: str
+    profile: str
+    personality: str
+    turn: int
+    judge: str
+    score: int | None
+    reason: str
+    message: str
+    reply: str
+
+
+class StoredScore(BaseModel):
+    """A line of `scores.jsonl`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    candidate: str
+    case: str
+    profile: str
+    personality: str
+    turn: int = Field(ge=1)
+    judge: str
+    score: int | None
+    reason: str
+    message: str
+    reply: str
+
+
+def dump(score: Score) -> str:
+    """One line of JSON, without the newline. Equal scores give equal bytes."""
+    return json.dumps(asdict(score), ensure_ascii=False, separators=(",", ":"))
+
+
+def load(line: str | bytes) -> Score:
+    """The score in `line`. Raises `UsageError`."""
+    try:
+        return Score(**dict(StoredScore.model_validate_json(line)))
+    except ValidationError as error:
+        raise UsageError(f"not a score: {first_problem(error)}") from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that pydantic finds wrong, in one line."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']}" if where else first["msg"]
+
+
+def write(file: Path, scores: Iterable[Score]) -> int:
+    """Write `scores` to `file` as a whole, one line each; returns how many. Raises `UsageError` if it cannot."""
+    count = 0
+    try:
+        with whole(file) as lines:
+            for score in scores:
+                lines.write(dump(score).encode() + b"\n")
+                count += 1
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be written: {error.strerror}") from None
+    return count
+
+
+def read(file: Path) -> Iterator[Score]:
+    """The scores in `file`, one at a time. Raises `UsageError` with file and line."""
+    try:
+        lines = file.open("rb")
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read ({error.strerror})") from None
+    with lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                yield load(line)
+            except UsageError as error:
+                raise UsageError(f"{file}:{number}: {error}") from None

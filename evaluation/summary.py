@@ -1,0 +1,167 @@
+"""From scores to what they say: AL(k) and its measures for each candidate and judge, and paired differences.
+
+`summarise` streams the scores and holds only their numbers; `Summary.as_json` is what stands in `summary.json`. It
+knows nothing of models, folders or how the dialogues came about, and several judges are never averaged.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluation.bootstrap import LEVEL, RESAMPLES, Bootstrap, Case, Floats
+from evaluation.results import METHOD, Counts, Judged, judged
+from evaluation.scores import Protocol, Score
+from i2a.errors import UsageError
+from i2a.files import whole
+
+FORMAT = "i2a.evaluation/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Under what the scores were given: numbers from different conditions do not go into one table.
+
+    engine     what plays the user and the judges, in words: "offline simulator", "LLM", "LLM user, offline judge"
+    mode       "live" or "replay"
+    turns      K, the number of turns planned
+    judges     name of each judge as it stands in the scores -> its provenance (model, prompt fingerprint, ...)
+    simulator  provenance of the user's side: model and prompt fingerprint, or the stored trees that are replayed
+    personas   provenance of the cases: file names, counts, fingerprint
+    """
+
+    protocol: Protocol
+    engine: str
+    mode: str
+    turns: int
+    seed: int
+    judges: Mapping[str, Mapping[str, Any]]
+    simulator: Mapping[str, Any]
+    personas: Mapping[str, Any]
+
+    def title(self, judge: str) -> str:
+        """What every number stands under."""
+        protocol = f"protocol {self.protocol.name} ({self.protocol.words})"
+        return f"ALOE, {protocol}, {self.engine}, {self.mode}, {self.turns} turns, judge {judge}"
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"protocol": self.protocol.name}
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run, or several, measured."""
+
+    conditions: Conditions
+    baseline: str
+    judged: tuple[Judged, ...]
+    resamples: int
+    seed: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values; null for what is undefined. `candidates` are as the first judge sees them."""
+        first, *others = self.judged
+        return {
+            "format": FORMAT,
+            **self.conditions.as_json(),
+            "intervals": {"level": LEVEL, "method": METHOD, "resamples": self.resamples, "seed": self.seed},
+            "baseline": self.baseline,
+            "judge": first.judge,
+            **first.as_json(),
+            "other_judges": {judged.judge: judged.as_json() for judged in others},
+        }
+
+
+def summarise(
+    scores: Iterable[Score],
+    conditions: Conditions,
+    *,
+    candidates: Sequence[str] = (),
+    baseline: str | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Summary:
+    """What `scores` say under `conditions`.
+
+    `candidates`: all that were to be scored, in the order of the table; default: those of the scores, as they come.
+    `baseline`: the candidate that the others are compared with; default: the first. Raises `UsageError`: no scores, a
+    score that the protocol does not have, a case with two personas, two scores for one reply, an unknown name.
+    """
+    table = _Table(conditions)
+    for score in scores:
+        table.add(score)
+    names = list(candidates) or list(table.candidates)
+    if not table.cases or not names:
+        raise UsageError("there are no scores to summarise")
+    if unknown := next((name for name in table.candidates if name not in names), None):
+        raise UsageError(f"there are scores of {unknown!r}, which is no candidate of this run")
+    if baseline is None:
+        baseline = names[0]
+    elif baseline not in names:
+        raise UsageError(f"there is no candidate {baseline!r} to compare with; choose one of {', '.join(names)}")
+    bootstrap = Bootstrap(list(table.cases.values()), resamples=resamples, seed=seed)
+    seen = []
+    for judge in conditions.judges:
+        levels = {name: table.levels(judge, name, bootstrap.cases) for name in names}
+        seen.append(judged(judge, bootstrap, levels, {name: table.counts(judge, name) for name in names}, baseline))
+    return Summary(conditions, baseline, tuple(seen), resamples, seed)
+
+
+def write(file: Path, summary: Mapping[str, Any]) -> None:
+    """Write `summary.json` as a whole. Raises `UsageError` if it cannot."""
+    try:
+        with whole(file) as target:
+            target.write(json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be written: {error.strerror}") from None
+
+
+class _Table:
+    """The numbers of the scores, by judge, candidate and case: a row of K levels, and whether each was unscored."""
+
+    def __init__(self, conditions: Conditions) -> None:
+        self.conditions = conditions
+        self.cases: dict[str, Case] = {}
+        self.candidates: dict[str, None] = {}
+        self._rows: dict[tuple[str, str, str], Floats] = {}
+        self._unscored: dict[tuple[str, str, str], set[int]] = {}
+
+    def add(self, score: Score) -> None:
+        protocol, turns = self.conditions.protocol, self.conditions.turns
+        where = f"candidate {score.candidate!r}, case {score.case!r}, turn {score.turn}"
+        if score.judge not in self.conditions.judges:
+            raise UsageError(f"{where}: scored by {score.judge!r}, which is no judge of this run")
+        if not 1 <= score.turn <= turns:
+            raise UsageError(f"{where}: this run has the turns 1 to {turns}")
+        if score.score is not None and not protocol.lowest <= score.score <= protocol.highest:
+            raise UsageError(f"{where}: {score.score} is no score of the protocol {protocol.name!r}")
+        case = Case(score.case, score.profile, score.personality)
+        if self.cases.setdefault(score.case, case) != case:
+            raise UsageError(f"{where}: this case has another persona elsewhere")
+        self.candidates.setdefault(score.candidate)
+        key = (score.judge, score.candidate, score.case)
+        row = self._rows.setdefault(key, np.full(turns, np.nan))
+        unscored = self._unscored.setdefault(key, set())
+        if score.turn in unscored or not np.isnan(row[score.turn - 1]):
+            raise UsageError(f"{where}: scored twice by {score.judge!r}")
+        if score.score is None:
+            unscored.add(score.turn)
+        else:
+            row[score.turn - 1] = score.score * protocol.unit
+
+    def levels(self, judge: str, candidate: str, cases: Sequence[Case]) -> Floats:
+        """(cases, K), NaN where there is no score."""
+        nothing = np.full(self.conditions.turns, np.nan)
+        return np.array([self._rows.get((judge, candidate, case.id), nothing) for case in cases])
+
+    def counts(self, judge: str, candidate: str) -> Counts:
+        cases, unscored = 0, [0] * self.conditions.turns
+        for (by, of, _), turns in self._unscored.items():
+            if (by, of) == (judge, candidate):
+                cases += 1
+                for turn in turns:
+                    unscored[turn - 1] += 1
+        return Counts(cases, tuple(unscored))

@@ -1,0 +1,76 @@
+"""Drawing the next token of each row by that row's own temperature, top-p and chances, and when a batch pauses."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from i2a.models.hf.batching import Row
+
+
+def pick(
+    scores: torch.Tensor, temperature: torch.Tensor, top_p: torch.Tensor, chance: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The next token of each row, and whether its scores are no numbers.
+
+    Shapes: scores (rows, words), everything else (rows, 1). Inverse transform sampling: the first word up to which the
+    probabilities add up to more than `chance`, so one number in [0, 1) decides. Temperature 0 takes the likeliest word.
+    Top-p: the fewest words, likeliest first, that hold that share.
+    """
+    best, greedy = scores.max(-1, keepdim=True)
+    probabilities = torch.softmax(scores / torch.where(temperature > 0, temperature, 1.0), -1)
+    if bool((top_p < 1).any()):
+        falling, order = probabilities.sort(dim=-1, descending=True, stable=True)
+        outside = falling.cumsum(-1) - falling > top_p
+        probabilities = probabilities.scatter(-1, order, falling.masked_fill(outside, 0.0))
+    reached = probabilities.cumsum(-1)
+    total = reached[:, -1:]
+    wanted = torch.minimum(chance * total, torch.nextafter(total, torch.zeros_like(total)))
+    drawn = torch.searchsorted(reached, wanted, right=True).clamp(max=scores.shape[-1] - 1)
+    return torch.where(temperature > 0, drawn, greedy), ~best.isfinite()
+
+
+class Draw:
+    """A logits processor of transformers that leaves one token to choose from; never a stop as the first of a reply."""
+
+    def __init__(self, rows: Sequence[Row], width: int, stops: torch.Tensor) -> None:
+        device = stops.device
+
+        def column(values: Sequence[float]) -> torch.Tensor:
+            return torch.tensor(values, dtype=torch.float32, device=device)[:, None]
+
+        most = max(row.left for row in rows)
+        chances = [row.chances[row.limit - row.left :] for row in rows]
+        padded = [[*left, *[0.0] * (most - len(left))] for left in chances]
+        self._chances = torch.tensor(padded, dtype=torch.float32, device=device)
+        self._temperature, self._top_p = column([row.temperature for row in rows]), column([row.top_p for row in rows])
+        self._width, self._stops = width, stops
+        self._fresh = torch.tensor([not row.written for row in rows], device=device).nonzero()
+        self.broken = torch.zeros(len(rows), 1, dtype=torch.bool, device=device)
+
+    def __call__(self, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        step = ids.shape[1] - self._width
+        if not step:
+            scores = scores.index_put((self._fresh, self._stops), torch.tensor(float("-inf"), device=scores.device))
+        tokens, broken = pick(scores, self._temperature, self._top_p, self._chances[:, step, None])
+        self.broken |= broken
+        return torch.full_like(scores, float("-inf")).scatter(-1, tokens, 0.0)
+
+
+class Ends:
+    """A stopping criterion of transformers: which rows have ended; all of them once the batch should pause."""
+
+    def __init__(
+        self, rows: Sequence[Row], width: int, stops: torch.Tensor, enough: Callable[[int, int], bool]
+    ) -> None:
+        self._rows, self._width, self._stops, self._enough = rows, width, stops, enough
+        self._left = torch.tensor([row.left for row in rows], device=stops.device)
+        self._ended = torch.zeros(len(rows), dtype=torch.bool, device=stops.device)
+
+    def __call__(self, ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+        steps = ids.shape[1] - self._width
+        self._ended |= torch.isin(ids[:, -1], self._stops) | (self._left <= steps)
+        ended = self._ended | torch.tensor([row.abandoned for row in self._rows], device=ids.device)
+        if self._enough(int(ended.sum()), steps):
+            return torch.ones_like(ended)
+        return ended

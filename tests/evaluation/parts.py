@@ -1,0 +1,80 @@
+"""Stand-ins for an evaluation: a persona, a dialogue, and models that answer as the prompt's first words ask."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from evaluation.live import Rate
+from i2a.personas import Persona
+from i2a.tree import Node, Tree, Utterance
+from tests.fakes import Request, ScriptedClient, mark
+
+PERSONA = Persona("", "She is a baker. She has two cats named Salt and Pepper.", "She is blunt.", "p1", "t1")
+OTHER = Persona("", "He drives a tram. He plays chess.", "He is shy.", "p2", "t2")
+
+OPENINGS = {
+    "You play a person": "user",
+    "You rate one reply": "judge",
+    "You decide whether": "strict judge",
+    "You read a chat": "inducer",
+}
+
+
+def who(request: Request) -> str:
+    """Who asks."""
+    first = str(request.messages[0].content)
+    return next((role for opening, role in OPENINGS.items() if first.startswith(opening)), "candidate")
+
+
+def rating(score: object, reason: str = "so") -> str:
+    return json.dumps({"reason": reason, "score": score})
+
+
+def plausible(request: Request) -> str:
+    """An answer of the right form that follows from the request and its seed."""
+    sign = mark(request.text, request.seed)
+    match who(request):
+        case "judge":
+            return rating(1 + int(sign, 16) % 5, sign)
+        case "strict judge":
+            return json.dumps({"reason": sign, "passes": int(sign, 16) % 2 == 0})
+        case "inducer":
+            return json.dumps({"reason": sign, "profile": ["She is a baker"], "personality": []})
+        case role:
+            return f"The {role} says {sign}."
+
+
+def client(answer: Callable[[Request], Any] = plausible) -> ScriptedClient:
+    return ScriptedClient(answer)
+
+
+def dialogue(tree: Tree, *texts: str, reply: str = "candidate") -> Node:
+    """Say `texts` in turns, the user first; returns the last node."""
+    here: Node | None = None
+    for i, text in enumerate(texts):
+        here = tree.add(here, Utterance("user" if i % 2 == 0 else reply, text))
+    assert here is not None
+    return here
+
+
+def empty(**options: Any) -> Tree:
+    return Tree("a/c1", "evaluation", PERSONA, 7, {"candidate": "a", "case": "c1"} | options)
+
+
+def noted() -> tuple[Rate, list[tuple[str, str]]]:
+    """A judge that only notes what it is asked."""
+    asked: list[tuple[str, str]] = []
+
+    async def rate(message: Node, reply: Node) -> None:
+        asked.append((message.content, reply.content))
+
+    return rate, asked
+
+
+def pools(folder: Path, profiles: int, personalities: int) -> tuple[Path, Path]:
+    """Files of so many profiles and personalities."""
+    one, two = folder / "profiles.jsonl", folder / "personalities.jsonl"
+    one.write_text("".join(json.dumps(f"Person {i} keeps {i} bees.") + "\n" for i in range(profiles)))
+    two.write_text("".join(json.dumps(f"Somebody is {i} times shy.") + "\n" for i in range(personalities)))
+    return one, two

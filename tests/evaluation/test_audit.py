@@ -1,0 +1,89 @@
+"""The audit tells a simulated user that plays its person from one that does not."""
+
+import pytest
+
+from evaluation.audit import Audit, findings
+from i2a.personas import Persona
+from i2a.tree import Inference, Tree, Utterance
+
+PERSONA = Persona(
+    "", "She is a baker. She has two cats named Salt and Pepper. She plays the accordion.", "She is blunt."
+)
+
+
+def said(*messages: str, inferred: list[str] | None = None, candidate: str = "a") -> Tree:
+    """A dialogue in which the user says `messages`; the Inducer speaks after the last one."""
+    tree, here = Tree(f"{candidate}/c", "evaluation", PERSONA, 0, {"candidate": candidate, "case": "c"}), None
+    for text in messages:
+        message = tree.add(here, Utterance("user", text))
+        here = tree.keep(tree.add(message, Utterance("candidate", "I see.")))
+    if inferred is not None:
+        message.inference = Inference(reason="so", profile=inferred, personality=[])
+    return tree
+
+
+def test_a_person_that_reveals_itself_step_by_step_gives_no_cause_for_complaint() -> None:
+    found = findings(said("Hello.", "My cats Salt and Pepper, two of them, slept.", "I am a baker."), 3).as_json()
+    assert found["revealed_by_turn"] == [0, pytest.approx(1 / 3), pytest.approx(2 / 3)]
+    assert [found[name] for name in ("invented", "role_reversal", "repetition", "early_ending")] == [0, 0, 0, 0]
+    assert found["examples"] == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("invented", "My dog ate my boots."),
+        ("invented", "I play guitar in the evening."),
+        ("role_reversal", "How can I help you today?"),
+        ("role_reversal", "Try this:\n1. Breathe.\n2. Sleep."),
+        ("role_reversal", "Feel free to reach out whenever you like."),
+        ("repetition", "Hello, nice day!"),
+        ("early_ending", "Well, I have to go. Take care!"),
+        ("early_ending", "Goodbye then."),
+    ],
+)
+def test_each_fault_is_counted_and_shown(kind: str, message: str) -> None:
+    found = findings(said("Hello, nice day.", message, "The oven was hot."), 3).as_json()
+    assert found[kind] == pytest.approx(1 if kind == "early_ending" else 1 / 3)
+    assert found["examples"] == {kind: [message]}
+
+
+@pytest.mark.parametrize(
+    "message", ["Do you have a dog?", "Your guitar sounds fine.", "I must go to the dentist.", "Can you help me?"]
+)
+def test_what_a_person_may_well_say_is_no_fault(message: str) -> None:
+    assert findings(said("Hello.", message, "So."), 3).as_json()["examples"] == {}
+
+
+def test_a_farewell_at_the_end_is_in_time_and_a_dialogue_that_is_too_short_is_not() -> None:
+    assert findings(said("Hello.", "Goodbye then."), 2).ended_early == 0
+    assert findings(said("Hello.", "So."), 3).ended_early == 1
+
+
+@pytest.mark.parametrize(
+    ("inferred", "precision", "recall"),
+    [
+        (["She is a baker", "She plays the accordion"], 0.5, 0.5),
+        (["She is a baker", "two cats"], 1.0, 1.0),
+        (["She is a baker", "two cats named Salt and Pepper"], 0.5, 1.0),
+        ([], None, 0.0),
+    ],
+)
+def test_the_inducer_is_measured_against_what_was_said(
+    inferred: list[str], precision: float | None, recall: float
+) -> None:
+    found = findings(said("I am a baker.", "My two cats are asleep.", inferred=inferred), 2).as_json()["inducer"]
+    assert (found["precision"], found["recall"]) == (precision, recall)
+
+
+def test_the_findings_of_candidates_add_up_and_replayed_users_count_once() -> None:
+    trees = [said("Hello.", "I am a baker."), said("Hello.", "My dog barks.", "So.", candidate="b")]
+    for replayed, dialogues in ((False, 2), (True, 1)):
+        audit = Audit(3, replayed=replayed)
+        for tree in trees:
+            audit.add(tree)
+        assert audit.all.dialogues == dialogues
+        assert set(audit.as_json()["candidates"]) == (set() if replayed else {"a", "b"})
+    both = findings(trees[0], 3) + findings(trees[1], 3)
+    assert both.messages == 5
+    assert both.as_json()["revealed_by_turn"] == [0, pytest.approx(1 / 6), 0]

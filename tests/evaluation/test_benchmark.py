@@ -1,0 +1,292 @@
+"""An evaluation as a whole: the same users for all, numbers that come again, and nothing made up or dropped."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluation.benchmark import Result, evaluate
+from evaluation.settings import Evaluation
+from i2a.errors import BadRequest, ServerError, UsageError
+from i2a.models.spec import ModelSpec
+from i2a.tree import Tree
+from i2a.tree_json import read
+from scenarios.settings import Simulation
+from scenarios.simulation import simulate
+from tests.evaluation.parts import plausible, pools, rating, who
+from tests.fakes import Request, ScriptedClient, mark
+
+LLM = "openai:x@http://localhost:1/v1"
+OTHER = "openai:y@http://localhost:1/v1"
+OUTPUTS = ("scores.jsonl", "summary.json", "trees.jsonl", "curves.svg", "curves.png")
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedClient]:
+    """Let every model but the offline ones be a client that answers from a function."""
+    opened = ModelSpec.open
+
+    def use(answer: Callable[[Request], Any] = plausible) -> ScriptedClient:
+        client = ScriptedClient(answer)
+        monkeypatch.setattr(ModelSpec, "open", lambda spec: opened(spec) if spec.kind == "offline" else client)
+        return client
+
+    use()
+    return use
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return evaluated(tmp_path_factory.mktemp("finished") / "run").folder
+
+
+def evaluated(out: Path, *candidates: str, **given: Any) -> Result:
+    settings = {"candidates": list(candidates) or ["offline"], "cases": 3, "turns": 2, "view": "quiet"}
+    return evaluate(Evaluation(out=out, **settings | given))
+
+
+def trees(result: Result) -> list[Tree]:
+    return list(read(result.folder / "trees.jsonl"))
+
+
+def outputs(result: Result) -> dict[str, bytes]:
+    return {name: (result.folder / name).read_bytes() for name in OUTPUTS}
+
+
+def test_one_tree_a_candidate_and_case_with_the_seed_and_opening_of_the_case(tmp_path: Path) -> None:
+    found = trees(evaluated(tmp_path / "a", "offline", "offline:parrot", "brief:offline"))
+    assert len(found) == 9
+    by_case: dict[str, list[Tree]] = {}
+    for tree in found:
+        by_case.setdefault(tree.options["case"], []).append(tree)
+    assert len(by_case) == 3
+    for same in by_case.values():
+        assert [tree.options["candidate"] for tree in same] == ["offline", "offline:parrot", "brief:offline"]
+        assert len({(tree.seed, tree.persona, tree.roots[0].content) for tree in same}) == 1
+
+
+def test_the_controls_come_out_in_the_right_order(tmp_path: Path) -> None:
+    result = evaluated(tmp_path / "a", "offline:generic", "offline:oracle", "offline:parrot", cases=8, turns=4)
+    found = result.written["candidates"]
+    assert found["offline:parrot"]["avg"] < found["offline:generic"]["avg"] < found["offline:oracle"]["avg"]
+    assert found["offline:generic"]["intervals"]["avg"][1] < found["offline:oracle"]["intervals"]["avg"][0]
+
+
+def test_the_result_says_what_it_was_measured_with(tmp_path: Path) -> None:
+    written = json.loads((evaluated(tmp_path / "a", "told=brief:offline").folder / "summary.json").read_text())
+    assert (written["protocol"], written["engine"], written["mode"]) == ("aloe", "offline simulator", "live")
+    assert written["simulator"].keys() == {"model", "prompt"}
+    assert written["personas"]["cases"] == 3
+    assert written["models"]["told"]["wrapper"] == "brief"
+    assert written["failed"] == {"told": 0}
+    assert written["usage"]["judge"]["calls"] == 6
+
+
+@pytest.mark.parametrize(
+    ("user", "judge", "engine"),
+    [
+        ("offline", LLM, "offline simulator"),
+        (LLM, "offline", "offline simulator"),
+        ("openai:offline@http://localhost:1/v1", LLM, "offline simulator"),
+        (LLM, LLM, "LLM"),
+    ],
+)
+def test_one_offline_part_makes_it_the_offline_simulator(
+    tmp_path: Path, model: Callable[..., ScriptedClient], user: str, judge: str, engine: str
+) -> None:
+    assert evaluated(tmp_path / "a", user=user, judges=[judge]).written["engine"] == engine
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not(tmp_path: Path) -> None:
+    candidates = ("offline", "shuffled:offline:facts", "offline:oracle")
+    one, two = (evaluated(tmp_path / name, *candidates, concurrency=n) for name, n in (("a", 1), ("b", 7)))
+    assert outputs(one) == outputs(two)
+    assert outputs(evaluated(tmp_path / "c", *candidates, seed=1))["scores.jsonl"] != outputs(one)["scores.jsonl"]
+
+
+def test_stopped_by_its_budget_and_resumed_gives_the_same_bytes(tmp_path: Path) -> None:
+    whole = evaluated(tmp_path / "whole", "offline", "offline:oracle")
+    cut = evaluated(tmp_path / "cut", "offline", "offline:oracle", max_tokens=8_000, concurrency=1)
+    assert cut.left > 0
+    assert cut.stopped is not None
+    assert cut.summary is None
+    assert not (cut.folder / "summary.json").exists(), "no numbers of half a run"
+    assert outputs(evaluated(tmp_path / "cut", "offline", "offline:oracle", resume=True)) == outputs(whole)
+
+
+def test_a_complete_run_is_only_derived_anew(tmp_path: Path, model: Callable[..., ScriptedClient]) -> None:
+    first = evaluated(tmp_path / "a", LLM)
+    before = outputs(first)
+    for name in OUTPUTS:
+        if name != "trees.jsonl":
+            (first.folder / name).unlink()
+    client = model()
+    assert outputs(evaluated(tmp_path / "a", LLM, resume=True)) == before
+    assert client.requests == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"candidates": ["brief:offline"]},
+        {"seed": 5},
+        {"turns": 3},
+        {"protocol": "strict"},
+        {"judges": [LLM]},
+        {"user": LLM},
+        {"cases": 4},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_a_run_does_not_go_on_under_other_conditions(
+    finished: Path, model: Callable[..., ScriptedClient], other: dict[str, Any]
+) -> None:
+    with pytest.raises(UsageError, match="holds another run"):
+        evaluated(finished, resume=True, **other)
+
+
+def test_a_failed_dialogue_is_counted_and_can_be_redone(tmp_path: Path, model: Callable[..., ScriptedClient]) -> None:
+    def moody(request: Request) -> str:
+        if int(mark(str(request.messages[0].content)), 16) % 2:
+            raise BadRequest("too long")
+        return plausible(request)
+
+    model(moody)
+    first = evaluated(tmp_path / "a", LLM, "offline", cases=6)
+    assert 0 < first.failed < 6
+    assert first.written["failed"] == {LLM: first.failed, "offline": 0}
+    assert first.written["failures"] == {"too long": first.failed}
+    counts = first.written["candidates"][LLM]["counts"]
+    assert counts["cases"] == 6 - first.failed
+    assert sum(counts["scored"]) == 2 * (6 - first.failed)
+    model()
+    again = evaluated(tmp_path / "a", LLM, "offline", cases=6, retry_failed=True)
+    assert (again.failed, again.written["failed"]) == (0, {LLM: 0, "offline": 0})
+    assert sum(again.written["candidates"][LLM]["counts"]["scored"]) == 12
+
+
+def test_where_every_dialogue_fails_there_are_no_numbers(tmp_path: Path, model: Callable[..., ScriptedClient]) -> None:
+    def down(request: Request) -> str:
+        raise ServerError("down")
+
+    model(down)
+    result = evaluated(tmp_path / "a", LLM, retries=0)
+    assert (result.failed, result.summary, result.written) == (3, None, {})
+
+
+def width(interval: list[float]) -> float:
+    return interval[1] - interval[0]
+
+
+def test_a_judge_that_talks_nonsense_costs_scores_and_invents_none(
+    tmp_path: Path, model: Callable[..., ScriptedClient]
+) -> None:
+    def sober(request: Request) -> str:
+        return rating(1 + int(mark(reply_in(request)), 16) % 5)
+
+    def drunk(request: Request) -> str:
+        return "Well, well." if int(mark("drunk", reply_in(request)), 16) % 10 < 3 else sober(request)
+
+    profiles, personalities = pools(tmp_path, 10, 10)
+    size = {"profiles": profiles, "personalities": personalities, "cases": None, "turns": 4, "judges": [LLM]}
+    model(sober)
+    clear = evaluated(tmp_path / "clear", **size)
+    model(drunk)
+    blurred = evaluated(tmp_path / "blurred", **size)
+    assert (blurred.failed, blurred.left) == (0, 0)
+    counts = blurred.written["candidates"]["offline"]["counts"]
+    unscored = sum(counts["unscored"])
+    assert 80 < unscored < 160
+    assert sum(counts["scored"]) == 400 - unscored
+    lines = {name: (tmp_path / name / "scores.jsonl").read_text().splitlines() for name in ("clear", "blurred")}
+    pairs = [(json.loads(a), json.loads(b)) for a, b in zip(lines["clear"], lines["blurred"], strict=True)]
+    assert sum(b["score"] is None for _, b in pairs) == unscored
+    assert all(b["score"] in (None, a["score"]) for a, b in pairs), "what is scored is scored as before"
+    assert all("no usable answer" in b["reason"] for _, b in pairs if b["score"] is None)
+    wide, narrow = (r.written["candidates"]["offline"]["intervals"]["al"] for r in (blurred, clear))
+    assert sum(map(width, wide)) > sum(map(width, narrow))
+
+
+def reply_in(request: Request) -> str:
+    """The reply that a judge is shown, which it may be shown again with its mistake."""
+    return next(str(m.content) for m in request.messages if "<reply>" in str(m.content)).partition("<reply>")[2]
+
+
+def test_several_judges_rate_side_by_side_and_their_agreement_is_told(
+    tmp_path: Path, model: Callable[..., ScriptedClient]
+) -> None:
+    alone = evaluated(tmp_path / "alone", judges=[LLM])
+    both = evaluated(tmp_path / "both", judges=["offline", LLM])
+    assert both.written["judge"] == "offline"
+    assert both.written["other_judges"][LLM]["candidates"] == alone.written["candidates"]
+    assert {pair["replies"] for pair in both.written["agreement"]["pairs"]} == {6}
+    assert alone.written["agreement"] is None
+
+
+def test_human_ratings_can_be_brought_in_later(tmp_path: Path) -> None:
+    result = evaluated(tmp_path / "a")
+    lines = [json.loads(line) for line in (tmp_path / "a/scores.jsonl").read_text().splitlines()]
+    rows = [{key: line[key] for key in ("candidate", "case", "turn", "score")} for line in lines]
+    (tmp_path / "people.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    again = evaluated(tmp_path / "a", resume=True, ratings=tmp_path / "people.jsonl")
+    assert again.written["agreement"]["pairs"][0]["equal"] == 1
+    assert again.written["candidates"] == result.written["candidates"]
+
+
+def test_replay_asks_all_candidates_the_same_and_nobody_else(
+    tmp_path: Path, model: Callable[..., ScriptedClient]
+) -> None:
+    simulate(Simulation(out=tmp_path / "corpus", conversations=3, turns=3, view="quiet"))
+    client = model()
+    result = evaluated(tmp_path / "a", LLM, "offline:oracle", "shuffled:offline", replay=tmp_path / "corpus", turns=5)
+    assert {who(request) for request in client.requests} == {"candidate"}
+    assert len(client.requests) == 9
+    assert (result.written["mode"], result.written["turns"]) == ("replay", 3)
+    assert result.written["engine"] == "offline simulator"
+    assert result.written["simulator"]["model"] == "offline"
+    asked = {}
+    for line in (tmp_path / "a/scores.jsonl").read_text().splitlines():
+        score = json.loads(line)
+        asked.setdefault(score["candidate"], []).append((score["case"], score["turn"], score["message"]))
+    assert asked[LLM] == asked["offline:oracle"] == asked["shuffled:offline"]
+    assert result.written["audit"]["dialogues"] == 3, "users that say the same count once"
+    assert result.written["audit"]["inducer"]["asked"] == 9, "what the stored trees hold is audited too"
+
+
+def test_an_evaluation_can_itself_be_replayed(tmp_path: Path) -> None:
+    evaluated(tmp_path / "a", "offline", "shuffled:offline")
+    result = evaluated(tmp_path / "b", "offline:generic", replay=tmp_path / "a", cases=None)
+    assert result.written["personas"]["cases"] == 6
+    assert result.failed == 0
+
+
+def test_the_persona_reaches_user_and_judge_and_no_candidate_but_the_oracle(
+    tmp_path: Path, model: Callable[..., ScriptedClient]
+) -> None:
+    client = model()
+    found = trees(evaluated(tmp_path / "a", LLM, user=OTHER, judges=[OTHER], inducer=OTHER, cases=1))
+    persona = found[0].persona
+    knows = {who(request): persona.profile in request.text for request in client.requests}
+    assert knows == {"user": True, "judge": True, "inducer": True, "candidate": False}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"judges": ["offline", "offline"]}, "named twice"),
+        ({"baseline": "nobody"}, "is no candidate"),
+        ({"ratings": Path("nowhere.csv")}, "no such file"),
+        ({"cases": 101}, "cannot draw 101"),
+        ({"replay": Path("nowhere")}, "nowhere"),
+        ({"user": "gpt-4o"}, "is not a model"),
+        ({"max_cost": 1.0, "judges": [LLM]}, "--price"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(
+    tmp_path: Path, given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        evaluated(tmp_path / "a", **given)
+    assert not (tmp_path / "a").exists()

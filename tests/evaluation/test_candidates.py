@@ -1,0 +1,90 @@
+"""A candidate is a model and what it is told; a plain one is told nothing."""
+
+import pytest
+
+from evaluation.candidates import Candidate, parse_all
+from i2a.errors import UsageError
+from scenarios.cast import Cast
+from tests.evaluation.parts import PERSONA, client, dialogue, empty
+from tests.fakes import Request
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "wrapper", "model"),
+    [
+        ("offline", "offline", "plain", "offline"),
+        ("base=offline:generic", "base", "plain", "offline:generic"),
+        ("reminder:offline", "reminder:offline", "reminder", "offline"),
+        (
+            "told=brief:openai:x@http://h:1/v1?temperature=0.5",
+            "told",
+            "brief",
+            "openai:x@http://h:1/v1?temperature=0.5",
+        ),
+        ("openai:x@http://h:1/v1?temperature=0.5", "openai:x@http://h:1/v1?temperature=0.5", "plain", None),
+        ("offline:oracle", "offline:oracle", "oracle", "offline:oracle"),
+        ("after DPO=shuffled:offline", "after DPO", "shuffled", "offline"),
+    ],
+)
+def test_a_candidate_is_a_name_a_wrapper_and_a_model(text: str, name: str, wrapper: str, model: str | None) -> None:
+    found = Candidate.parse(text)
+    assert (found.name, found.wrapper, str(found.model)) == (name, wrapper, model or text)
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ([], "name at least one candidate"),
+        (["a=offline", "a=offline:generic"], "two candidates are called 'a'"),
+        (["gpt-4o"], "'gpt-4o' is not a model"),
+        (["reminder:gpt-4o"], "'gpt-4o' is not a model"),
+        (["shuffled:offline:oracle"], "is told the persona, and nothing else"),
+        (['openai:a"b@http://h/v1'], "write NAME=MODEL"),
+    ],
+)
+def test_what_names_no_candidate_is_refused_with_what_to_write(texts: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        parse_all(texts)
+
+
+async def heard_by(text: str) -> Request:
+    """What the model of a candidate gets to read after one message of the user."""
+    model = client()
+    tree = empty()
+    cast = Cast({"candidate": Candidate.parse(text).play(model, PERSONA)})
+    await cast.candidate(dialogue(tree, "Hello.", "Hi!", "I have two cats."))
+    (request,) = model.requests
+    return request
+
+
+async def test_a_plain_candidate_gets_the_dialogue_and_no_system_message() -> None:
+    request = await heard_by("offline")
+    assert [(m.type, m.content) for m in request.messages] == [
+        ("UserMessage", "Hello."),
+        ("AssistantMessage", "Hi!"),
+        ("UserMessage", "I have two cats."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("reminder:offline", "Adapt to the person"), ("brief:offline", "at most three sentences")]
+)
+async def test_a_wrapper_says_one_thing_and_nothing_of_the_persona(text: str, said: str) -> None:
+    request = await heard_by(text)
+    system, *rest = request.messages
+    assert system.type == "SystemMessage"
+    assert said in str(system.content)
+    assert "baker" not in request.text
+    assert len(rest) == 3
+
+
+@pytest.mark.parametrize("text", ["oracle:openai:x@http://h/v1", "offline:oracle"])
+async def test_only_an_oracle_is_told_the_whole_persona(text: str) -> None:
+    request = await heard_by(text)
+    assert f"Profile:\n- {PERSONA.profile}\nPersonality:\n- {PERSONA.personality}" in request.text
+
+
+def test_what_a_candidate_is_told_is_part_of_what_it_is() -> None:
+    plain, brief = Candidate.parse("a=offline").identity, Candidate.parse("a=brief:offline").identity
+    assert plain["prompt"] != brief["prompt"]
+    assert plain["model"] == brief["model"] == "offline"

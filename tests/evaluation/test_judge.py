@@ -1,0 +1,104 @@
+"""A reply has a rating of the closed scale, or is unscored with the reason. Nothing is ever made up."""
+
+import json
+from typing import Any
+
+import pytest
+
+from evaluation.candidates import Plain
+from evaluation.judge import RATINGS, AloeRater, Rater, StrictRater, rate, scores
+from evaluation.scores import Score
+from i2a.errors import BadRequest
+from i2a.tree import Tree, Utterance
+from scenarios.cast import Cast, Player
+from tests.evaluation.parts import PERSONA, client, dialogue, empty, rating
+from tests.fakes import ScriptedClient
+
+FACTS = {"profile": PERSONA.profile, "personality": PERSONA.personality}
+
+
+async def rated(*models: ScriptedClient, rater: type[Rater] = AloeRater) -> Tree:
+    """A dialogue of two turns whose second reply every model has rated, under the names a, b, ..."""
+    tree = empty()
+    reply = dialogue(tree, "Hello.", "Hi!", "My cat is ill.", "Poor Salt.")
+    assert reply.parent is not None
+    cast = Cast({"candidate": Plain("candidate", models[0])})
+    judges = {
+        name: Player(cast, "judge", rater("judge", model, **FACTS)) for name, model in zip("abc", models, strict=False)
+    }
+    await rate(judges, reply.parent, reply)
+    return tree
+
+
+def note(tree: Tree) -> dict[str, Any]:
+    found: dict[str, Any] = list(tree)[-1].notes[RATINGS]
+    return found
+
+
+async def test_the_judge_sees_persona_dialogue_and_reply_apart_from_each_other() -> None:
+    model = client()
+    await rated(model)
+    (request,) = model.requests
+    system, asked = (str(message.content) for message in request.messages)
+    assert PERSONA.profile in system
+    assert PERSONA.personality in system
+    assert "<dialogue>\nUser: Hello.\nAssistant: Hi!\nUser: My cat is ill.\n</dialogue>" in asked
+    assert "<reply>\nPoor Salt.\n</reply>" in asked
+    schema = request.args["response_format"]["json_schema"]["schema"]
+    assert list(schema["properties"]) == ["reason", "score"], "the reason comes first"
+    assert schema["properties"]["score"]["enum"] == [1, 2, 3, 4, 5]
+
+
+async def test_a_score_is_noted_on_the_reply_with_its_reason() -> None:
+    assert note(await rated(client(lambda _: rating(4, "warm")))) == {"a": {"score": 4, "reason": "warm"}}
+
+
+async def test_a_number_in_quotes_means_the_same() -> None:
+    assert note(await rated(client(lambda _: rating("3"))))["a"]["score"] == 3
+
+
+@pytest.mark.parametrize("nonsense", ["7", "0", "4.5", "true", '"good"', "null", "[4]"])
+async def test_what_is_not_on_the_scale_is_repaired_first(nonsense: str) -> None:
+    model = ScriptedClient.saying(f'{{"reason": "x", "score": {nonsense}}}', rating(2))
+    assert note(await rated(model))["a"]["score"] == 2
+    assert "could not be used" in model.requests[-1].text
+
+
+async def test_a_judge_that_talks_nonsense_leaves_the_reply_unscored_and_says_why() -> None:
+    model = client(lambda _: "Both are fine.")
+    found = note(await rated(model))["a"]
+    assert found["score"] is None
+    assert "no usable answer in 4 tries" in found["reason"]
+    assert len(model.requests) == 4, "asked, repaired, asked afresh, repaired"
+
+
+async def test_an_endpoint_that_fails_for_one_judge_takes_nothing_from_the_others() -> None:
+    def fails(_: object) -> str:
+        raise BadRequest("too long")
+
+    found = note(await rated(client(fails), client(lambda _: rating(5))))
+    assert found == {"a": {"score": None, "reason": "too long"}, "b": {"score": 5, "reason": "so"}}
+
+
+@pytest.mark.parametrize(("passes", "score"), [(True, 1), (False, 0)])
+async def test_the_strict_protocol_passes_or_fails(passes: bool, score: int) -> None:
+    model = client(lambda _: json.dumps({"reason": "so", "passes": passes}))
+    assert note(await rated(model, rater=StrictRater))["a"]["score"] == score
+
+
+async def test_a_second_opinion_stands_beside_the_first() -> None:
+    tree = await rated(client(lambda _: rating(1)))
+    reply = list(tree)[-1]
+    assert reply.parent is not None
+    model = client(lambda _: rating(5))
+    cast = Cast({"candidate": Plain("candidate", model)})
+    await rate({"b": Player(cast, "judge", AloeRater("judge", model, **FACTS))}, reply.parent, reply)
+    assert [score.score for score in scores(tree)] == [1, 5]
+
+
+def test_scores_are_read_off_the_tree_and_replies_without_ratings_have_none() -> None:
+    tree = empty()
+    reply = dialogue(tree, "Hello.", "Hi!", "My cat is ill.", "Poor Salt.")
+    reply.notes[RATINGS] = {"j": {"score": None, "reason": "gone"}}
+    tree.add(None, Utterance("donor", "Somebody else."))
+    assert list(scores(tree)) == [Score("a", "c1", "p1", "t1", 2, "j", None, "gone", "My cat is ill.", "Poor Salt.")]

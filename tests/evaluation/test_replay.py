@@ -1,0 +1,83 @@
+"""A replay: the stored messages as they stand, whatever the candidate says to them."""
+
+import asyncio
+
+from evaluation.candidates import Candidate
+from evaluation.cases import held
+from evaluation.replay import replay
+from i2a.tree import Node, Tree, Utterance
+from scenarios.cast import Cast
+from tests.evaluation.parts import OTHER, PERSONA, client, dialogue, empty, noted
+from tests.fakes import ScriptedClient
+
+
+def stored(*texts: str) -> tuple[Node, ...]:
+    tree = Tree("t", "aloe", OTHER, 0)
+    tree.keep(dialogue(tree, *texts, reply="preferred"))
+    return held(tree)
+
+
+PATH = stored("One.", "Reply one.", "Two.", "Reply two.", "Three.", "Reply three.")
+STRANGE = stored("Uno.", "Reply uno.", "Dos.", "Reply dos.")
+
+
+async def replayed(turns: int, stranger: tuple[Node, ...] = ()) -> tuple[Tree, ScriptedClient, list[tuple[str, str]]]:
+    model, tree = client(), empty()
+    rate, asked = noted()
+    cast = Cast({"candidate": Candidate.parse("offline").play(model, PERSONA)})
+    await replay(tree, cast, rate, path=PATH, turns=turns, stranger=stranger)
+    return tree, model, asked
+
+
+def views(model: ScriptedClient) -> list[list[tuple[str, str]]]:
+    return [[(m.type[0], str(m.content)) for m in request.messages] for request in model.requests]
+
+
+async def test_each_reply_follows_the_stored_history_and_not_the_candidates_own() -> None:
+    _, model, asked = await replayed(3)
+    history = [("U", "One."), ("A", "Reply one."), ("U", "Two."), ("A", "Reply two."), ("U", "Three.")]
+    assert views(model) == [history[:1], history[:3], history]
+    assert [message for message, _ in asked] == ["One.", "Two.", "Three."]
+
+
+async def test_all_turns_go_out_at_once() -> None:
+    async def slowly() -> str:
+        await asyncio.sleep(0.001)
+        return "Hm."
+
+    model = client(lambda _: slowly())
+    cast = Cast({"candidate": Candidate.parse("offline").play(model, PERSONA)})
+    await replay(empty(), cast, noted()[0], path=PATH, turns=3)
+    assert model.most == 3
+
+
+async def test_the_tree_goes_on_through_the_stored_replies_and_keeps_the_candidates_beside_them() -> None:
+    tree, _, _ = await replayed(3)
+    for message in [node for node in tree if node.speaker == "user"]:
+        assert [(node.speaker, node.continued) for node in message.children] == [
+            ("assistant", True),
+            ("candidate", False),
+        ]
+    assert [node.content for node in tree.ends[0].path] == [node.content for node in PATH]
+
+
+async def test_no_more_turns_are_replayed_than_asked_for() -> None:
+    tree, _, asked = await replayed(2)
+    assert len(asked) == 2
+    assert "Three." not in [node.content for node in tree]
+
+
+async def test_a_shuffled_candidate_sees_a_strangers_history_of_the_same_length_where_there_is_one() -> None:
+    _, model, asked = await replayed(3, STRANGE)
+    past = [("U", "Uno."), ("A", "Reply uno."), ("U", "Dos."), ("A", "Reply dos.")]
+    assert views(model) == [[("U", "One.")], [*past[:2], ("U", "Two.")], [*past, ("U", "Three.")]]
+    assert [message for message, _ in asked] == ["One.", "Two.", "Three."]
+
+
+def test_the_stored_dialogue_is_the_one_that_was_held_with_the_user() -> None:
+    tree = Tree("t", "evaluation", OTHER, 0)
+    tree.keep(tree.add(tree.add(None, Utterance("donor", "Somebody else.")), Utterance("candidate", "Hm.")))
+    first = tree.add(None, Utterance("user", "Hello."))
+    tree.add(first, Utterance("rejected", "Left behind."))
+    tree.keep(tree.add(first, Utterance("preferred", "Hi.")))
+    assert [(node.speaker, node.content) for node in held(tree)] == [("user", "Hello."), ("assistant", "Hi.")]
