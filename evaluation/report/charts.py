@@ -1,0 +1,39 @@
+"""The pictures of a report, as SVG in data URIs: whatever they hold, an image runs nothing and fetches nothing."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+TRAINED = {"loss": "loss", "rewards/margins": "reward margin", "rewards/accuracies": "reward accuracy"}
+
+
+def picture(svg: bytes) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+
+
+def stored(file: Path) -> str | None:
+    """The picture in `file`, None if there is no such file."""
+    return picture(file.read_bytes()) if file.is_file() else None
+
+
+def training(log: Sequence[Mapping[str, Any]], name: str) -> str | None:
+    """What a training wrote down, step by step, one panel for each quantity; None if it wrote none of them."""
+    from matplotlib.figure import Figure
+
+    there = [key for key in TRAINED if any(key in line for line in log)]
+    if not there:
+        return None
+    figure = Figure(figsize=(3.4 * len(there), 2.4), layout="constrained")
+    for axes, key in zip(figure.subplots(1, len(there), squeeze=False)[0], there, strict=True):
+        points = [(line["step"], line[key]) for line in log if key in line and "step" in line]
+        axes.plot(*zip(*points, strict=True), color="#0b62a8", linewidth=1.2)
+        axes.set_xlabel("step")
+        axes.set_title(TRAINED[key], fontsize=10)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(name, fontsize=10)
+    target = BytesIO()
+    figure.savefig(target, format="svg", metadata={"Date": None})
+    return picture(target.getvalue())

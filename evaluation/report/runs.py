@@ -1,0 +1,85 @@
+"""What a report is about: folders of runs, told apart by what their manifests say. Reads, and changes nothing."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from i2a.errors import UsageError
+
+Kind = Literal["simulation", "training", "evaluation"]
+OFFLINE = "offline"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A folder that holds a run. `summary` is that of an evaluation, `log` that of a training."""
+
+    name: str
+    path: Path
+    kind: Kind
+    manifest: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    log: tuple[Mapping[str, Any], ...]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Raises `UsageError` if there is no run, or an evaluation that is not complete."""
+        manifest = _json(path / "manifest.json", f"{path} holds no run; name folders that i2a wrote")
+        identity = manifest.get("identity", {})
+        summary: Mapping[str, Any] = {}
+        log: tuple[Mapping[str, Any], ...] = ()
+        kind: Kind = "simulation"
+        if (path / "log.jsonl").is_file():
+            kind, log = "training", tuple(_lines(path / "log.jsonl"))
+        elif "protocol" in identity or (path / "summary.json").is_file():
+            kind = "evaluation"
+            advice = f"{path}: the evaluation is not complete; the same command with --resume goes on"
+            summary = _json(path / "summary.json", advice)
+        return cls(path.name, path, kind, manifest, summary, log)
+
+    @property
+    def trees(self) -> Path | None:
+        file = self.path / "trees.jsonl"
+        return file if file.is_file() else None
+
+    @property
+    def facts(self) -> Iterator[tuple[str, str]]:
+        """What identifies the run, as names and words."""
+        return _flat(self.manifest.get("identity", {}))
+
+    @property
+    def offline(self) -> bool:
+        """Whether the offline engine played a role, so that numbers are about the simulator."""
+        if self.kind == "evaluation":
+            return OFFLINE in str(self.summary.get("engine", ""))
+        models = self.manifest.get("identity", {}).get("models", {})
+        return self.kind == "simulation" and any(str(model).startswith(OFFLINE) for model in models.values())
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name} {key}".strip())
+    elif isinstance(value, list):
+        yield name, ", ".join(str(item) for item in value)
+    elif value is not None:
+        yield name, str(value)
+
+
+def _json(file: Path, advice: str) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        raise UsageError(advice) from None
+    if not isinstance(value, dict):
+        raise UsageError(advice)
+    return value
+
+
+def _lines(file: Path) -> Iterator[dict[str, Any]]:
+    """The whole lines of a log; a training that still runs may be writing the last one."""
+    for line in file.read_text("utf-8").splitlines(keepends=True):
+        if line.endswith("\n"):
+            yield json.loads(line)

@@ -1,0 +1,102 @@
+"""Trees, packed for the explorer: an index to filter by, and the trees themselves in compressed parts.
+
+The page unpacks a part when somebody opens a tree of it, so that thousands of trees open at once. Knows no page.
+"""
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from evaluation.judge import RATINGS
+from i2a.errors import UsageError
+
+PART = 32  # trees
+
+
+@dataclass
+class Packed:
+    """`index` and `parts` are gzipped JSON in base64; tree `i` of the index stands in part `i // PART`."""
+
+    index: str
+    parts: list[str] = field(default_factory=list)
+    count: int = 0
+
+
+def pack(runs: Sequence[tuple[str, Path]], *, limit: int | None = None) -> Packed:
+    """The trees of these runs (name, `trees.jsonl`), `limit` of each at most. Raises `UsageError` with file and line.
+
+    Holds one part of the trees at a time, and all of them compressed.
+    """
+    personas: dict[str, tuple[str, str]] = {}
+    entries: list[list[Any]] = []
+    parts: list[str] = []
+    found = _trees(runs, limit)
+    while part := list(islice(found, PART)):
+        for known, tree in part:
+            persona = tree["persona"]
+            personas[persona["id"]] = (persona["profile"], persona["personality"])
+            entries.append(known)
+        parts.append(_packed([tree for _, tree in part]))
+    names = [name for name, _ in runs]
+    return Packed(_packed({"runs": names, "part": PART, "personas": personas, "trees": entries}), parts, len(entries))
+
+
+def entry(run: int, tree: dict[str, Any]) -> list[Any]:
+    """What the list shows of a tree, and filters by: run, id, persona, candidate, case, replies, score, disagreements.
+
+    `score` is the mean of the ratings, None without any. A disagreement is a pair whose two orders name two winners, or
+    a reply to which two judges give ratings more than one point apart.
+    """
+    options = tree.get("options") or {}
+    scores: list[int] = []
+    replies = disagreements = 0
+    for node in tree["nodes"]:
+        winners = {verdict["winner"] for verdict in node["verdicts"]}
+        disagreements += len(winners - {None}) > 1
+        replies += node["parent"] is not None and node["speaker"] != "user"
+        given = [rating["score"] for rating in (node.get("notes") or {}).get(RATINGS, {}).values()]
+        known = [score for score in given if score is not None]
+        scores += known
+        disagreements += bool(known) and max(known) - min(known) > 1
+    score = round(fmean(scores), 2) if scores else None
+    return [
+        run,
+        tree["id"],
+        tree["persona"]["id"],
+        options.get("candidate"),
+        options.get("case"),
+        replies,
+        score,
+        disagreements,
+    ]
+
+
+def _trees(runs: Sequence[tuple[str, Path]], limit: int | None) -> Iterator[tuple[list[Any], dict[str, Any]]]:
+    """Each tree with its entry."""
+    for number, (_, file) in enumerate(runs):
+        with file.open("rb") as lines:
+            for place, line in enumerate(lines, start=1):
+                if limit is not None and place > limit:
+                    break
+                try:
+                    tree = json.loads(line)
+                    known = entry(number, tree)
+                except (ValueError, KeyError, TypeError, AttributeError):
+                    raise UsageError(f"{file}:{place}: not a tree; `i2a show` says more") from None
+                yield known, tree
+
+
+def _packed(value: Any) -> str:
+    plain = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return base64.b64encode(gzip.compress(plain, compresslevel=6, mtime=0)).decode()
+
+
+def unpacked(text: str) -> Any:
+    """What `_packed` was given."""
+    return json.loads(gzip.decompress(base64.b64decode(text)))
