@@ -3,7 +3,7 @@
 A case is a chat of 10 turns; the prompt grows from some 50 tokens to some 700, and replies have 30 to 40. The model is
 a Llama of 1.3 million random weights, made here. Both ways use the same model string, see the same messages and seeds,
 and remember the beginnings of earlier prompts; `--alone` adds a client that computes every call from nothing.
-Run: python benchmarks/hf_batching.py [--cases 100] [--turns 10] [--dtype float32] [--alone]; about two minutes.
+Run: python benchmarks/hf_batching.py [--cases 100] [--turns 10] [--dtype float32] [--alone]; about two minutes
 """
 
 import argparse

@@ -5,9 +5,9 @@ Everything but `trees.jsonl` is derived from it, and written anew by each sessio
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 
@@ -24,10 +24,10 @@ from evaluation.summary import Summary, summarise
 from evaluation.summary import write as write_summary
 from evaluation.work import Work, facts
 from i2a.errors import I2AError, Interrupted
-from i2a.live import TreeView
 from i2a.models.meter import Meter
+from i2a.models.text_client import TextClient
 from i2a.run_folder import RunFolder
-from i2a.runner import run, stop_on_interrupt
+from i2a.runner import Ending, complete
 from i2a.session import Session
 from i2a.summary import Summary as Corpus
 from i2a.tree import Node, Tree
@@ -38,13 +38,6 @@ if TYPE_CHECKING:
     from evaluation.agreement import Agreement
 
 SCORES = "scores.jsonl"
-
-
-@runtime_checkable
-class Describes(Protocol):
-    """A model client that can say what it really does."""
-
-    def describe(self) -> dict[str, Any]: ...
 
 
 class Result(NamedTuple):
@@ -92,15 +85,6 @@ async def evaluation(config: Evaluation, console: Console | None = None) -> Resu
         for failure in work.lost:
             if failure["id"] not in session.failures:
                 session.folder.append_failure(failure)
-        finished = session.folder.finished()
-        todo = [t for t in work.trees if t.id not in finished and (config.retry_failed or t.id not in session.failures)]
-        view = TreeView(
-            console or Console(quiet=True),
-            session.meter,
-            total=len(work.trees),
-            done=len(work.trees) - len(todo),
-            quiet=console is None or config.view == "quiet",
-        )
 
         async def grow(tree: Tree) -> None:
             cast = work.dialogues.cast(session, tree)
@@ -115,29 +99,15 @@ async def evaluation(config: Evaluation, console: Console | None = None) -> Resu
 
             await work.dialogues.hold(tree, cast, rated)
 
-        with stop_on_interrupt(session.traffic, view):
-            await run(
-                todo,
-                grow,
-                folder=session.folder,
-                traffic=session.traffic,
-                summary=Corpus(),
-                view=view,
-                concurrency=config.concurrency,
-            )
-        return result(config, work, session)
+        ending = await complete(session, work.trees, grow, config, summary=Corpus(), console=console)
+        return result(config, work, session, ending)
 
 
-def result(config: Evaluation, work: Work, session: Session) -> Result:
-    """Count what is there; draw up the numbers of a complete run."""
-    folder, finished = session.folder, session.folder.finished()
-    failed = {id: past[-1] for id, past in folder.failures().items() if id not in finished}
-    failures = Counter(str(failure["reason"]) for failure in failed.values())
-    left = len(work.trees) + len(work.lost) - len(finished) - len(failed)
+def result(config: Evaluation, work: Work, session: Session, ending: Ending) -> Result:
+    """Draw up the numbers of a complete run."""
+    folder = session.folder
     summary, agreed, written = None, None, dict[str, Any]()
-    if finished and not left:
-        order = {tree.id: i for i, tree in enumerate(work.trees)}
-        folder.sort_trees(order.__getitem__)
+    if ending.finished and not ending.left:
         audit = score(work, folder)
         summary = summarise(
             read_scores(folder.path / SCORES),
@@ -148,16 +118,16 @@ def result(config: Evaluation, work: Work, session: Session) -> Result:
         agreed = agreement_of(config, work, folder)
         written = summary.as_json() | {
             "models": described(work, session),
-            "failed": {name: count_of(name, work, failed) for name in work.candidates},
-            "failures": dict(failures),
+            "failed": {name: count_of(name, work, ending.failed) for name in work.candidates},
+            "failures": dict(ending.reasons),
             "audit": audit.as_json(),
             "agreement": agreed.as_json() if agreed else None,
-            "usage": usage(session.meter),
+            "usage": session.meter.as_json(),
         }
         write_summary(folder.path / "summary.json", written)
         draw(summary, folder.path)
-    stopped = session.traffic.stopped if left or failures else None
-    return Result(folder.path, summary, agreed, written, failures, left, stopped, session.meter)
+    how = (ending.reasons, ending.left, ending.stopped)
+    return Result(folder.path, summary, agreed, written, *how, session.meter)
 
 
 def described(work: Work, session: Session) -> dict[str, dict[str, Any]]:
@@ -166,7 +136,8 @@ def described(work: Work, session: Session) -> dict[str, dict[str, Any]]:
     models: dict[str, dict[str, Any]] = {}
     for name, candidate in work.candidates.items():
         client = clients.get(candidate["model"])
-        models[name] = {**candidate} | ({"effective": client.describe()} if isinstance(client, Describes) else {})
+        effective = client.describe() if isinstance(client, TextClient) else {}
+        models[name] = {**candidate} | ({"effective": effective} if effective else {})
     return models
 
 
@@ -192,21 +163,7 @@ def agreement_of(config: Evaluation, work: Work, folder: RunFolder) -> "Agreemen
     return agreement(read_scores(folder.path / SCORES), work.conditions.protocol, config.ratings)
 
 
-def count_of(name: str, work: Work, failed: dict[str, Any]) -> int:
+def count_of(name: str, work: Work, failed: Iterable[str]) -> int:
     """How many dialogues of a candidate failed; an id is `CANDIDATE/CASE`."""
     candidates = [max((c for c in work.candidates if id.startswith(f"{c}/")), key=len) for id in failed]
     return candidates.count(name)
-
-
-def usage(meter: Meter) -> dict[str, dict[str, Any]]:
-    """What each role has used, over all sessions of the run; an unknown cost is null."""
-    return {
-        role: {
-            "calls": count.calls,
-            "prompt_tokens": count.prompt_tokens,
-            "completion_tokens": count.completion_tokens,
-            "cost": meter.cost(role),
-        }
-        for role, count in sorted(meter.by_role().items())
-        if count.calls
-    }

@@ -73,7 +73,8 @@ def evaluate(
     """
     from rich.console import Console
 
-    from i2a.errors import ConversationsFailed, UsageError
+    from i2a.commands.ending import end
+    from i2a.errors import UsageError
 
     try:
         from evaluation.benchmark import evaluate as run
@@ -117,11 +118,4 @@ def evaluate(
         typer.echo(json.dumps(as_dict(result)))
     else:
         print_result(result, Console(stderr=True))
-    if result.stopped:
-        raise result.stopped
-    if result.failures:
-        ((reason, _),) = result.failures.most_common(1)
-        raise ConversationsFailed(
-            f"{result.failed} dialogues failed, most often so: {reason}; all reasons are in "
-            f"{result.folder}/failures.jsonl; --retry-failed redoes them"
-        )
+    end(result.folder, result.stopped, result.failures, "dialogues")

@@ -4,25 +4,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from i2a.errors import UsageError
-from i2a.session import Limits
+from i2a.session import Knobs
 from i2a.settings import read, settle
 
 
-class Evaluation(BaseModel):
-    """Everything that can be set. What stands below the gap may differ from one session of a run to the next.
+class Evaluation(Knobs):
+    """Everything that can be set; the `Knobs` and what stands below the gap may differ from one session to the next.
 
     `replay`: the run whose stored dialogues are the cases. `rejudge`: the evaluation whose dialogues are rated anew;
     it then says all but the judges and the protocol. `inducer`: asked at the end of each live dialogue, for the audit;
     None: the offline one if the user is offline, else nobody.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    out: Path
-    candidates: list[str] = []
+    candidates: list[str] = Field([])
     replay: Path | None = None
     rejudge: Path | None = None
     profiles: Path | None = None
@@ -37,24 +34,6 @@ class Evaluation(BaseModel):
 
     baseline: str | None = None
     ratings: Path | None = None
-    concurrency: int = Field(32, ge=1)
-    max_calls: int | None = Field(None, ge=1)
-    retries: int = Field(8, ge=0)
-    max_cost: float | None = Field(None, gt=0)
-    max_tokens: int | None = Field(None, gt=0)
-    prices: list[str] = []
-    resume: bool = False
-    retry_failed: bool = False
-    view: Literal["live", "quiet"] = "live"
-
-    @property
-    def continues(self) -> bool:
-        return self.resume or self.retry_failed
-
-    @property
-    def limits(self) -> Limits:
-        """A replayed dialogue has all its calls out at once; four for each is what the calls are limited to."""
-        return Limits(self.max_calls or 4 * self.concurrency, self.retries, self.max_cost, self.max_tokens)
 
 
 def settings(file: Path | None, flags: Mapping[str, Any]) -> Evaluation:

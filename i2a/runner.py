@@ -6,17 +6,72 @@ It knows neither scenarios nor models. The unit of work is (scenario, persona, s
 import asyncio
 import gc
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
-from i2a.errors import Interrupted, ModelError, UsageError
+from rich.console import Console
+
+from i2a.errors import I2AError, Interrupted, ModelError, UsageError
 from i2a.live import TreeView, View
 from i2a.models.client import Traffic
 from i2a.run_folder import RunFolder
+from i2a.session import Knobs, Session
 from i2a.summary import Summary
 from i2a.tree import Tree
 from i2a.tree_json import dump
+
+
+class Ending(NamedTuple):
+    """How far a run has come. `failed`: the last failure of each conversation that failed, by its id. `stopped`: why
+    it ended early, if it did; what is `left` then waits for `resume`.
+    """
+
+    finished: Set[str]
+    failed: Mapping[str, Mapping[str, Any]]
+    left: int
+    stopped: I2AError | None
+
+    @property
+    def reasons(self) -> Counter[str]:
+        return Counter(str(failure["reason"]) for failure in self.failed.values())
+
+
+async def complete(
+    session: Session,
+    trees: Sequence[Tree],
+    grow: Callable[[Tree], Awaitable[None]],
+    knobs: Knobs,
+    *,
+    summary: Summary,
+    console: Console | None,
+) -> Ending:
+    """Grow those of `trees` that the session's folder lacks, shown on `console` if there is one.
+
+    A complete corpus is brought into the order of `trees`. Raises as `run` does.
+    """
+    folder, past = session.folder, session.failures
+    finished = folder.finished()
+    todo = [tree for tree in trees if tree.id not in finished and (knobs.retry_failed or tree.id not in past)]
+    view = TreeView(
+        console or Console(quiet=True),
+        session.meter,
+        total=len(trees),
+        done=len(trees) - len(todo),
+        quiet=console is None or knobs.view == "quiet",
+    )
+    traffic = session.traffic
+    with stop_on_interrupt(traffic, view):
+        concurrency = knobs.concurrency
+        await run(todo, grow, folder=folder, traffic=traffic, summary=summary, view=view, concurrency=concurrency)
+    finished = folder.finished()
+    failed = {id: failures[-1] for id, failures in folder.failures().items() if id not in finished}
+    left = sum(tree.id not in finished and tree.id not in failed for tree in trees)
+    if finished and not left:
+        order = {tree.id: place for place, tree in enumerate(trees)}
+        folder.sort_trees(order.__getitem__)
+    return Ending(finished, failed, left, traffic.stopped if left or failed else None)
 
 
 async def run(

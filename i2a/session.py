@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from autogen_core.models import ChatCompletionClient
+from pydantic import BaseModel, ConfigDict, Field
 
 from i2a.journal import Journal
 from i2a.models.client import Endpoint, Ledger, RoleClient, Traffic
@@ -24,6 +25,32 @@ class Limits:
     retries: int = 8
     max_cost: float | None = None
     max_tokens: int | None = None
+
+
+class Knobs(BaseModel):
+    """The settings of a run of conversations that may differ from one session to the next."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    out: Path
+    concurrency: int = Field(32, ge=1)
+    max_calls: int | None = Field(None, ge=1)
+    retries: int = Field(8, ge=0)
+    max_cost: float | None = Field(None, gt=0)
+    max_tokens: int | None = Field(None, gt=0)
+    prices: list[str] = []
+    resume: bool = False
+    retry_failed: bool = False
+    view: Literal["live", "quiet"] = "live"
+
+    @property
+    def continues(self) -> bool:
+        return self.resume or self.retry_failed
+
+    @property
+    def limits(self) -> Limits:
+        """A conversation has up to four calls out at once, so that is what the calls are limited to."""
+        return Limits(self.max_calls or 4 * self.concurrency, self.retries, self.max_cost, self.max_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +78,7 @@ class Session:
         limits: Limits,
         resume: bool,
     ) -> AsyncIterator["Session"]:
-        """Open the models, then the folder. What a model's string leaves open joins the identity of the run.
+        """Open the models, then the folder. The fingerprints of local models join the identity of the run.
 
         Raises `UsageError`, see `ModelSpec.open` and `RunFolder.open`.
         """
@@ -60,11 +87,10 @@ class Session:
             for spec in dict.fromkeys(models):
                 clients[spec] = spec.open()
                 stack.push_async_callback(clients[spec].close)
-            settled = {
-                str(spec): client.describe() for spec, client in clients.items() if isinstance(client, TextClient)
-            }
-            if checkpoints := {model: told for model, told in settled.items() if told}:
-                identity = {**identity, "checkpoints": checkpoints}
+            told = {str(spec): client.describe() for spec, client in clients.items() if isinstance(client, TextClient)}
+            if local := {model: words for model, words in told.items() if words}:
+                identity = {**identity, "checkpoints": {model: words["fingerprint"] for model, words in local.items()}}
+                about = {**about, "models": local}
             folder = stack.enter_context(RunFolder.open(out, identity, about, resume=resume))
             journal = stack.enter_context(folder.journal())
             meter = Meter(prices, max_cost=limits.max_cost, max_tokens=limits.max_tokens, before=journal.spent())

@@ -20,7 +20,10 @@ def simulate(
     option: Annotated[list[str] | None, Option("--option", help="NAME=VALUE for the scenario; repeatable.")] = None,
     seed: Annotated[int | None, Option(help="The same seed and models give the same corpus.  [default: 0]")] = None,
     model: Annotated[
-        str | None, Option(help="offline, openai:NAME or openai:NAME@URL (key: OPENAI_API_KEY).  [default: offline]")
+        str | None,
+        Option(
+            help="offline, openai:NAME, openai:NAME@URL (key: OPENAI_API_KEY) or hf:FOLDER_OR_ID.  [default: offline]"
+        ),
     ] = None,
     role_model: Annotated[
         list[str] | None, Option("--role-model", help="ROLE=MODEL, e.g. judge=openai:gpt-4o; repeatable.")
@@ -51,8 +54,8 @@ def simulate(
     """
     from rich.console import Console
 
+    from i2a.commands.ending import end
     from i2a.commands.flags import assignments
-    from i2a.errors import ConversationsFailed
     from scenarios.report import as_dict, print_result
     from scenarios.settings import settings
     from scenarios.simulation import simulate as run
@@ -87,14 +90,7 @@ def simulate(
         typer.echo(json.dumps(as_dict(result)))
     else:
         print_result(result, Console(stderr=True))
-    if result.stopped:
-        raise result.stopped
-    if result.failures:
-        ((reason, _),) = result.failures.most_common(1)
-        raise ConversationsFailed(
-            f"{result.failed} conversations failed, most often so: {reason}; all reasons are in "
-            f"{result.folder}/failures.jsonl; --retry-failed redoes them"
-        )
+    end(result.folder, result.stopped, result.failures, "conversations")
 
 
 @scenarios.command("list")

@@ -18,16 +18,7 @@ def as_dict(result: Result) -> dict[str, Any]:
         "left": result.left,
         "summary": result.summary.as_json(),
         "cost": result.meter.cost(),
-        "roles": {
-            role: {
-                "calls": count.calls,
-                "prompt_tokens": count.prompt_tokens,
-                "completion_tokens": count.completion_tokens,
-                "retries": count.retries,
-                "cost": result.meter.cost(role),
-            }
-            for role, count in result.meter.by_role().items()
-        },
+        "roles": result.meter.as_json(),
     }
 
 

@@ -8,9 +8,8 @@ from typing import NamedTuple
 from rich.console import Console
 
 from i2a.errors import I2AError, Interrupted
-from i2a.live import TreeView
 from i2a.models.meter import Meter
-from i2a.runner import run, stop_on_interrupt
+from i2a.runner import complete
 from i2a.session import Session
 from i2a.summary import Summary
 from i2a.tree import Tree
@@ -60,16 +59,8 @@ async def simulation(config: Simulation, console: Console | None = None) -> Resu
         limits=config.limits,
         resume=config.continues,
     ) as session:
-        finished, failures = session.folder.finished(), session.failures
-        todo = [t for t in plan.trees if t.id not in finished and (config.retry_failed or t.id not in failures)]
-        summary = Summary.of(read(session.folder.trees_file) if finished else ())
-        view = TreeView(
-            console or Console(quiet=True),
-            session.meter,
-            total=len(plan.trees),
-            done=len(plan.trees) - len(todo),
-            quiet=console is None or config.view == "quiet",
-        )
+        folder = session.folder
+        summary = Summary.of(read(folder.trees_file) if folder.finished() else ())
         prototypes = {name: role(name, session.models[plan.models[name]]) for name, role in plan.scenario.roles.items()}
 
         async def grow(tree: Tree) -> None:
@@ -78,26 +69,5 @@ async def simulation(config: Simulation, console: Console | None = None) -> Resu
             cast = Cast({name: role.fork(clients[name], **facts) for name, role in prototypes.items()})
             await plan.scenario.script(tree, cast, **plan.options)
 
-        with stop_on_interrupt(session.traffic, view):
-            await run(
-                todo,
-                grow,
-                folder=session.folder,
-                traffic=session.traffic,
-                summary=summary,
-                view=view,
-                concurrency=config.concurrency,
-            )
-        return result(plan, session, summary)
-
-
-def result(plan: Plan, session: Session, summary: Summary) -> Result:
-    """Count what is there; bring a complete corpus into drawing order."""
-    folder, finished = session.folder, session.folder.finished()
-    failures = Counter(str(past[-1]["reason"]) for id, past in folder.failures().items() if id not in finished)
-    left = len(plan.trees) - len(finished) - failures.total()
-    if finished and not left:
-        order = {tree.id: i for i, tree in enumerate(plan.trees)}
-        folder.sort_trees(order.__getitem__)
-    stopped = session.traffic.stopped if left or failures else None
-    return Result(folder.path, summary, failures, left, stopped, session.meter)
+        ending = await complete(session, plan.trees, grow, config, summary=summary, console=console)
+        return Result(folder.path, summary, ending.reasons, ending.left, ending.stopped, session.meter)

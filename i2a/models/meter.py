@@ -92,6 +92,19 @@ class Meter:
                 setattr(roles[role], field, getattr(roles[role], field) + getattr(count, field))
         return dict(roles)
 
+    def as_json(self) -> dict[str, dict[str, int | float | None]]:
+        """What each role has used, over all sessions of the run; an unknown cost is null."""
+        return {
+            role: {
+                "calls": count.calls,
+                "prompt_tokens": count.prompt_tokens,
+                "completion_tokens": count.completion_tokens,
+                "retries": count.retries,
+                "cost": self.cost(role),
+            }
+            for role, count in sorted(self.by_role().items())
+        }
+
 
 def parse_price(text: str) -> tuple[str, Price]:
     """`MODEL=IN/OUT` as a model string and its price."""

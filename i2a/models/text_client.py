@@ -79,7 +79,7 @@ class TextClient(ChatCompletionClient):
         yield result
 
     def describe(self) -> Mapping[str, Any]:
-        """What decides about an answer and the model string leaves open: a checkpoint's contents, its settings."""
+        """A local model's `fingerprint`, and what else its string leaves open; nothing for any other."""
         return {}
 
     async def close(self) -> None:

@@ -86,7 +86,7 @@ def test_interrupted_once_it_saves_and_says_how_to_go_on(tmp_path: Path, serve: 
     server, out = serve("--latency", "0.2"), tmp_path / "run"
     command = ["simulate", *SIZE, "--model", server.model, "--out", str(out)]
     process = subprocess.Popen([*I2A, *command], stderr=subprocess.PIPE, text=True)
-    while not out.exists() or not (out / "journal.sqlite").exists() or not rows(out, "SELECT count(*) FROM answers"):
+    while not server.stats()["answered"]:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=10)[1]
