@@ -1,0 +1,101 @@
+"""What the base model reads: everything to be recalled was said, and nobody is answered personally."""
+
+import pytest
+
+from agents.offline import responder
+from agents.offline.reading import Dialogue
+from agents.offline.text import stems
+from training.base.documents import (
+    ASSISTANT,
+    END,
+    NOTHING,
+    USER,
+    Document,
+    dense_recall,
+    dialogue,
+    fitting,
+    invented,
+    long_recall,
+    person,
+)
+
+WRITERS = pytest.mark.parametrize("write", [dense_recall, long_recall])
+
+
+def recalls(document: Document) -> list[tuple[str, str]]:
+    """What was said until then, and what is recalled of it."""
+    text, found = "", []
+    for part in document:
+        if part.kind == "recall":
+            found.append((text, part.text))
+        text += part.text
+    return found
+
+
+@WRITERS
+def test_whatever_is_recalled_was_said_before(write):
+    asked = [pair for number in range(60) for pair in recalls(write(0, number))]
+
+    assert len(asked) > 100
+    for said, recalled in asked:
+        assert stems(recalled) - {"you'v"} <= stems(said)
+
+
+@WRITERS
+def test_most_questions_have_an_answer(write):
+    text = "".join(part.text for number in range(60) for part in write(0, number))
+    answered = sum(len(recalls(write(0, number))) for number in range(60))
+
+    assert sum(text.count(no) for no in NOTHING) < 0.5 * answered
+
+
+@WRITERS
+def test_the_assistant_writes_what_carries_loss_and_ends_its_turn(write):
+    for number in range(20):
+        document = write(0, number)
+        text = "".join(part.text for part in document)
+        written = "".join(part.text for part in document if part.kind != "given")
+
+        turns = [turn.removeprefix(ASSISTANT) for turn in text.split(END) if turn.startswith(ASSISTANT)]
+        assert written == "".join(turn + END for turn in turns)
+        assert text.startswith(USER)
+
+
+@WRITERS
+def test_a_document_follows_from_seed_and_number(write):
+    assert write(1, 5) == write(1, 5)
+    assert len({str(write(1, 5)), str(write(1, 6)), str(write(2, 5))}) == 3
+
+
+def test_the_replies_of_a_dialogue_would_suit_anybody():
+    import random
+
+    chance = random.Random(0)
+    talk = dialogue(person(chance), 6, chance)
+    answered = [speaker for speaker, _ in talk.lines]
+
+    assert answered == ["user", "assistant"] * 6
+    pool = {stem for lines in responder.LINES["bland"].values() for line in lines for stem in stems(line)}
+    reply = Dialogue(talk.lines).assistants[0]
+    assert len(stems(reply) & pool) >= 1
+
+
+def test_a_scrambled_person_holds_words_that_nobody_has_read():
+    import random
+
+    plain, scrambled = person(random.Random(3)), person(random.Random(3), scrambled=1.0)
+
+    assert scrambled.facts
+    assert plain.profile != scrambled.profile
+    assert len({invented(random.Random(seed)) for seed in range(200)}) > 180
+
+
+def test_a_message_leads_back_to_what_fits_its_topic():
+    import random
+
+    who = person(random.Random(1))
+    others = (fact for number in range(40) for fact in person(random.Random(number)).facts)
+    food = next(fact for fact in others if fact.topics[:1] == ("food",))
+
+    assert fitting([*who.facts[:1], food], "The kitchen looks like a battlefield again.") == food
+    assert fitting([], "The kitchen looks like a battlefield again.") is None

@@ -1,0 +1,120 @@
+"""Conversations, TRL's trainer on their rows, and what two trainings have made of the same model."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+from trl import DPOConfig, DPOTrainer
+
+from training.packing.tree import Row, pack
+
+Pair = tuple[list[dict[str, str]], str, str]  # prompt, chosen, rejected
+
+# The last reply is rendered unlike earlier ones, as models that think do it.
+REWRITES = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n"
+    "{% if loop.last and message.role == 'assistant' %}<think></think>{% endif %}"
+    "{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def conversation(turns: int, seed: int, *, bushy: bool = False) -> list[Pair]:
+    """`turns` pairs along one path, the picked reply by chance; if `bushy`, every reply is continued."""
+    chance = random.Random(seed)
+
+    def words() -> str:
+        return "".join(chance.choice("abcdefgh ") for _ in range(chance.randint(2, 7)))
+
+    def grow(history: list[dict[str, str]], left: int) -> list[Pair]:
+        prompt = [*history, {"role": "user", "content": words()}]
+        replies = words() + "x", words() + "y"
+        below: list[Pair] = []
+        for reply in replies if bushy else [chance.choice(replies)]:
+            if left > 1:
+                below += grow([*prompt, {"role": "assistant", "content": reply}], left - 1)
+        return [(prompt, *replies), *below]
+
+    return grow([], turns)
+
+
+def rows(conversations: Sequence[Sequence[Pair]]) -> datasets.Dataset:
+    """TRL's conversational preference format."""
+    return datasets.Dataset.from_list(
+        [
+            {"prompt": prompt, "chosen": [_said(chosen)], "rejected": [_said(rejected)]}
+            for pairs in conversations
+            for prompt, chosen, rejected in pairs
+        ]
+    )
+
+
+def _said(content: str) -> dict[str, str]:
+    return {"role": "assistant", "content": content}
+
+
+def groups(trainer: Any, conversations: Sequence[Sequence[Pair]]) -> list[list[tuple[Row, Row]]]:
+    """The rows as TRL has tokenised them, by conversation."""
+    tokenised = iter(trainer.train_dataset)
+    return [[_tokens(next(tokenised)) for _ in pairs] for pairs in conversations]
+
+
+def _tokens(example: Any) -> tuple[Row, Row]:
+    start = len(example["prompt_ids"])
+    return (example["prompt_ids"] + example["chosen_ids"], start), (
+        example["prompt_ids"] + example["rejected_ids"],
+        start,
+    )
+
+
+def trees(trainer: Any, conversations: Sequence[Sequence[Pair]]) -> list[dict[str, Any]]:
+    return [tree.feature() for pairs in groups(trainer, conversations) for tree in pack(pairs)]
+
+
+def arguments(folder: Path, **changed: Any) -> dict[str, Any]:
+    """Of a short training on the CPU, in the order of the data."""
+    return {
+        "output_dir": str(folder),
+        "use_cpu": True,
+        "report_to": "none",
+        "save_strategy": "no",
+        "logging_steps": 1,
+        "disable_tqdm": True,
+        "train_sampling_strategy": "sequential",
+        "learning_rate": 1e-3,
+        "lr_scheduler_type": "constant",
+        "activation_checkpointing": False,
+        "num_train_epochs": 1,
+        "bf16": False,
+        "fp16": False,
+        "dataloader_pin_memory": False,
+        "weight_decay": 0.01,
+    } | changed
+
+
+def trl_dpo(model: Any, tokenizer: Any, conversations: Sequence[Sequence[Pair]], folder: Path, **changed: Any) -> Any:
+    ref_model = changed.pop("ref_model", None)
+    args = DPOConfig(**arguments(folder, max_length=None, **changed))
+    return DPOTrainer(
+        model, ref_model=ref_model, args=args, train_dataset=rows(conversations), processing_class=tokenizer
+    )
+
+
+def losses(trainer: Any, name: str = "loss") -> list[float]:
+    return [line[name] for line in trainer.state.log_history if "loss" in line]
+
+
+def divergence(one: Any, other: Any, start: dict[str, torch.Tensor]) -> float:
+    """How far apart two models have been trained, in units of what the training changed."""
+    theirs = dict(other.named_parameters())
+    apart = update = 0.0
+    with torch.no_grad():
+        for name, weight in one.named_parameters():
+            if weight.requires_grad:
+                apart += float((weight - theirs[name]).double().square().sum())
+                update += float((weight - start[name]).double().square().sum())
+    assert update > 0, "nothing was learnt"
+    return float((apart / update) ** 0.5)

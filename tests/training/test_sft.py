@@ -1,0 +1,265 @@
+"""SFT trains on the reply alone, goes on after Ctrl-C as if nothing had been, and refuses what cannot work."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from i2a.errors import Interrupted, UsageError
+from tests.fakes import no_more_space
+from tests.tiny import checkpoint
+from tests.training.trainings import equal, interrupt_after, refusal, train, weights
+from training.chat import ChatTemplate
+from training.corpus import Corpus
+from training.folder import read_log
+from training.model import save
+from training.rows import Choice, sft_rows
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def whole(corpus: Path, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that nobody interrupted."""
+    out = tmp_path_factory.mktemp("sft") / "whole"
+    train("sft", corpus, base, out)
+    return out
+
+
+# What it learns.
+
+
+def test_the_loss_is_the_mean_over_the_tokens_of_the_replies(corpus: Path, base: Path, tmp_path: Path) -> None:
+    rows = list(Corpus.read([corpus], sft_rows, Choice()).rows())
+    out = train("sft", corpus, base, tmp_path / "out", batch=len(rows), micro_batch=1, max_steps=1)
+    model, template = AutoModelForCausalLM.from_pretrained(base), ChatTemplate(AutoTokenizer.from_pretrained(base))
+    total = count = 0.0
+    for row in rows:
+        ids, start = template.tokens(row["prompt"], row["completion"][0]["content"])
+        logps = model(torch.tensor([ids])).logits[0].log_softmax(-1)
+        scored = torch.tensor(ids[start:])
+        total -= logps[start - 1 : -1].gather(1, scored[:, None]).sum().item()
+        count += len(scored)
+    assert out["first"]["loss"] == pytest.approx(total / count, rel=1e-5)
+
+
+def test_the_loss_falls(whole: Path) -> None:
+    losses = [line["loss"] for line in read_log(whole / "log.jsonl")]
+    assert len(losses) == 6
+    assert losses[-1] < losses[0] - 0.3
+
+
+def test_the_rejected_replies_make_another_model(corpus: Path, base: Path, whole: Path, tmp_path: Path) -> None:
+    train("sft", corpus, base, tmp_path / "out", target="rejected")
+    assert not equal(weights(tmp_path / "out"), weights(whole))
+
+
+def test_the_same_seed_gives_the_same_weights(corpus: Path, base: Path, whole: Path, tmp_path: Path) -> None:
+    train("sft", corpus, base, tmp_path / "same")
+    assert equal(weights(tmp_path / "same"), weights(whole))
+    train("sft", corpus, base, tmp_path / "other", seed=1)
+    assert not equal(weights(tmp_path / "other"), weights(whole))
+
+
+# What is left.
+
+
+def test_what_is_left_loads_as_it_is_and_says_what_it_was_made_of(whole: Path, corpus: Path) -> None:
+    AutoModelForCausalLM.from_pretrained(whole)
+    assert AutoTokenizer.from_pretrained(whole).chat_template
+    manifest = json.loads((whole / "manifest.json").read_text())
+    card = (whole / "README.md").read_text()
+    told = [manifest["identity"]["corpus"], manifest["identity"]["personas"], "| learning_rate | 0.003 |", "| trl |"]
+    assert not [piece for piece in told if piece not in card]
+    assert "offline engine" in card
+    assert not list(whole.glob("*.arrow"))
+
+
+def test_each_step_has_a_line_in_the_log(whole: Path) -> None:
+    log = read_log(whole / "log.jsonl")
+    assert [line["step"] for line in log] == [1, 2, 3, 4, 5, 6]
+    assert {"loss", "learning_rate", "grad_norm", "num_tokens"} <= set(log[0])
+
+
+def test_an_adapter_is_small_and_finds_its_base_from_anywhere(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint(tmp_path / "base")
+    monkeypatch.chdir(tmp_path)
+    result = train("sft", corpus, "base", Path("out"), lora=True)
+    monkeypatch.chdir("/")
+    assert result["adapter"]
+    out = tmp_path / "out"
+    base = json.loads((out / "adapter_config.json").read_text())["base_model_name_or_path"]
+    plain = AutoModelForCausalLM.from_pretrained(base)
+    ids = torch.arange(20)[None]
+    before = plain(ids).logits
+    adapted = PeftModel.from_pretrained(plain, out)
+    assert not torch.equal(adapted(ids).logits, before)
+    assert not (out / "model.safetensors").exists()
+
+
+def test_bf16_computes_in_halves_and_writes_them(corpus: Path, base: Path, tmp_path: Path) -> None:
+    result = train("sft", corpus, base, tmp_path / "out", dtype="bf16", max_steps=2)
+    assert result["settings"]["dtype"] == "bf16"
+    assert {weight.dtype for weight in weights(tmp_path / "out").values()} == {torch.bfloat16}
+    assert AutoModelForCausalLM.from_pretrained(tmp_path / "out").dtype == torch.bfloat16
+
+
+def test_tied_weights_are_written_once(corpus: Path, tmp_path: Path) -> None:
+    checkpoint(tmp_path / "base", tie_word_embeddings=True)
+    train("sft", corpus, tmp_path / "base", tmp_path / "out", dtype="bf16", max_steps=1)
+    assert weights(tmp_path / "out").keys() == weights(tmp_path / "base").keys()
+
+
+# What else can go in.
+
+
+def test_general_chats_are_mixed_in_by_their_share(corpus: Path, base: Path, tmp_path: Path) -> None:
+    chats = [
+        [{"role": "user", "content": f"What is {n} + {n}?"}, {"role": "assistant", "content": f"It is {n + n}."}]
+        for n in range(40)
+    ]
+    chats[0] = chats[0][:1]
+    file = tmp_path / "general.jsonl"
+    file.write_text("".join(json.dumps({"messages": chat}) + "\n" for chat in chats))
+    alone = train("sft", corpus, base, tmp_path / "alone", max_steps=1)["rows"]
+    mixed = train("sft", corpus, base, tmp_path / "mixed", max_steps=1, mix=str(file), mix_ratio=0.5)["rows"]
+    assert mixed == 2 * alone
+    assert "39 usable" in refusal("sft", corpus, base, tmp_path / "no", mix=str(file), mix_ratio=0.9)
+    file.write_text('{"text": "a"}\n')
+    assert 'no column "messages"' in refusal("sft", corpus, base, tmp_path / "neither", mix=str(file))
+
+
+def test_held_out_personas_are_measured_and_not_learnt(corpus: Path, base: Path, tmp_path: Path) -> None:
+    result = train("sft", corpus, base, tmp_path / "out", validation=0.4, max_steps=4, save_every=2)
+    log = read_log(tmp_path / "out/log.jsonl")
+    assert [line["step"] for line in log if "eval_loss" in line] == [2, 4, 4]
+    assert result["validation"]["loss"] == pytest.approx(log[-1]["eval_loss"])
+
+
+# What an interruption takes away: nothing.
+
+
+@pytest.mark.parametrize("lora", [False, True])
+def test_interrupted_and_resumed_it_ends_with_the_same_weights(
+    corpus: Path, base: Path, tmp_path: Path, lora: bool
+) -> None:
+    settings: dict[str, Any] = {"lora": lora, "max_steps": 8, "save_every": 3}
+    train("sft", corpus, base, tmp_path / "whole", **settings)
+    out = tmp_path / "out"
+    with pytest.raises(Interrupted, match="--resume goes on from step"), interrupt_after(2, out):
+        train("sft", corpus, base, out, **settings)
+    assert len(read_log(out / "log.jsonl")) < 8
+    train("sft", corpus, base, out, **settings, resume=True)
+    assert equal(weights(out), weights(tmp_path / "whole"))
+    logs = ([line["loss"] for line in read_log(path / "log.jsonl")] for path in (out, tmp_path / "whole"))
+    assert next(logs) == next(logs)
+
+
+def test_killed_between_its_last_step_and_its_model_it_takes_no_further_step(
+    corpus: Path, base: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+
+    def full(*args: Any, **options: Any) -> None:
+        with no_more_space(10_000):
+            save(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("training.stage.save", full)
+        with pytest.raises(UsageError, match=r"no space left .* checkpoint-6 is kept"):
+            train("sft", corpus, base, out)
+    assert not (out / "model.safetensors").exists()
+    result = train("sft", corpus, base, out, resume=True)
+    assert (result["steps"], result["session"]["steps"]) == (6, 0)
+    assert equal(weights(out), weights(whole))
+
+
+def test_what_has_ended_is_not_done_again(corpus: Path, base: Path, whole: Path) -> None:
+    before = (whole / "model.safetensors").stat().st_mtime_ns
+    assert train("sft", corpus, base, whole, resume=True)["steps"] == 6
+    assert (whole / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_disk_that_fills_up_leaves_the_earlier_checkpoints(corpus: Path, base: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with no_more_space(150_000):
+        assert "there is no checkpoint yet" in refusal("sft", corpus, base, out)
+    assert train("sft", corpus, base, out, resume=True)["steps"] == 6
+
+
+# What cannot work is one line, and nothing is written over.
+
+
+def test_a_folder_of_another_training_stays_as_it_is(corpus: Path, base: Path, whole: Path, tmp_path: Path) -> None:
+    before = {file.name: file.stat().st_mtime_ns for file in whole.iterdir()}
+    assert "--resume" in refusal("sft", corpus, base, whole)
+    assert "settings.seed was 0 and now is 1" in refusal("sft", corpus, base, whole, seed=1, resume=True)
+    assert "stage was 'sft' and now is 'dpo'" in refusal("dpo", corpus, base, whole, resume=True)
+    assert "not a manifest of format i2a.training/1" in refusal("sft", corpus, base, corpus, resume=True)
+    assert {file.name: file.stat().st_mtime_ns for file in whole.iterdir()} == before
+    (tmp_path / "letter.txt").touch()
+    assert "is not empty" in refusal("sft", corpus, base, tmp_path)
+
+
+def test_a_corpus_without_anything_to_learn_is_refused(base: Path, corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    assert "no conversation" in refusal("sft", tmp_path / "empty.jsonl", base, tmp_path / "out")
+    assert "holds no trees" in refusal("sft", tmp_path / "nowhere", base, tmp_path / "out")
+    assert "no labelled pair" in refusal("sft", corpus, base, tmp_path / "out", min_margin=1.5)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_is_none_is_refused(corpus: Path, base: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert "cannot be loaded" in refusal("sft", corpus, tmp_path / "nowhere", out)
+    assert "holds no model" in refusal("sft", corpus, corpus, out)
+    (tmp_path / "unfinished/checkpoints").mkdir(parents=True)
+    assert "not finished; --resume it first" in refusal("sft", corpus, tmp_path / "unfinished", out)
+    checkpoint(tmp_path / "mute")
+    (tmp_path / "mute/chat_template.jinja").unlink()
+    assert "no chat template" in refusal("sft", corpus, tmp_path / "mute", out)
+    assert not out.exists()
+
+
+def test_an_adapter_without_its_base_is_refused(corpus: Path, tmp_path: Path) -> None:
+    checkpoint(tmp_path / "base")
+    train("sft", corpus, tmp_path / "base", tmp_path / "adapter", lora=True, max_steps=1)
+    (tmp_path / "base").rename(tmp_path / "moved")
+    assert "its base" in refusal("sft", corpus, tmp_path / "adapter", tmp_path / "out")
+
+
+def test_rows_longer_than_the_context_are_shortened_and_said_aloud(corpus: Path, tmp_path: Path) -> None:
+    short = checkpoint(tmp_path / "short", max_position_embeddings=400)
+    notes = train("sft", corpus, short, tmp_path / "out", max_steps=1)["notes"]
+    assert any("longer than 400 tokens: their" in note for note in notes)
+    assert "raise --max-length" in refusal("sft", corpus, short, tmp_path / "none", max_length=20)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_training_of_one_step_learns_something(corpus: Path, base: Path, tmp_path: Path) -> None:
+    train("sft", corpus, base, tmp_path / "out", max_steps=1)
+    assert not equal(weights(tmp_path / "out"), weights(base))
+
+
+def test_a_loss_that_is_no_number_ends_the_training(corpus: Path, base: Path, tmp_path: Path) -> None:
+    said = refusal("sft", corpus, base, tmp_path / "out", learning_rate=1e30, warmup=0.0, max_grad_norm=1e30)
+    assert "the training diverged" in said
+
+
+def test_a_reporter_that_is_not_installed_is_named(corpus: Path, base: Path, tmp_path: Path) -> None:
+    assert "pip install trackio" in refusal("sft", corpus, base, tmp_path / "out", report_to=["trackio"])
+
+
+def test_nobody_is_told_that_there_was_a_training(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+    from huggingface_hub.utils import _telemetry
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    _telemetry.send_telemetry("i2a")
+    assert _telemetry._TELEMETRY_QUEUE.empty()

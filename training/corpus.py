@@ -1,0 +1,193 @@
+"""The corpus of a training: the trees of one or many runs, read one at a time, and the rows that are made of them.
+
+No text is held: a first reading checks, counts and fingerprints, and every further one makes the rows again. The rows
+of a conversation stand together. It knows no tokenizer and writes nothing.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b, file_digest
+from itertools import chain, count
+from pathlib import Path
+from typing import Any, Self
+
+from i2a.errors import UsageError
+from i2a.formats import Rows
+from i2a.personas import PersonaPool
+from i2a.run_folder import RunFolder
+from i2a.tree import Tree
+from i2a.tree_json import read
+from training.leaks import Keys, Part, keys_of, refuse, split
+from training.rows import Choice
+
+Row = dict[str, Any]
+Make = Callable[[Tree, Choice], Rows]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of trees. `name`: like no other source's. `manifest`: that of its run; empty if it lies in none."""
+
+    file: Path
+    name: str
+    manifest: Mapping[str, Any]
+
+
+@dataclass
+class Share:
+    """What falls to one part. `left_out`: how many pairs make no row, by the reason."""
+
+    trees: int = 0
+    rows: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Share") -> None:
+        self.trees += other.trees
+        self.rows += other.rows
+        self.left_out.update(other.left_out)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Trees, and how each becomes rows: `make` is `sft_rows` or `dpo_rows`.
+
+    `shares` has the parts; `mixed` trees are in neither, for just one half of their persona is held out. Fingerprints
+    are 16 hex digits: `fingerprint` of the trees, wherever and in whichever order their files are, `personas` of the
+    words of the personas.
+    """
+
+    sources: tuple[Source, ...]
+    make: Make
+    choice: Choice
+    shares: Mapping[Part, Share]
+    mixed: int
+    fingerprint: str
+    personas: str
+    parts: Mapping[Keys, Part]
+
+    @classmethod
+    def read(
+        cls,
+        runs: Sequence[Path],
+        make: Make,
+        choice: Choice,
+        *,
+        validation: float = 0.0,
+        seed: int = 0,
+        held_out: PersonaPool | None = None,
+    ) -> Self:
+        """The corpus in these run folders or files of trees.
+
+        `validation`: the share of the profiles, and of the personalities, that is kept for validation, see
+        `leaks.split`. Raises `UsageError`: a file that cannot be read, no tree, no labelled pair, a part without rows,
+        or a persona of `held_out` (default: the benchmark) in it.
+        """
+        sources = find_sources(runs)
+        found: dict[Keys, Share] = defaultdict(Share)
+        for source in sources:
+            for tree in read(source.file):
+                made = make(tree, choice)
+                found[keys_of(tree.persona)].add(Share(1, len(made.rows), Counter(made.left_out)))
+        refuse(found, held_out or PersonaPool.benchmark())
+        _refuse_nothing(found.values(), sources)
+        parts = split(found, validation, seed)
+        shares: dict[Part, Share] = defaultdict(Share)
+        for keys, share in found.items():
+            if keys in parts:
+                shares[parts[keys]].add(share)
+        for part, share in shares.items():
+            if not share.rows:
+                raise UsageError(f"the split leaves no row for {part}; hold out another share, or change the seed")
+        mixed = sum(share.trees for keys, share in found.items() if keys not in parts)
+        personas = _digest("\n".join(map("+".join, sorted(found))).encode())
+        return cls(sources, make, choice, dict(shares), mixed, _digest_of(sources), personas, parts)
+
+    def rows(self, part: Part = "train") -> Iterator[Row]:
+        """The rows of a part, from the files: each time the same, in the same order.
+
+        `tree` names the run as well, if there are several, for two runs can have trees of one id.
+        """
+        for source in self.sources:
+            prefix = f"{source.name}/" if len(self.sources) > 1 else ""
+            for tree in read(source.file):
+                if self.parts.get(keys_of(tree.persona)) == part:
+                    for row in self.make(tree, self.choice).rows:
+                        yield {**row, "tree": f"{prefix}{tree.id}"}
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the offline engine spoke in it."""
+        return any(is_simulator(model) for source in self.sources for model in models_of(source.manifest).values())
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What it is, as JSON: for a manifest or a model card."""
+        return {
+            "fingerprint": self.fingerprint,
+            "personas": self.personas,
+            "sources": [{"run": source.name, **origin(source.manifest)} for source in self.sources],
+            "simulated": self.simulated,
+            "parts": {
+                part: {"trees": share.trees, "rows": share.rows, "left_out": dict(share.left_out)}
+                for part, share in self.shares.items()
+            },
+            "trees_in_no_part": self.mixed,
+        }
+
+
+def find_sources(runs: Sequence[Path]) -> tuple[Source, ...]:
+    """The file of trees of each run, with a name of its own. Raises `UsageError`."""
+    sources: list[Source] = []
+    for run in runs:
+        file = run / "trees.jsonl" if run.is_dir() else run
+        if not file.is_file():
+            raise UsageError(f"{run} holds no trees; `i2a simulate --out {run}` grows some, `i2a import` takes some in")
+        if any(file.samefile(other.file) for other in sources):
+            raise UsageError(f"{run} is given twice; each run counts once")
+        name = (file.parent.resolve() if file.name == "trees.jsonl" else file.with_suffix("")).name
+        taken = {source.name for source in sources}
+        name = next(free for free in chain([name], (f"{name}-{i}" for i in count(2))) if free not in taken)
+        folder = RunFolder(file.parent)
+        sources.append(Source(file, name, folder.manifest() if folder.manifest_file.exists() else {}))
+    return tuple(sources)
+
+
+def origin(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """How the trees of a run came about: what decides on them, without where it ran."""
+    return dict(manifest.get("identity", {}))
+
+
+def models_of(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The model of each role; none for an import."""
+    return dict(origin(manifest).get("models", {}))
+
+
+def is_simulator(model: str) -> bool:
+    """Whether a model is the offline engine."""
+    return model.partition(":")[0] == "offline"
+
+
+def _refuse_nothing(shares: Iterable[Share], sources: Sequence[Source]) -> None:
+    """Raise `UsageError` if there is no tree, or none with a labelled pair."""
+    total = Share()
+    for share in shares:
+        total.add(share)
+    where = ", ".join(str(source.file) for source in sources)
+    if not total.trees:
+        raise UsageError(f"no conversation in {where or 'no run'}; `i2a simulate` grows some")
+    if not total.rows:
+        why = "; ".join(f"{pairs:,} {reason}" for reason, pairs in total.left_out.items()) or "nothing was compared"
+        raise UsageError(f"no labelled pair to train on in {where}: {why}")
+
+
+def _digest_of(sources: Sequence[Source]) -> str:
+    digests = []
+    for source in sources:
+        with source.file.open("rb") as file:
+            digests.append(file_digest(file, "blake2b").hexdigest())
+    return _digest("".join(sorted(digests)).encode())
+
+
+def _digest(content: bytes) -> str:
+    return blake2b(content, digest_size=8).hexdigest()

@@ -1,0 +1,59 @@
+"""The formats `sft` and `dpo` of `i2a export`: training rows for other tools, with a dataset card.
+
+`layout` `trl` is TRL's conversational form (`prompt` with `completion`, or with `chosen` and `rejected`); `messages` is
+what LLaMA-Factory reads, and Axolotl for SFT: one list of messages, and the two replies as one message each. What has
+a persona of the benchmark is left out, as `i2a train` refuses it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from i2a.formats import Format, Rows
+from i2a.tree import Tree
+from training.dataset_card import dataset_card
+from training.leaks import in_benchmark
+from training.rows import Choice, dpo_rows, sft_rows
+
+Layout = Literal["trl", "messages"]
+Row = Mapping[str, Any]
+
+
+def _sft(
+    tree: Tree,
+    *,
+    target: Literal["preferred", "rejected"] = "preferred",
+    min_margin: float | None = None,
+    both_orders: bool = False,
+    layout: Layout = "trl",
+) -> Rows:
+    return _laid_out(tree, sft_rows(tree, Choice(target, min_margin, both_orders)), layout, _as_conversation)
+
+
+def _dpo(tree: Tree, *, min_margin: float | None = None, both_orders: bool = False, layout: Layout = "trl") -> Rows:
+    made = dpo_rows(tree, Choice(min_margin=min_margin, both_orders=both_orders))
+    return _laid_out(tree, made, layout, _as_ranking)
+
+
+def _laid_out(tree: Tree, made: Rows, layout: Layout, as_messages: Callable[[Row], Row]) -> Rows:
+    if in_benchmark(tree.persona):
+        return Rows([], {"rows": 0}, {"pairs with a persona of the benchmark, or half of one": len(made.rows)})
+    return made if layout == "trl" else made._replace(rows=[as_messages(row) for row in made.rows])
+
+
+def _as_conversation(row: Row) -> Row:
+    """Only the last message is to be trained on; Axolotl looks at `training`, LLaMA-Factory at `mask_history`."""
+    before = [{**message, "training": False} for message in row["prompt"]]
+    target = [{**message, "training": True} for message in row["completion"]]
+    return {"messages": before + target, **_rest(row)}
+
+
+def _as_ranking(row: Row) -> Row:
+    return {"messages": row["prompt"], "chosen": row["chosen"][0], "rejected": row["rejected"][0], **_rest(row)}
+
+
+def _rest(row: Row) -> Row:
+    return {name: row[name] for name in ("tree", "profile", "personality", "turn")}
+
+
+sft = Format(_sft, flat=True, card=dataset_card)
+dpo = Format(_dpo, flat=True, card=dataset_card)

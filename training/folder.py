@@ -1,0 +1,128 @@
+"""The folder of a training: the model in the end, and until then what `--resume` needs. Loads no model.
+
+manifest.json    what the training is; resume refuses to go on with anything else
+log.jsonl        loss, learning rate, rewards and so on of each step, one line each
+checkpoints/     the last complete ones, with optimizer and random states
+*.arrow          the tokens of the rows, while it trains
+result.json      how it ended; there once the model is
+"""
+
+import errno
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from i2a.errors import UsageError
+from i2a.files import whole
+from i2a.folder import Folder
+
+COMPLETE = "complete"
+NO_SPACE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+
+
+class TrainingFolder(Folder):
+    """The files of one training."""
+
+    format, what, starts = "i2a.training/1", "training", "i2a train sft"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.log_file = path / "log.jsonl"
+        self.result_file = path / "result.json"
+        self.checkpoints = path / "checkpoints"
+        self.part = path / ".model.part"
+
+    def mend(self) -> None:
+        """Drop checkpoints and models that were being written when the process ended."""
+        shutil.rmtree(self.part, ignore_errors=True)
+        for checkpoint in self.checkpoints.glob("checkpoint-*"):
+            if not (checkpoint / COMPLETE).exists():
+                shutil.rmtree(checkpoint)
+
+    def complete(self, step: int) -> None:
+        """Mark the checkpoint of this step: everything of it is on disk."""
+        (self.checkpoints / f"checkpoint-{step}" / COMPLETE).touch()
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The newest complete checkpoint."""
+        marks = self.checkpoints.glob(f"checkpoint-*/{COMPLETE}")
+        return max((mark.parent for mark in marks), key=step_of, default=None)
+
+    @contextmanager
+    def model(self) -> Iterator[Path]:
+        """A folder to save a model in; its files move to their place once all are written."""
+        self.part.mkdir(exist_ok=True)
+        try:
+            yield self.part
+            for file in sorted(self.part.iterdir(), key=lambda file: file.name.endswith("config.json")):
+                file.replace(self.path / file.name)
+        finally:
+            shutil.rmtree(self.part, ignore_errors=True)
+
+    def rows_file(self, part: str) -> Path:
+        return self.path / f"{part}.arrow"
+
+    def result(self) -> dict[str, Any] | None:
+        """How the training ended, if it did."""
+        if not self.result_file.exists():
+            return None
+        result: dict[str, Any] = json.loads(self.result_file.read_text("utf-8"))
+        return result
+
+    def clear(self) -> None:
+        """Leave nothing behind of a training that has come to no checkpoint."""
+        self._drop_rows()
+        if not self.log_file.exists():
+            self.manifest_file.unlink()
+            (self.path / "lock").unlink()
+            self.path.rmdir()
+
+    def _drop_rows(self) -> None:
+        for rows in self.path.glob("*.arrow"):
+            rows.unlink()
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        self._drop_rows()
+        with whole(self.result_file) as file:
+            file.write(json.dumps(result, indent=2).encode() + b"\n")
+
+
+def step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def read_log(file: Path, *, upto: int | None = None) -> list[dict[str, Any]]:
+    """The lines of a log, less a torn last one and, if `upto` is given, the steps after it."""
+    if not file.exists():
+        return []
+    lines = [json.loads(line) for line in file.read_text("utf-8").splitlines(keepends=True) if line.endswith("\n")]
+    return [line for line in lines if upto is None or line["step"] <= upto]
+
+
+@contextmanager
+def room_on_disk(folder: TrainingFolder) -> Iterator[None]:
+    """A full disk as a `UsageError`, in whatever form a library reports it: as `OSError`, or in words."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        raise _full(folder) from None
+    except (RuntimeError, SafetensorError) as error:
+        # safetensors gives the number in its text; torch.save gives none, but its writer shows.
+        words = f"{error} {error.__context__}"
+        if not any(f"os error {number}" in words for number in NO_SPACE) and "inline_container" not in words:
+            raise
+        raise _full(folder) from None
+
+
+def _full(folder: TrainingFolder) -> UsageError:
+    last = folder.checkpoint
+    kept = f"{last.name} is kept" if last else "there is no checkpoint yet"
+    return UsageError(f"no space left for {folder.path}; {kept}; free some space, then go on with --resume")

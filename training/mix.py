@@ -1,0 +1,68 @@
+"""General chat data to mix into SFT, so that a model keeps its other skills: JSONL, a folder of `datasets`, the hub.
+
+A conversation makes one row: its last reply is learnt, given what came before.
+"""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from i2a.errors import UsageError
+from i2a.text import one_line
+
+LOADERS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+
+
+def general_rows(source: str, count: int, seed: int, *, cache: Path) -> Iterator[dict[str, Any]]:
+    """`count` rows of the dataset in an order that follows from the seed.
+
+    A file is first made readable in any order, in the folder `cache`. Raises `UsageError` for what cannot be read, has
+    no column `messages`, or not enough of them.
+    """
+    dataset = _open(source, cache)
+    order = list(range(len(dataset)))
+    random.Random(seed).shuffle(order)
+    found = 0
+    for place in order:
+        if found == count:
+            return
+        if row := _row(dataset[place]["messages"]):
+            found += 1
+            yield row
+    if found < count:
+        raise UsageError(
+            f"--mix {source} has {found:,} usable conversations, and {count:,} are wanted; lower --mix-ratio"
+        )
+
+
+def _open(source: str, cache: Path) -> Any:
+    import datasets
+
+    path = Path(source)
+    try:
+        if path.suffix in LOADERS and path.is_file():
+            found = datasets.load_dataset(
+                LOADERS[path.suffix], data_files=str(path), split="train", cache_dir=str(cache)
+            )
+        elif (path / "dataset_info.json").exists():
+            found = datasets.load_from_disk(str(path))
+        else:
+            found = datasets.load_dataset(source, split="train")
+    except (OSError, ValueError, datasets.exceptions.DatasetGenerationError) as error:
+        raise UsageError(f"--mix {source} cannot be read: {one_line(str(error)):.200}") from error
+    if "messages" not in found.column_names:
+        raise UsageError(f'--mix {source} has no column "messages"; it has {", ".join(found.column_names)}')
+    return found
+
+
+def _row(messages: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The conversation up to its last reply, or None if it has none, or holds more than text."""
+    said = [{"role": message["role"], "content": message["content"]} for message in messages]
+    if any(m["role"] not in ("system", "user", "assistant") or not isinstance(m["content"], str) for m in said):
+        return None
+    while said and said[-1]["role"] != "assistant":
+        said.pop()
+    if len(said) < 2 or said[-2]["role"] != "user" or not said[-1]["content"].strip():
+        return None
+    return {"prompt": said[:-1], "completion": said[-1:], "tree": ""}

@@ -1,0 +1,88 @@
+"""Packed trees -> tensors of one forward pass -> log-probabilities of the tokens that carry loss."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from training.packing.masks import attention_mask
+from training.packing.tree import PackedTree
+
+Batch = dict[str, Any]  # tensors by name, see `batch_trees`
+
+
+def batch_trees(features: Sequence[Mapping[str, Any]], *, multiple: int = 1) -> Batch:
+    """Some trees side by side in one sequence, none of which sees another; filled up to a multiple of tokens.
+
+    `input_ids`, `position_ids` (1, n); `ends` (n); `predict`, `labels` (k): the k distinct scored nodes, as the
+    positions that predict them and their tokens; `slot`, `row` (s): for every scored token of every row, which of the k
+    it is and whose; `lengths` (rows); `reference` (rows), where the features have it; `tokens` (2): of the rows, had
+    they not been packed, and of the trees; `chain`: a single row, which needs no mask.
+    """
+    ids: list[int] = []
+    depths: list[int] = []
+    parents: list[int] = []
+    ends: list[int] = []
+    scored: list[int] = []
+    lengths: list[int] = []
+    rows_tokens = 0
+    for tree in map(PackedTree.from_feature, features):
+        offset = len(ids)
+        ids += tree.ids
+        depths += tree.depths
+        parents += [parent + offset for parent in tree.parents]
+        ends += [end + offset for end in tree.ends]
+        scored += [node + offset for node in tree.scored]
+        lengths += tree.lengths
+        rows_tokens += tree.rows_tokens
+    tokens = len(ids)
+    filling = -tokens % multiple
+    nodes, slot = torch.tensor(scored).unique(return_inverse=True)
+    sizes = torch.tensor(lengths)
+    batch: Batch = {
+        "input_ids": torch.tensor([ids + [0] * filling]),
+        "position_ids": torch.tensor([depths + [0] * filling]),
+        "ends": torch.tensor(ends + [tokens + at + 1 for at in range(filling)]),
+        "predict": torch.tensor(parents)[nodes],
+        "labels": torch.tensor(ids)[nodes],
+        "slot": slot,
+        "row": torch.arange(len(lengths)).repeat_interleave(sizes),
+        "lengths": sizes,
+        "tokens": torch.tensor([rows_tokens, tokens]),
+        "chain": not filling and all(end == tokens for end in ends),
+    }
+    if "reference" in features[0]:
+        batch["reference"] = torch.tensor([value for feature in features for value in feature["reference"]])
+    return batch
+
+
+def idle(batch: Batch) -> Batch:
+    """The same forward pass for nothing: no row carries loss."""
+    none: Batch = {name: batch[name][:0] for name in ("slot", "row", "lengths", "reference") if name in batch}
+    return {**batch, **none, "tokens": torch.zeros_like(batch["tokens"])}
+
+
+def token_logps(model: Any, batch: Batch, *, config: Any, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probability of each distinct scored token (k), in fp32 or better, and whether it was the likeliest (k).
+
+    A branching point predicts several tokens, so predictions are gathered by index where labels would be shifted.
+    `config` is the model's, `dtype` that of its queries; the model may be wrapped (PEFT, DDP, FSDP).
+    """
+    mask = None if batch["chain"] else attention_mask(config, batch["ends"], batch["position_ids"][0], dtype)
+    output = model(
+        input_ids=batch["input_ids"],
+        attention_mask=mask,
+        position_ids=batch["position_ids"],
+        logits_to_keep=batch["predict"],
+        use_cache=False,
+    )
+    logits = output.logits[0]
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    logps = -F.cross_entropy(logits, batch["labels"], reduction="none")
+    return logps, logits.detach().argmax(-1) == batch["labels"]
+
+
+def row_logps(logps: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Sum of the scored tokens' log-probabilities of each row (rows)."""
+    return logps.new_zeros(len(batch["lengths"])).index_add(0, batch["row"], logps[batch["slot"]])

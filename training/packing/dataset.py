@@ -1,0 +1,72 @@
+"""Rows of a table -> the trees of its conversations, packed when a batch asks for them: nothing is held but the index.
+
+The table is that of `training.table`: a column `tree`, whose rows stand together, and the columns that TRL's trainers
+take. Knows no model.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, groupby
+from typing import Any, Self
+
+from torch.utils.data import Dataset
+
+from training.packing.tree import Row, pack_rows, split_groups
+
+Group = tuple[Row, ...]
+
+
+class PackedRows(Dataset[dict[str, Any]]):
+    """The features of a `PackedTrainer`, one for each conversation, or several for one of over `max_tokens`.
+
+    `rows` is a `datasets.Dataset` of rows for DPO or for SFT. A row that belongs to no tree ("") is a tree of its own.
+    """
+
+    def __init__(self, rows: Any, *, max_tokens: int | None = None) -> None:
+        self._rows = rows
+        self._added: dict[str, Sequence[Any]] = {}
+        self._parts = list(_parts(rows, max_tokens))
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __getitem__(self, at: int) -> dict[str, Any]:
+        tree = pack_rows(list(chain.from_iterable(_groups(self._rows[self._parts[at]]))))
+        return tree.feature() | {name: values[at] for name, values in self._added.items()}
+
+    def add_column(self, name: str, values: Sequence[Any]) -> Self:
+        """The same with one more value in each feature."""
+        other = type(self).__new__(type(self))
+        other._rows, other._parts, other._added = self._rows, self._parts, self._added | {name: values}
+        return other
+
+    def per_step(self, rows: int) -> int:
+        """How many trees hold so many rows on average: an epoch then has as many steps as one of rows."""
+        return max(1, round(rows * len(self) / len(self._rows)))
+
+
+def _parts(rows: Any, max_tokens: int | None) -> Iterator[list[int]]:
+    """The rows of each feature."""
+    at = 0
+    for tree, names in groupby(rows["tree"]):
+        size = sum(1 for _ in names)
+        indices = list(range(at, at + size))
+        at += size
+        if not tree:
+            yield from ([index] for index in indices)
+        elif max_tokens is None:
+            yield indices
+        else:
+            parts = split_groups(_groups(rows[indices]), max_tokens)
+            yield from ([indices[member] for member in part] for part in parts)
+
+
+def _groups(columns: Mapping[str, Any]) -> list[Group]:
+    """(chosen, rejected) of each row for DPO; (reply,) for SFT."""
+    if "labels" in columns:
+        return [((ids, _start(labels)),) for ids, labels in zip(columns["input_ids"], columns["labels"], strict=True)]
+    pairs = zip(columns["prompt_ids"], columns["chosen_ids"], columns["rejected_ids"], strict=True)
+    return [((prompt + chosen, len(prompt)), (prompt + rejected, len(prompt))) for prompt, chosen, rejected in pairs]
+
+
+def _start(labels: Sequence[int]) -> int:
+    return next(at for at, label in enumerate(labels) if label != -100)
