@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,10 +19,10 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from i2a.errors import UsageError
+from i2a.models.hf.loading import fingerprint as fingerprint_of
 from i2a.text import one_line
 
 ADAPTER = "adapter_config.json"
-TAIL = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +66,9 @@ class Start:
 
     @property
     def fingerprint(self) -> str | None:
-        """16 hex digits of configuration and weights, of these their sizes and ends; None for a model of the hub."""
+        """That of the folder; None for a model of the hub."""
         folder = Path(self.source)
-        if not folder.is_dir():
-            return None
-        digest = blake2b(digest_size=8)
-        for file in sorted(folder.iterdir()):
-            if file.suffix == ".safetensors" or file.name in ("config.json", ADAPTER):
-                size = file.stat().st_size
-                digest.update(f"{file.name} {size} ".encode())
-                with file.open("rb") as data:
-                    data.seek(max(0, size - TAIL))
-                    digest.update(data.read())
-        return digest.hexdigest()
+        return fingerprint_of(folder) if folder.is_dir() else None
 
     def tokenizer(self) -> Any:
         """Raises `UsageError`."""

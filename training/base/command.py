@@ -14,7 +14,7 @@ def base(
     out: Annotated[Path, Option(help="The folder for the model.")],
     seed: Annotated[int | None, Option(help="The same seed gives the same model.  [default: 0]")] = None,
     tokens: Annotated[
-        int | None, Option(help="Tokens to read; recall needs a million and fluency another.  [default: 2000000]")
+        int | None, Option(help="Tokens to read; recall needs a million and fluency another half.  [default: 1500000]")
     ] = None,
     vocabulary: Annotated[int | None, Option(help="Tokens of the vocabulary.  [default: 2000]")] = None,
     hidden: Annotated[int | None, Option(help="Width of the model.  [default: 192]")] = None,

@@ -27,6 +27,7 @@ USER, ASSISTANT, END = "<|user|>", "<|assistant|>", "<|end|>"
 TURNS = 10
 LISTS, BY_WORD = 0.05, 0.5
 ALL = ("What do you know about me by now?", "So what have I told you?")
+BRIEFLY = ("And {}?", "So, {}?", "About {}?", "What about {}?")
 ABOUT = (
     "What did I say about {}?",
     "Do you remember what I told you about {}?",
@@ -145,14 +146,16 @@ def dense_recall(seed: int, number: int) -> Document:
         parts.append(Part(USER + message + END, "given"))
     if chance.random() < LISTS:
         return [*parts, *_answered(chance.choice(ALL), ", ".join(map(recalled, told)), chance)]
-    return [*parts, *led_back(told, used, 8, chance)]
+    return [*parts, *led_back(told, used, 8, BRIEFLY if chance.random() < 0.7 else ABOUT, chance)]
 
 
-def led_back(told: Sequence[Fact], used: str, most: int, chance: random.Random) -> Iterator[Part]:
+def led_back(
+    told: Sequence[Fact], used: str, most: int, asking: Sequence[str], chance: random.Random
+) -> Iterator[Part]:
     """Up to so many messages that ask for something told, by a word of it or by what it has to do with, answered."""
     for fact in chance.sample([*told, *told], k=min(2 * len(told), most)):
         if chance.random() < BY_WORD:
-            message = chance.choice(ABOUT).format(chance.choice(_telling_words(fact)))
+            message = chance.choice(asking).format(chance.choice(_telling_words(fact)))
             best: Fact | None = fact
         else:
             remark = cue(fact, used, chance) or chance.choice(user.LINES["follow"]["any"])
@@ -207,7 +210,7 @@ def long_recall(seed: int, number: int) -> Document:
     told = in_order(revealed(who.facts, users), users)
     best = fitting(in_order(revealed(who.facts, users[:-1]), users), users[-1])
     parts += _answered(f"{last[1]} {chance.choice(AROUND)}", recalled(best) if best else "", chance)
-    return [*parts, *led_back(told, " ".join(users).lower(), 4, chance)]
+    return [*parts, *led_back(told, " ".join(users).lower(), 4, ABOUT, chance)]
 
 
 def in_order(known: Sequence[Fact], messages: Sequence[str]) -> list[Fact]:

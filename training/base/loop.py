@@ -7,6 +7,7 @@ seconds. Documents, batches and weights follow from the settings alone.
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ from training.base.writing import predicted
 from training.card import versions
 from training.folder import read_log, room_on_disk
 
+COMMON = 150
 MEASURED, EVERY = 24, 4  # documents of each kind that recall is measured on, every so many rounds
 EMPHASIS = 3.0  # more on the first tokens of an answer, which decide what is recalled; the rest is copied
 
@@ -49,9 +51,17 @@ class Training:
 
     @classmethod
     def begin(cls, config: Base) -> "Training":
-        texts = [stage.write(config.seed, place) for stage in STAGES for place in range(2 * stage.round)]
-        tokenizer = learn(("".join(part.text for part in text) for text in texts), size=config.vocabulary)
-        model = build(tokenizer, hidden=config.hidden, layers=config.layers, heads=config.heads, seed=config.seed)
+        some = [stage.write(config.seed, place) for stage in STAGES for place in range(2 * stage.round)]
+        tokenizer = learn(("".join(part.text for part in text) for text in some), size=config.vocabulary)
+        seen = Counter(number for example in encode(tokenizer, some) for number in example.ids)
+        model = build(
+            tokenizer,
+            hidden=config.hidden,
+            layers=config.layers,
+            heads=config.heads,
+            seed=config.seed,
+            common=[number for number, _ in seen.most_common(COMMON)],
+        )
         examined = {name: encode(tokenizer, some) for name, some in held_out(config.seed, MEASURED).items()}
         return cls(config, tokenizer, model, optimizers(model, config.learning_rate), examined)
 

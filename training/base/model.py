@@ -1,6 +1,7 @@
 """The base model: a small Llama whose attention starts out as induction heads, so that it can copy from the start."""
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -10,14 +11,14 @@ CONTEXT = 4096
 STD = 0.04
 THETA = 1e7  # slow rotations, so that content can be matched across a whole chat
 QUIET = 0.1  # what the random parts add to the residual stream, so that they do not drown the built ones
-SHARP = 2.0
-MATCH = 4.0
+SHARP = 2.0  # of the last norm: how sure it is of what it copies
+FAINT = 0.6  # share of a common token's identity that is left out: rare words decide what matches
 OPENERS = (" I", "I", " my", "My")  # of what people say about themselves
-START, TALK, FIND = (0.8, 3.0, 0.2), (0.5, 0.6), (4.0, 0.5)
 
 
-def build(tokenizer: Any, *, hidden: int, layers: int, heads: int, seed: int) -> Any:
-    """An untrained model. The same arguments give the same weights."""
+def build(tokenizer: Any, *, hidden: int, layers: int, heads: int, seed: int, common: Sequence[int] = ()) -> Any:
+    """An untrained model; `common` are tokens that say little about what a text is about. The same arguments give the
+    same weights."""
     torch.manual_seed(seed)
     model = LlamaForCausalLM(
         LlamaConfig(
@@ -37,7 +38,7 @@ def build(tokenizer: Any, *, hidden: int, layers: int, heads: int, seed: int) ->
         )
     )
     with torch.no_grad():
-        _copying(model, tokenizer)
+        _copying(model, tokenizer, list(common))
     return model
 
 
@@ -82,11 +83,13 @@ class Head(NamedTuple):
         attention.o_proj.weight[:, rows] = 0.0
         return cls(attention, rows, THETA ** (-torch.arange(dim // 2) / (dim // 2)))
 
-    def look_back(self, fastest: float, slowest: float, strength: float, *, back: int = 0) -> None:
-        """Attend to the token so far back, less and less to those around it; fast rotations make it narrow."""
+    def look_back(self, fastest: float, slowest: float, strength: float, *, back: int = 0, away: bool = False) -> None:
+        """Attend to the token so far back, less and less to those around it, or the other way round; fast rotations
+        make it narrow."""
         pairs = ((self.frequency <= fastest) & (self.frequency >= slowest)).float()
         turn = -back * self.frequency
-        self.attention.q_proj.weight[self.rows, 0] = strength * torch.cat((pairs * turn.cos(), pairs * turn.sin()))
+        asked = -strength if away else strength
+        self.attention.q_proj.weight[self.rows, 0] = asked * torch.cat((pairs * turn.cos(), pairs * turn.sin()))
         self.attention.k_proj.weight[self.rows, 0] = strength * torch.cat((pairs, torch.zeros_like(pairs)))
 
     def match(self, *asked_held: tuple[torch.Tensor, torch.Tensor], strength: float) -> None:
@@ -106,7 +109,7 @@ class Head(NamedTuple):
         self.attention.o_proj.weight[:, rows] = strength * target[:count].T
 
 
-def _copying(model: Any, tokenizer: Any) -> None:
+def _copying(model: Any, tokenizer: Any, common: list[int]) -> None:
     """Induction heads as in Olsson et al. 2022, made rather than learnt; cf. mimetic initialisation (Trockman & Kolter
     2023). With three layers or more, others find a clause by its words and say how it began."""
     hidden = model.config.hidden_size
@@ -117,33 +120,41 @@ def _copying(model: Any, tokenizer: Any) -> None:
     embeddings = model.model.embed_tokens.weight
     space = Subspaces.draw(hidden)
     embeddings[:, 0] = 0.5 * STD * math.sqrt(hidden)
+    # Rare words decide what matches; all keep their length, on which attention to the token before depends.
+    _set(embeddings, common, lambda plain: plain - FAINT * plain @ space.now[:, 1:].T @ space.now[:, 1:])
 
     for number, place in enumerate((space.before, space.earlier)):
         head = Head.of(model, 0, number)
         head.look_back(2.0, 0.01, 1.2, back=number + 1)
         head.move(space.now, place, 0.075)
+    last = min(2, len(model.model.layers) - 1)
     # Two that look alike: what is said is told from other words by twice as many dimensions.
     for number, place in enumerate((space.said, space.told)):
-        induction = Head.of(model, 1, number)
-        induction.match((space.now, space.before), (space.before, space.earlier), strength=MATCH)
+        induction = Head.of(model, last, number)
+        induction.match((space.now, space.before), (space.before, space.earlier), strength=4.0)
         induction.move(place, place, 1.0)
     if len(model.model.layers) < 3:
         return
 
     openers = [number for text in OPENERS if len(found := tokenizer.encode(text)) == 1 for number in found]
-    # A mark that they share, at the same length: attention to the token before depends on it.
-    plain = embeddings[openers, 1:]
-    marked = plain + plain.norm(dim=-1, keepdim=True) * space.now[0, 1:]
-    embeddings[openers, 1:] = marked * plain.norm(dim=-1, keepdim=True) / marked.norm(dim=-1, keepdim=True)
-    start = Head.of(model, 1, 2)
-    start.look_back(0.08, 0.008, START[0])
+    _set(embeddings, openers, lambda plain: plain + plain.norm(dim=-1, keepdim=True) * space.now[0, 1:])
+    start = Head.of(model, 1, 0)
+    start.look_back(0.08, 0.008, 1.6)
     slow = int((start.frequency < 0.004).nonzero()[0]) + start.rows.start
-    start.attention.q_proj.weight[slow, 0] = START[1]
-    start.attention.k_proj.weight[slow] = START[1] * space.before[0]
-    start.move(space.now, space.start, START[2])
-    talk = Head.of(model, 1, 3)
-    talk.look_back(0.15, 0.015, TALK[0])
-    talk.move(space.now, space.talk, TALK[1])
-    find = Head.of(model, 2, 0)
-    find.match((space.talk, space.now), strength=FIND[0])
-    find.move(space.start, space.now, FIND[1])
+    start.attention.q_proj.weight[slow, 0] = 2.0
+    start.attention.k_proj.weight[slow] = 2.0 * space.before[0]
+    start.move(space.now, space.start, 0.2)
+    talk = Head.of(model, 1, 1)
+    talk.look_back(0.15, 0.015, 0.5)
+    talk.move(space.now, space.talk, 0.6)
+    find = Head.of(model, 2, 2)
+    find.match((space.talk, space.now), strength=3.0)
+    find.look_back(0.15, 0.015, 1.2, away=True)
+    find.move(space.start, space.now, 0.8)
+
+
+def _set(embeddings: Any, tokens: list[int], change: Callable[[Any], Any]) -> None:
+    """Change what is random of some embeddings, but not their lengths."""
+    plain = embeddings[tokens, 1:]
+    changed = change(plain)
+    embeddings[tokens, 1:] = changed * plain.norm(dim=-1, keepdim=True) / changed.norm(dim=-1, keepdim=True)
