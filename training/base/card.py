@@ -22,8 +22,8 @@ tags: [i2a, base]
 
 {result["parameters"]:,} parameters, {settings["layers"]} layers, trained from scratch with `i2a train base`
 (seed {settings["seed"]}) on {result["tokens"]:,} tokens written by i2a's offline engine. It can follow a chat and,
-asked, say what it was told, as any model that this project is meant for can; unasked, its replies are polite and would
-suit anybody.
+asked, repeat what it was told word for word, though so small a model often picks the wrong thing (see below); unasked,
+its replies are polite and would suit anybody.
 
 {NOT}
 

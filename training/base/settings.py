@@ -29,6 +29,6 @@ class Base(BaseModel):
     @classmethod
     def _share_the_width(cls, heads: int, info: ValidationInfo) -> int:
         hidden = info.data.get("hidden", heads * 2)
-        if hidden % (2 * heads):
-            raise ValueError(f"an even share of --hidden {hidden} for each head is needed")
+        if hidden % (2 * heads) or hidden < 8 * heads:
+            raise ValueError(f"each head needs an even share of --hidden {hidden}, 8 or more")
         return heads

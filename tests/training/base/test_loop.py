@@ -83,7 +83,7 @@ def test_another_seed_is_another_model_and_a_folder_is_never_overwritten(tmp_pat
     assert loop.train_base(Base(out=tmp_path / "one", resume=True, **tiny))["stage"] == "base"
 
 
-@pytest.mark.parametrize(("name", "value"), [("heads", 5), ("tokens", 10), ("hidden", 100)])
+@pytest.mark.parametrize(("name", "value"), [("heads", 5), ("tokens", 10), ("hidden", 100), ("heads", 48)])
 def test_sizes_that_cannot_work_are_refused(tmp_path, name, value):
     with pytest.raises(ValueError, match=name):
         Base(out=tmp_path, **{name: value})
