@@ -25,7 +25,6 @@ from i2a.models.hf.chat import Chat
 from i2a.text import one_line
 
 ADAPTER = "adapter_config.json"
-DTYPES = {"bfloat16", "float16", "float32", "float64"}
 FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
 TAIL = 2**20
 
