@@ -1,9 +1,11 @@
 """The command as a user runs it: processes, files, and a server on loopback."""
 
 import json
+import random
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,22 @@ class Server:
         with urlopen(self._stats) as answer:
             stats: dict[str, Any] = json.load(answer)
             return stats
+
+
+def kill_at_random(command: list[str], server: Server, chance: random.Random, *, answers: int) -> bool:
+    """Start a command and kill it after at most so many more answers of the server, which may be in the middle of an
+    import, a call or a write; whether it was still running. By answers, not by seconds: machines differ in speed."""
+    wanted = server.stats()["answered"] + chance.randint(0, answers)
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    while process.poll() is None and server.stats()["answered"] < wanted:
+        time.sleep(0.01)
+    try:
+        process.wait(chance.uniform(0, 0.3))
+        return False
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return True
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import I2A, Server, i2a
+from tests.end_to_end.conftest import I2A, Server, i2a, kill_at_random
 
 KILLS = 20
 SIZE = ("--conversations", "16", "--turns", "10", "--seed", "5", "--concurrency", "6", "--quiet")
@@ -30,17 +30,8 @@ def test_killed_at_random_moments_the_corpus_is_that_of_an_uninterrupted_run(
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     i2a("simulate", *SIZE, "--out", whole)
 
-    kills = 0
     command = [*I2A, "simulate", *SIZE, "--model", server.model, "--out", str(killed), "--resume"]
-    while kills < KILLS:
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        try:
-            process.wait(chance.uniform(0.3, 1.6))
-            break
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            kills += 1
+    kills = sum(kill_at_random(command, server, chance, answers=20) for _ in range(KILLS))
     i2a(*command[len(I2A) :])
 
     assert kills == KILLS, "the run was through before it was killed often enough: make it longer"

@@ -2,14 +2,13 @@
 
 import json
 import random
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.conftest import I2A, Server, i2a
+from tests.end_to_end.conftest import I2A, Server, i2a, kill_at_random
 
 SIZE = ("--cases", "6", "--turns", "4", "--seed", "2", "--quiet")
 KILLS = 5
@@ -38,19 +37,11 @@ def test_killed_at_random_moments_and_resumed_it_gives_the_same_numbers(
     server, chance = serve("--latency", "0.2"), random.Random(3)
     candidates = (f"it=oracle:{server.model}", f"far=shuffled:{server.model}", "offline:parrot")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    i2a("evaluate", *candidates, *SIZE, "--out", whole)
+    size = ("--cases", "10", *SIZE[2:])
+    i2a("evaluate", *candidates, *size, "--out", whole)
 
-    command = [*I2A, "evaluate", *candidates, *SIZE, "--out", str(killed), "--concurrency", "4", "--resume"]
-    kills = 0
-    while kills < KILLS:
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        try:
-            process.wait(chance.uniform(1.5, 3))
-            break
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            kills += 1
+    command = [*I2A, "evaluate", *candidates, *size, "--out", str(killed), "--concurrency", "4", "--resume"]
+    kills = sum(kill_at_random(command, server, chance, answers=4) for _ in range(KILLS))
     i2a(*command[len(I2A) :])
     assert kills == KILLS, "the run was through before it was killed often enough: make it longer"
     for name in ("trees.jsonl", "scores.jsonl", "summary.json", "curves.svg"):
