@@ -1,23 +1,69 @@
 # Two commands do all the set-up: `make demo` and `make test`. PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV ?= .venv
-# `make test EXTRAS=dev,personas` also runs what needs sentence-transformers (and with it torch).
 EXTRAS ?= dev
 BIN = $(VENV)/bin
-DEMO ?= runs/demo
+I2A = $(BIN)/i2a
+READY = $(VENV)/ready
+
+# `make demo SMALL=1` takes a minute and shows only that everything runs; `make demo SEED=2` is another draw of
+# everything. Each has its own folder, and the same command goes on there if it was interrupted.
+SEED ?= 1
+DEMO ?= runs/demo$(if $(filter-out 1,$(SEED)),-$(SEED))$(if $(SMALL),-small)
+either = $(if $(SMALL),$(1),$(2))
+CONVERSATIONS ?= $(call either,30,360)
+TURNS ?= $(call either,4,10)
+CASES ?= $(call either,12,100)
+TOKENS ?= $(call either,30000,1500000)
+SFT ?= --learning-rate 5e-4 --epochs $(call either,1,3)
+DPO ?= --learning-rate 1e-5
+SAMPLING ?= temperature=0.6&max_new_tokens=60
+
+PERSONAS = $(DEMO)/personas
+GROW = $(I2A) personas grow --encoder tfidf --without-seeds --resume
+EVALUATE = $(I2A) evaluate --cases $(CASES) --turns $(TURNS) --seed 10$(SEED) --resume
+hf = '$(1)=$(3)hf:$(DEMO)/$(2)?$(SAMPLING)'
+BOUNDS = generic=offline:generic oracle=offline:oracle
+FEW = $(call hf,base,base) $(call hf,dpo,dpo) $(BOUNDS)
+CONTROLS = $(call hf,shuffled,dpo,shuffled:) $(call hf,brief,base,brief:) \
+    parrot=offline:parrot facts=offline:facts salad=offline:salad
 
 .PHONY: demo test check clean
 
-demo: $(VENV)/ready
-	$(BIN)/i2a simulate --scenario aloe --conversations 40 --turns 10 --seed 1 --model offline --out $(DEMO) --resume
-	$(BIN)/i2a show $(DEMO) 5
+demo: $(DEMO)/report.html
+	$(I2A) compare $(DEMO)/evaluation
 	@echo
-	@echo "The corpus is in $(DEMO)/trees.jsonl. Another tree:  $(BIN)/i2a show $(DEMO) 7"
+	@echo "The report is $(DEMO)/report.html: open it in a browser."
+
+# Training and test share no text; the places, names, work and pastimes of `unseen` are none of those of `seen`.
+$(DEMO)/report.html: | $(READY)
+	$(GROW) --kind profile --model 'offline?values=seen' --target 300 --seed $(SEED) --out $(PERSONAS)/profiles.jsonl
+	$(GROW) --kind profile --model 'offline?values=seen' --target 20 --seed 10$(SEED) \
+	    --seeds $(PERSONAS)/profiles.jsonl --out $(PERSONAS)/test-profiles.jsonl
+	$(GROW) --kind profile --model 'offline?values=unseen' --target 20 --seed 10$(SEED) \
+	    --seeds $(PERSONAS)/profiles.jsonl --out $(PERSONAS)/unseen-profiles.jsonl
+	$(GROW) --kind personality --target 120 --seed $(SEED) --out $(PERSONAS)/personalities.jsonl
+	$(GROW) --kind personality --target 5 --seed 10$(SEED) \
+	    --seeds $(PERSONAS)/personalities.jsonl --out $(PERSONAS)/test-personalities.jsonl
+	$(I2A) simulate --profiles $(PERSONAS)/profiles.jsonl --personalities $(PERSONAS)/personalities.jsonl \
+	    --conversations $(CONVERSATIONS) --turns $(TURNS) --seed $(SEED) --out $(DEMO)/corpus --resume
+	$(I2A) train base --tokens $(TOKENS) --seed $(SEED) --out $(DEMO)/base --resume
+	$(I2A) train sft $(DEMO)/corpus --model $(DEMO)/base $(SFT) --seed $(SEED) --out $(DEMO)/sft --resume
+	$(I2A) train dpo $(DEMO)/corpus --model $(DEMO)/sft $(DPO) --seed $(SEED) --out $(DEMO)/dpo --resume
+	$(EVALUATE) $(call hf,base,base) $(call hf,sft,sft) $(call hf,dpo,dpo) \
+	    $(BOUNDS) $(CONTROLS) \
+	    --profiles $(PERSONAS)/test-profiles.jsonl --personalities $(PERSONAS)/test-personalities.jsonl \
+	    --out $(DEMO)/evaluation
+	$(EVALUATE) $(FEW) \
+	    --profiles $(PERSONAS)/unseen-profiles.jsonl --personalities $(PERSONAS)/test-personalities.jsonl \
+	    --out $(DEMO)/unseen
+	$(EVALUATE) $(FEW) --out $(DEMO)/benchmark
+	$(I2A) report $(addprefix $(DEMO)/,evaluation unseen benchmark base sft dpo corpus) --out $@
 
 test: check
 	$(BIN)/pytest -n auto --dist worksteal
 
-check: $(VENV)/ready
+check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -29,4 +75,4 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO)
+	rm -rf $(VENV) $(DEMO) runs/demo-*

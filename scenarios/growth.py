@@ -63,6 +63,7 @@ class Growth(BaseModel):
     saturation: float = Field(0.05, ge=0, lt=1)
 
     target: int = Field(331, ge=1)
+    without_seeds: bool = False
     retries: int = Field(8, ge=0)
     max_cost: float | None = Field(None, gt=0)
     max_tokens: int | None = Field(None, gt=0)
@@ -75,9 +76,10 @@ class Growth(BaseModel):
         """The folder of the run: journal and manifest, beside the pool."""
         return self.out.with_name(f"{self.out.name}.run")
 
-    def rules(self, encoder: Encoder) -> Rules:
+    def rules(self, encoder: Encoder, seeds: Sequence[str]) -> Rules:
         threshold = encoder.threshold if self.threshold is None else self.threshold
-        return Rules(self.kind, threshold, self.target, self.window, self.saturation, self.batch, self.checked)
+        target = self.target + (len(seeds) if self.without_seeds else 0)
+        return Rules(self.kind, threshold, target, self.window, self.saturation, self.batch, self.checked)
 
 
 Ending = Literal["target", "saturation", "end of the collection"] | I2AError
@@ -113,7 +115,7 @@ def sifted(config: Growth, collection: Path, console: Console | None) -> Grown:
         raise UsageError(f"{config.out} is there already; choose another --out")
     config.out.parent.mkdir(parents=True, exist_ok=True)
     seeds, encoder, meter = read_seeds(config), open_encoder(config.encoder), Meter({})
-    pool = GrowingPool(config.rules(encoder), seeds, encoder)
+    pool = GrowingPool(config.rules(encoder, seeds), seeds, encoder)
     view = GrowthView(console, meter, pool, config)
     for note in encoder.notes:
         view.say(note)
@@ -122,9 +124,9 @@ def sifted(config: Growth, collection: Path, console: Console | None) -> Grown:
         before = len(pool.texts)
         pool.sift(chunk)
         view.advance(len(pool.texts) - before)
-    write(config, pool.texts)
+    write(config, kept(config, pool, seeds))
     why: Ending = "target" if pool.full else "saturation" if pool.saturated else "end of the collection"
-    return grown(config, pool, len(seeds), encoder, why, meter)
+    return grown(config, pool, seeds, encoder, why, meter)
 
 
 async def growth(config: Growth, console: Console | None = None) -> Grown:
@@ -132,7 +134,7 @@ async def growth(config: Growth, console: Console | None = None) -> Grown:
     spec, prices = priced(config)
     encoder = open_encoder(config.encoder)
     seeds = read_seeds(config)
-    rules = config.rules(encoder)
+    rules = config.rules(encoder, seeds)
     pool = GrowingPool(rules, seeds, encoder)
     writer = WRITERS[config.kind]
     async with Session.open(
@@ -184,16 +186,24 @@ async def growth(config: Growth, console: Console | None = None) -> Grown:
 
         with stop_on_interrupt(session.traffic, view):
             await supervised([waves()], session.traffic, view)
-        write(config, pool.texts)
+        write(config, kept(config, pool, seeds))
         why: Ending = "target" if pool.full else "saturation"
         if not (pool.full or pool.saturated) and session.traffic.stopped:
             why = session.traffic.stopped
-        return grown(config, pool, len(seeds), encoder, why, session.meter)
+        return grown(config, pool, seeds, encoder, why, session.meter)
 
 
-def grown(config: Growth, pool: GrowingPool, seeds: int, encoder: Encoder, why: Ending, meter: Meter) -> Grown:
-    threshold, size = config.rules(encoder).threshold, len(pool.texts)
-    return Grown(config.out, size, seeds, pool.candidates, pool.rejections, encoder.name, threshold, why, meter)
+def kept(config: Growth, pool: GrowingPool, seeds: Sequence[str]) -> Sequence[str]:
+    """What of the pool is written: all of it, or what is new."""
+    return pool.texts[len(seeds) :] if config.without_seeds else pool.texts
+
+
+def grown(
+    config: Growth, pool: GrowingPool, seeds: Sequence[str], encoder: Encoder, why: Ending, meter: Meter
+) -> Grown:
+    threshold, size = config.rules(encoder, seeds).threshold, len(kept(config, pool, seeds))
+    of_seeds = 0 if config.without_seeds else len(seeds)
+    return Grown(config.out, size, of_seeds, pool.candidates, pool.rejections, encoder.name, threshold, why, meter)
 
 
 def priced(config: Growth) -> tuple[ModelSpec, dict[str, Price | None]]:
@@ -238,7 +248,7 @@ class GrowthView(View):
     def __init__(self, console: Console | None, meter: Meter, pool: GrowingPool, config: Growth) -> None:
         quiet = console is None or config.view == "quiet"
         unit = "profiles" if config.kind == "profile" else "personalities"
-        done, shown = len(pool.texts), console or Console(quiet=True)
+        done, shown = 0 if config.without_seeds else len(pool.texts), console or Console(quiet=True)
         super().__init__(shown, meter, unit=unit, total=config.target, done=done, quiet=quiet)
         self._pool = pool
 

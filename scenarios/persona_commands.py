@@ -18,6 +18,9 @@ def grow(
     out: Annotated[Path, Option(help="The pool, one JSON object a line; its journal stands beside it in OUT.run.")],
     target: Annotated[int, Option(min=1, help="Stop at this size, seeds included.")] = 331,
     seeds: Annotated[Path | None, Option(help="The pool to begin with.  [default: the 20 that come with i2a]")] = None,
+    without_seeds: Annotated[
+        bool, Option("--without-seeds", help="Write, and count, only what is new beside them: a pool for a test.")
+    ] = False,
     model: Annotated[str, Option(help="The Persona Writer: offline, openai:NAME or openai:NAME@URL.")] = "offline",
     candidates: Annotated[
         Path | None, Option(help="Sift a collection (.txt, .jsonl, .parquet) instead of asking a model.")
@@ -48,6 +51,9 @@ def grow(
     It stops at the target or at saturation, and says which. A larger --target with --resume goes on. With --candidates
     the texts come from a file, e.g. somebody else's collection, and only what is new is kept.
 
+    A pool for a test: --seeds TRAINING --without-seeds. The writers offline?values=seen and offline?values=unseen draw
+    places, names, work, pastimes and so on from lists that have no entry in common.
+
     Example:  i2a personas grow --kind profile --target 1000 --model offline --seed 1 --out pools/profiles.jsonl
     """
     from pydantic import ValidationError
@@ -66,6 +72,7 @@ def grow(
             out=out,
             target=target,
             seeds=seeds,
+            without_seeds=without_seeds,
             model=model,
             candidates=candidates,
             column=column,

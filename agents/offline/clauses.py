@@ -20,7 +20,7 @@ _SUBORDINATE = re.compile(
     re.I,
 )
 _IDLE = re.compile(r"\b(?:free|spare|leisure|downtime|down time|addition|past|off days?)\b", re.I)
-_JOINT = re.compile(r",?\s+(?P<word>and|but|so|then|while|yet|because)\s+(?:then\s+)?|,\s+|\s+(?=who\s)")
+_JOINT = re.compile(r",?\s+(?P<word>and|but|so(?! far)|then|while|yet|because)\s+(?:then\s+)?|,\s+|\s+(?=who\s)")
 _HANGING = re.compile(
     r"^(?:which|whose|where|who|whom|of which|of whom|because|usually|mostly|although|though|since|on a|when|until"
     r"|twelve|even)\b",
@@ -28,9 +28,9 @@ _HANGING = re.compile(
 )
 _ALONE = re.compile(r"^(?:his|her|their|my|your|the|breakfast|lunch|dinner|supper|two|one|three)\b", re.I)
 _OWN = re.compile(r"\b(?:his|her|their|my|your|him|them|me|breakfast|lunch|dinner|supper)\b", re.I)
-_POINTS_BACK = re.compile(
+POINTS_BACK = re.compile(
     r"\b(?:it|them|ones?(?=$|[ ,](?:of|is|was|in|on|lies)\b)|this|that|afterwards|the (?:new|other|same)"
-    r"|follows|still|so|neither|either|not)\b|\bof over\b"
+    r"|follows(?=$|,| in\b| on\b)|still|so|neither|either|not)\b|\bof over\b"
     r"|'s (?:is|are|has)\b",
     re.I,
 )
@@ -42,6 +42,7 @@ _RELATIVE = re.compile(r"(?<![,]) (?=(?:that|who|whose|which|for whoever|since (
 _NEXT = re.compile(r",\s+(?:and|but|so)\s+")
 _LISTS = re.compile(r"(?:(?:ha[sd]|have)(?! \w+ed )|owns?|enjoys?|loves?|likes?|adores?)\b")
 _WORDS_MORE, _WORDS_ALONE, _WORDS_LEFT = 14, 5, 3
+_PARTICIPLES = ("bought ", "made ", "built ", "sold ")  # `one suit, bought for a wedding`
 
 
 class Clause(NamedTuple):
@@ -104,7 +105,7 @@ def _begins(after: str, here: str, subject: str, person: str, joint: re.Match[st
     if not subject and not verbs.verb_at(here):
         return ""  # the verb is still to come, as after `His son Kuba, who is twelve,`
     if not subject and not pronoun and not hanging:
-        other = "," in joint.group() and verbs.verb_at(after) and _OWN.search(after) and not _POINTS_BACK.search(after)
+        other = "," in joint.group() and verbs.verb_at(after) and _OWN.search(after) and not POINTS_BACK.search(after)
         return "noun" if other else "hangs" if "," in joint.group() and verbs.verb_at(after) else ""
     if after.startswith("who ") and _IS_A.match(here):
         return subject
@@ -112,14 +113,16 @@ def _begins(after: str, here: str, subject: str, person: str, joint: re.Match[st
         return "hangs" if joint.group().strip() else ""
     if pronoun:
         theirs = pronoun not in (person, subject, "they")
-        return "hangs" if theirs or _POINTS_BACK.search(_near(rest)) or _far(rest) else subject or person
+        return "hangs" if theirs or POINTS_BACK.search(_near(rest)) or far(rest) else subject or person
     if subject and verbs.opens(after, subject, past=_was(here)):
         part = _near(after)
-        return "hangs" if _POINTS_BACK.search(part) or _BARE_NUMBER.search(part) else subject
+        if joint.group().strip() == "," and after.startswith(_PARTICIPLES) and not _was(here):
+            return "hangs"
+        return "hangs" if POINTS_BACK.search(part) or _BARE_NUMBER.search(part) else subject
     if not verbs.verb_at(_NEXT.split(after)[0]) or grammar.is_gerund(after) or "," not in joint.group():
         return ""
     alone = _ALONE.match(after) and _OWN.search(after) and len(after.split()) > _WORDS_ALONE
-    return "noun" if alone and not _POINTS_BACK.search(after) else "hangs"
+    return "noun" if alone and not POINTS_BACK.search(after) else "hangs"
 
 
 def _lead(text: str) -> int:
@@ -132,7 +135,7 @@ def _near(text: str) -> str:
     return re.split(r",| because | until | that | which | and ", text, maxsplit=1)[0]
 
 
-def _far(text: str) -> bool:
+def far(text: str) -> bool:
     """Whether a clause speaks of somebody that only the clause before it names: `she visits him in Busan`."""
     return bool(re.search(r"\b(?:him|the grave|to them)\b", _near(text)))
 

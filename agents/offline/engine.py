@@ -5,14 +5,20 @@ from typing import Any
 
 from agents.offline import forms, inducer, judge, rating, responder, user, writer
 from agents.offline.reading import Message, read
+from agents.offline.writer_values import Values
 
 __all__ = ["Message", "answer"]
 
 
-def answer(messages: Sequence[Message], *, seed: int, schema: Mapping[str, Any] | None = None) -> str:
-    """The reply to `messages`; the same messages, seed and schema give the same text in every process."""
+def answer(
+    messages: Sequence[Message], *, seed: int, schema: Mapping[str, Any] | None = None, values: Values = "all"
+) -> str:
+    """The reply to `messages`; the same messages, seed and schema give the same text in every process.
+
+    `values`: from which of them a Persona Writer draws.
+    """
     if messages and "<kind>" in messages[0].content and writer.asks_for_personas(messages[0].content):
-        return writer.write(messages, seed=seed)
+        return writer.write(messages, seed=seed, values=values)
     wanted = frozenset(schema.get("properties", ())) if schema else frozenset[str]()
     rated = not wanted.isdisjoint(("score", "passes")) and any("<reply>" in message.content for message in messages)
     known = not schema or "winner" in wanted or {"profile", "personality"} <= wanted or rated

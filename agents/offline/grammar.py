@@ -30,8 +30,9 @@ _CONTRACTION = re.compile(r"\b(he|she|they|who)'(s|ve|re)\b", re.I)
 _PRONOUN = re.compile(
     r"\b(?P<subject>he|she|they|i|you)\s+(?P<adverb>\w+ly\s+|often\s+|also\s+)?(?P<verb>[a-z']+)\b"
     r"|\b(?P<self>himself|herself|themselves|themself|myself|yourself)\b"
-    r"|\b(?P<me>him|them|me|her(?=[,.;]|$| (?:in|on|at|to|from|with|for|and|by|into|over|off|about|a|an|the|how|every"
-    r"|twice|as|when) ))\b"
+    r"|\b(?P<me>(?:(?<=brings )|(?<=sells )|(?<=sends ))her|him|them|me"
+    r"|her(?=[,.;]|$| (?:in|on|at|to|from|with|for|and|by|into|over|off|about|a|an|the|how"
+    r"|every|twice|as|when|directly|early|late) ))\b"
     r"|\b(?P<mine>his|hers|her|their|theirs|my|your)\b|\b(?P<bare>he|she|they|i|you)\b",
     re.I,
 )

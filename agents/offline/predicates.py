@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from agents.offline import grammar
-from agents.offline.text import lexicon, stem, with_article, words
-from agents.offline.topics import topics
+from agents.offline import grammar, verbs
+from agents.offline.text import lexicon, lower_first, stem, with_article, words
+from agents.offline.topics import topics, topics_of
 
 # age 34 | job nurse | am an avid reader | state married | like yoga | have two cats | do live alone | say my cat snores
 Kind = Literal["age", "job", "am", "state", "like", "have", "do", "say", "belief"]
@@ -21,15 +21,17 @@ _LIKES = re.compile(
     re.I,
 )
 _PERFECT = re.compile(
-    r"^ha(?:s|ve)\s+(?:(?:always|also|recently|never|once|even|just)\s+)*"
+    r"^ha(?:s|ve)\s+(?!(?:fried|smoked|stuffed|pickled|stewed|baked|boiled|steamed)\s)(?:(?:always|also|recently|never|not|once|even"
+    r"|just)\s+)*"
     r"(?:been|won|found|bought|sold|met|held|known|become|read|led|flown|driven|spent|written|had|run|made|taken|taught"
-    r"|built|lived|climbed|seen|sung|to|given|gone|begun|left|lost|come|got|told|slept|grown|kept|done|\w+ed)\b",
+    r"|built|lived|climbed|seen|sung|to|given|gone|begun|left|lost|come|got|told|sent|forgotten|slept|grown|kept|done|\w+ed)\b",
     re.I,
 )
 _HOUSEHOLD = frozenset(stem(word) for key in ("family", "pets") for word in lexicon("heads", key))
 _PAPER = re.compile(r"\b(?:degree|diploma|doctorate|certificat\w+|licen[cs]e|phd|ph\.d|mba|master's|bachelor's)", re.I)
 _STATE = re.compile(r"^(?:happily |recently |newly )?(married|single|engaged|divorced|widowed|retired|unmarried|"
                     r"separated|unemployed|vegan|vegetarian)\b", re.I)  # fmt: skip
+_SMALL = lexicon("small")
 _STATE_OF_JOB = re.compile(
     r"(?:married|single|divorced|widowed|unemployed)\s+(?!to |with |from |and |after |for |in |but |last )", re.I
 )
@@ -116,12 +118,14 @@ def _being(rest: str, subject: str) -> Iterator[Piece]:
     number = re.match(r"(\d{1,3})(?:$|,? and |,\s+)", rest)
     if number:
         yield Piece(number[1], "age", number[1], subject, number[1])
-        if rest[number.end() :]:
-            yield from _being(rest[number.end() :], subject)
+        yield from _beside(rest[number.end() :], subject)
         return
     age = _AGE.search(rest)
     if age:
         yield Piece(age.group().strip(" ,").removeprefix("a ").removeprefix("an "), "age", age[1], subject, age[1])
+        if rest[age.end() :].startswith("and "):
+            yield from _beside(rest[age.end() + len("and ") :], subject)
+            return
         rest = rest[age.end() :] if age.start() < 4 else (rest[: age.start()] + rest[age.end() :])
         rest = rest.strip(" ,")
         if rest:
@@ -138,6 +142,20 @@ def _being(rest: str, subject: str) -> Iterator[Piece]:
         yield from _noun(noun, subject, "job" if job else "am", rest.split(" ", 1)[0])
     else:
         yield Piece(rest, "am", rest, subject)
+
+
+def _beside(rest: str, subject: str) -> Iterator[Piece]:
+    """What stands beside an age: something else that the person is, or a verb, be it one that nobody listed."""
+    first, _, after = grammar.drop_adverbs(rest, every=True).partition(" ")
+    if not rest:
+        return
+    if verbs.may_open(first, after, subject):
+        for piece in predicate(rest, subject):
+            # Read alone, as in a hint, it would be a noun.
+            known = verbs.opens(rest, subject)
+            yield piece if known else piece._replace(text=f"{subject.capitalize()} {piece.text}", key=piece.text)
+    else:
+        yield from _being(rest, subject)
 
 
 def _noun(noun: str, subject: str, kind: Kind, determiner: str = "") -> Iterator[Piece]:
@@ -166,8 +184,7 @@ def _state(rest: str, state: re.Match[str], subject: str) -> Iterator[Piece]:
             yield Piece(item, "have", item, subject)
     elif not after or after.startswith(("and ", "but ")):
         yield Piece(state.group(), "state", state.group(), subject)
-        if after:
-            yield Piece(after.split(" ", 1)[1], "am", after.split(" ", 1)[1], subject)
+        yield from _beside(after.partition(" ")[2], subject)
     elif state[1].lower() == "retired" and not after.startswith(("from", "after", "last")):
         yield Piece(rest, "job", rest, subject)
     else:
@@ -182,7 +199,7 @@ def nominal(text: str) -> Iterator[Piece]:
     """A line without a verb: `two cats`, `nurse`, `hiking and yoga`, `34 years old`."""
     first = text.split(" ", 1)[0]
     age = _AGE.search(text)
-    if age or (text.isdigit() and 5 < int(text) < 120):
+    if age or (text.isdecimal() and 5 < int(text) < 120):
         yield from _being(text, "they")
     elif grammar.has_determiner(text):
         for item in _phrases(text):
@@ -209,7 +226,7 @@ def nominal(text: str) -> Iterator[Piece]:
         yield whole(text)
     else:
         for item in grammar.items(text):
-            yield Piece(item, "like", item, implied(text))
+            yield Piece(item, "like", lower_first(item) if grammar.is_gerund(item) else item, implied(text))
 
 
 def _is_job(noun: str) -> bool:
@@ -219,7 +236,7 @@ def _is_job(noun: str) -> bool:
 
 
 def labelled(label: str, value: str) -> Iterator[Piece]:
-    if label in ("age",) and value.strip().isdigit():
+    if label in ("age",) and value.strip().isdecimal():
         yield Piece(value, "age", value, "they", value.lower())
     elif label in ("job", "occupation", "profession", "work"):
         yield Piece(value, "job", re.sub(r"^an?\s+", "", value), "they")
@@ -231,4 +248,25 @@ def labelled(label: str, value: str) -> Iterator[Piece]:
 
 
 def whole(sentence: str) -> Piece:
-    return Piece(sentence, "say", sentence, implied(sentence))
+    return Piece(sentence, "say", inner(sentence), implied(sentence))
+
+
+def inner(sentence: str) -> str:
+    """A sentence as it stands after others: with a small letter, unless it begins with a name."""
+    first, _, rest = sentence.partition(" ")
+    then = rest.split(" ", 1)[0]
+    small = (
+        first.lower().split("-")[0] in _SMALL
+        or first.lower() in grammar.AFTER_VERB
+        # `Letters come`, `Wild boar dig`, but `Ines works`.
+        or (first.endswith("s") and not first.endswith("'s") and not then.endswith("s"))
+        # `Spare castors fill a bath`: the word behind a name is its verb.
+        or (
+            then.islower()
+            and then not in grammar.ADVERBS
+            and verbs.verb_at(sentence) > 1
+            and not first.endswith((",", "'s"))
+        )
+        or (bool(topics_of(first)) and not grammar.is_third_person(then))
+    )
+    return f"{first.lower()} {rest}" if small else sentence

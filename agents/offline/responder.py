@@ -83,11 +83,13 @@ def informed(known: str, dialogue: Dialogue, *, seed: int) -> str:
     if mood < 0.1 and not person.told:
         return grammar.tidy(fresh(LINES["curious"]["any"], used, chance))
     if fact:
-        parts.append(weave(fact, "echo" if just_said else "weave", used, chance))
+        parts.append(weave(fact, "echo" if just_said else "weave", used, chance, about))
         if chance.random() < 0.45:
-            parts.insert(0, _ack(about, used, chance))
+            parts.insert(0, acknowledged(about, used, chance))
     else:
-        parts.append(_ack(about, used, chance) if not _asks_back(last) else fresh(LINES["self"]["known"], used, chance))
+        parts.append(
+            acknowledged(about, used, chance) if not _asks_back(last) else fresh(LINES["self"]["known"], used, chance)
+        )
         if chance.random() < 0.8:
             parts.append(fresh(LINES["curious"]["any"], used, chance))
     return voice.reply(parts, styles(person.personality), last, used, chance)
@@ -172,6 +174,7 @@ def closeness(fact: Fact, spoken: frozenset[str], about: tuple[str, ...]) -> flo
     return shared + same + lead + near
 
 
-def _ack(about: tuple[str, ...], used: str, chance: random.Random) -> str:
+def acknowledged(about: tuple[str, ...], used: str, chance: random.Random) -> str:
+    """A remark on what was said, by its topics."""
     topic = next((topic for topic in about if topic in LINES["ack"]), "any")
     return fresh(LINES["ack"][topic], used, chance)

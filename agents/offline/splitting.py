@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from agents.offline import grammar, verbs
 from agents.offline.clauses import Clause, clauses
-from agents.offline.predicates import Piece, has_family, implied, labelled, nominal, predicate, whole
+from agents.offline.impersonal import apart, impersonal
+from agents.offline.predicates import Piece, has_family, implied, inner, labelled, nominal, predicate, whole
 from agents.offline.text import fold, lexicon, lower_first, shorten
 
 _SUBJECT = re.compile(r"^(?:(he|she|they|i|you|we|it)\b(?:'(?:s|m|re|ve)\b)?|this person\b)\s*", re.I)
@@ -16,10 +17,13 @@ _END = re.compile(r"(?<=[^\s.][.!?])[\"')]*\s+(?=[^\sa-z])|;\s+|[\n\r]+")
 _ONE_WHO = re.compile(r"an?\s[^,]+\swho\s", re.I)
 _THEIR = {"he": "his", "she": "her", "i": "my", "you": "your"}
 _BOTH = re.compile(r"(he|she|they|i|you) and ((?:his|her|their|my|your) [\w-]+) (.+)", re.I)
-_HOME = re.compile(r"^(?:his|her|their|my)?\s*home is (?:in )?(?=(?:an?|the|[A-Z])\b)", re.I)
+_HOME = re.compile(r"^(?:his|her|their|my)?\s*home is (?:in )?(?=(?:an?|the)\b|(?-i:[A-Z]))", re.I)
 _THING = re.compile(r"The\s(?!(?:person|man|woman)\b)(?:\S+\s){3,}\S")  # `The ship docks every week` is no possession
+# `Two cats, A and B, live in the hall`
+_LIVING = re.compile(r"\S.*, (?:lives?|sleeps?|works?) (?:in|at|on|under|behind) ")
 _MEAL = re.compile(r"(?:\w+ )?(?:breakfast|lunch|dinner|supper)\b", re.I)
-_AGED = re.compile(r"(?:At|Aged|(?:His|Her|Their|My|Your) age is) (\d{1,3})(?=,|$)", re.I)
+# What follows no name of a person.
+_LIFELESS = re.compile(r"(?:(?:is|are) (?:on|by|in the|written|paid|rented|where|still)|has (?:come|been))\b")
 _SMALL = lexicon("small")
 _NAME = re.compile(r"^([A-Z][\w'-]+(?: [A-Z][\w'-]+)?) (\w+)\b(?= )")
 _LONGEST = 400  # characters of a sentence
@@ -36,7 +40,9 @@ def pieces(text: str) -> Iterator[Piece]:
     """The pieces of a profile, in its order."""
     person = implied(text)
     for sentence in _sentences(text):
-        yield from _pieces(_unnamed(sentence, text), person)
+        for part in apart(sentence, person):
+            told = list(impersonal(part))
+            yield from told or _pieces(_unnamed(part, text), person)
 
 
 def beliefs(text: str) -> Iterator[Piece]:
@@ -56,6 +62,8 @@ def _unnamed(sentence: str, text: str) -> str:
     named = _NAME.match(sentence)
     if not named or named[1].lower() in _NO_NAME or _MEAL.match(sentence) or not grammar.is_third_person(named[2]):
         return sentence
+    if _LIFELESS.match(sentence, named.start(2)) and text.count(named[1]) == 1:
+        return sentence
     return f"{implied(text).capitalize()} {sentence[named.start(2) :]}"
 
 
@@ -72,7 +80,7 @@ def _pieces(sentence: str, person: str) -> Iterator[Piece]:
         yield from labelled(label[1].lower(), label[2])
         return
     sentence = _HOME.sub(f"{person.capitalize()} {'live' if person in ('i', 'you', 'they') else 'lives'} in ", sentence)
-    sentence = _aged(_uncontracted(sentence), person)
+    sentence = _uncontracted(sentence)
     if re.match(r"(?:it|we|and)\s", sentence, re.I):
         yield whole(sentence)
         return
@@ -95,7 +103,7 @@ def _pieces(sentence: str, person: str) -> Iterator[Piece]:
         sentence = f"{subject.capitalize()} {'are' if subject == 'they' else 'is'} {lower_first(sentence)}"
     cut = clauses(sentence, subject or person)
     if not subject and not (cut and (cut[0].subject or verbs.verb_at(cut[0].body))):
-        yield from [whole(sentence)] if _THING.match(sentence) else nominal(sentence)
+        yield from [whole(sentence)] if _THING.match(sentence) or _LIVING.match(sentence) else nominal(sentence)
         return
     for clause in cut:
         yield from _clause(clause, person, sentence)
@@ -110,17 +118,6 @@ def _uncontracted(sentence: str) -> str:
     return f"{contracted[1]} {verb} {sentence[contracted.end(2) + 1 :]}"
 
 
-def _aged(sentence: str, person: str) -> str:
-    """`Aged 40, he splices cable` and `His age is 40` as `He is 40 and splices cable` and `He is 40`."""
-    told = _AGED.match(sentence)
-    if not told:
-        return sentence
-    rest = sentence[told.end() :].lstrip(", ")
-    pronoun, _, said = rest.partition(" ")
-    being = f"{person.capitalize()} {'are' if person in ('they', 'you') else 'am' if person == 'i' else 'is'} {told[1]}"
-    return f"{being} and {said}" if pronoun.lower() == person and said else being if not rest else sentence
-
-
 def _clause(clause: Clause, person: str, sentence: str) -> Iterator[Piece]:
     """The pieces of a clause; what hangs on it goes with the last."""
     if not clause.subject:
@@ -133,7 +130,7 @@ def _clause(clause: Clause, person: str, sentence: str) -> Iterator[Piece]:
         elif piece.kind == "am" and re.fullmatch(rf"(?:is|are|am) {re.escape(piece.text)}", clause.body):
             # Read alone, `learning to knit` would be something that the person likes.
             piece = piece._replace(text=clause.body, key=piece.text)
-        elif piece.kind == "do" and not _starts_predicate(piece.text):
+        elif piece.kind == "do" and not piece.key and not _starts_predicate(piece.text):
             if f"{clause.subject} {piece.text}".lower() not in sentence.lower():
                 continue  # read alone, as in a hint, it would not be understood
             piece = piece._replace(text=f"{clause.subject.capitalize()} {piece.text}", key=piece.text)
@@ -143,8 +140,7 @@ def _clause(clause: Clause, person: str, sentence: str) -> Iterator[Piece]:
 def _about_another(clause: Clause, person: str) -> Piece:
     """`Her father came from Oslo`, `Breakfast is rice`: a clause of its own, whoever it is about."""
     first, _, rest = clause.body.partition(" ")
-    plain = first.lower() in _SMALL or first.lower() in ("twice", "once", "every", "each")
-    core = f"{first.lower()} {rest}" if plain else clause.body
+    core = inner(clause.body)
     meal = _MEAL.match(clause.body)
     if meal and first.lower() not in _SMALL:
         core = f"{_THEIR.get(person, 'their')} {clause.body if first.endswith('day') else f'{first.lower()} {rest}'}"
@@ -162,6 +158,8 @@ def _hanging(more: str, subject: str) -> str:
 
 def _starts_predicate(rest: str) -> bool:
     first = grammar.drop_adverbs(rest, every=True).split(" ", 1)[0]
+    if first.lower() == "married" and " to " in rest:
+        return False
     if first.lower() in ("is", "be", "am", "are", "was", "were", "has", "have", "had"):
         return " " in rest
     return (

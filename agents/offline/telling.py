@@ -14,7 +14,7 @@ _AGAINST = lexicon("against")
 _EVENT = re.compile(
     r"(?:attending|participating|hosting|visiting|going|trying|collecting|taking|volunteering|organizing|exploring)\b"
 )
-_HEADS = {kind: stems(" ".join(nouns)) for kind, nouns in load("words.toml")["heads"].items()}
+HEADS = {kind: stems(" ".join(nouns)) for kind, nouns in load("words.toml")["heads"].items()}
 _PERSONAL = frozenset({"have_pets", "have_family", "have_home", "have_garden", "have_collecting"})
 _DANGLING = re.compile(r"(?:^|\s)(?:and|or|but|of|in|on|at|to|with|for|from|the|a|an|,)$", re.I)
 _CAPITAL = re.compile(r"(?<=[a-z] )(?:A|An|The|On|In|At|Her|His|Their|My|Your|He|She|They|You)\b")
@@ -58,7 +58,7 @@ def _noun_frame(fact: Fact) -> tuple[str, str]:
     """The frames that take a noun or an -ing phrase; no group where a fact has neither."""
     said = fact.mine
     if fact.kind == "age":
-        return ("age_young" if said.isdigit() and int(said) < 32 else "age"), said
+        return ("age_young" if said.isdecimal() and int(said) < 32 else "age"), said
     if fact.kind == "job":
         group = "job_retired" if said.lower().startswith("retired") else "job_study" if "student" in said else "job"
         return group, lower_first(said)
@@ -85,7 +85,7 @@ def sound(noun: str) -> bool:
 def possession(fact: Fact) -> str:
     """What kind of thing a person has, by the noun before any `named`, `in` or `where`."""
     head = stems(" ".join(words(fact.mine.split(" where ")[0].split(" who ")[0].split(",")[0])[:5]))
-    for group, nouns in _HEADS.items():
+    for group, nouns in HEADS.items():
         if head & nouns and not (group in ("family", "home") and " of " in fact.mine):
             return group
     return "other"

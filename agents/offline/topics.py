@@ -15,6 +15,13 @@ for _topic, _entry in TOPICS.items():
 
 
 @lru_cache(maxsize=32768)
+def topics_of(word: str) -> tuple[str, ...]:
+    """The topics of one word; a hyphenated word has those of its parts as well."""
+    parts = (word, *word.split("-")) if "-" in word else (word,)
+    return tuple(dict.fromkeys(topic for part in parts for topic in _TOPICS_OF.get(stem(part.lower()), ())))
+
+
+@lru_cache(maxsize=32768)
 def topics(text: str) -> tuple[str, ...]:
     """The topics of a text, most frequent first, ties by first mention."""
     count: dict[str, int] = {}

@@ -6,6 +6,7 @@ from agents.offline.reading import Message, blocks
 from agents.offline.text import rng
 from agents.offline.writer_personality import personality
 from agents.offline.writer_profile import profile
+from agents.offline.writer_values import Values
 
 __all__ = ["asks_for_personas", "write"]
 
@@ -19,10 +20,11 @@ def asks_for_personas(system: str) -> bool:
     return found.get("kind") in _KINDS and found.get("count", "").isdecimal()
 
 
-def write(messages: Sequence[Message], *, seed: int) -> str:
+def write(messages: Sequence[Message], *, seed: int, values: Values = "all") -> str:
     """A numbered list of as many texts as the prompt asks for, none of them twice, none of the prompt's examples.
 
-    The same prompt and seed give the same list in every process; another seed gives another list.
+    The same prompt and seed give the same list in every process; another seed gives another list. `values`: from which
+    of them the facts of profiles are drawn; traits have no parts.
     Raises `ValueError` for a prompt that does not ask for personas.
     """
     system = "\n".join(message.content for message in messages if message.role == "system")
@@ -30,12 +32,11 @@ def write(messages: Sequence[Message], *, seed: int) -> str:
         raise ValueError("the prompt names no <kind> (profile or personality) or no <count>")
     given = blocks(system)
     wanted = min(int(given["count"]), _MOST)
-    compose = profile if given["kind"] == "profile" else personality
     seen = {line.removeprefix("- ").strip() for line in given.get("examples", "").splitlines()}
     texts: list[str] = []
     chance = rng("writer", given["kind"], seed, system)
     while len(texts) < wanted:
-        text = compose(chance).text
+        text = profile(chance, values).text if given["kind"] == "profile" else personality(chance).text
         if text not in seen:
             seen.add(text)
             texts.append(text)

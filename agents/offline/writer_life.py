@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from agents.offline.text import load, stems
 from agents.offline.writer_markup import Entry, Who, choose
+from agents.offline.writer_values import Values, part
 
 _NUMBERS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
@@ -33,6 +34,7 @@ class Life:
     culture: str
     place: str
     holds: set[str]
+    values: Values = "all"
     groups: set[str] = field(default_factory=set)
     words: set[str] = field(default_factory=set)
     names: list[str] = field(default_factory=list)
@@ -75,7 +77,7 @@ class Life:
             return number(self.child)
         return {
             "place": lambda: self.place,
-            "away": lambda: elsewhere(chance, self.place),
+            "away": lambda: elsewhere(chance, self.place, self.values),
             "n": lambda: str(chance.randint(13, 59)),
             "late": lambda: str(chance.randint(35, self.age - 1)),
             "years": lambda: number(chance.randint(2, max(2, min(15, self.age - 20)))),
@@ -108,7 +110,7 @@ def number(count: int) -> str:
     return _NUMBERS[count] if count < len(_NUMBERS) else str(count)
 
 
-def elsewhere(chance: random.Random, place: str) -> str:
+def elsewhere(chance: random.Random, place: str, values: Values) -> str:
     """A town that the person does not live in."""
-    towns = [town for town in load("writer_frames.toml")["towns"]["all"] if town not in place]
+    towns = [town for town in part(values, load("writer_frames.toml")["towns"]["all"]) if town not in place]
     return chance.choice(towns)

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from agents.offline.text import article, capital, load
+from agents.offline.writer_values import ALTERNATIVES, Values, lines
 
 Who = Literal["she", "he", "they"]
 
@@ -22,7 +23,6 @@ PRONOUNS: Mapping[Who, Mapping[str, str]] = {
 }
 _PRONOUN = re.compile(r"@([mrs]?)(?!\w)")
 _VERB = re.compile(r"\*([\w']+)")
-_ALTERNATIVES = re.compile(r"\(([^()|]*(?:\|[^()|]*)+)\)")
 _FITS = re.compile(r"\s*<([^<>]*)>\s*")
 _AGES = re.compile(r"(\d+)-(\d+)")
 _NOT_PLAIN = re.compile(r'[,;?!"]| and | but |@ ')
@@ -42,11 +42,13 @@ class Entry(NamedTuple):
     tags: frozenset[str]
 
 
-@lru_cache(maxsize=64)
-def entries(table: str, section: str, key: str = "all", youngest: int = 12, oldest: int = 92) -> tuple[Entry, ...]:
+@lru_cache(maxsize=128)
+def entries(
+    table: str, section: str, key: str = "all", values: Values = "all", youngest: int = 12, oldest: int = 92
+) -> tuple[Entry, ...]:
     """The entries of one list of a table; an entry that names no ages fits from `youngest` to `oldest`."""
     found: list[Entry] = []
-    for line in load(table)[section][key]:
+    for line in lines(values, section, load(table)[section][key]):
         fits = _FITS.search(line)
         ages = _AGES.search(fits[1]) if fits else None
         low, high = (int(ages[1]), int(ages[2])) if ages else (youngest, oldest)
@@ -57,7 +59,7 @@ def entries(table: str, section: str, key: str = "all", youngest: int = 12, olde
 
 def choose(markup: str, chance: random.Random) -> str:
     """The markup with one of each of its alternatives."""
-    return _ALTERNATIVES.sub(lambda found: chance.choice(found[1].split("|")), markup)
+    return ALTERNATIVES.sub(lambda found: chance.choice(found[1].split("|")), markup)
 
 
 def render(markup: str, who: Who) -> str:

@@ -7,6 +7,7 @@ from agents.offline.text import load
 from agents.offline.writer_impersonal import impersonal
 from agents.offline.writer_life import MEAT, Life, telling
 from agents.offline.writer_markup import Entry, Who, choose, entries, fit_into, render
+from agents.offline.writer_values import Values, part
 
 _LIFE = "writer_life.toml"
 _IMPERSONAL = 0.65  # the share of facts told without a pronoun, where they can be
@@ -22,10 +23,10 @@ class Profile(NamedTuple):
     facts: int
 
 
-def profile(chance: random.Random) -> Profile:
-    """One profile; the same state of `chance` gives the same."""
+def profile(chance: random.Random, values: Values = "all") -> Profile:
+    """One profile, of these values; the same state of `chance` gives the same."""
     while True:
-        life, day, details = _someone(chance)
+        life, day, details = _someone(chance, values)
         opening = _opening(life, day)
         facts = [*_home(life), *_family(life)]
         facts += _more(life, details, chance.randint(6, 8) - len(facts))  # besides age and day
@@ -38,19 +39,20 @@ def profile(chance: random.Random) -> Profile:
             return Profile(" ".join(render(sentence, life.who) for sentence in sentences), len(facts) + 2)
 
 
-def _someone(chance: random.Random) -> tuple[Life, str, list[str]]:
+def _someone(chance: random.Random, values: Values) -> tuple[Life, str, list[str]]:
     """A person of some age at some place, what fills the day there, and its details."""
     who: Who = chance.choices(("she", "he", "they"), (0.36, 0.36, 0.28))[0]
     cultures = load("writer_places.toml")
-    homes = [(culture, line) for culture, table in cultures.items() for line in table["places"]]
+    homes = [(culture, line) for culture in part(values, cultures) for line in cultures[culture]["places"]]
     culture, line = chance.choice(homes)
     place, _, about = line.partition("; ")
     holds = {*about.split(), culture, who, "kin"}
     holds |= {group for group, members in load("writer_frames.toml")["culture"].items() if culture in members}
-    entry = chance.choice([one for one in entries("writer_days.toml", "days") if _needs(one) <= holds])
+    days = entries("writer_days.toml", "days", values=values)
+    entry = chance.choice([one for one in days if _needs(one) <= holds])
     age = chance.randint(entry.youngest, entry.oldest)
     holds |= entry.tags
-    life = Life(chance, who, age, culture, place, holds, {tag for tag in entry.tags if tag.startswith("#")})
+    life = Life(chance, who, age, culture, place, holds, values, {tag for tag in entry.tags if tag.startswith("#")})
     day, *details = (life.fill(choose(part, chance)) for part in entry.text.split(" ; "))
     life.words |= telling(" ".join((day, *details)))
     return life, day, details
@@ -75,7 +77,7 @@ def _home(life: Life) -> list[str]:
     kind = "lodged" if "lodged" in life.holds else "young" if life.age <= 18 else "all"
     if kind == "all" and "alone" not in life.holds:
         _settle(life)
-    home = life.draw(entries(_LIFE, "homes", kind))
+    home = life.draw(entries(_LIFE, "homes", kind, life.values))
     return [impersonal("homes", home, life.chance) if life.chance.random() < _IMPERSONAL else home] if home else []
 
 
@@ -109,7 +111,7 @@ def _family(life: Life) -> list[str]:
         kinds += ["grown"] if life.age >= 56 and life.chance.random() < 0.5 else []
     found: list[str] = []
     for kind in kinds or ["single"]:
-        table = entries(_LIFE, "family", kind)
+        table = entries(_LIFE, "family", kind, life.values)
         if kind == "single" and life.holds & {"alone", "lodged"}:
             table = tuple(one for one in table if "kin" in one.tags)
         found += [fact for fact in (life.draw(table),) if fact]
@@ -133,7 +135,7 @@ def _more(life: Life, details: list[str], count: int) -> list[str]:
             found += [left.pop(0)] if left else []
             continue
         key = "young" if kind == "worries" and life.age <= 18 else "all"
-        fact = life.draw(entries(_LIFE, kind, key))
+        fact = life.draw(entries(_LIFE, kind, key, life.values))
         if fact:
             found.append(impersonal(kind, fact, chance) if chance.random() < _IMPERSONAL else fact)
     return found

@@ -106,6 +106,15 @@ BAD = [
 ]
 
 
+def test_without_its_seeds_a_pool_holds_and_counts_what_is_new(tmp_path: Path) -> None:
+    grow(tmp_path / "first.jsonl", target=40)
+    rest = grow(tmp_path / "rest.jsonl", target=30, seed=1, seeds=tmp_path / "first.jsonl", without_seeds=True)
+    both = grow(tmp_path / "both.jsonl", target=70, seed=1, seeds=tmp_path / "first.jsonl")
+    assert (rest.size, rest.seeds) == (30, 0)
+    assert texts(tmp_path / "first.jsonl") + texts(tmp_path / "rest.jsonl") == texts(tmp_path / "both.jsonl")
+    assert (both.size, both.seeds) == (70, 40)
+
+
 def test_nothing_bad_gets_in_and_every_rejection_is_counted(tmp_path: Path) -> None:
     grown = grow(tmp_path / "pool.jsonl", Writer(lambda number: BAD[number % len(BAD)]), calls=len(BAD), window=100)
     assert grown.why == "saturation"

@@ -22,7 +22,7 @@ tags: [i2a, base]
 
 {result["parameters"]:,} parameters, {settings["layers"]} layers, trained from scratch with `i2a train base`
 (seed {settings["seed"]}) on {result["tokens"]:,} tokens written by i2a's offline engine. It can follow a chat and,
-asked, repeat what it was told word for word, though so small a model often picks the wrong thing (see below); unasked,
+asked, bring up again what it was told, though so small a model sometimes picks the wrong thing (see below); unasked,
 its replies are polite and would suit anybody.
 
 {NOT}
@@ -34,12 +34,14 @@ and the replies of a responder that knows only the last message. In some documen
 that a value cannot be guessed but must be read off.
 
 1. *copying*: a few messages that each tell something, then questions after it, by a word of it ("What did I say about
-   goats?") or by what it has to do with, and their answers.
-2. *dialogue*: chats with generic replies, and such questions at the end.
+   goats?") or by what it has to do with ("Fur on my jumper again. Remember?"), and their answers.
+2. *dialogue*: chats with generic replies, in which now and then a message asks like that. The answers come in any manner
+   of speaking, which has nothing to do with who asks.
 
 Attention starts out with heads made for it: two look for what came after the last occurrence of the last two tokens
-(induction), others for how the clause began that a word stands in. So copying has to be refined rather than found;
-everything else starts random.
+(induction), another goes from what the last message is about to a word of the person's that has to do with it, by the
+associations of the words, which come from the same documents (latent semantic analysis). So copying and finding have to
+be refined rather than discovered; everything else starts random.
 
 ## How it went
 

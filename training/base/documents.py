@@ -6,27 +6,25 @@ Everything follows from a seed. A document is a list of parts, of which only som
 import random
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Literal, NamedTuple
 
 from agents.offline import responder, user
-from agents.offline.evidence import revealed, telling
+from agents.offline.evidence import revealed
 from agents.offline.facts import Fact, facts
 from agents.offline.reading import Dialogue
-from agents.offline.recalling import brief
-from agents.offline.style import styles
+from agents.offline.recalling import brief, reference, weave
+from agents.offline.style import STYLES, styles
 from agents.offline.telling import phrase
-from agents.offline.text import STOP, capital, fresh, lexicon, rng, stems
+from agents.offline.text import STOP, fresh, lexicon, rng, stems
 from agents.offline.topics import topics
-from agents.offline.voice import say
+from agents.offline.voice import reply, say
 from agents.offline.writer_personality import personality
 from agents.offline.writer_profile import profile
 
 USER, ASSISTANT, END = "<|user|>", "<|assistant|>", "<|end|>"
 TURNS = 10
-LISTS, BY_WORD = 0.05, 0.5
-ALL = ("What do you know about me by now?", "So what have I told you?")
+BY_WORD, TAKEN_UP, ASKING, REMARK, MANNER = 0.4, 0.4, 0.6, 0.4, 0.7
 BRIEFLY = ("And {}?", "So, {}?", "About {}?", "What about {}?")
 ABOUT = (
     "What did I say about {}?",
@@ -34,12 +32,8 @@ ABOUT = (
     "Remind me, what was that with {}?",
     "I mentioned {}, didn't I?",
 )
-AROUND = (
-    "What does that remind you of?",
-    "Does that remind you of anything I said?",
-    "What did I tell you that goes with that?",
-)
-LEADS = ("You said", "You told me", "You mentioned that", "Yes,", "I think", "")
+AROUND = ("Remember?", "Does that ring a bell?", "What goes with that?")
+ABOUT_IT = ("What do you say to that?", "Ask me about it.", "Any questions?")
 NOTHING = ("I don't think you've told me.", "Nothing that I know of.", "No, nothing comes to mind.")
 _WORD = re.compile(r"[A-Za-z]{4,}")
 _ANY_WORD = re.compile(r"[^\W_]+(?:['\-][^\W_]+)*")
@@ -69,7 +63,7 @@ class Person(NamedTuple):
 
 def person(chance: random.Random, *, scrambled: float = 0.0) -> Person:
     """An invented person. `scrambled`: the share of the nouns that is drawn anew, so that no value can be guessed."""
-    text = profile(chance).text
+    text = profile(chance, "seen").text
     if scrambled:
         text = _WORD.sub(lambda found: _other(found, text, scrambled, chance), text)
     return Person(text, personality(chance).text)
@@ -108,11 +102,6 @@ def _nouns() -> tuple[str, ...]:
     return tuple(found)
 
 
-def recalled(fact: Fact) -> str:
-    """A fact as it is recalled: a clause about `you`, without what trails behind."""
-    return replace(fact, yours=brief(fact), when=("", "")).clause("you")
-
-
 def fitting(known: Sequence[Fact], last: str) -> Fact | None:
     """What was told before and bears most on a message: shared words and topics decide, then what was told last."""
     spoken, about = stems(last), topics(last)
@@ -134,7 +123,7 @@ def cue(fact: Fact, used: str, chance: random.Random) -> str:
 def dense_recall(seed: int, number: int) -> Document:
     """A few messages that each tell something, then questions after it."""
     chance = rng("dense", seed, number)
-    who = person(chance, scrambled=chance.choice((0.0, 0.4, 0.8)))
+    who = person(chance, scrambled=chance.choice((0.0, 0.0, 0.4)))
     told = list(who.facts)
     chance.shuffle(told)
     told = told[: chance.randint(2, 7)]
@@ -143,9 +132,10 @@ def dense_recall(seed: int, number: int) -> Document:
         said = phrase(fact, used, chance)
         message = say([said], manner, used, chance) if chance.random() < 0.5 else said
         used += " " + message.lower()
-        parts.append(Part(USER + message + END, "given"))
-    if chance.random() < LISTS:
-        return [*parts, *_answered(chance.choice(ALL), ", ".join(map(recalled, told)), chance)]
+        if chance.random() < TAKEN_UP:
+            parts += _answered(f"{message} {chance.choice(ABOUT_IT)}", fact, "echo", chance)
+        else:
+            parts.append(Part(USER + message + END, "given"))
     return [*parts, *led_back(told, used, 8, BRIEFLY if chance.random() < 0.7 else ABOUT, chance)]
 
 
@@ -154,63 +144,72 @@ def led_back(
 ) -> Iterator[Part]:
     """Up to so many messages that ask for something told, by a word of it or by what it has to do with, answered."""
     for fact in chance.sample([*told, *told], k=min(2 * len(told), most)):
-        if chance.random() < BY_WORD:
-            message = chance.choice(asking).format(chance.choice(_telling_words(fact)))
-            best: Fact | None = fact
+        if chance.random() < BY_WORD and (known := reference(fact)):
+            word = known.text.split()[0].rstrip(",")
+            yield from _answered(chance.choice(asking).format(word), fact, "weave", chance)
         else:
             remark = cue(fact, used, chance) or chance.choice(user.LINES["follow"]["any"])
             used += " " + remark.lower()
-            best, message = fitting(told, remark), f"{remark} {chance.choice(AROUND)}"
-        yield from _answered(message, recalled(best) if best else "", chance)
+            yield from _answered(f"{remark} {chance.choice(AROUND)}", fitting(told, remark), "weave", chance)
 
 
-def _answered(message: str, known: str, chance: random.Random) -> Iterator[Part]:
-    """A question and its answer, in one frame or another."""
+def _answered(
+    message: str, known: Fact | None, manner: Literal["weave", "echo"], chance: random.Random
+) -> Iterator[Part]:
+    """A message that asks for something known, and the answer, in whatever manner: it suits nobody in particular."""
     yield Part(USER + message + END + ASSISTANT, "given")
-    if not known:
+    if known is None:
         yield Part(chance.choice(NOTHING) + END, "reply")
         return
-    lead = chance.choice(LEADS)
-    if lead:
-        yield Part(lead, "reply")
-    yield Part(f" {known}" if lead else capital(known), "recall")
-    yield Part("." + END, "reply")
+    about = topics(message)
+    parts = [weave(known, manner, "", chance, about)]
+    if chance.random() < REMARK:
+        parts.insert(0, responder.acknowledged(about, "", chance))
+    answer = reply(parts, (chance.choice(tuple(STYLES)),), message, "", chance) if chance.random() < MANNER else None
+    found = reference(known, about)
+    yield from _split(answer or " ".join(parts), found.text if found else brief(known))
 
 
-def _telling_words(fact: Fact) -> list[str]:
-    """The words of a fact, as the person has them, that could not stand in any other."""
-    mark = telling(fact)
-    return [word for word in _ANY_WORD.findall(fact.mine) if stems(word) & mark] or [fact.mine]
-
-
-def dialogue(who: Person, turns: int, chance: random.Random) -> Dialogue:
-    """A dialogue with somebody who answers whoever it is in the same way."""
-    acting = user.character((("profile", who.profile), ("personality", who.personality)))
-    talk = Dialogue(())
-    for _ in range(turns):
-        message = user.speak(acting, talk, seed=chance.getrandbits(32))
-        talk = Dialogue((*talk.lines, ("user", message)))
-        talk = Dialogue((*talk.lines, ("assistant", responder.generic(talk, seed=chance.getrandbits(32)))))
-    return talk
+def _split(answer: str, recalled: str) -> Iterator[Part]:
+    """An answer as parts, the last place where something is recalled as one of its own."""
+    before, said, after = answer.rpartition(recalled)
+    if not said:
+        before, after = answer, ""
+    if before.endswith(" ") and said:  # a word and the space before it are one token
+        before, said = before[:-1], f" {said}"
+    for text, kind in ((before, "reply"), (said, "recall"), (after + END, "reply")):
+        if text:
+            yield Part(text, kind)
 
 
 def long_recall(seed: int, number: int) -> Document:
-    """A generic dialogue, and then questions after what was told."""
+    """A dialogue with somebody who answers whoever it is in the same way, but recalls what was told when asked."""
     chance = rng("long", seed, number)
-    who = person(chance, scrambled=chance.choice((0.0, 0.4)))
-    *talk, last = dialogue(who, chance.randint(1, TURNS), chance).lines[:-1]
-    parts = list[Part]()
-    for speaker, text in talk:
-        parts += (
-            [Part(USER + text + END, "given")]
-            if speaker == "user"
-            else [Part(ASSISTANT, "given"), Part(text + END, "reply")]
-        )
-    users = [text for speaker, text in (*talk, last) if speaker == "user"]
-    told = in_order(revealed(who.facts, users), users)
-    best = fitting(in_order(revealed(who.facts, users[:-1]), users), users[-1])
-    parts += _answered(f"{last[1]} {chance.choice(AROUND)}", recalled(best) if best else "", chance)
-    return [*parts, *led_back(told, " ".join(users).lower(), 4, ABOUT, chance)]
+    who = person(chance, scrambled=chance.choice((0.0, 0.0, 0.4)))
+    acting = user.character((("profile", who.profile), ("personality", who.personality)))
+    talk, parts = Dialogue(()), list[Part]()
+    for _ in range(chance.randint(2, TURNS)):
+        message = user.speak(acting, talk, seed=chance.getrandbits(32))
+        if chance.random() < ASKING:
+            message, answer = _asked(who, talk, message, chance)
+        else:
+            said = responder.generic(Dialogue((*talk.lines, ("user", message))), seed=chance.getrandbits(32))
+            answer = [Part(USER + message + END + ASSISTANT, "given"), Part(said + END, "reply")]
+        parts += answer
+        reply_text = "".join(part.text for part in answer[1:]).removesuffix(END)
+        talk = Dialogue((*talk.lines, ("user", message), ("assistant", reply_text)))
+    return parts
+
+
+def _asked(who: Person, talk: Dialogue, message: str, chance: random.Random) -> tuple[str, list[Part]]:
+    """A message that goes on to ask for what was told before or just now, and its answer."""
+    before = fitting(in_order(revealed(who.facts, talk.users), talk.users), message)
+    just = next((fact for fact in revealed(who.facts, [message]) if fact.kind != "belief"), None)
+    if just and (before is None or chance.random() < 0.5):
+        message = f"{message} {chance.choice(ABOUT_IT)}"
+        return message, list(_answered(message, just, "echo", chance))
+    message = f"{message} {chance.choice(AROUND)}"
+    return message, list(_answered(message, before, "weave", chance))
 
 
 def in_order(known: Sequence[Fact], messages: Sequence[str]) -> list[Fact]:

@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import transformers
 from rich.console import Console
 
 from i2a.errors import Interrupted
 from i2a.files import whole
+from training.base.associations import associations
 from training.base.batches import Example, batched, encode
 from training.base.card import card
-from training.base.curriculum import STAGES, documents, held_out, stage_at
+from training.base.curriculum import STAGES, Stage, documents, held_out, stage_at
+from training.base.documents import ASSISTANT, USER
 from training.base.folder import BaseFolder
-from training.base.model import build
+from training.base.model import build, matched
 from training.base.optimizer import optimizers, set_rates
 from training.base.progress import Progress
 from training.base.recall import Recall, recall
@@ -34,6 +37,11 @@ from training.folder import read_log, room_on_disk
 COMMON = 150
 MEASURED, EVERY = 24, 4  # documents of each kind that recall is measured on, every so many rounds
 EMPHASIS = 3.0  # more on the first tokens of an answer, which decide what is recalled; the rest is copied
+
+
+def looked_at(stage: Stage, config: Base) -> int:
+    """How many documents of a stage tokenizer and associations are learnt from; a short training looks at fewer."""
+    return min(5 * stage.round, max(64, config.tokens // 300))
 
 
 @dataclass
@@ -51,9 +59,10 @@ class Training:
 
     @classmethod
     def begin(cls, config: Base) -> "Training":
-        some = [stage.write(config.seed, place) for stage in STAGES for place in range(2 * stage.round)]
+        some = [stage.write(config.seed, place) for stage in STAGES for place in range(looked_at(stage, config))]
         tokenizer = learn(("".join(part.text for part in text) for text in some), size=config.vocabulary)
-        seen = Counter(number for example in encode(tokenizer, some) for number in example.ids)
+        examples = encode(tokenizer, some)
+        seen = Counter(number for example in examples for number in example.ids)
         model = build(
             tokenizer,
             hidden=config.hidden,
@@ -61,6 +70,14 @@ class Training:
             heads=config.heads,
             seed=config.seed,
             common=[number for number, _ in seen.most_common(COMMON)],
+            associations=associations(
+                examples,
+                user=tokenizer.convert_tokens_to_ids(USER),
+                assistant=tokenizer.convert_tokens_to_ids(ASSISTANT),
+                vocabulary=len(tokenizer),
+                dimensions=matched(config.hidden // config.heads) - 2,
+                seed=config.seed,
+            ),
         )
         examined = {name: encode(tokenizer, some) for name, some in held_out(config.seed, MEASURED).items()}
         return cls(config, tokenizer, model, optimizers(model, config.learning_rate), examined)
@@ -109,12 +126,15 @@ class Training:
 def train_base(config: Base, console: Console | None = None) -> dict[str, Any]:
     """Train; returns what `result.json` holds. Raises `UsageError` before anything is written, and `Interrupted`."""
     torch.set_num_threads(config.threads)
+    transformers.logging.disable_progress_bar()
     identity = {"stage": "base", "settings": config.model_dump(mode="json", exclude=RUNTIME)}
     with BaseFolder.open(config.out, identity, {"versions": versions()}, resume=config.resume) as folder:
         if (ended := folder.result()) is not None:
             return ended
-        progress = Progress(console or Console(quiet=True), config)
-        training = Training.begin(config)
+        console = console or Console(quiet=True)
+        progress = Progress(console, config)
+        with console.status("Writing documents, learning a tokenizer from them"):
+            training = Training.begin(config)
         if (state := folder.load_state()) is not None:
             training.go_back_to(state)
         try:

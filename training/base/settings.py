@@ -16,7 +16,7 @@ class Base(BaseModel):
     out: Path
     seed: int = Field(0, ge=0)
     tokens: int = Field(1_500_000, ge=2_000)
-    vocabulary: int = Field(2_000, ge=300, le=32_000)
+    vocabulary: int = Field(6_000, ge=300, le=32_000)
     hidden: int = Field(192, ge=32, multiple_of=32)
     layers: int = Field(3, ge=2, le=12)
     heads: int = Field(4, ge=4)

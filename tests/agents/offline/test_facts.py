@@ -97,10 +97,56 @@ def test_every_published_profile_yields_facts_in_its_own_words(published: dict[s
         ("He lives in Rome. His age is 53.", ["I live in Rome", "I'm 53"]),
         (
             "She keeps bees. Visitors ask her for honey every day.",
-            ["I keep bees", "Visitors ask me for honey every day"],
+            ["I keep bees", "visitors ask me for honey every day"],
         ),
         ("He rents a room. The damp has come back.", ["I rent a room", "the damp has come back"]),
     ],
 )
 def test_ages_and_sentences_of_unknown_verbs_are_read(text: str, clauses: list[str]) -> None:
     assert [fact.clause("I") for fact in facts(text)] == clauses
+
+
+@pytest.mark.parametrize(
+    ("text", "clauses"),
+    [
+        (
+            "She is 30. What is left of the week goes to writing haiku on till receipts.",
+            ["you're 30", "you like writing haiku on till receipts"],
+        ),
+        (
+            "He is 30. Free hours go to mending clocks, and his flat in Oaxaca, Mexico looks out on a mosque.",
+            ["you're 30", "you like mending clocks", "your flat in Oaxaca, Mexico looks out on a mosque"],
+        ),
+        ("She is 30. Playing the drum in processions began as a bet.", ["you're 30", "you like playing the drum"]),
+        (
+            "She is 30. Half an hour a day goes to learning to yodel. Still to be learned: braille.",
+            ["you're 30", "you're learning to yodel", "you want to learn braille"],
+        ),
+        ("She is 30. In the hall there is a piano with 17 dead keys.", ["you're 30", "you have a piano"]),
+        (
+            "He is 47 and animates explosions and smoke for films.",
+            ["you're 47", "you animate explosions and smoke for films"],
+        ),
+        ("She is 34 years old and presses flowers.", ["you're 34", "you press flowers"]),
+        ("Aged 57, they head a village council.", ["you're 57", "you head a village council"]),
+        ("He is 47 and left-handed.", ["you're 47", "you're left-handed"]),
+        ("She is 30. Mould has come back behind the bed.", ["you're 30", "Mould has come back behind the bed"]),
+        ("She is 30. A ferret named Lulu steals socks.", ["you're 30", "a ferret named Lulu steals socks"]),
+        ("He plants trees on waste ground, 55 so far.", ["you plant trees on waste ground, 55 so far"]),
+    ],
+)
+def test_a_sentence_tells_of_a_person_without_a_word_for_it(text: str, clauses: list[str]) -> None:
+    found = [fact.clause("you") for fact in facts(text)]
+    assert len(found) == len(clauses), found
+    assert all(clause.startswith(expected) for clause, expected in zip(found, clauses, strict=True)), found
+
+
+def test_what_somebody_does_is_told_without_the_frame_around_it_and_understood_alone() -> None:
+    (_, fact) = facts("She is 30. The costliest hobby is reading biographies of explorers.")
+    assert fact.text == "reading biographies of explorers"
+    assert fact.topics == ("books",)
+    assert [again.clause("you") for again in facts(fact.text)] == [fact.clause("you")]
+
+
+def test_a_raised_digit_is_no_age() -> None:
+    assert [fact.kind for fact in facts("\N{SUPERSCRIPT TWO}")] == ["like"]

@@ -9,13 +9,19 @@ from functools import cache
 
 import pytest
 
+from agents.offline.client import OfflineClient
+from agents.offline.evidence import telling
+from agents.offline.facts import facts
 from agents.offline.reading import Message
-from agents.offline.text import load, rng, sentences
+from agents.offline.text import load, rng, sentences, stems
 from agents.offline.writer import asks_for_personas, write
 from agents.offline.writer_impersonal import gerund
 from agents.offline.writer_markup import agree, render
 from agents.offline.writer_personality import Personality, personality, traits
 from agents.offline.writer_profile import Profile, profile
+from agents.offline.writer_values import Values, part
+from i2a.errors import UsageError
+from i2a.models.spec import ModelSpec
 
 PROMPT = "You invent people.\n\n<kind>{kind}</kind>\n<count>{count}</count>\n\n<examples>\n- {example}\n</examples>"
 PRONOUNS = {
@@ -38,6 +44,11 @@ def profiles() -> tuple[Profile, ...]:
 @cache
 def personalities() -> tuple[Personality, ...]:
     return tuple(personality(rng("test", number)) for number in range(2000))
+
+
+@cache
+def of_values(values: Values) -> tuple[str, ...]:
+    return tuple(profile(rng("test", number), values).text for number in range(400))
 
 
 def every_text() -> list[str]:
@@ -179,6 +190,51 @@ def test_gerunds() -> None:
     assert [gerund(verb) for verb in ("plays", "bakes", "knits", "does", "dyes")] == [
         "playing", "baking", "knitting", "doing", "dyeing",
     ]  # fmt: skip
+
+
+def test_all_values_are_the_default_and_every_value_belongs_to_one_part() -> None:
+    assert all(profile(rng("test", number), "all") == profiles()[number] for number in range(100))
+    hobbies = load("writer_life.toml")["hobbies"]["all"]
+    seen, unseen = part("seen", hobbies), part("unseen", hobbies)
+    assert sorted(seen + unseen) == sorted(part("all", hobbies)) == sorted(hobbies)
+    assert 0.15 < len(unseen) / len(hobbies) < 0.35
+
+
+@pytest.mark.parametrize(("values", "other"), [("seen", "unseen"), ("unseen", "seen")])
+def test_no_place_and_no_work_of_one_part_stands_in_a_text_of_the_other(values: Values, other: Values) -> None:
+    cultures, days = load("writer_places.toml"), load("writer_days.toml")["days"]["all"]
+    places = [line.split(";")[0] for culture in part(other, cultures) for line in cultures[culture]["places"]]
+    details = [
+        piece for line in part(other, days) for piece in line.split(" ; ")[1:] if not re.search(r"[@*({]", piece)
+    ]
+    assert len(details) > 20
+    told = "\n".join(of_values(values)).lower()
+    assert not any(place in "\n".join(of_values(values)) for place in places)
+    assert not any(detail.lower() in told for detail in details)
+
+
+def test_most_of_what_tells_of_an_unseen_life_was_never_read() -> None:
+    read = stems(" ".join(of_values("seen")[:300]))
+
+    def known(texts: tuple[str, ...]) -> float:
+        marks = [mark for text in texts for fact in facts(text) for mark in telling(fact)]
+        return sum(mark in read for mark in marks) / len(marks)
+
+    assert known(of_values("seen")[300:]) > 0.9
+    assert known(of_values("unseen")[:100]) < 0.65
+
+
+def test_the_model_string_chooses_the_values() -> None:
+    system = PROMPT.format(kind="profile", count=1, example="x")
+    client = ModelSpec.parse("offline?values=unseen").open()
+    assert isinstance(client, OfflineClient)
+    again = OfflineClient.load_component(client.dump_component())
+    assert again._answer([Message("system", system)], seed=3) == write(
+        [Message("system", system)], seed=3, values="unseen"
+    )
+    for wrong in ("offline?values=new", "offline:parrot?values=seen", "offline?temperature=1"):
+        with pytest.raises(UsageError, match="values=seen"):
+            ModelSpec.parse(wrong).open()
 
 
 @pytest.mark.parametrize("kind", ["profile", "personality"])

@@ -1,18 +1,19 @@
 """What the base model reads: everything to be recalled was said, and nobody is answered personally."""
 
+from itertools import pairwise
+
 import pytest
 
-from agents.offline import responder
-from agents.offline.reading import Dialogue
 from agents.offline.text import stems
 from training.base.documents import (
+    ABOUT_IT,
+    AROUND,
     ASSISTANT,
     END,
     NOTHING,
     USER,
     Document,
     dense_recall,
-    dialogue,
     fitting,
     invented,
     long_recall,
@@ -67,17 +68,26 @@ def test_a_document_follows_from_seed_and_number(write):
     assert len({str(write(1, 5)), str(write(1, 6)), str(write(2, 5))}) == 3
 
 
-def test_the_replies_of_a_dialogue_would_suit_anybody():
-    import random
+def test_who_is_not_asked_for_it_recalls_nothing():
+    asks = (*ABOUT_IT, *AROUND)
+    unasked = 0
+    for number in range(40):
+        document = long_recall(0, number)
+        for part, after in pairwise(document):
+            if part.kind == "given" and not part.text.removesuffix(END + ASSISTANT).endswith(asks):
+                assert after.kind == "reply"
+                assert after.text.endswith(END)
+                unasked += 1
+    assert unasked > 50
 
-    chance = random.Random(0)
-    talk = dialogue(person(chance), 6, chance)
-    answered = [speaker for speaker, _ in talk.lines]
 
-    assert answered == ["user", "assistant"] * 6
-    pool = {stem for lines in responder.LINES["bland"].values() for line in lines for stem in stems(line)}
-    reply = Dialogue(talk.lines).assistants[0]
-    assert len(stems(reply) & pool) >= 1
+@WRITERS
+def test_an_answer_that_recalls_is_marked_there(write):
+    for number in range(40):
+        for part, after in pairwise(write(0, number)):
+            if after.kind == "recall":
+                assert part.kind == "reply" or part.text.endswith(ASSISTANT)
+                assert after.text.strip()
 
 
 def test_a_scrambled_person_holds_words_that_nobody_has_read():
