@@ -13,12 +13,10 @@ EXTRA = {"torch", "transformers", "tokenizers", "safetensors"}
 def base(
     out: Annotated[Path, Option(help="The folder for the model.")],
     seed: Annotated[int | None, Option(help="The same seed gives the same model.  [default: 0]")] = None,
-    tokens: Annotated[
-        int | None, Option(help="Tokens to read; recall needs a million and fluency another half.  [default: 1500000]")
-    ] = None,
-    vocabulary: Annotated[int | None, Option(help="Tokens of the vocabulary.  [default: 2000]")] = None,
+    tokens: Annotated[int | None, Option(help="Tokens to read; more recalls better.  [default: 1200000]")] = None,
+    vocabulary: Annotated[int | None, Option(help="Tokens of the vocabulary.  [default: 6000]")] = None,
     hidden: Annotated[int | None, Option(help="Width of the model.  [default: 192]")] = None,
-    layers: Annotated[int | None, Option(help="Its layers; copying takes at least two.  [default: 3]")] = None,
+    layers: Annotated[int | None, Option(help="Its layers; copying takes two, finding three.  [default: 3]")] = None,
     heads: Annotated[int | None, Option(help="Attention heads of each.  [default: 4]")] = None,
     learning_rate: Annotated[float | None, Option(help="Highest rate of the schedule.  [default: 0.001]")] = None,
     threads: Annotated[

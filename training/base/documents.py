@@ -95,7 +95,7 @@ def _nouns() -> tuple[str, ...]:
     """Words that name something, from some profiles."""
     found = dict[str, None]()
     for number in range(200):
-        text = profile(rng("nouns", number)).text
+        text = profile(rng("nouns", number), "seen").text
         for word in _WORD.findall(text):
             if word.islower() and word not in STOP and word not in _VERBS and not _SAME.search(word):
                 found[word] = None
@@ -177,9 +177,8 @@ def _split(answer: str, recalled: str) -> Iterator[Part]:
         before, after = answer, ""
     if before.endswith(" ") and said:  # a word and the space before it are one token
         before, said = before[:-1], f" {said}"
-    for text, kind in ((before, "reply"), (said, "recall"), (after + END, "reply")):
-        if text:
-            yield Part(text, kind)
+    parts = Part(before, "reply"), Part(said, "recall"), Part(after + END, "reply")
+    yield from (part for part in parts if part.text)
 
 
 def long_recall(seed: int, number: int) -> Document:

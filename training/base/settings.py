@@ -15,7 +15,7 @@ class Base(BaseModel):
 
     out: Path
     seed: int = Field(0, ge=0)
-    tokens: int = Field(1_500_000, ge=2_000)
+    tokens: int = Field(1_200_000, ge=2_000)
     vocabulary: int = Field(6_000, ge=300, le=32_000)
     hidden: int = Field(192, ge=32, multiple_of=32)
     layers: int = Field(3, ge=2, le=12)
