@@ -24,7 +24,7 @@ from agents.offline.writer_profile import profile
 
 USER, ASSISTANT, END = "<|user|>", "<|assistant|>", "<|end|>"
 TURNS = 10
-BY_WORD, TAKEN_UP, ASKING, REMARK, MANNER = 0.4, 0.4, 0.6, 0.4, 0.7
+BY_WORD, TAKEN_UP, ASKING, REMARK, MANNER = 0.4, 0.4, 0.3, 0.4, 0.7
 BRIEFLY = ("And {}?", "So, {}?", "About {}?", "What about {}?")
 ABOUT = (
     "What did I say about {}?",
