@@ -23,7 +23,8 @@ def start(demo: Path) -> subprocess.Popen[str]:
     """`make demo` in the environment of this test, as a process group of its own."""
     here = [f"DEMO={demo}", f"I2A={sys.executable} -m i2a.cli", "READY="]
     # Not as a part of a `make test` that this may run in.
-    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES")}
+    outer = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS")
+    env = {name: value for name, value in os.environ.items() if name not in outer}
     return subprocess.Popen(
         ["make", "demo", *TINY, *here],
         cwd=Path(__file__).parents[2],

@@ -35,7 +35,7 @@ def recalls(document: Document) -> list[tuple[str, str]]:
 
 @WRITERS
 def test_whatever_is_recalled_was_said_before(write):
-    asked = [pair for number in range(60) for pair in recalls(write(0, number))]
+    asked = [pair for number in range(100) for pair in recalls(write(0, number))]
 
     assert len(asked) > 100
     for said, recalled in asked:
