@@ -14,7 +14,7 @@ _AGAINST = lexicon("against")
 _EVENT = re.compile(
     r"(?:attending|participating|hosting|visiting|going|trying|collecting|taking|volunteering|organizing|exploring)\b"
 )
-HEADS = {kind: stems(" ".join(nouns)) for kind, nouns in load("words.toml")["heads"].items()}
+_HEADS = {kind: stems(" ".join(nouns)) for kind, nouns in load("words.toml")["heads"].items()}
 _PERSONAL = frozenset({"have_pets", "have_family", "have_home", "have_garden", "have_collecting"})
 _DANGLING = re.compile(r"(?:^|\s)(?:and|or|but|of|in|on|at|to|with|for|from|the|a|an|,)$", re.I)
 _CAPITAL = re.compile(r"(?<=[a-z] )(?:A|An|The|On|In|At|Her|His|Their|My|Your|He|She|They|You)\b")
@@ -85,7 +85,7 @@ def sound(noun: str) -> bool:
 def possession(fact: Fact) -> str:
     """What kind of thing a person has, by the noun before any `named`, `in` or `where`."""
     head = stems(" ".join(words(fact.mine.split(" where ")[0].split(" who ")[0].split(",")[0])[:5]))
-    for group, nouns in HEADS.items():
+    for group, nouns in _HEADS.items():
         if head & nouns and not (group in ("family", "home") and " of " in fact.mine):
             return group
     return "other"

@@ -24,7 +24,10 @@ from agents.offline.writer_profile import profile
 
 USER, ASSISTANT, END = "<|user|>", "<|assistant|>", "<|end|>"
 TURNS = 10
-BY_WORD, TAKEN_UP, ASKING, REMARK, MANNER = 0.4, 0.4, 0.3, 0.4, 0.7
+BY_WORD = 0.4  # of the questions after what was told; the others ask by what it has to do with
+TAKEN_UP = 0.4  # of the messages that tell something: they ask for a word on it at once
+ASKING = 0.3  # of the messages of a dialogue; with more, the model recalls unasked
+REMARK, MANNER = 0.4, 0.7  # of the answers: begin with a remark, show some manner
 BRIEFLY = ("And {}?", "So, {}?", "About {}?", "What about {}?")
 ABOUT = (
     "What did I say about {}?",
@@ -36,7 +39,6 @@ AROUND = ("Remember?", "Does that ring a bell?", "What goes with that?")
 ABOUT_IT = ("What do you say to that?", "Ask me about it.", "Any questions?")
 NOTHING = ("I don't think you've told me.", "Nothing that I know of.", "No, nothing comes to mind.")
 _WORD = re.compile(r"[A-Za-z]{4,}")
-_ANY_WORD = re.compile(r"[^\W_]+(?:['\-][^\W_]+)*")
 _VERBS = lexicon("verbs")
 _SAME = re.compile(r"(?:s|ing|ed|ly)$")
 
