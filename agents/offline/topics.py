@@ -1,5 +1,7 @@
 """A closed lexicon of everyday topics: what a message, a fact or a reply is about."""
 
+from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
 
 from agents.offline.style import plain
@@ -14,21 +16,20 @@ for _topic, _entry in TOPICS.items():
             _TOPICS_OF[stem(_word)] = (*_known, _topic)
 
 
+def _by_part(word: str) -> Iterator[str]:
+    """The topics of a word in small letters; a hyphenated one has those of its parts as well."""
+    for part in (word, *word.split("-")) if "-" in word else (word,):
+        yield from _TOPICS_OF.get(stem(part), ())
+
+
 @lru_cache(maxsize=32768)
 def topics_of(word: str) -> tuple[str, ...]:
-    """The topics of one word; a hyphenated word has those of its parts as well."""
-    parts = (word, *word.split("-")) if "-" in word else (word,)
-    return tuple(dict.fromkeys(topic for part in parts for topic in _TOPICS_OF.get(stem(part.lower()), ())))
+    """The topics of one word."""
+    return tuple(dict.fromkeys(_by_part(word.lower())))
 
 
 @lru_cache(maxsize=32768)
 def topics(text: str) -> tuple[str, ...]:
     """The topics of a text, most frequent first, ties by first mention."""
-    count: dict[str, int] = {}
-    for word in plain(words(text)):
-        if word in STOP:
-            continue
-        for part in (word, *word.split("-")) if "-" in word else (word,):
-            for topic in _TOPICS_OF.get(stem(part), ()):
-                count[topic] = count.get(topic, 0) + 1
-    return tuple(sorted(count, key=lambda topic: -count[topic]))
+    told = (word for word in plain(words(text)) if word not in STOP)
+    return tuple(topic for topic, _ in Counter(topic for word in told for topic in _by_part(word)).most_common())

@@ -40,19 +40,22 @@ def associations(
             asked.update(message)
             held.update(answer)
             count += 1
+    asks, holds = (_counts(counter, vocabulary) for counter in (asked, held))
     pairs = torch.tensor(list(together)).T
     seen = torch.tensor(list(together.values()), dtype=torch.float32)
-    chance = torch.tensor([asked[one] * held[other] for one, other in together], dtype=torch.float32) / count
+    chance = asks[pairs[0]] * holds[pairs[1]] / count
     beyond = ((seen / chance).log() - SHIFT).clamp(min=0.0) * seen / (seen + RARE)
     matrix = torch.sparse_coo_tensor(pairs, beyond, (vocabulary, vocabulary), check_invariants=True)
     torch.manual_seed(seed)
     left, strength, right = torch.svd_lowrank(matrix, q=dimensions + 16, niter=4)
     root = strength[:dimensions].sqrt()
     # A word of the grammar is met everywhere and recalled now and then; it must not be what is found.
-    share = torch.zeros(vocabulary)
-    share[list(held)] = torch.tensor([float(held[one]) for one in held])
-    worth = (4.0 * share / met).clamp(max=1.0)[:, None]
-    often = torch.zeros(vocabulary)
-    often[list(asked)] = torch.tensor([float(asked[one]) for one in asked]) / count
-    tells = (0.04 / often.clamp(min=1e-6)).clamp(max=1.0)[:, None]
+    worth = (4.0 * holds / met).clamp(max=1.0)[:, None]
+    tells = (0.04 / (asks / count).clamp(min=1e-6)).clamp(max=1.0)[:, None]
     return Associations(left[:, :dimensions] * root * tells, right[:, :dimensions] * root * worth)
+
+
+def _counts(counter: Counter[int], vocabulary: int) -> torch.Tensor:
+    counts = torch.zeros(vocabulary)
+    counts[list(counter)] = torch.tensor([float(number) for number in counter.values()])
+    return counts

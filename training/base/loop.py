@@ -24,7 +24,7 @@ from training.base.card import card
 from training.base.curriculum import STAGES, Stage, documents, held_out, stage_at
 from training.base.documents import ASSISTANT, USER
 from training.base.folder import BaseFolder
-from training.base.model import build, matched
+from training.base.model import build, topic_dimensions
 from training.base.optimizer import optimizers, set_rates
 from training.base.progress import Progress
 from training.base.recall import Recall, recall
@@ -75,7 +75,7 @@ class Training:
                 user=tokenizer.convert_tokens_to_ids(USER),
                 assistant=tokenizer.convert_tokens_to_ids(ASSISTANT),
                 vocabulary=len(tokenizer),
-                dimensions=matched(config.hidden // config.heads) - 2,
+                dimensions=topic_dimensions(config.hidden // config.heads),
                 seed=config.seed,
             ),
         )

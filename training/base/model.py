@@ -52,16 +52,16 @@ def build(
         )
     )
     with torch.no_grad():
-        space = Subspaces.draw(hidden, topics=matched(hidden // heads) - 2)
+        space = Subspaces.draw(hidden, topics=topic_dimensions(hidden // heads))
         _copying(model, space, common)
         if associations is not None and layers > 2:
             _finding(model, space, associations, *tokenizer.convert_tokens_to_ids([USER, ASSISTANT]))
     return model
 
 
-def matched(dim: int) -> int:
-    """Dimensions of a head by which content can be matched over a long way."""
-    return min(TOPICS + 2, 2 * int((_frequencies(dim) < SLOW).sum()))
+def topic_dimensions(dim: int) -> int:
+    """How many dimensions of a head of `dim` compare topics over a long way; one slow pair is left for the speaker."""
+    return min(TOPICS, 2 * int((_frequencies(dim) < SLOW).sum()) - 2)
 
 
 def _frequencies(dim: int) -> torch.Tensor:
