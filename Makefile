@@ -12,10 +12,10 @@ SEED ?= 1
 DEMO ?= runs/demo$(if $(filter-out 1,$(SEED)),-$(SEED))$(if $(SMALL),-small)
 either = $(if $(SMALL),$(1),$(2))
 CONVERSATIONS ?= $(call either,30,1300)
-PAIRS ?= $(call either,20,300)
+PAIRS ?= $(call either,20,360)
 TURNS ?= $(call either,4,10)
 CASES ?= $(call either,12,100)
-TOKENS ?= $(call either,30000,1100000)
+TOKENS ?= $(call either,30000,1200000)
 SFT ?= --learning-rate 2e-4 --batch 20
 DPO ?= --learning-rate 3e-5 --sft-weight 0.5 --batch 24
 SAMPLING ?= temperature=0.5&max_new_tokens=60
@@ -49,7 +49,7 @@ $(DEMO)/report.html: | $(READY)
 	$(SIMULATE) --conversations $(CONVERSATIONS) --seed $(SEED) --out $(DEMO)/corpus
 	$(SIMULATE) --conversations $(PAIRS) --seed 20$(SEED) --out $(DEMO)/pairs
 	$(I2A) train base --tokens $(TOKENS) --seed $(SEED) --out $(DEMO)/base --resume
-	$(I2A) train sft $(DEMO)/corpus $(DEMO)/pairs --model $(DEMO)/base $(SFT) --seed $(SEED) --out $(DEMO)/sft --resume
+	$(I2A) train sft $(DEMO)/corpus --model $(DEMO)/base $(SFT) --seed $(SEED) --out $(DEMO)/sft --resume
 	$(I2A) train dpo $(DEMO)/pairs --model $(DEMO)/sft $(DPO) --seed $(SEED) --out $(DEMO)/dpo --resume
 	$(EVALUATE) $(FEW) $(CONTROLS) \
 	    --profiles $(PERSONAS)/test-profiles.jsonl --personalities $(PERSONAS)/test-personalities.jsonl \
