@@ -201,7 +201,7 @@ def kept(config: Growth, pool: GrowingPool, seeds: Sequence[str]) -> Sequence[st
 def grown(
     config: Growth, pool: GrowingPool, seeds: Sequence[str], encoder: Encoder, why: Ending, meter: Meter
 ) -> Grown:
-    threshold, size = config.rules(encoder, seeds).threshold, len(kept(config, pool, seeds))
+    threshold, size = pool.rules.threshold, len(kept(config, pool, seeds))
     of_seeds = 0 if config.without_seeds else len(seeds)
     return Grown(config.out, size, of_seeds, pool.candidates, pool.rejections, encoder.name, threshold, why, meter)
 

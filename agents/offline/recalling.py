@@ -6,10 +6,8 @@ from functools import lru_cache
 from agents.offline import grammar, voice
 from agents.offline.aspects import aspect
 from agents.offline.facts import Fact
-from agents.offline.referring import Reference, Shape, ending, reference
+from agents.offline.referring import Shape, ending, reference
 from agents.offline.text import fresh, load, lower_first, with_article
-
-__all__ = ["Reference", "brief", "reference", "weave"]
 
 LINES = load("responder.toml")
 # What leads to a reference, by its shape: `about your cat`, `about how you fold frogs`.

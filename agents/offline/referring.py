@@ -133,8 +133,7 @@ def _subject(fact: Fact, start: int, verb: int) -> Reference | None:
     if len(lead.split()) > _WIDER or not _enough(fact, said[start:]):
         return None
     text = ending(fact, start)
-    whole = verb and len(f"{lead} {text}".split()) > verb + 1
-    return Reference("clause", text if whole else said[start:], lead)
+    return Reference("clause", text if _has_verb(fact, f"{lead} {text}") else said[start:], lead)
 
 
 def _noun(fact: Fact, start: int) -> Reference | None:

@@ -53,7 +53,7 @@ def _someone(chance: random.Random, values: Values) -> tuple[Life, str, list[str
     age = chance.randint(entry.youngest, entry.oldest)
     holds |= entry.tags
     life = Life(chance, who, age, culture, place, holds, values, {tag for tag in entry.tags if tag.startswith("#")})
-    day, *details = (life.fill(choose(part, chance)) for part in entry.text.split(" ; "))
+    day, *details = (life.fill(choose(told, chance)) for told in entry.text.split(" ; "))
     life.words |= telling(" ".join((day, *details)))
     return life, day, details
 

@@ -36,7 +36,7 @@ class GrowingPool:
     """The texts that are kept, in order, and why the others are not. Each text is encoded once."""
 
     def __init__(self, rules: Rules, seeds: Sequence[str], encoder: Encoder) -> None:
-        self._rules, self._encoder = rules, encoder
+        self.rules, self._encoder = rules, encoder
         self.texts = list(seeds)
         self.candidates = 0
         self.rejections: Counter[str] = Counter()
@@ -47,19 +47,19 @@ class GrowingPool:
 
     @property
     def full(self) -> bool:
-        return len(self.texts) >= self._rules.target
+        return len(self.texts) >= self.rules.target
 
     @property
     def saturated(self) -> bool:
         """Whether, over the last `window` candidates, too few were new."""
-        rules = self._rules
+        rules = self.rules
         return len(self._lately) == rules.window and sum(self._lately) < rules.saturation * rules.window
 
     def offer(self, answer: str) -> None:
         """Keep what is new in the answer of a writer; see `sift`."""
         items = parse(answer)
         if not items:
-            self._reject("no item in the answer", self._rules.batch)
+            self._reject("no item in the answer", self.rules.batch)
         self.sift(items)
 
     def sift(self, candidates: Sequence[str]) -> None:
@@ -67,7 +67,7 @@ class GrowingPool:
         fit: list[str] = []
         for text in candidates:
             self.candidates += 1
-            if reason := check(text, self._rules.kind) if self._rules.checked else None:
+            if reason := check(text, self.rules.kind) if self.rules.checked else None:
                 self._reject(reason)
             elif known(text) in self._known:
                 self._reject("duplicate")
@@ -76,9 +76,9 @@ class GrowingPool:
                 fit.append(text)
         if not fit:
             return
-        room = self._rules.target - len(self.texts)
+        room = self.rules.target - len(self.texts)
         for text, new in zip(
-            fit, filter_batch(self._kept, self._encoder.encode(fit), self._rules.threshold), strict=True
+            fit, filter_batch(self._kept, self._encoder.encode(fit), self.rules.threshold), strict=True
         ):
             if not new:
                 self._reject("too similar")

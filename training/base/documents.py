@@ -13,7 +13,8 @@ from agents.offline import responder, user
 from agents.offline.evidence import revealed
 from agents.offline.facts import Fact, facts
 from agents.offline.reading import Dialogue
-from agents.offline.recalling import brief, reference, weave
+from agents.offline.recalling import brief, weave
+from agents.offline.referring import reference
 from agents.offline.style import STYLES, styles
 from agents.offline.telling import phrase
 from agents.offline.text import STOP, fresh, lexicon, rng, stems
@@ -24,6 +25,7 @@ from agents.offline.writer_profile import profile
 
 USER, ASSISTANT, END = "<|user|>", "<|assistant|>", "<|end|>"
 TURNS = 10
+QUESTIONS = 8  # after what was told, at most
 BY_WORD = 0.4  # of the questions after what was told; the others ask by what it has to do with
 TAKEN_UP = 0.4  # of the messages that tell something: they ask for a word on it at once
 ASKING = 0.3  # of the messages of a dialogue; with more, the model recalls unasked
@@ -138,14 +140,12 @@ def dense_recall(seed: int, number: int) -> Document:
             parts += _answered(f"{message} {chance.choice(ABOUT_IT)}", fact, "echo", chance)
         else:
             parts.append(Part(USER + message + END, "given"))
-    return [*parts, *led_back(told, used, 8, BRIEFLY if chance.random() < 0.7 else ABOUT, chance)]
+    return [*parts, *led_back(told, used, BRIEFLY if chance.random() < 0.7 else ABOUT, chance)]
 
 
-def led_back(
-    told: Sequence[Fact], used: str, most: int, asking: Sequence[str], chance: random.Random
-) -> Iterator[Part]:
-    """Up to so many messages that ask for something told, by a word of it or by what it has to do with, answered."""
-    for fact in chance.sample([*told, *told], k=min(2 * len(told), most)):
+def led_back(told: Sequence[Fact], used: str, asking: Sequence[str], chance: random.Random) -> Iterator[Part]:
+    """Messages that ask for something told, by a word of it or by what it has to do with, answered."""
+    for fact in chance.sample([*told, *told], k=min(2 * len(told), QUESTIONS)):
         if chance.random() < BY_WORD and (known := reference(fact)):
             word = known.text.split()[0].rstrip(",")
             yield from _answered(chance.choice(asking).format(word), fact, "weave", chance)

@@ -8,7 +8,8 @@ import pytest
 
 from agents.offline.evidence import false_claim, mentions
 from agents.offline.facts import Fact, facts
-from agents.offline.recalling import reference, weave
+from agents.offline.recalling import weave
+from agents.offline.referring import reference
 from agents.offline.telling import phrase
 from agents.offline.text import rng, stems
 from agents.offline.topics import topics_of
