@@ -18,7 +18,7 @@ def base(
     hidden: Annotated[int | None, Option(help="Width of the model.  [default: 192]")] = None,
     layers: Annotated[int | None, Option(help="Its layers; copying takes two, finding three.  [default: 3]")] = None,
     heads: Annotated[int | None, Option(help="Attention heads of each.  [default: 4]")] = None,
-    learning_rate: Annotated[float | None, Option(help="Highest rate of the schedule.  [default: 0.001]")] = None,
+    learning_rate: Annotated[float | None, Option(help="Highest rate of the schedule.  [default: 0.0005]")] = None,
     threads: Annotated[
         int | None, Option(help="CPU threads; another number gives slightly other weights.  [default: 2]")
     ] = None,

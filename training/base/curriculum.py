@@ -33,7 +33,7 @@ def talk(seed: int, number: int) -> Document:
 # Adam's steps are as large as its rate whatever the gradient, so at the matrices' rate the random embeddings, by which
 # the copying heads tell tokens apart, would be washed out before anything is learnt.
 STAGES = (
-    Stage("copying", dense_recall, 0.4, 256, 1536, 0.3),
+    Stage("copying", dense_recall, 0.4, 256, 1536, 0.6),
     Stage("dialogue", talk, 1.0, 96, 4096, 1.0),
 )
 

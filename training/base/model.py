@@ -124,16 +124,16 @@ class Head(NamedTuple):
 
     def match(self, *asked_held: tuple[torch.Tensor, torch.Tensor], strength: float) -> None:
         """Attend to where what is held is what is asked for. Only what rotates slowly compares over a long way."""
-        slow = (self.frequency < SLOW).nonzero().flatten()
+        slowest_first = (self.frequency < SLOW).nonzero().flatten()[:-1].flip(0)
         for place, (asked, held) in enumerate(asked_held):
-            pairs = slow[place :: len(asked_held)]
-            rows = torch.cat((pairs, pairs + len(self.frequency)))[: len(held)] + self.rows.start
+            pairs = slowest_first[place :: len(asked_held)]
+            rows = torch.stack((pairs, pairs + len(self.frequency)), 1).flatten()[: len(held)] + self.rows.start
             self.attention.q_proj.weight[rows] = strength * asked[: len(rows)]
             self.attention.k_proj.weight[rows] = strength * held[: len(rows)]
 
     def prefer(self, direction: torch.Tensor, asked: float, held: float) -> None:
-        """Attend to tokens that have something, wherever they stand. Takes the slowest dimension, which `match` must
-        not use."""
+        """Attend to tokens that have something, wherever they stand. Takes the slowest dimension, which `match` leaves
+        free."""
         row = self.rows.stop - 1
         self.attention.q_proj.weight[row] = 0.0
         self.attention.q_proj.weight[row, 0] = asked
@@ -182,7 +182,7 @@ def _finding(model: Any, space: Subspaces, associations: Associations, user: int
     embeddings[assistant] -= 0.7 * whole * space.tag[0]
 
     # Attention to the token before depends on the shared direction, so all must have the same share of it.
-    embeddings[:, 1:] *= whole / embeddings[:, 1:].norm(dim=1, keepdim=True)
+    embeddings[:, 1:] *= whole / embeddings[:, 1:].norm(dim=1, keepdim=True).clamp(min=1e-6)
 
     speaker = Head.of(model, 0, 2)
     speaker.look_back(0.08, SLOW, 0.8)
@@ -191,8 +191,8 @@ def _finding(model: Any, space: Subspaces, associations: Associations, user: int
     speaker.prefer(tags, 4.0, 6.0)
     speaker.move(space.tag, space.speaker, 0.04)
     talk = Head.of(model, 1, 0)
-    talk.look_back(0.04, 0.01, 0.6)
-    talk.prefer(space.speaker[0], 2.0, 0.25)
+    talk.look_back(0.02, 0.009, 1.0)  # faster rotations come round again within a chat
+    talk.prefer(space.speaker[0], 2.0, 0.5)
     talk.move(space.ask, space.talk, 0.8)
     find = Head.of(model, _last(model), 2)
     find.match((space.talk, space.held), strength=2.5)

@@ -20,7 +20,7 @@ class Base(BaseModel):
     hidden: int = Field(192, ge=32, multiple_of=32)
     layers: int = Field(3, ge=2, le=12)
     heads: int = Field(4, ge=4)
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(5e-4, gt=0)
     threads: int = Field(2, ge=1)
     resume: bool = False
     view: Literal["live", "quiet"] = "live"
