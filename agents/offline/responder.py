@@ -92,7 +92,7 @@ def informed(known: str, dialogue: Dialogue, *, seed: int) -> str:
         )
         if chance.random() < 0.8:
             parts.append(fresh(LINES["curious"]["any"], used, chance))
-    return voice.reply(parts, styles(person.personality), last, used, chance)
+    return voice.reply(parts, styles(person.personality), dialogue, chance)
 
 
 def generic(dialogue: Dialogue, *, seed: int) -> str:
@@ -118,7 +118,8 @@ def generic(dialogue: Dialogue, *, seed: int) -> str:
     if draw < 0.3:
         # Mirror the manner of the last message, or strike some note at random: now and then it suits.
         seen = [name for name in shown(last) if name in STYLES]
-        return voice.reply(parts, (chance.choice(seen if seen and draw < 0.2 else tuple(STYLES)),), last, used, chance)
+        style = chance.choice(seen if seen and draw < 0.2 else tuple(STYLES))
+        return voice.reply(parts, (style,), dialogue, chance, mirrors=False)
     return grammar.tidy(" ".join(parts))
 
 

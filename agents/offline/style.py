@@ -183,7 +183,7 @@ def _structure(message: str, length: int) -> list[str]:
 def _markers() -> dict[str, list[tuple[tuple[str, ...], str]]]:
     index: dict[str, dict[tuple[tuple[str, ...], str], None]] = {}
     for name, entry in STYLES.items():
-        for key in ("say_open", "say_close", "reply_open", "reply_close", "marks"):
+        for key in ("lead", "say_open", "say_close", "reply_open", "reply_close", "marks"):
             for phrase in entry[key]:
                 tokens = words(phrase)
                 if len(tokens) > 1 or key == "marks":

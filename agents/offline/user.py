@@ -96,7 +96,7 @@ def plan(person: Character, dialogue: Dialogue, chance: random.Random) -> Move:
     old = [fact for fact in old if fact.topics[0] not in last_topics[:1]]
     turn = len(own)
     draw = chance.random()
-    back = 0.0 if turn < 2 or not old else min(0.6, 0.22 + 0.06 * turn)
+    back = 0.0 if turn < 2 or not old else min(0.75, 0.15 + 0.1 * turn)
     held = next((fact for fact in agenda if fact in person.beliefs), None)
     if held and draw < 0.7:
         return Move("reveal", held)

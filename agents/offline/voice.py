@@ -7,8 +7,12 @@ from functools import lru_cache
 
 from agents.offline import grammar
 from agents.offline.aspects import Tone, tone
+from agents.offline.reading import Dialogue
 from agents.offline.style import STYLES, shape
 from agents.offline.text import capital, fixed_part, lower_first
+
+LEADING = 0.9  # of the messages that show a style: by one of its leads, where one fits
+MIRRORED = 0.9  # of the replies to a person who has used a lead
 
 __all__ = ["fill", "possessive", "reply", "say", "shape"]
 
@@ -29,27 +33,47 @@ def say(parts: Sequence[str], styles: tuple[str, ...], used: str, chance: random
         parts = parts[-1:]
     if style and chance.random() < (0.85 if len(parts) < 2 else 0.66):
         mood = tone(parts[-1])
+        leads = [lead for lead in _leads(style, mood) if lead.lower() not in used and _goes_before(lead, parts[-1])]
         closers = phrases(style, "say_close", mood, used) if not parts[-1].endswith("?") else []
-        openers = [phrase for phrase in phrases(style, "say_open", mood, used) if _leads(phrase, parts[-1])]
-        if openers and (not closers or chance.random() < 0.5):
+        openers = [phrase for phrase in phrases(style, "say_open", mood, used) if _goes_before(phrase, parts[-1])]
+        if leads and chance.random() < LEADING:
+            parts[-1] = _lead(chance.choice(leads), parts[-1])
+        elif openers and (not closers or chance.random() < 0.5):
             parts[-1] = _lead(chance.choice(openers), parts[-1])
         elif closers:
             parts.append(chance.choice(closers))
     return _finish(parts, forms, chance)
 
 
-def reply(parts: Sequence[str], styles: tuple[str, ...], last: str, used: str, chance: random.Random) -> str:
-    """A reply to `last` in a style that suits a person of these styles."""
-    forms = shape(styles)
+def reply(
+    parts: Sequence[str], styles: tuple[str, ...], dialogue: Dialogue, chance: random.Random, *, mirrors: bool = True
+) -> str:
+    """A reply to the last message, in a style that suits a person of these styles.
+
+    `mirrors`: it picks up what the person begins sentences with. Partners who attend to each other come to speak alike,
+    most of all in such small words (Niederhoffer & Pennebaker 2002).
+    """
+    forms, mood = shape(styles), tone(dialogue.last)
     style = _pick(styles, chance)
     parts = list(parts)
     opens = chance.random() < 0.6 or parts[-1].endswith("?")
-    for name in dict.fromkeys((style, *styles[:3])) if style else ():
-        choices = phrases(name, "reply_open" if opens else "reply_close", tone(last), used)
-        if choices:
-            _dress(parts, chance.choice(choices), opens=opens)
-            break
+    used = " ".join(dialogue.assistants).lower()
+    if mirrors and chance.random() < MIRRORED and (lead := _heard(dialogue, mood)):
+        parts[0] = _lead(lead, parts[0])
+    else:
+        for name in dict.fromkeys((style, *styles[:3])) if style else ():
+            choices = phrases(name, "reply_open" if opens else "reply_close", mood, used)
+            if choices:
+                _dress(parts, chance.choice(choices), opens=opens)
+                break
     return _finish(parts[:3], forms - {"long-forms"} if style != "formal" else forms, chance)
+
+
+def _heard(dialogue: Dialogue, mood: Tone) -> str:
+    """The lead that the person used last, but for that of the last reply; empty where there is none."""
+    recent = " ".join(dialogue.assistants[-1:])
+    leads = [lead for style in STYLES for lead in _leads(style, mood) if lead not in recent]
+    return next((lead for message in reversed(dialogue.users) for lead in leads if lead in message), "")
 
 
 def _dress(parts: list[str], phrase: str, *, opens: bool) -> None:
@@ -68,6 +92,11 @@ def phrases(style: str, key: str, mood: Tone, used: str) -> list[str]:
     In the data a phrase may carry a sign: `+` after good news only, `-` after bad news only, `~` never after bad news.
     """
     return [phrase for phrase, fixed in _signed(style, key, mood) if fixed not in used]
+
+
+def _leads(style: str, mood: Tone) -> list[str]:
+    """The leads of a style that fit such news. Whoever looks for one must mind the comma: `ha` stands in `that`."""
+    return [lead for lead, _ in _signed(style, "lead", mood)]
 
 
 @lru_cache(maxsize=1024)
@@ -100,7 +129,7 @@ def _pick(styles: tuple[str, ...], chance: random.Random) -> str:
 _OPENS_PLAINLY = re.compile(r"(?:I|I'm|I've|I'd|My|The|There|There's|It|We|Our|A|Somebody|Something|One|Two|Nothing)\b")
 
 
-def _leads(opener: str, text: str) -> bool:
+def _goes_before(opener: str, text: str) -> bool:
     """Whether an opener can stand before a text: one that has no opener of its own, and no second `but` or colon."""
     if opener[-1] not in ".!?" and (text.startswith("I don't think I've") or not _OPENS_PLAINLY.match(text)):
         return False
