@@ -5,7 +5,7 @@ Everything follows from a seed. A document is a list of parts, of which only som
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -15,7 +15,7 @@ from agents.offline.facts import Fact, facts
 from agents.offline.reading import Dialogue
 from agents.offline.recalling import brief, weave
 from agents.offline.referring import reference
-from agents.offline.style import STYLES, styles
+from agents.offline.style import styles
 from agents.offline.telling import phrase
 from agents.offline.text import STOP, fresh, lexicon, rng, stems
 from agents.offline.topics import topics
@@ -29,7 +29,7 @@ QUESTIONS = 8  # after what was told, at most
 BY_WORD = 0.4  # of the questions after what was told; the others ask by what it has to do with
 TAKEN_UP = 0.4  # of the messages that tell something: they ask for a word on it at once
 ASKING = 0.3  # of the messages of a dialogue; with more, the model recalls unasked
-REMARK, MANNER = 0.4, 0.7  # of the answers: begin with a remark, show some manner
+REMARK, MANNER = 0.4, 0.85  # of the answers: begin with a remark, show some manner
 BRIEFLY = ("And {}?", "So, {}?", "About {}?", "What about {}?")
 ABOUT = (
     "What did I say about {}?",
@@ -131,48 +131,91 @@ def dense_recall(seed: int, number: int) -> Document:
     told = list(who.facts)
     chance.shuffle(told)
     told = told[: chance.randint(2, 7)]
-    manner, parts, used = styles(who.personality), list[Part](), ""
+    talk, asking = Talk(who), BRIEFLY if chance.random() < 0.7 else ABOUT
     for fact in told:
-        said = phrase(fact, used, chance)
-        message = say([said], manner, used, chance) if chance.random() < 0.5 else said
-        used += " " + message.lower()
+        message = talk.in_manner(phrase(fact, talk.said, chance), chance)
         if chance.random() < TAKEN_UP:
-            parts += _answered(f"{message} {chance.choice(ABOUT_IT)}", fact, "echo", chance)
+            talk.ask(f"{message} {chance.choice(ABOUT_IT)}", fact, "echo", chance)
         else:
-            parts.append(Part(USER + message + END, "given"))
-    return [*parts, *led_back(told, used, BRIEFLY if chance.random() < 0.7 else ABOUT, chance)]
-
-
-def led_back(told: Sequence[Fact], used: str, asking: Sequence[str], chance: random.Random) -> Iterator[Part]:
-    """Messages that ask for something told, by a word of it or by what it has to do with, answered."""
+            talk.tell(message)
     for fact in chance.sample([*told, *told], k=min(2 * len(told), QUESTIONS)):
         if chance.random() < BY_WORD and (known := reference(fact)):
             word = known.text.split()[0].rstrip(",")
-            yield from _answered(chance.choice(asking).format(word), fact, "weave", chance)
+            talk.ask(chance.choice(asking).format(word), fact, "weave", chance)
         else:
-            remark = cue(fact, used, chance) or chance.choice(user.LINES["follow"]["any"])
-            used += " " + remark.lower()
-            yield from _answered(f"{remark} {chance.choice(AROUND)}", fitting(told, remark), "weave", chance)
+            remark = cue(fact, talk.said, chance) or chance.choice(user.LINES["follow"]["any"])
+            around = f"{talk.in_manner(remark, chance)} {chance.choice(AROUND)}"
+            talk.ask(around, fitting(told, remark), "weave", chance)
+    return talk.parts
 
 
-def _answered(
-    message: str, known: Fact | None, manner: Literal["weave", "echo"], chance: random.Random
-) -> Iterator[Part]:
-    """A message that asks for something known, and the answer, in whatever manner: it suits nobody in particular."""
-    yield Part(USER + message + END + ASSISTANT, "given")
-    if known is None:
-        yield Part(chance.choice(NOTHING) + END, "reply")
-        return
-    about = topics(message)
-    parts = [weave(known, manner, "", chance, about)]
-    if chance.random() < REMARK:
-        parts.insert(0, responder.acknowledged(about, "", chance))
-    answer = reply(parts, (chance.choice(tuple(STYLES)),), message, "", chance) if chance.random() < MANNER else None
-    found = reference(known, about)
-    yield from _split(answer or " ".join(parts), found.text if found else brief(known))
+def long_recall(seed: int, number: int) -> Document:
+    """A dialogue with somebody who chats with whoever it is in the same way, but recalls what was told when asked."""
+    chance = rng("long", seed, number)
+    who = person(chance, scrambled=chance.choice((0.0, 0.0, 0.4)))
+    acting = user.character((("profile", who.profile), ("personality", who.personality)))
+    talk = Talk(who)
+    for _ in range(chance.randint(2, TURNS)):
+        message = user.speak(acting, talk.dialogue, seed=chance.getrandbits(32))
+        if chance.random() < ASKING:
+            before = fitting(in_order(revealed(who.facts, talk.users), talk.users), message)
+            just = next((fact for fact in revealed(who.facts, [message]) if fact.kind != "belief"), None)
+            if just and (before is None or chance.random() < 0.5):
+                talk.ask(f"{message} {chance.choice(ABOUT_IT)}", just, "echo", chance)
+            else:
+                talk.ask(f"{message} {chance.choice(AROUND)}", before, "weave", chance)
+        else:
+            said = Dialogue((*talk.dialogue.lines, ("user", message)))
+            talk.answer(message, [Part(responder.generic(said, seed=chance.getrandbits(32)) + END, "reply")])
+    return talk.parts
 
 
-def _split(answer: str, recalled: str) -> Iterator[Part]:
+class Talk:
+    """A document in the making: what was said so far, and its parts."""
+
+    def __init__(self, who: Person) -> None:
+        self.manner = styles(who.personality)
+        self.dialogue = Dialogue(())
+        self.parts: list[Part] = []
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        return self.dialogue.users
+
+    @property
+    def said(self) -> str:
+        """By the person, to be not said again."""
+        return " ".join(self.dialogue.users).lower()
+
+    def in_manner(self, text: str, chance: random.Random) -> str:
+        """As the person says it, every other time in their own manner."""
+        return say([text], self.manner, self.said, chance) if chance.random() < 0.5 else text
+
+    def tell(self, message: str) -> None:
+        self.dialogue = Dialogue((*self.dialogue.lines, ("user", message)))
+        self.parts.append(Part(USER + message + END, "given"))
+
+    def ask(self, message: str, known: Fact | None, frame: Literal["weave", "echo"], chance: random.Random) -> None:
+        """A message that asks for something known, and what is known, in a manner that suits the person."""
+        if known is None:
+            self.answer(message, [Part(chance.choice(NOTHING) + END, "reply")])
+            return
+        about = topics(message)
+        parts = [weave(known, frame, "", chance, about)]
+        if chance.random() < REMARK:
+            parts.insert(0, responder.acknowledged(about, "", chance))
+        heard = Dialogue((*self.dialogue.lines, ("user", message)))
+        text = reply(parts, self.manner, heard, chance) if chance.random() < MANNER else " ".join(parts)
+        found = reference(known, about)
+        self.answer(message, _split(text, found.text if found else brief(known)))
+
+    def answer(self, message: str, parts: Sequence[Part]) -> None:
+        said = "".join(part.text for part in parts).removesuffix(END)
+        self.dialogue = Dialogue((*self.dialogue.lines, ("user", message), ("assistant", said)))
+        self.parts += [Part(USER + message + END + ASSISTANT, "given"), *parts]
+
+
+def _split(answer: str, recalled: str) -> list[Part]:
     """An answer as parts, the last place where something is recalled as one of its own."""
     before, said, after = answer.rpartition(recalled)
     if not said:
@@ -180,37 +223,7 @@ def _split(answer: str, recalled: str) -> Iterator[Part]:
     if before.endswith(" ") and said:  # a word and the space before it are one token
         before, said = before[:-1], f" {said}"
     parts = Part(before, "reply"), Part(said, "recall"), Part(after + END, "reply")
-    yield from (part for part in parts if part.text)
-
-
-def long_recall(seed: int, number: int) -> Document:
-    """A dialogue with somebody who answers whoever it is in the same way, but recalls what was told when asked."""
-    chance = rng("long", seed, number)
-    who = person(chance, scrambled=chance.choice((0.0, 0.0, 0.4)))
-    acting = user.character((("profile", who.profile), ("personality", who.personality)))
-    talk, parts = Dialogue(()), list[Part]()
-    for _ in range(chance.randint(2, TURNS)):
-        message = user.speak(acting, talk, seed=chance.getrandbits(32))
-        if chance.random() < ASKING:
-            message, answer = _asked(who, talk, message, chance)
-        else:
-            said = responder.generic(Dialogue((*talk.lines, ("user", message))), seed=chance.getrandbits(32))
-            answer = [Part(USER + message + END + ASSISTANT, "given"), Part(said + END, "reply")]
-        parts += answer
-        reply_text = "".join(part.text for part in answer[1:]).removesuffix(END)
-        talk = Dialogue((*talk.lines, ("user", message), ("assistant", reply_text)))
-    return parts
-
-
-def _asked(who: Person, talk: Dialogue, message: str, chance: random.Random) -> tuple[str, list[Part]]:
-    """A message that goes on to ask for what was told before or just now, and its answer."""
-    before = fitting(in_order(revealed(who.facts, talk.users), talk.users), message)
-    just = next((fact for fact in revealed(who.facts, [message]) if fact.kind != "belief"), None)
-    if just and (before is None or chance.random() < 0.5):
-        message = f"{message} {chance.choice(ABOUT_IT)}"
-        return message, list(_answered(message, just, "echo", chance))
-    message = f"{message} {chance.choice(AROUND)}"
-    return message, list(_answered(message, before, "weave", chance))
+    return [part for part in parts if part.text]
 
 
 def in_order(known: Sequence[Fact], messages: Sequence[str]) -> list[Fact]:
