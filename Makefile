@@ -11,14 +11,14 @@ READY = $(VENV)/ready
 SEED ?= 1
 DEMO ?= runs/demo$(if $(filter-out 1,$(SEED)),-$(SEED))$(if $(SMALL),-small)
 either = $(if $(SMALL),$(1),$(2))
-CONVERSATIONS ?= $(call either,30,1400)
-PAIRS ?= $(call either,20,360)
+CONVERSATIONS ?= $(call either,30,1500)
+PAIRS ?= $(call either,20,500)
 TURNS ?= $(call either,4,10)
 CASES ?= $(call either,12,100)
 TOKENS ?= $(call either,30000,1100000)
 SFT ?= --learning-rate 2e-4 --batch 20
 DPO ?= --learning-rate 1e-4 --sft-weight 1 --batch 24
-SAMPLING ?= temperature=0.5&max_new_tokens=60
+SAMPLING ?= temperature=0.6&top_p=0.8&max_new_tokens=60
 
 PERSONAS = $(DEMO)/personas
 GROW = $(I2A) personas grow --encoder tfidf --without-seeds --resume

@@ -35,8 +35,8 @@ that a value cannot be guessed but must be read off.
 
 1. *copying*: a few messages that each tell something, then questions after it, by a word of it ("What did I say about
    goats?") or by what it has to do with ("Fur on my jumper again. Remember?"), and their answers.
-2. *dialogue*: chats with generic replies, in which now and then a message asks like that. The answers come in any
-   manner of speaking, which has nothing to do with who asks.
+2. *dialogue*: chats with generic replies, in which now and then a message asks like that. Who asks is answered in a
+   manner that suits them; who does not, like anybody.
 
 Attention starts out with heads made for it: two look for what came after the last occurrence of the last two tokens
 (induction), another goes from what the last message is about to a word of the person's that has to do with it, by the

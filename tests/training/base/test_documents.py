@@ -1,9 +1,10 @@
-"""What the base model reads: everything to be recalled was said, and nobody is answered personally."""
+"""What the base model reads: everything to be recalled was said, and only who asks is answered personally."""
 
 from itertools import pairwise
 
 import pytest
 
+from agents.offline.style import STYLES
 from agents.offline.text import stems
 from training.base.documents import (
     ABOUT_IT,
@@ -79,6 +80,24 @@ def test_who_is_not_asked_for_it_recalls_nothing():
                 assert after.text.endswith(END)
                 unasked += 1
     assert unasked > 50
+
+
+def test_who_asks_is_answered_as_they_speak_and_who_does_not_is_not():
+    def share(asked: bool) -> float:
+        """Of the answers to messages that begin with a lead: how many begin with it too."""
+        pairs = [
+            (part.text.removeprefix(USER), after.text)
+            for number in range(300)
+            for part, after in pairwise(long_recall(0, number))
+            if part.text.endswith(ASSISTANT) and part.text.removesuffix(END + ASSISTANT).endswith(asks) is asked
+        ]
+        led = [(lead, answer) for message, answer in pairs for lead in leads if message.startswith(lead)]
+        assert len(led) > 20
+        return sum(answer.startswith(lead) for lead, answer in led) / len(led)
+
+    asks = (*ABOUT_IT, *AROUND)
+    leads = [lead.lstrip("+-~") for style in STYLES.values() for lead in style["lead"]]
+    assert share(asked=True) > 0.5 > 0.05 > share(asked=False)
 
 
 @WRITERS
