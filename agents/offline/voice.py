@@ -11,10 +11,10 @@ from agents.offline.reading import Dialogue
 from agents.offline.style import STYLES, shape
 from agents.offline.text import capital, fixed_part, lower_first
 
+__all__ = ["fill", "possessive", "reply", "say", "shape"]
+
 LEADING = 0.9  # of the messages that show a style: by one of its leads, where one fits
 MIRRORED = 0.9  # of the replies to a person who has used a lead
-
-__all__ = ["fill", "possessive", "reply", "say", "shape"]
 
 _FULL = {"I'm": "I am", "I've": "I have", "I'd": "I would", "I'll": "I will", "it's": "it is", "It's": "It is",
          "that's": "that is", "That's": "That is", "don't": "do not", "can't": "cannot", "didn't": "did not",
