@@ -24,8 +24,7 @@ PERSONAS = $(DEMO)/personas
 GROW = $(I2A) personas grow --encoder tfidf --without-seeds --resume
 SIMULATE = $(I2A) simulate --profiles $(PERSONAS)/profiles.jsonl --personalities $(PERSONAS)/personalities.jsonl \
     --turns $(TURNS) --resume
-# One thread for models this small: the simulated users and the judge need the other core.
-EVALUATE = OMP_NUM_THREADS=1 $(I2A) evaluate --cases $(CASES) --turns $(TURNS) --seed 10$(SEED) --resume
+EVALUATE = $(I2A) evaluate --cases $(CASES) --turns $(TURNS) --seed 10$(SEED) --resume
 hf = '$(1)=$(3)hf:$(DEMO)/$(2)?$(SAMPLING)'
 BOUNDS = generic=offline:generic oracle=offline:oracle
 FEW = $(call hf,base,base) $(call hf,sft,sft) $(call hf,dpo,dpo) $(BOUNDS)
