@@ -35,6 +35,11 @@ class Dialogue:
         return tuple(text for speaker, text in self.lines if speaker == "assistant")
 
     @property
+    def used(self) -> str:
+        """All that the assistant has said, in lower case: what it need not say again."""
+        return " ".join(self.assistants).lower()
+
+    @property
     def last(self) -> str:
         """The person's last message, empty when there is none."""
         return next((text for speaker, text in reversed(self.lines) if speaker == "user"), "")

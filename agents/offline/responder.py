@@ -73,7 +73,7 @@ def informed(known: str, dialogue: Dialogue, *, seed: int) -> str:
     """A reply that lets the impression show: one detail where it fits the moment, in a style that suits the person."""
     chance = rng("informed", seed, dialogue.last, len(dialogue.lines))
     person = impression(known)
-    used = " ".join(dialogue.assistants).lower()
+    used = dialogue.used
     last = dialogue.last
     about = topics(last)
     fact, just_said = _pick(person.nameable(dialogue.users), last, about, dialogue, chance)
@@ -103,7 +103,7 @@ def generic(dialogue: Dialogue, *, seed: int) -> str:
     if len(dialogue.users) <= 1 and about == "any":
         about = "hello"
     about = "any" if chance.random() < 0.12 else about
-    used = " ".join(dialogue.assistants).lower()
+    used = dialogue.used
     line = fresh(LINES["bland"][about], used, chance)
     parts = [line]
     if _asks_back(last):
@@ -116,7 +116,7 @@ def generic(dialogue: Dialogue, *, seed: int) -> str:
             parts.append(fresh(LINES["ask"]["any"], used, chance))
     draw = chance.random()
     if draw < 0.3:
-        # Mirror the manner of the last message, or strike some note at random: now and then it suits.
+        # Take on the manner of the last message, or strike some note at random: now and then it suits.
         seen = [name for name in shown(last) if name in STYLES]
         style = chance.choice(seen if seen and draw < 0.2 else tuple(STYLES))
         return voice.reply(parts, (style,), dialogue, chance, mirrors=False)
@@ -126,7 +126,7 @@ def generic(dialogue: Dialogue, *, seed: int) -> str:
 def probe(dialogue: Dialogue, *, seed: int) -> str:
     """A question after how the other thinks, as a tutor asks it; the first one asks what it is all about."""
     chance = rng("probe", seed, dialogue.last, len(dialogue.lines))
-    used = " ".join(dialogue.assistants).lower()
+    used = dialogue.used
     question = fresh(LINES["probe"]["any" if dialogue.assistants else "first"], used, chance)
     lead = fresh(LINES["probe"]["lead"], used, chance) if chance.random() < 0.5 else ""
     return grammar.tidy(f"{lead} {question}".strip())

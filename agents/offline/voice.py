@@ -57,12 +57,11 @@ def reply(
     style = _pick(styles, chance)
     parts = list(parts)
     opens = chance.random() < 0.6 or parts[-1].endswith("?")
-    used = " ".join(dialogue.assistants).lower()
     if mirrors and chance.random() < MIRRORED and (lead := _heard(dialogue, mood)):
         parts[0] = _lead(lead, parts[0])
     else:
         for name in dict.fromkeys((style, *styles[:3])) if style else ():
-            choices = phrases(name, "reply_open" if opens else "reply_close", mood, used)
+            choices = phrases(name, "reply_open" if opens else "reply_close", mood, dialogue.used)
             if choices:
                 _dress(parts, chance.choice(choices), opens=opens)
                 break

@@ -158,15 +158,17 @@ def long_recall(seed: int, number: int) -> Document:
     for _ in range(chance.randint(2, TURNS)):
         message = user.speak(acting, talk.dialogue, seed=chance.getrandbits(32))
         if chance.random() < ASKING:
-            before = fitting(in_order(revealed(who.facts, talk.users), talk.users), message)
+            told = talk.dialogue.users
+            before = fitting(in_order(revealed(who.facts, told), told), message)
             just = next((fact for fact in revealed(who.facts, [message]) if fact.kind != "belief"), None)
             if just and (before is None or chance.random() < 0.5):
                 talk.ask(f"{message} {chance.choice(ABOUT_IT)}", just, "echo", chance)
             else:
                 talk.ask(f"{message} {chance.choice(AROUND)}", before, "weave", chance)
         else:
-            said = Dialogue((*talk.dialogue.lines, ("user", message)))
-            talk.answer(message, [Part(responder.generic(said, seed=chance.getrandbits(32)) + END, "reply")])
+            talk.answer(
+                message, [Part(responder.generic(talk.upto(message), seed=chance.getrandbits(32)) + END, "reply")]
+            )
     return talk.parts
 
 
@@ -179,10 +181,6 @@ class Talk:
         self.parts: list[Part] = []
 
     @property
-    def users(self) -> tuple[str, ...]:
-        return self.dialogue.users
-
-    @property
     def said(self) -> str:
         """By the person, to be not said again."""
         return " ".join(self.dialogue.users).lower()
@@ -191,8 +189,12 @@ class Talk:
         """As the person says it, every other time in their own manner."""
         return say([text], self.manner, self.said, chance) if chance.random() < 0.5 else text
 
+    def upto(self, message: str) -> Dialogue:
+        """What was said, and this message."""
+        return Dialogue((*self.dialogue.lines, ("user", message)))
+
     def tell(self, message: str) -> None:
-        self.dialogue = Dialogue((*self.dialogue.lines, ("user", message)))
+        self.dialogue = self.upto(message)
         self.parts.append(Part(USER + message + END, "given"))
 
     def ask(self, message: str, known: Fact | None, frame: Literal["weave", "echo"], chance: random.Random) -> None:
@@ -204,14 +206,13 @@ class Talk:
         parts = [weave(known, frame, "", chance, about)]
         if chance.random() < REMARK:
             parts.insert(0, responder.acknowledged(about, "", chance))
-        heard = Dialogue((*self.dialogue.lines, ("user", message)))
-        text = reply(parts, self.manner, heard, chance) if chance.random() < MANNER else " ".join(parts)
+        text = reply(parts, self.manner, self.upto(message), chance) if chance.random() < MANNER else " ".join(parts)
         found = reference(known, about)
         self.answer(message, _split(text, found.text if found else brief(known)))
 
     def answer(self, message: str, parts: Sequence[Part]) -> None:
         said = "".join(part.text for part in parts).removesuffix(END)
-        self.dialogue = Dialogue((*self.dialogue.lines, ("user", message), ("assistant", said)))
+        self.dialogue = Dialogue((*self.upto(message).lines, ("assistant", said)))
         self.parts += [Part(USER + message + END + ASSISTANT, "given"), *parts]
 
 
