@@ -7,6 +7,8 @@ import torch
 
 from i2a.models.hf.batching import Row
 
+LIKELIEST = 128  # words that mostly hold the share of top-p; only where they do not are all words sorted
+
 
 def pick(
     scores: torch.Tensor, temperature: torch.Tensor, top_p: torch.Tensor, chance: torch.Tensor
@@ -20,14 +22,22 @@ def pick(
     best, greedy = scores.max(-1, keepdim=True)
     probabilities = torch.softmax(scores / torch.where(temperature > 0, temperature, 1.0), -1)
     if bool((top_p < 1).any()):
-        falling, order = probabilities.sort(dim=-1, descending=True, stable=True)
-        outside = falling.cumsum(-1) - falling > top_p
-        probabilities = probabilities.scatter(-1, order, falling.masked_fill(outside, 0.0))
+        probabilities = _likeliest(probabilities, top_p)
     reached = probabilities.cumsum(-1)
     total = reached[:, -1:]
     wanted = torch.minimum(chance * total, torch.nextafter(total, torch.zeros_like(total)))
     drawn = torch.searchsorted(reached, wanted, right=True).clamp(max=scores.shape[-1] - 1)
     return torch.where(temperature > 0, drawn, greedy), ~best.isfinite()
+
+
+def _likeliest(probabilities: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
+    """The probabilities of the fewest words of each row that hold the share `top_p`, 0 for all others."""
+    falling, order = probabilities.topk(min(LIKELIEST, probabilities.shape[-1]))
+    outside = falling.cumsum(-1) - falling > top_p
+    if not bool(outside[:, -1].all()):
+        falling, order = probabilities.sort(dim=-1, descending=True, stable=True)
+        outside = falling.cumsum(-1) - falling > top_p
+    return torch.zeros_like(probabilities).scatter(-1, order, falling.masked_fill(outside, 0.0))
 
 
 class Draw:

@@ -10,7 +10,7 @@ from i2a.models.hf.batching import Row
 from i2a.models.hf.generation import PREFILL, Generator
 from i2a.models.hf.padded import can_be_split
 from i2a.models.hf.prefixes import BLOCK, Prefixes
-from i2a.models.hf.sampling import pick
+from i2a.models.hf.sampling import LIKELIEST, pick
 from tests import tiny
 
 WORDS = tiny.tokenizer()
@@ -141,6 +141,13 @@ def test_temperature_sharpens_and_zero_takes_the_likeliest() -> None:
 @pytest.mark.parametrize(("top_p", "left"), [(0.5, {2}), (0.59, {2}), (0.65, {2, 3}), (0.95, {0, 2, 3})])
 def test_top_p_leaves_the_likeliest_tokens_that_hold_that_share(top_p: float, left: set[int]) -> None:
     assert {drawn(SCORES, 1.0, top_p, chance / 100) for chance in range(100)} == left
+
+
+def test_top_p_may_hold_more_words_than_are_looked_at_first() -> None:
+    words = 3 * LIKELIEST
+    flat, steep = torch.zeros(words), torch.arange(words) * -1.0
+    tokens, _ = pick(torch.stack((flat, steep)), column(1.0, 1.0), column(0.5, 0.5), column(0.999, 0.5))
+    assert tokens[:, 0].tolist() == [words // 2, 0]
 
 
 def test_each_row_has_its_own_settings() -> None:
