@@ -19,7 +19,7 @@ from rich.console import Console
 from i2a.errors import Interrupted
 from i2a.files import whole
 from training.base.associations import associations
-from training.base.batches import Example, batched, encode
+from training.base.batches import NOTHING, Example, batched, encode
 from training.base.card import card
 from training.base.curriculum import STAGES, Stage, documents, held_out, stage_at
 from training.base.documents import ASSISTANT, USER
@@ -96,13 +96,14 @@ class Training:
                 break
             set_rates(self.optimizers, config.learning_rate, self.share, stage.embeddings)
             loss = torch.nn.functional.cross_entropy(predicted(self.model, batch), batch.wanted, reduction="none")
-            weights = 1.0 + EMPHASIS * batch.first
+            written = batch.wanted != NOTHING
+            weights = written + EMPHASIS * batch.first
             (loss @ weights / weights.sum()).backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             for optimizer in self.optimizers:
                 optimizer.step()
                 optimizer.zero_grad()
-            losses.append(loss.mean().item())
+            losses.append((loss.sum() / written.sum()).item())
             self.steps, self.tokens = self.steps + 1, self.tokens + batch.ids.numel()
         self.round += 1
         return stage.name, sum(losses) / len(losses)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from training.base.batches import Example, batched, collate, encode
+from training.base.batches import LENGTHS, NOTHING, PLACES, Example, batched, collate, encode
 from training.base.documents import ASSISTANT, END, USER, Part
 from training.base.model import build
 from training.base.recall import recall
@@ -66,15 +66,19 @@ def test_an_untrained_model_goes_on_as_the_text_before_went_on(words, layers):
 def test_a_batch_holds_at_most_so_many_tokens_and_each_example_once(words):
     import random
 
-    examples = [Example(list(range(6, 6 + n)), [2]) for n in (5, 9, 30, 7, 12, 6)]
-    batches = list(batched(examples, 32, words.pad_token_id, random.Random(0)))
+    examples = [Example([6] * n, [2]) for n in (5, 9, 130, 7, 12, 6)]
+    batches = list(batched(examples, 3 * LENGTHS, words.pad_token_id, random.Random(0)))
 
-    assert all(batch.ids.numel() <= 32 for batch in batches)
-    assert sorted(len(row) for batch in batches for row in batch.ids) == sorted(
-        max(len(row) for row in batch.ids) for batch in batches for _ in batch.ids
-    )
-    assert sum(len(batch.ids) for batch in batches) == len(examples)
-    assert all(batch.wanted.eq(8).all() for batch in batches)
+    assert sorted(batch.ids.shape for batch in batches) == [(1, 3 * LENGTHS), (2, LENGTHS), (3, LENGTHS)]
+    assert sorted(int(row.eq(6).sum()) for batch in batches for row in batch.ids) == [5, 6, 7, 9, 12, 130]
+
+
+def test_a_batch_is_filled_up_with_places_that_want_nothing(words):
+    batch = collate([Example([6, 7, 8, 9], [1, 3]), Example([6, 8], [1])], words.pad_token_id)
+
+    assert batch.ids.shape == (2, LENGTHS)
+    assert len(batch.row) == len(batch.at) == len(batch.first) == PLACES
+    assert batch.wanted.tolist() == [7, 9, 8] + [NOTHING] * (PLACES - 3)
 
 
 def test_recall_counts_answers_and_their_tokens(words):
@@ -89,5 +93,4 @@ def test_recall_counts_answers_and_their_tokens(words):
     right, half, none = ([6, 6, 7, 7], [6, 6, 7, 8], [6, 6, 9, 9])
     examples = [Example(ids, [1, 2, 3], answer) for ids in (right, half, none)] + [Example([6, 6, 6, 7], [3])]
     assert recall(Always7(), examples, 0) == (1 / 3, 0.5)
-    assert collate(examples[3:], 0).wanted.tolist() == [7]
-    assert collate(examples[:1], 0).first.tolist() == [False, True, True]
+    assert collate(examples[:1], 0).first[:4].tolist() == [False, True, True, False]
