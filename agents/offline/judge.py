@@ -51,6 +51,7 @@ def persona(profile: str, personality: str) -> Person:
     return Person(facts(profile), styles(personality), stems(profile))
 
 
+@lru_cache(maxsize=1024)  # a pair is judged in both orders
 def score(reply: str, dialogue: Dialogue, person: Person) -> Score:
     """The marks of `reply` as the answer to the person's last message in `dialogue`."""
     reply = shorten(fold(reply), 1500)
