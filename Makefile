@@ -15,16 +15,16 @@ CONVERSATIONS ?= $(call either,30,1500)
 PAIRS ?= $(call either,20,500)
 TURNS ?= $(call either,4,10)
 CASES ?= $(call either,12,100)
-TOKENS ?= $(call either,30000,1100000)
+TOKENS ?= $(call either,30000,1900000)
 SFT ?= --learning-rate 2e-4 --batch 20
 DPO ?= --learning-rate 1e-4 --sft-weight 1 --batch 24
-SAMPLING ?= temperature=0.6&top_p=0.8&max_new_tokens=60
+SAMPLING ?= temperature=0.6&top_p=0.8&max_new_tokens=60&max_batch=$(CASES)
 
 PERSONAS = $(DEMO)/personas
 GROW = $(I2A) personas grow --encoder tfidf --without-seeds --resume
 SIMULATE = $(I2A) simulate --profiles $(PERSONAS)/profiles.jsonl --personalities $(PERSONAS)/personalities.jsonl \
     --turns $(TURNS) --resume
-EVALUATE = $(I2A) evaluate --cases $(CASES) --turns $(TURNS) --seed 10$(SEED) --resume
+EVALUATE = $(I2A) evaluate --cases $(CASES) --turns $(TURNS) --seed 10$(SEED) --concurrency $(CASES) --resume
 hf = '$(1)=$(3)hf:$(DEMO)/$(2)?$(SAMPLING)'
 BOUNDS = generic=offline:generic oracle=offline:oracle
 FEW = $(call hf,base,base) $(call hf,sft,sft) $(call hf,dpo,dpo) $(BOUNDS)
