@@ -31,13 +31,15 @@ def pick(
 
 
 def _likeliest(probabilities: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
-    """The probabilities of the fewest words of each row that hold the share `top_p`, 0 for all others."""
+    """The probabilities of the fewest words of each row that hold the share `top_p`, 0 for all others; of equally
+    likely ones the first are taken."""
     falling, order = probabilities.topk(min(LIKELIEST, probabilities.shape[-1]))
-    outside = falling.cumsum(-1) - falling > top_p
-    if not bool(outside[:, -1].all()):
+    inside = falling.cumsum(-1) - falling <= top_p
+    edge = inside[:, :-1] & ~inside[:, 1:] & (falling[:, :-1] > falling[:, 1:])
+    if not bool(edge.any(-1).all()):  # further down, or between equals, whose order `topk` leaves open
         falling, order = probabilities.sort(dim=-1, descending=True, stable=True)
-        outside = falling.cumsum(-1) - falling > top_p
-    return torch.zeros_like(probabilities).scatter(-1, order, falling.masked_fill(outside, 0.0))
+        inside = falling.cumsum(-1) - falling <= top_p
+    return torch.zeros_like(probabilities).scatter(-1, order, falling.masked_fill(~inside, 0.0))
 
 
 class Draw:

@@ -150,6 +150,16 @@ def test_top_p_may_hold_more_words_than_are_looked_at_first() -> None:
     assert tokens[:, 0].tolist() == [words // 2, 0]
 
 
+def test_of_equally_likely_words_top_p_takes_the_first_whoever_else_is_in_the_batch() -> None:
+    scores = torch.full((3 * LIKELIEST,), float("-inf"))
+    scores[[5, 9, 2 * LIKELIEST, 2 * LIKELIEST + 1]] = torch.tensor([0.4, 0.2, 0.2, 0.2]).log()
+    flat = torch.zeros(len(scores))
+    for batch in (scores[None], torch.stack((scores, flat))):
+        ones = torch.ones(len(batch), 1)
+        kept = {int(pick(batch, ones, ones * 0.5, ones * chance / 100)[0][0, 0]) for chance in range(100)}
+        assert kept == {5, 9}
+
+
 def test_each_row_has_its_own_settings() -> None:
     tokens, _ = pick(SCORES.expand(3, 4), column(1.0, 0.0, 1.0), column(1.0, 1.0, 0.5), column(0.05, 0.05, 0.05))
     assert tokens[:, 0].tolist() == [0, 2, 2]

@@ -66,11 +66,20 @@ def test_an_untrained_model_goes_on_as_the_text_before_went_on(words, layers):
 def test_a_batch_holds_at_most_so_many_tokens_and_each_example_once(words):
     import random
 
-    examples = [Example([6] * n, [2]) for n in (5, 9, 130, 7, 12, 6)]
+    examples = [Example(list(range(6, 6 + n)), [2]) for n in (5, 9, 130, 7, 12, 6)]
     batches = list(batched(examples, 3 * LENGTHS, words.pad_token_id, random.Random(0)))
 
+    assert all(batch.ids.numel() <= 3 * LENGTHS for batch in batches)
     assert sorted(batch.ids.shape for batch in batches) == [(1, 3 * LENGTHS), (2, LENGTHS), (3, LENGTHS)]
-    assert sorted(int(row.eq(6).sum()) for batch in batches for row in batch.ids) == [5, 6, 7, 9, 12, 130]
+    assert sorted(int(row.ne(words.pad_token_id).sum()) for batch in batches for row in batch.ids) == [
+        5,
+        6,
+        7,
+        9,
+        12,
+        130,
+    ]
+    assert all(batch.wanted[: len(batch.ids)].eq(8).all() for batch in batches)
 
 
 def test_a_batch_is_filled_up_with_places_that_want_nothing(words):
@@ -93,4 +102,5 @@ def test_recall_counts_answers_and_their_tokens(words):
     right, half, none = ([6, 6, 7, 7], [6, 6, 7, 8], [6, 6, 9, 9])
     examples = [Example(ids, [1, 2, 3], answer) for ids in (right, half, none)] + [Example([6, 6, 6, 7], [3])]
     assert recall(Always7(), examples, 0) == (1 / 3, 0.5)
+    assert collate(examples[3:], 0).wanted[:2].tolist() == [7, NOTHING]
     assert collate(examples[:1], 0).first[:4].tolist() == [False, True, True, False]
