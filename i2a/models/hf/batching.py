@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from i2a.errors import ModelError
+from i2a.models.hf.repetition import Dry
 
 PAUSE = 0.002  # seconds in which calls that are made together come in
 
@@ -25,7 +26,8 @@ class Row:
     """One reply in the making. `ids`: the prompt's tokens, then those written; `limit`: how many may be written.
 
     `chances` decide what is drawn: the n-th number in [0, 1) the n-th token, whoever else is in the batch.
-    `temperature` 0 takes the likeliest token. `known`: what the engine has computed for the first tokens.
+    `temperature` 0 takes the likeliest token. `dry`: what a token loses for going on with words of this reply or of
+    `said`, the earlier ones. `known`: what the engine has computed for the first tokens.
     """
 
     ids: list[int]
@@ -33,6 +35,8 @@ class Row:
     temperature: float
     top_p: float
     seed: int
+    dry: Dry | None = None
+    said: Sequence[Sequence[int]] = ()
     start: int = field(init=False)
     chances: list[float] = field(init=False)
     known: Any = None

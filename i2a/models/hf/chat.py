@@ -4,7 +4,7 @@ Where a template has no place for them, a system message goes before the words o
 assistant says before the user is left out; training does the same. Loads no model.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -42,6 +42,11 @@ class Chat:
         """
         told = {} if thinking is None else {"enable_thinking": thinking}
         return self._render(self._known(messages), **told)
+
+    def replies(self, messages: Iterable[Message]) -> list[list[int]]:
+        """The tokens of each thing that the assistant says in `messages`."""
+        said = [message["content"] for message in messages if message["role"] == "assistant"]
+        return [self.tokenizer.encode(words, add_special_tokens=False) for words in said]
 
     def text(self, ids: Sequence[int]) -> str:
         """What `ids` say, without special tokens."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from i2a.errors import BadRequest, ModelError, UsageError
 from i2a.models.hf.batching import Batcher, Row
+from i2a.models.hf.repetition import Dry
 from i2a.models.openai_protocol import Message, split_thought
 from i2a.models.text_client import TextClient, as_json
 
@@ -32,8 +33,9 @@ class HFConfig(BaseModel):
     """Everything that decides about an answer, and what bounds a batch. Of the checkpoint's own generation settings,
     only the tokens at which a reply ends are taken.
 
-    `seed` is for calls that bring none of their own. `max_batch_tokens`: rows of a batch times the longest of them; as
-    many tokens of earlier calls are remembered. `thinking`: what the template is told, of models that can be told.
+    `dry_multiplier` (0: off), `dry_base` and `dry_allowed_length` are those of `repetition.Dry`. `seed` is for calls
+    that bring none of their own. `max_batch_tokens`: rows of a batch times the longest of them; as many tokens of
+    earlier calls are remembered. `thinking`: what the template is told, of models that can be told.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,6 +46,9 @@ class HFConfig(BaseModel):
     device: str = "auto"
     temperature: float = Field(0.7, ge=0, allow_inf_nan=False)
     top_p: float = Field(1.0, gt=0, le=1)
+    dry_multiplier: float = Field(0.0, ge=0, allow_inf_nan=False)
+    dry_base: float = Field(1.75, ge=1, le=10)
+    dry_allowed_length: int = Field(2, ge=1)
     max_new_tokens: int = Field(512, ge=1)
     seed: int | None = Field(None, ge=0)
     thinking: bool | None = None
@@ -120,6 +125,8 @@ class HFClient(TextClient, Component[HFConfig]):
         room = (self._loaded.context or len(prompt) + config.max_new_tokens) - len(prompt)
         if room < 1:
             raise BadRequest(f"{self}: the prompt has {len(prompt)} tokens, and the model takes {self._loaded.context}")
+        dry = Dry(config.dry_multiplier, config.dry_base, config.dry_allowed_length) if config.dry_multiplier else None
+        said = self._loaded.chat.replies(map(as_json, messages)) if dry else ()
         seed = random.getrandbits(32) if config.seed is None else config.seed
         spent = 0
         for attempt in range(TRIES if config.temperature else 1):
@@ -129,6 +136,8 @@ class HFClient(TextClient, Component[HFConfig]):
                 config.temperature,
                 config.top_p,
                 seed if not attempt else random.Random(f"{seed}/{attempt}").getrandbits(32),
+                dry,
+                said,
             )
             await self._complete(row)
             spent += len(row.written)

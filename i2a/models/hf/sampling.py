@@ -1,4 +1,4 @@
-"""Drawing the next token of each row by that row's own temperature, top-p and chances, and when a batch pauses."""
+"""Drawing the next token of each row by that row's own settings and chances, and when a batch pauses."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from i2a.models.hf.batching import Row
+from i2a.models.hf.repetition import Repetition
 
 LIKELIEST = 128  # words that mostly hold the share of top-p; only where they do not are all words sorted
 
@@ -57,6 +58,7 @@ class Draw:
         self._chances = torch.tensor(padded, dtype=torch.float32, device=device)
         self._temperature, self._top_p = column([row.temperature for row in rows]), column([row.top_p for row in rows])
         self._width, self._stops = width, stops
+        self._said = [row.dry and Repetition(row.dry, [*row.said, row.written]) for row in rows]
         self._fresh = torch.tensor([not row.written for row in rows], device=device).nonzero()
         self.broken = torch.zeros(len(rows), 1, dtype=torch.bool, device=device)
 
@@ -64,9 +66,24 @@ class Draw:
         step = ids.shape[1] - self._width
         if not step:
             scores = scores.index_put((self._fresh, self._stops), torch.tensor(float("-inf"), device=scores.device))
+        if any(self._said):
+            scores = self._without_repetition(scores, ids[:, -1].tolist() if step else [])
         tokens, broken = pick(scores, self._temperature, self._top_p, self._chances[:, step, None])
         self.broken |= broken
         return torch.full_like(scores, float("-inf")).scatter(-1, tokens, 0.0)
+
+    def _without_repetition(self, scores: torch.Tensor, drawn: Sequence[int]) -> torch.Tensor:
+        """The scores, less what `Repetition` takes. `drawn`: the last token of each row, from the second step on."""
+        lost: dict[tuple[int, int], float] = {}
+        for place, said in enumerate(self._said):
+            if said:
+                if drawn:
+                    said.add(drawn[place])
+                lost |= {(place, token): value for token, value in said.penalties().items()}
+        if not lost:
+            return scores
+        places = torch.tensor(list(lost), device=scores.device).unbind(1)
+        return scores.index_put(places, -scores.new_tensor(list(lost.values())), accumulate=True)
 
 
 class Ends:

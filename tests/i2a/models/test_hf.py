@@ -15,6 +15,8 @@ from autogen_core.models import AssistantMessage, ChatCompletionClient, LLMMessa
 
 from i2a.errors import BadRequest, ModelError, UsageError
 from i2a.models.hf import HFClient
+from i2a.models.hf.batching import Row
+from i2a.models.hf.repetition import Dry
 from i2a.models.meter import Price, find_price
 from i2a.models.spec import ModelSpec
 from scenarios import Simulation, simulate
@@ -74,6 +76,24 @@ async def test_arguments_of_the_call_win(folder: Path) -> None:
     assert len(greedy) == 1
     result = await model.create(HELLO, extra_create_args={"seed": 1, "max_tokens": 5})
     assert (result.finish_reason, result.usage.completion_tokens) == ("length", 5)
+
+
+async def test_it_may_be_told_not_to_repeat_what_it_has_said_and_only_that(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: list[Row] = []
+    complete = HFClient._complete
+
+    async def recorded(self: HFClient, row: Row) -> None:
+        rows.append(row)
+        await complete(self, row)
+
+    monkeypatch.setattr(HFClient, "_complete", recorded)
+    await answer(client(folder), dialogue(3))
+    await answer(client(folder, dry_multiplier=0.8, dry_allowed_length=1), [*dialogue(3), *dialogue(4)])
+    plain, varied = rows
+    assert (plain.dry, plain.said) == (None, ())
+    assert (varied.dry, varied.said) == (Dry(0.8, 1.75, 1), [tiny.tokenizer().encode("y")] * 2)
 
 
 async def test_only_what_is_new_is_answered_and_its_tokens_are_counted(folder: Path) -> None:
@@ -212,6 +232,7 @@ def refusal(place: Path | str, **params: Any) -> str:
     [
         ({"temprature": 1}, "there is no parameter 'temprature'; there are: revision, dtype, device, temperature"),
         ({"temperature": -1}, "temperature=-1: Input should be greater than or equal to 0"),
+        ({"dry_base": 0.5}, "dry_base=0.5: Input should be greater than or equal to 1"),
         ({"temperature": "nan"}, "temperature=nan: Input should be"),
         ({"max_batch": "many"}, "max_batch=many: Input should be a valid integer"),
         ({"dtype": "int8"}, "dtype=int8: Input should be 'auto', 'bfloat16'"),

@@ -1,15 +1,17 @@
 """What a batch of rows gets out of a model: the same as each row alone, whatever the family."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import torch
 
 from i2a.models.hf.batching import Row
-from i2a.models.hf.generation import PREFILL, Generator
+from i2a.models.hf.generation import PREFILL, SLICE, Generator
 from i2a.models.hf.padded import can_be_split
 from i2a.models.hf.prefixes import BLOCK, Prefixes
+from i2a.models.hf.repetition import Dry
 from i2a.models.hf.sampling import LIKELIEST, pick
 from tests import tiny
 
@@ -89,6 +91,22 @@ def test_no_reply_begins_with_its_end() -> None:
     written = replies(Generator(model, range(128), keep=0), batch, at_once=50)
     assert all(reply[0] >= 128 for reply in written)
     assert any(reply[-1] < 128 for reply in written)
+
+
+def test_no_two_tokens_follow_each_other_twice_also_after_a_pause_and_other_rows_are_left_alone() -> None:
+    def made(dry: Dry | None) -> list[Row]:
+        varied = [Row([1, 2], 40, 0.1, 1.0, seed, dry, said=[list(range(200))]) for seed in range(4)]
+        return [*varied, Row([1, 2], 40, 0.1, 1.0, seed=9)]
+
+    model = double()
+    plain = replies(Generator(model, [STOP], keep=1000), made(None), at_once=5)
+    varied = replies(Generator(model, [STOP], keep=1000), made(Dry(99.0, 1.0, 1)), at_once=1)
+    assert varied[-1] == plain[-1]
+    assert max(map(len, varied[:-1])) > SLICE
+    for reply in varied[:-1]:
+        pairs = list(pairwise(reply))
+        assert len(set(pairs)) == len(pairs)
+        assert not any(after == token + 1 < 200 for token, after in pairs)
 
 
 def test_scores_that_are_no_numbers_are_told_and_spoil_no_other_row() -> None:
