@@ -18,7 +18,8 @@ CASES ?= $(call either,12,100)
 TOKENS ?= $(call either,30000,1900000)
 SFT ?= --learning-rate 2e-4 --batch 20
 DPO ?= --learning-rate 1e-4 --sft-weight 1 --batch 24
-SAMPLING ?= temperature=0.6&top_p=0.8&max_new_tokens=60&max_batch=$(CASES)
+DRY ?= dry_multiplier=1.5&dry_base=1&dry_allowed_length=1
+SAMPLING ?= temperature=0.4&top_p=0.8&$(DRY)&max_new_tokens=60&max_batch=$(CASES)
 
 PERSONAS = $(DEMO)/personas
 GROW = $(I2A) personas grow --encoder tfidf --without-seeds --resume
