@@ -25,7 +25,8 @@ PERSONAS = $(DEMO)/personas
 GROW = $(I2A) personas grow --encoder tfidf --without-seeds --resume
 SIMULATE = $(I2A) simulate --profiles $(PERSONAS)/profiles.jsonl --personalities $(PERSONAS)/personalities.jsonl \
     --turns $(TURNS) --resume
-EVALUATE = $(I2A) evaluate --cases $(CASES) --turns $(TURNS) --seed 10$(SEED) --concurrency $(CASES) --resume
+# Several candidates at once: while one of them writes, the replies of another are judged.
+EVALUATE = $(I2A) evaluate --cases $(CASES) --turns $(TURNS) --seed 10$(SEED) --concurrency 300 --resume
 hf = '$(1)=$(3)hf:$(DEMO)/$(2)?$(SAMPLING)'
 BOUNDS = generic=offline:generic oracle=offline:oracle
 FEW = $(call hf,base,base) $(call hf,sft,sft) $(call hf,dpo,dpo) $(BOUNDS)
