@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from evaluation.report.charts import stored, training
 from evaluation.report.runs import Run
 from evaluation.report.trees import Packed
+from evaluation.table import number
 
 HERE = Path(__file__).parent
 AUDITED = ("invented", "role_reversal", "repetition", "early_ending")
@@ -81,7 +82,7 @@ def row(name: str, run: Run, judged: dict[str, Any]) -> Row:
     over = Cell("baseline", "") if name == run.summary["baseline"] else Cell("-", "")
     if difference:
         relative = difference["relative_improvement"]["avg"]
-        over = Cell(percent(relative["value"]), interval(relative["interval"], 1, percent=True))
+        over = Cell(number(relative["value"], 1, percent=True), interval(relative["interval"], 1, percent=True))
     counts = found["counts"]
     return Row(name, cells, over, sum(counts["unscored"]), run.summary.get("failed", {}).get(name, 0))
 
@@ -107,16 +108,8 @@ def costs(run: Run) -> Iterator[tuple[str, int, int, str]]:
         yield role, usage["calls"], usage["prompt_tokens"] + usage["completion_tokens"], money
 
 
-def number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:+.1f}%"
-
-
 def interval(ends: Sequence[float] | None, digits: int, *, percent: bool = False) -> str:
     if ends is None:
         return ""
     scale, unit = (100, "%") if percent else (1, "")
-    return f"{scale * ends[0]:.{digits}f} to {scale * ends[1]:.{digits}f}{unit}"
+    return f"{number(scale * ends[0], digits)} to {number(scale * ends[1], digits)}{unit}"

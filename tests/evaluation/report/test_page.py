@@ -8,7 +8,7 @@ import pytest
 
 from evaluation.report.charts import training
 from evaluation.report.command import report
-from evaluation.report.page import interval, percent
+from evaluation.report.page import interval
 from evaluation.report.runs import Run
 from i2a.errors import UsageError
 
@@ -60,7 +60,7 @@ def test_a_training_is_drawn_from_what_it_logged_and_only_from_that() -> None:
     assert training([{"step": 1, "epoch": 0.5}], "dpo") is None
 
 
-def test_numbers_are_told_with_their_ends_and_undefined_ones_with_a_dash() -> None:
+def test_a_number_is_told_with_its_ends_if_it_has_any() -> None:
     assert interval([0.1, 0.25], 1, percent=True) == "10.0 to 25.0%"
     assert interval(None, 2) == ""
-    assert (percent(0.321), percent(None)) == ("+32.1%", "-")
+    assert interval([-0.0004, 0.1], 3) == "0.000 to 0.100", "a minus would say that it fell"
