@@ -58,6 +58,7 @@ class Draw:
         self._chances = torch.tensor(padded, dtype=torch.float32, device=device)
         self._temperature, self._top_p = column([row.temperature for row in rows]), column([row.top_p for row in rows])
         self._width, self._stops = width, stops
+        self._ends = set(stops.tolist())
         self._said = [row.dry and Repetition(row.dry, [*row.said, row.written]) for row in rows]
         self._fresh = torch.tensor([not row.written for row in rows], device=device).nonzero()
         self.broken = torch.zeros(len(rows), 1, dtype=torch.bool, device=device)
@@ -75,10 +76,13 @@ class Draw:
     def _without_repetition(self, scores: torch.Tensor, drawn: Sequence[int]) -> torch.Tensor:
         """The scores, less what `Repetition` takes. `drawn`: the last token of each row, from the second step on."""
         lost: dict[tuple[int, int], float] = {}
+        for place, token in enumerate(drawn):
+            if token in self._ends:
+                self._said[place] = None  # what follows an end only fills up
+            elif said := self._said[place]:
+                said.add(token)
         for place, said in enumerate(self._said):
             if said:
-                if drawn:
-                    said.add(drawn[place])
                 lost |= {(place, token): value for token, value in said.penalties().items()}
         if not lost:
             return scores
