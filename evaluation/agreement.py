@@ -22,6 +22,7 @@ from rich.text import Text
 from sklearn.metrics import cohen_kappa_score
 
 from evaluation.scores import Protocol, Score, first_problem
+from evaluation.table import number
 from i2a.errors import UsageError
 from i2a.text import one_line
 
@@ -94,10 +95,10 @@ class Agreement:
         for pair in self.pairs:
             equal = "-" if pair.equal is None else f"{pair.equal:.1%}"
             names = [Text(one_line(name)) for name in (pair.first, pair.second)]
-            table.add_row(*names, f"{pair.replies:,}", equal, _said(pair.kappa))
+            table.add_row(*names, f"{pair.replies:,}", equal, number(pair.kappa, 3))
         lines = ["- kappa: Cohen's, quadratic weights; alpha: Krippendorff's, ordinal"]
         for each in self.alphas:
-            lines.append(f"- alpha of {each.raters} {each.among} on {each.replies:,} replies: {_said(each.alpha)}")
+            lines.append(f"- alpha of {each.raters} {each.among} on {each.replies:,} replies: {number(each.alpha, 3)}")
         if None in [*(each.alpha for each in self.alphas), *(pair.kappa for pair in self.pairs)]:
             lines.append('- "-": undefined, for nothing was scored by two, or all of it alike')
         if self.unmatched:
@@ -187,13 +188,9 @@ def _rows(lines: IO[str], *, comma: bool) -> Iterator[tuple[int, Any]]:
         for row in reader:
             yield reader.line_num, {key: value for key, value in row.items() if value != ""}
         return
-    for number, line in enumerate(lines, start=1):
+    for place, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                yield number, json.loads(line)
+                yield place, json.loads(line)
             except ValueError:
-                yield number, line
-
-
-def _said(coefficient: float | None) -> str:
-    return "-" if coefficient is None else f"{round(coefficient, 3) + 0.0:.3f}"
+                yield place, line
