@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from i2a.tree import Inference
+from i2a.trees.tree import Inference
 
 __all__ = ["Answer", "Inference", "Preference"]
 

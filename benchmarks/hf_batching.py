@@ -23,8 +23,8 @@ from autogen_core.models import AssistantMessage, LLMMessage, UserMessage
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from i2a.models.hf import HFClient
-from i2a.personas import PersonaPool
+from i2a.models.local import HFClient
+from i2a.personas.pool import PersonaPool
 
 TEMPLATE = (
     "{% for message in messages %}<|{{ message.role }}|> {{ message.content }} <|end|> {% endfor %}"

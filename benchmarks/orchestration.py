@@ -17,8 +17,8 @@ from unittest.mock import patch
 from autogen_agentchat.agents import AssistantAgent
 from autogen_core.models import CreateResult, LLMMessage, RequestUsage
 
-from agents.offline.client import OfflineClient
 from i2a.models.spec import ModelSpec
+from i2a.simulator.client import OfflineClient
 from scenarios import Simulation, simulate
 
 ANSWERS = {

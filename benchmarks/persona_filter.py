@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from i2a.personas import PersonaPool
-from i2a.pools.encoders import Encoder, open_encoder
-from i2a.pools.index import KeptVectors, filter_batch
+from i2a.personas.encoders import Encoder, open_encoder
+from i2a.personas.index import KeptVectors, filter_batch
+from i2a.personas.pool import PersonaPool
 
 Matrix = NDArray[np.float32]
 

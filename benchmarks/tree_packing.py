@@ -28,7 +28,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, TrainingArguments
 from trl import DPOConfig, DPOTrainer
 
-from training.packed_dpo import DPOLoss, PackedDPOTrainer
+from training.packing.dpo import DPOLoss, PackedDPOTrainer
 from training.packing.tree import pack
 
 VARIANTS = {"rows": "TRL, 5 pairs a batch", "single": "TRL, 1 pair a batch (unpadded)", "tree": "packed trees"}

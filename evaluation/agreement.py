@@ -22,8 +22,8 @@ from rich.text import Text
 from sklearn.metrics import cohen_kappa_score
 
 from evaluation.scores import Protocol, Score, first_problem
-from evaluation.table import number
 from i2a.errors import UsageError
+from i2a.report.tables import number
 from i2a.text import one_line
 
 HUMAN = "human"

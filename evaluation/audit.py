@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
-from agents.offline.evidence import revealed, wordings
-from agents.offline.facts import Fact, facts
-from agents.offline.text import load, stem, stems, words
 from evaluation.cases import USER
-from i2a.tree import Inference, Tree
+from i2a.simulator.language.text import load, stem, stems, words
+from i2a.simulator.persona.evidence import revealed, wordings
+from i2a.simulator.persona.facts import Fact, facts
+from i2a.trees.tree import Inference, Tree
 
 ALIKE = 0.8  # shared words of two messages, as a share of all their words, from which on one repeats the other
 EXAMPLES = 3

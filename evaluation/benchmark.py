@@ -14,7 +14,6 @@ from rich.console import Console
 from evaluation.audit import Audit
 from evaluation.judge import rate, scores
 from evaluation.plan import planned
-from evaluation.plots import draw
 from evaluation.rejudge import rejudged
 from evaluation.scores import Score
 from evaluation.scores import read as read_scores
@@ -24,14 +23,15 @@ from evaluation.summary import Summary, summarise
 from evaluation.summary import write as write_summary
 from evaluation.work import Work, facts
 from i2a.errors import I2AError, Interrupted
-from i2a.models.meter import Meter
 from i2a.models.text_client import TextClient
-from i2a.run_folder import RunFolder
-from i2a.runner import Ending, complete
-from i2a.session import Session
-from i2a.summary import Summary as Corpus
-from i2a.tree import Node, Tree
-from i2a.tree_json import read
+from i2a.models.usage import Meter
+from i2a.report.plots import draw
+from i2a.runs.run_folder import RunFolder
+from i2a.runs.runner import Ending, complete
+from i2a.runs.session import Session
+from i2a.trees.json import read
+from i2a.trees.summary import Summary as Corpus
+from i2a.trees.tree import Node, Tree
 from scenarios.cast import Player
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from agents.responders import PreferredResponder, describe
 from agents.role import Role
 from i2a.errors import UsageError
 from i2a.models.spec import ModelSpec
-from i2a.personas import Persona
-from i2a.tree import Inference
+from i2a.trees.persona import Persona
+from i2a.trees.tree import Inference
 
 NAME = re.compile(r"(?P<name>[\w.+-][\w .+-]*)=(?P<model>.+)")
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from i2a.errors import UsageError
-from i2a.personas import Persona, PersonaPool
-from i2a.tree import Node, Tree
-from i2a.tree_json import read
+from i2a.personas.pool import PersonaPool
+from i2a.trees.json import read
+from i2a.trees.persona import Persona
+from i2a.trees.tree import Node, Tree
 
 USER = "user"
 

@@ -17,8 +17,8 @@ from rich.text import Text
 from evaluation.bootstrap import RESAMPLES
 from evaluation.scores import PROTOCOLS, Score, first_problem, read
 from evaluation.summary import FORMAT, Conditions, Summary, summarise
-from evaluation.table import table
 from i2a.errors import UsageError
+from i2a.report.tables import table
 from i2a.text import one_line
 
 

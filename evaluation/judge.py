@@ -15,7 +15,7 @@ from agents.prompt import Prompt
 from agents.role import Role
 from evaluation.scores import ALOE, STRICT, Protocol, Score
 from i2a.errors import ModelError
-from i2a.tree import Node, Tree
+from i2a.trees.tree import Node, Tree
 from scenarios.cast import Player
 
 RATED = "candidate"  # the speaker whose replies are rated

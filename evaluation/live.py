@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from i2a.errors import ModelError
-from i2a.tree import Node, Tree
+from i2a.trees.tree import Node, Tree
 from scenarios.cast import Cast
 
 Rate = Callable[[Node, Node], Coroutine[Any, Any, None]]

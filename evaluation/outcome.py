@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.text import Text
 
 from evaluation.benchmark import Result
-from evaluation.table import table
-from i2a.live import money, roles_table
+from i2a.report.tables import table
+from i2a.runs.live import money, roles_table
 
 
 def as_dict(result: Result) -> dict[str, Any]:

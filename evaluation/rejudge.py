@@ -16,10 +16,10 @@ from evaluation.summary import Conditions
 from evaluation.work import SCENARIO, Work, about, check_early, engine, identity, judges_of, priced, provenance
 from i2a.errors import UsageError
 from i2a.models.spec import ModelSpec
-from i2a.run_folder import RunFolder
-from i2a.session import Session
-from i2a.tree import Tree
-from i2a.tree_json import read
+from i2a.runs.run_folder import RunFolder
+from i2a.runs.session import Session
+from i2a.trees.json import read
+from i2a.trees.tree import Tree
 from scenarios.cast import Cast
 
 

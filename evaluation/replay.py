@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from evaluation.cases import USER
 from evaluation.live import Rate
-from i2a.tree import Node, Tree, Utterance
+from i2a.trees.tree import Node, Tree, Utterance
 from scenarios.cast import Cast
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from i2a.errors import UsageError
-from i2a.session import Knobs
+from i2a.runs.session import Knobs
 from i2a.settings import read, settle
 
 

@@ -11,11 +11,11 @@ from evaluation.live import Rate
 from evaluation.settings import Evaluation
 from evaluation.summary import Conditions
 from i2a.errors import UsageError
-from i2a.models.meter import Meter, Price, find_price, parse_price
 from i2a.models.spec import ModelSpec
-from i2a.personas import Persona
-from i2a.session import Session
-from i2a.tree import Tree
+from i2a.models.usage import Meter, Price, find_price, parse_price
+from i2a.runs.session import Session
+from i2a.trees.persona import Persona
+from i2a.trees.tree import Tree
 from scenarios.cast import Cast
 
 SCENARIO = "evaluation"

@@ -6,7 +6,7 @@ from agents.inducer import Inducer
 from agents.judge import Judge
 from agents.responders import PreferredResponder, RejectedResponder
 from agents.user import User
-from i2a.tree import Node, Tree
+from i2a.trees.tree import Node, Tree
 from scenarios.cast import Cast
 from scenarios.script import scenario
 from scenarios.turn import compare, replies

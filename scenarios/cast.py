@@ -9,7 +9,7 @@ from autogen_core import CancellationToken
 from pydantic import BaseModel
 
 from agents.role import ON_PATH, Role, structured
-from i2a.tree import Node, Usage, Utterance
+from i2a.trees.tree import Node, Usage, Utterance
 
 
 class Cast:

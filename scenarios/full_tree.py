@@ -2,7 +2,7 @@
 
 import asyncio
 
-from i2a.tree import Node, Tree
+from i2a.trees.tree import Node, Tree
 from scenarios.aloe import ROLES
 from scenarios.cast import Cast
 from scenarios.script import scenario

@@ -8,10 +8,10 @@ from importlib.metadata import version
 from typing import Any, Self
 
 from i2a.errors import UsageError
-from i2a.models.meter import Meter, Price, find_price, parse_price
 from i2a.models.spec import ModelSpec
-from i2a.personas import PersonaPool
-from i2a.tree import Tree
+from i2a.models.usage import Meter, Price, find_price, parse_price
+from i2a.personas.pool import PersonaPool
+from i2a.trees.tree import Tree
 from scenarios.script import Scenario, find
 from scenarios.settings import Simulation
 

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from i2a.live import money, roles_table
+from i2a.runs.live import money, roles_table
 from scenarios.simulation import Result
 
 

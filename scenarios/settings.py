@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from i2a.session import Knobs
+from i2a.runs.session import Knobs
 from i2a.settings import read, settle
 
 

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from rich.console import Console
 
 from i2a.errors import I2AError, Interrupted
-from i2a.models.meter import Meter
-from i2a.runner import complete
-from i2a.session import Session
-from i2a.summary import Summary
-from i2a.tree import Tree
-from i2a.tree_json import read
+from i2a.models.usage import Meter
+from i2a.runs.runner import complete
+from i2a.runs.session import Session
+from i2a.trees.json import read
+from i2a.trees.summary import Summary
+from i2a.trees.tree import Tree
 from scenarios.cast import Cast
 from scenarios.plan import Plan
 from scenarios.settings import Simulation

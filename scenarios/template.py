@@ -10,7 +10,7 @@ SCRIPT = Template('''"""$title: two people talk about something that one of them
 from agents.prompt import Prompt
 from agents.role import Role
 from agents.user import User
-from i2a.tree import Tree
+from i2a.trees.tree import Tree
 from scenarios import Cast, scenario
 
 

@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 
 from i2a.errors import UsageError
-from i2a.run_folder import RunFolder
-from i2a.tree_json import read
+from i2a.runs.run_folder import RunFolder
+from i2a.trees.json import read
 from scenarios.script import Scenario, blame, load
 from scenarios.settings import Simulation
 from scenarios.simulation import simulate

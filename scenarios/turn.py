@@ -3,7 +3,7 @@
 import asyncio
 
 from i2a.errors import MalformedAnswer
-from i2a.tree import Node, Utterance, Verdict
+from i2a.trees.tree import Node, Utterance, Verdict
 from scenarios.cast import Cast
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 from agents.answers import Answer
 from agents.prompt import Prompt
 from agents.role import Role
-from i2a.tree import Node, Tree
+from i2a.trees.tree import Node, Tree
 from scenarios.cast import Cast
 from scenarios.script import scenario
 

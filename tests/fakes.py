@@ -20,7 +20,7 @@ from agents.judge import Judge
 from agents.responders import RejectedResponder
 from agents.role import Role
 from agents.user import User
-from i2a.tree import Node
+from i2a.trees.tree import Node
 from scenarios.tutor import Examiner, Pupil, Tutor
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from i2a.tree_json import schema
+from i2a.trees.json import schema
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -20,5 +20,5 @@ def test_each_package_is_the_one_of_this_checkout(package: str) -> None:
 
 
 def test_the_published_schema_is_that_of_the_code() -> None:
-    published = CHECKOUT / "i2a" / "tree.schema.json"
-    assert json.loads(published.read_text("utf-8")) == schema(), "run: python -m i2a.tree_json"
+    published = CHECKOUT / "i2a" / "trees" / "tree.schema.json"
+    assert json.loads(published.read_text("utf-8")) == schema(), "run: python -m i2a.trees.json"

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from i2a.errors import UsageError
-from i2a.formats import Rows
-from i2a.personas import PersonaPool
-from i2a.run_folder import RunFolder
-from i2a.tree import Tree
-from i2a.tree_json import read
+from i2a.personas.pool import PersonaPool
+from i2a.runs.run_folder import RunFolder
+from i2a.trees.formats import Rows
+from i2a.trees.json import read
+from i2a.trees.tree import Tree
 from training.leaks import Keys, Part, keys_of, refuse, split
 from training.rows import Choice
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from i2a.formats import Exported
+from i2a.trees.formats import Exported
 from training.corpus import is_simulator, models_of, origin
 from training.readers import readers
 

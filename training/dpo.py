@@ -8,7 +8,7 @@ from trl import DPOConfig, DPOTrainer
 
 from training import ranks
 from training.material import Material
-from training.packed_dpo import DPOLoss, PackedDPOTrainer
+from training.packing.dpo import DPOLoss, PackedDPOTrainer
 from training.prepare import Kind
 from training.rows import dpo_rows
 from training.settings import DPO

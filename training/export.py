@@ -8,8 +8,8 @@ a persona of the benchmark is left out, as `i2a train` refuses it.
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from i2a.formats import Format, Rows
-from i2a.tree import Tree
+from i2a.trees.formats import Format, Rows
+from i2a.trees.tree import Tree
 from training.dataset_card import dataset_card
 from training.leaks import in_benchmark
 from training.rows import Choice, dpo_rows, sft_rows

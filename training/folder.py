@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 
 from i2a.errors import UsageError
 from i2a.files import whole
-from i2a.folder import Folder
+from i2a.runs.folder import Folder
 
 COMPLETE = "complete"
 NO_SPACE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}

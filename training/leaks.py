@@ -10,7 +10,8 @@ from functools import cache
 from typing import Literal, NamedTuple
 
 from i2a.errors import UsageError
-from i2a.personas import Kind, Persona, PersonaPool, clean, content_id
+from i2a.personas.pool import PersonaPool
+from i2a.trees.persona import Kind, Persona, clean, content_id
 
 Part = Literal["train", "validation"]
 SHOWN = 5

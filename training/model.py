@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from i2a.errors import UsageError
-from i2a.models.hf.loading import fingerprint as fingerprint_of
+from i2a.models.local.loading import fingerprint as fingerprint_of
 from i2a.text import one_line
 
 ADAPTER = "adapter_config.json"

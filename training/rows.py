@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from i2a.formats import Rows
-from i2a.tree import Node, Pair, Tree, Verdict
+from i2a.trees.formats import Rows
+from i2a.trees.tree import Node, Pair, Tree, Verdict
 
 Message = dict[str, str]
 

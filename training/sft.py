@@ -7,7 +7,7 @@ from transformers import TrainingArguments
 from trl import SFTConfig, SFTTrainer
 
 from training.material import Material
-from training.packed_sft import PackedSFTTrainer
+from training.packing.sft import PackedSFTTrainer
 from training.prepare import Kind
 from training.rows import sft_rows
 from training.settings import SFT

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from i2a.tree_json import read
+from i2a.trees.json import read
 from tests.end_to_end.conftest import Server, i2a
 
 SIZE = ("--conversations", "16", "--turns", "4", "--seed", "3", "--concurrency", "16", "--quiet")

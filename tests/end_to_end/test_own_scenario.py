@@ -15,7 +15,7 @@ from agents.answers import Answer
 from agents.prompt import Prompt
 from agents.role import Role
 from agents.user import User
-from i2a.tree import Tree
+from i2a.trees.tree import Tree
 from scenarios import Cast, scenario
 
 

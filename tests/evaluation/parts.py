@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.live import Rate
-from i2a.personas import Persona
-from i2a.tree import Node, Tree, Utterance
+from i2a.trees.persona import Persona
+from i2a.trees.tree import Node, Tree, Utterance
 from tests.fakes import Request, ScriptedClient, mark
 
 PERSONA = Persona("", "She is a baker. She has two cats named Salt and Pepper.", "She is blunt.", "p1", "t1")

@@ -3,8 +3,8 @@
 import pytest
 
 from evaluation.audit import Audit, findings
-from i2a.personas import Persona
-from i2a.tree import Inference, Tree, Utterance
+from i2a.trees.persona import Persona
+from i2a.trees.tree import Inference, Tree, Utterance
 
 PERSONA = Persona(
     "", "She is a baker. She has two cats named Salt and Pepper. She plays the accordion.", "She is blunt."

@@ -11,8 +11,8 @@ from evaluation.benchmark import Result, evaluate
 from evaluation.settings import Evaluation
 from i2a.errors import BadRequest, ServerError, UsageError
 from i2a.models.spec import ModelSpec
-from i2a.tree import Tree
-from i2a.tree_json import read
+from i2a.trees.json import read
+from i2a.trees.tree import Tree
 from scenarios.settings import Simulation
 from scenarios.simulation import simulate
 from tests.evaluation.parts import plausible, pools, rating, who

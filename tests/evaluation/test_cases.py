@@ -6,8 +6,8 @@ import pytest
 
 from evaluation.cases import crossed, recorded
 from i2a.errors import UsageError
-from i2a.personas import PersonaPool
-from i2a.tree_json import write
+from i2a.personas.pool import PersonaPool
+from i2a.trees.json import write
 from scenarios.settings import Simulation
 from scenarios.simulation import simulate
 from tests.evaluation.parts import OTHER, PERSONA, dialogue, empty, pools

@@ -11,8 +11,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from evaluation.compare import Comparison, compare
-from evaluation.compare_command import compare as command
 from evaluation.scores import ALOE, STRICT
+from i2a.cli.compare import compare as command
 from i2a.errors import UsageError
 from tests.evaluation.invented import GENERIC, ORACLE, TUNED, conditions, run, scores, stored
 

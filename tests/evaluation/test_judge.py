@@ -9,7 +9,7 @@ from evaluation.candidates import Plain
 from evaluation.judge import RATINGS, AloeRater, Rater, StrictRater, rate, scores
 from evaluation.scores import Score
 from i2a.errors import BadRequest
-from i2a.tree import Tree, Utterance
+from i2a.trees.tree import Tree, Utterance
 from scenarios.cast import Cast, Player
 from tests.evaluation.parts import PERSONA, client, dialogue, empty, rating
 from tests.fakes import ScriptedClient

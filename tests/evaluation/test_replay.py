@@ -5,7 +5,7 @@ import asyncio
 from evaluation.candidates import Candidate
 from evaluation.cases import held
 from evaluation.replay import replay
-from i2a.tree import Node, Tree, Utterance
+from i2a.trees.tree import Node, Tree, Utterance
 from scenarios.cast import Cast
 from tests.evaluation.parts import OTHER, PERSONA, client, dialogue, empty, noted
 from tests.fakes import ScriptedClient

@@ -12,8 +12,8 @@ from rich.console import Console
 from evaluation.metrics import alignment_curve
 from evaluation.scores import STRICT, Score
 from evaluation.summary import Conditions, Summary, summarise, write
-from evaluation.table import table
 from i2a.errors import UsageError
+from i2a.report.tables import table
 from tests.evaluation.invented import CANDIDATES, GENERIC, ORACLE, TUNED, conditions, scores
 
 MEASURES = ("avg", "ir", "r2", "n_ir", "n_r2")

@@ -7,8 +7,8 @@ import pytest
 from agents.answers import Inference, Preference
 from agents.prompt import Prompt
 from agents.role import Role
-from i2a.personas import Persona
-from i2a.tree import Tree, Usage, Utterance
+from i2a.trees.persona import Persona
+from i2a.trees.tree import Tree, Usage, Utterance
 from scenarios.aloe import ROLES
 from scenarios.cast import Cast
 from tests.fakes import Request, ScriptedClient, preference

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from i2a.errors import BadRequest
-from i2a.personas import Persona
-from i2a.summary import Summary
-from i2a.tree import Node, Tree
-from i2a.tree_json import dump
+from i2a.trees.json import dump
+from i2a.trees.persona import Persona
+from i2a.trees.summary import Summary
+from i2a.trees.tree import Node, Tree
 from scenarios.cast import Cast
 from scenarios.script import Scenario, find
 from scenarios.tutor import MISCONCEPTIONS

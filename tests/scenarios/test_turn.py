@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from i2a.errors import BadRequest
-from i2a.personas import Persona
-from i2a.summary import Summary
-from i2a.tree import Node, Tree, Utterance
+from i2a.trees.persona import Persona
+from i2a.trees.summary import Summary
+from i2a.trees.tree import Node, Tree, Utterance
 from scenarios.aloe import ROLES
 from scenarios.cast import Cast
 from scenarios.turn import compare, replies

@@ -8,7 +8,7 @@ from transformers import LlamaForCausalLM, TrainingArguments
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from training.packed_dpo import DPOLoss, PackedDPOTrainer
+from training.packing.dpo import DPOLoss, PackedDPOTrainer
 
 folder = Path(sys.argv[1])
 features, arguments = torch.load(folder / "given.pt")

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from i2a.errors import UsageError
-from i2a.personas import Persona, PersonaPool
-from i2a.run_folder import RunFolder
-from i2a.tree import Tree, Utterance, Verdict
-from i2a.tree_json import write
+from i2a.personas.pool import PersonaPool
+from i2a.runs.run_folder import RunFolder
+from i2a.trees.json import write
+from i2a.trees.persona import Persona
+from i2a.trees.tree import Tree, Utterance, Verdict
 from training.corpus import Corpus
 from training.leaks import key, keys_of
 from training.rows import Choice, dpo_rows, sft_rows

@@ -10,12 +10,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from i2a.commands.export import export
+from i2a.cli.export import export
 from i2a.errors import UsageError
-from i2a.personas import Persona, PersonaPool
-from i2a.run_folder import RunFolder
-from i2a.tree import Tree, Utterance, Verdict
-from i2a.tree_json import write
+from i2a.personas.pool import PersonaPool
+from i2a.runs.run_folder import RunFolder
+from i2a.trees.json import write
+from i2a.trees.persona import Persona
+from i2a.trees.tree import Tree, Utterance, Verdict
 from training.export import dpo, sft
 from training.readers import readers
 
@@ -55,7 +56,7 @@ def exported(folder: Path, format: str, name: str, *options: str) -> Path:
     flags = [flag for option in options for flag in ("--option", option)]
     made = {"sft": sft, "dpo": dpo}[format]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("i2a.formats.find_format", lambda _: made)
+        patch.setattr("i2a.trees.formats.find_format", lambda _: made)
         args = [str(folder), "--format", format, "--out", str(out), *flags]
         result = CliRunner().invoke(app, args, catch_exceptions=False)
     assert result.exit_code == 0, result.output

@@ -15,8 +15,8 @@ from tests.training.trainings import SMALL, equal, interrupt_after, refusal, tra
 from training.corpus import Corpus
 from training.dpo import dpo
 from training.folder import read_log
-from training.packed_dpo import DPOLoss
 from training.packing.check import NotPackable
+from training.packing.dpo import DPOLoss
 from training.rows import Choice, dpo_rows, sft_rows
 from training.settings import DPO
 
@@ -109,7 +109,7 @@ def test_weights_that_fail_the_trial_leave_nothing_behind(
     def fails(*_: Any, **__: Any) -> None:
         raise NotPackable("trees cannot be packed")
 
-    monkeypatch.setattr("training.packed_trainer.check_packable", fails)
+    monkeypatch.setattr("training.packing.trainer.check_packable", fails)
     assert "take --packing rows" in refusal("sft", corpus, base, tmp_path / "out", packing=None)
     assert not (tmp_path / "out").exists()
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from i2a.aloe_record import tree_of
-from i2a.personas import Persona
-from i2a.tree import Node, Tree, Utterance, Verdict
+from i2a.trees.aloe_record import tree_of
+from i2a.trees.persona import Persona
+from i2a.trees.tree import Node, Tree, Utterance, Verdict
 from training.rows import Choice, dpo_rows, in_both_orders, margin, sft_rows
 
 PLAIN = Choice()

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.offline.client import OfflineClient
 from i2a.errors import UsageError
 from i2a.models.openai import OpenAIClient
 from i2a.models.spec import ModelSpec
+from i2a.simulator.client import OfflineClient
 
 HF_PARAMS = (("device", "cuda:0"), ("dtype", "bfloat16"), ("revision", "a/b"))
 

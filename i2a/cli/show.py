@@ -1,0 +1,117 @@
+"""`i2a show`: what a run holds, and one tree in the terminal."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from i2a.text import one_line
+
+if TYPE_CHECKING:
+    from i2a.trees.tree import Node, Tree
+
+
+def show(
+    run: Annotated[Path, typer.Argument(help="The folder of a run, or a trees.jsonl.")],
+    tree: Annotated[str | None, typer.Argument(help="Id of a tree, or its number counted from 0.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the run's counts, or the tree, as JSON.")] = False,
+) -> None:
+    """Show a run and one of its trees: siblings, labels, both verdicts, and what the Inducer knew.
+
+    Example:  i2a show runs/first aloe-3
+    """
+    from rich.console import Console
+
+    from i2a.errors import UsageError
+    from i2a.trees.json import dump, read
+
+    file = run if run.is_file() else run / "trees.jsonl"
+    if not file.is_file():
+        raise UsageError(f"{run} holds no trees; `i2a simulate --out {run}` grows some")
+    console = Console(highlight=False)
+    if tree is None and as_json:
+        typer.echo(json.dumps(counts(run, file)))
+        return
+    for number, found in enumerate(read(file)):
+        if tree in (None, found.id, str(number)):
+            if as_json:
+                typer.echo(dump(found))
+                return
+            console.print(drawing(found))
+            if tree is None:
+                console.print(f"\n{overview(counts(run, file))}\nAnother one:  i2a show {run} NUMBER", markup=False)
+            return
+    raise UsageError(f"{run} holds no tree {tree!r}; `i2a show {run} 0` shows the first")
+
+
+def counts(run: Path, file: Path) -> dict[str, Any]:
+    """Counts over all trees of the file, and how many conversations failed."""
+    from i2a.runs.run_folder import RunFolder
+    from i2a.trees.json import read
+    from i2a.trees.summary import Summary
+
+    failed: set[str] = set()
+    if run.is_dir():
+        folder = RunFolder(run)
+        failed = set(folder.failures()) - folder.finished()
+    return Summary.of(read(file)).as_json() | {"failed": len(failed)}
+
+
+def overview(counts: dict[str, Any]) -> str:
+    rate = counts["flip_rate"]
+    return (
+        f"{counts['trees']} trees, {counts['utterances']} utterances, {counts['pairs']} pairs: {counts['labelled']} "
+        f"labelled, {counts['flipped']} flipped{'' if rate is None else f' ({rate:.1%})'}, {counts['unjudged']} "
+        f"unjudged; {counts['failed']} conversations failed"
+    )
+
+
+def drawing(tree: "Tree") -> Any:
+    """The tree as a rich renderable. Text of models and personas is never read as markup."""
+    from rich.console import Group
+    from rich.panel import Panel
+    from rich.text import Text
+
+    persona = Text.assemble(
+        ("profile      ", "dim"),
+        one_line(tree.persona.profile),
+        ("\npersonality  ", "dim"),
+        one_line(tree.persona.personality),
+    )
+    title = Text(f"{tree.id}, scenario {tree.scenario}, persona {tree.persona.id}, seed {tree.seed}")
+    parts: list[Any] = [Panel(persona, title=title, title_align="left", border_style="dim")]
+    for root in tree.roots:
+        parts += rows(root, 0)
+    return Group(*parts)
+
+
+def rows(node: "Node", depth: int) -> Iterator[Any]:
+    """The lines of `node` and of what follows it. Only a fork into several continued branches indents."""
+    yield utterance(node, depth)
+    inner = depth + (sum(child.continued for child in node.children) > 1)
+    for child in sorted(node.children, key=lambda child: child.continued):
+        yield from rows(child, inner)
+
+
+def utterance(node: "Node", depth: int) -> Any:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    styles = {"preferred": "green", "rejected": "red", None: "default"}
+    arrow = "→" if node.continued else "·"
+    text = Text.assemble((f"{arrow} {node.speaker}", f"bold {styles[node.label]}"))
+    if node.siblings:
+        text.append(f" [{node.label or 'no label'}]", style=styles[node.label])
+    text.append(f"  {one_line(node.content)}")
+    if node.inference is not None:
+        known = [*node.inference.profile, *node.inference.personality]
+        text.append("\n    inducer knew: " + (one_line("; ".join(known)) or "nothing yet"), style="dim")
+    for verdict in node.verdicts:
+        winner = verdict.winner.speaker if verdict.winner else "no verdict"
+        shown = f"{verdict.first.speaker}, {verdict.second.speaker}"
+        text.append(f"\n    judge, shown {shown}: {winner} - {one_line(verdict.reason)}", style="dim")
+    for name, note in node.notes.items():
+        text.append(f"\n    {name}: {json.dumps(note, ensure_ascii=False)}", style="dim")
+    return Padding(text, (0, 0, 0, 2 * depth))

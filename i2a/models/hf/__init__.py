@@ -1,5 +1,0 @@
-"""Local models of transformers: the model string `hf:FOLDER_OR_HUB_ID`."""
-
-from i2a.models.hf.client import HFClient
-
-__all__ = ["HFClient"]

@@ -1,0 +1,210 @@
+"""A local transformers model as a client. Batches, tokens and weights are the business of the modules beside it.
+
+Torch is imported when a client is opened, not before.
+"""
+
+import os
+import random
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from autogen_core import Component
+from autogen_core.models import CreateResult, LLMMessage, ModelFamily, ModelInfo, RequestUsage
+from autogen_core.tools import Tool, ToolSchema
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from i2a.errors import BadRequest, ModelError, UsageError
+from i2a.models.local.batching import Batcher, Row
+from i2a.models.local.repetition import Dry
+from i2a.models.openai_protocol import Message, split_thought
+from i2a.models.text_client import TextClient, as_json
+
+if TYPE_CHECKING:
+    from i2a.models.local.loading import Loaded
+
+INFO = ModelInfo(
+    vision=False, function_calling=False, json_output=False, structured_output=False, family=ModelFamily.UNKNOWN
+)
+TRIES = 3  # for a reply that is not empty
+ARGUMENTS = {"seed", "temperature", "top_p", "max_tokens", "max_completion_tokens"}
+
+
+class HFConfig(BaseModel):
+    """Everything that decides about an answer, and what bounds a batch. Of the checkpoint's own generation settings,
+    only the tokens at which a reply ends are taken.
+
+    `dry_multiplier` (0: off), `dry_base` and `dry_allowed_length` are those of `repetition.Dry`. `seed` is for calls
+    that bring none of their own. `max_batch_tokens`: rows of a batch times the longest of them; as many tokens of
+    earlier calls are remembered. `thinking`: what the template is told, of models that can be told.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    revision: str | None = None
+    dtype: Literal["auto", "bfloat16", "float16", "float32", "float64"] = "auto"
+    device: str = "auto"
+    temperature: float = Field(0.7, ge=0, allow_inf_nan=False)
+    top_p: float = Field(1.0, gt=0, le=1)
+    dry_multiplier: float = Field(0.0, ge=0, allow_inf_nan=False)
+    dry_base: float = Field(1.75, ge=1, le=10)
+    dry_allowed_length: int = Field(2, ge=1)
+    max_new_tokens: int = Field(512, ge=1)
+    seed: int | None = Field(None, ge=0)
+    thinking: bool | None = None
+    max_batch: int = Field(64, ge=1)
+    max_batch_tokens: int = Field(65536, ge=1)
+
+
+class HFClient(TextClient, Component[HFConfig]):
+    """Text in, text out. Concurrent calls of one client are answered in batches; for one event loop at a time.
+
+    An answer follows from its messages, the settings and its seed. Who else is in the batch, and whether the beginning
+    of the prompt was computed before, changes how sums are rounded: of 400 answers of a trained model of 1.3 million
+    weights, 2 differed from those it gave alone in float32, none in float64 or at temperature 0 - and in bfloat16 every
+    fourth. With `max_batch=1` each call is computed alone and from nothing, and its answer is the same to the bit.
+    A reply never begins with its end; one that is blank all the same is drawn again, with a seed that follows from
+    the call's.
+    """
+
+    component_config_schema = HFConfig
+    component_provider_override = "i2a.models.local.HFClient"
+
+    def __init__(self, config: HFConfig) -> None:
+        super().__init__()
+        self._config = config
+        self._loaded = _load(config)
+        from i2a.models.local.generation import Generator
+
+        alone = config.max_batch == 1
+        engine = Generator(self._loaded.model, self._loaded.stops, keep=0 if alone else config.max_batch_tokens)
+        self._batcher = Batcher(engine, max_rows=config.max_batch, max_tokens=config.max_batch_tokens)
+
+    @classmethod
+    def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
+        """The client that `hf:FOLDER_OR_HUB_ID[?param=value&...]` names, with the parameters of `HFConfig`.
+
+        Raises `UsageError`.
+        """
+        if not name or url:
+            raise UsageError("hf: takes a folder or a name on the hub, and no URL; write for instance hf:runs/sft")
+        try:
+            return cls(HFConfig(name=name, **params))
+        except ValidationError as error:
+            problem = error.errors()[0]
+            parameter = ".".join(map(str, problem["loc"]))
+            if problem["type"] == "extra_forbidden":
+                known = ", ".join(field for field in HFConfig.model_fields if field != "name")
+                raise UsageError(f"hf:{name}: there is no parameter {parameter!r}; there are: {known}") from None
+            raise UsageError(f"hf:{name}: {parameter}={params[parameter]}: {problem['msg']}") from None
+
+    def __repr__(self) -> str:
+        return f"HFClient({self._config.name!r})"
+
+    def describe(self) -> dict[str, Any]:
+        """What the model string leaves open, as it is in effect: for the record of a run."""
+        import torch
+        import transformers
+
+        chat, model = self._loaded.chat, self._loaded.model
+        return self._config.model_dump() | {
+            "fingerprint": self._loaded.fingerprint,
+            "dtype": str(model.dtype).removeprefix("torch."),
+            "device": str(model.device),
+            "context": self._loaded.context,
+            "stops": chat.tokenizer.convert_ids_to_tokens(list(self._loaded.stops)),
+            "system": "before the first user message" if chat.moves_system else "a message of its own",
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        }
+
+    async def answer(self, messages: Sequence[LLMMessage], args: Mapping[str, Any]) -> CreateResult:
+        """Raises `BadRequest` for what the model can never answer, and `ModelError`."""
+        config = self._settled(args)
+        prompt = self._prompt(messages)
+        room = (self._loaded.context or len(prompt) + config.max_new_tokens) - len(prompt)
+        if room < 1:
+            raise BadRequest(f"{self}: the prompt has {len(prompt)} tokens, and the model takes {self._loaded.context}")
+        dry = Dry(config.dry_multiplier, config.dry_base, config.dry_allowed_length) if config.dry_multiplier else None
+        said = self._loaded.chat.replies(map(as_json, messages)) if dry else ()
+        seed = random.getrandbits(32) if config.seed is None else config.seed
+        spent = 0
+        for attempt in range(TRIES if config.temperature else 1):
+            row = Row(
+                list(prompt),
+                min(config.max_new_tokens, room),
+                config.temperature,
+                config.top_p,
+                seed if not attempt else random.Random(f"{seed}/{attempt}").getrandbits(32),
+                dry,
+                said,
+            )
+            await self._complete(row)
+            spent += len(row.written)
+            thought, text = split_thought(Message(content=self._loaded.chat.text(row.written)))
+            if text.strip():
+                usage = RequestUsage(len(prompt), spent)
+                finish: Literal["stop", "length"] = "length" if row.end == "length" else "stop"
+                return CreateResult(
+                    finish_reason=finish, content=text, usage=usage, cached=False, thought=thought or None
+                )
+        advice = "; raise max_new_tokens" if row.end == "length" else ""
+        raise ModelError(f"{self}: an empty reply{advice}")
+
+    async def close(self) -> None:
+        await self._batcher.close()
+
+    def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
+        return len(self._prompt(messages))
+
+    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
+        used = self.count_tokens(messages)
+        return max(0, (self._loaded.context or used) - used)
+
+    @property
+    def model_info(self) -> ModelInfo:
+        return INFO
+
+    def _to_config(self) -> HFConfig:
+        return self._config
+
+    @classmethod
+    def _from_config(cls, config: HFConfig) -> Self:
+        return cls(config)
+
+    def _prompt(self, messages: Sequence[LLMMessage]) -> list[int]:
+        return self._loaded.chat.prompt([as_json(message) for message in messages], thinking=self._config.thinking)
+
+    def _settled(self, args: Mapping[str, Any]) -> HFConfig:
+        """The settings with those of the call, which have OpenAI's names."""
+        if unknown := sorted(args.keys() - ARGUMENTS):
+            raise BadRequest(f"{self} does not take {', '.join(unknown)}; it takes {', '.join(sorted(ARGUMENTS))}")
+        if not args:
+            return self._config
+        given = {"max_new_tokens" if name.startswith("max_") else name: value for name, value in args.items()}
+        try:
+            return HFConfig(**{**dict(self._config), **given})
+        except ValidationError as error:
+            problem = error.errors()[0]
+            raise BadRequest(f"{self}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
+
+    async def _complete(self, row: Row) -> None:
+        try:
+            await self._batcher.complete(row)
+        except ModelError as error:
+            raise ModelError(f"{self}: {error}") from error
+        if row.end == "nan":
+            raise ModelError(f"{self}: its scores are no numbers; try dtype=bfloat16 or dtype=float32")
+
+    def __str__(self) -> str:
+        return f"hf:{self._config.name}"
+
+
+def _load(config: HFConfig) -> "Loaded":
+    # The event loop wants a core too, and torch's threads, if they spin while they wait, can take ten times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        from i2a.models.local.loading import Source, load
+    except ImportError as error:
+        raise UsageError(f"hf:{config.name} needs torch and transformers ({error}): pip install 'i2a[train]'") from None
+    return load(Source(config.name, config.revision, config.dtype, config.device))

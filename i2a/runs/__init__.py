@@ -1,0 +1,1 @@
+"""How many trees are grown: folder, journal, runner, live view."""

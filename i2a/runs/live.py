@@ -1,0 +1,143 @@
+"""What a run shows while it runs: numbers, and one conversation growing; plain lines where there is no terminal."""
+
+import asyncio
+import time
+from collections import Counter
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from i2a.errors import ModelError
+from i2a.models.usage import Meter
+from i2a.text import one_line
+from i2a.trees.tree import Tree
+
+FRAME, LINE = 0.25, 10.0
+SHOWN = 6
+COLOURS = ("cyan", "green", "yellow", "magenta", "blue")
+
+
+class View:
+    """Progress of one run on `console`, counted in `unit`. `quiet` shows nothing but what `say` is told."""
+
+    def __init__(
+        self, console: Console, meter: Meter, *, unit: str, total: int, done: int = 0, quiet: bool = False
+    ) -> None:
+        self._console, self._meter, self._unit, self._quiet = console, meter, unit, quiet
+        self._done, self._total = done, total
+        self._failures: Counter[str] = Counter()
+        self._recent: list[tuple[float, int]] = []
+        self._progress = Progress(
+            TextColumn(unit),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=console,
+        )
+        self._task = self._progress.add_task("", total=total, completed=done)
+
+    def advance(self, steps: int = 1) -> None:
+        self._done += steps
+
+    def failed(self, reason: ModelError) -> None:
+        self._failures[type(reason).__name__] += 1
+
+    def panel(self) -> RenderableType | None:
+        """What grows before your eyes."""
+        return None
+
+    def say(self, text: str) -> None:
+        self._console.print(Text(text))
+
+    async def watch(self) -> None:
+        """Show how the run goes until cancelled."""
+        if self._quiet:
+            return
+        if not self._console.is_terminal:
+            while True:
+                await asyncio.sleep(LINE)
+                self.say(self._line())
+        with Live(console=self._console, auto_refresh=False, transient=True) as live:
+            while True:
+                live.update(self._frame(), refresh=True)
+                await asyncio.sleep(FRAME)
+
+    def _calls_per_second(self) -> float:
+        now = time.monotonic()
+        self._recent = [*self._recent[-40:], (now, self._meter.session_calls)]
+        (then, before), (now, calls) = self._recent[0], self._recent[-1]
+        return (calls - before) / (now - then) if now > then else 0.0
+
+    def _line(self) -> str:
+        cost = self._meter.cost()
+        return (
+            f"{self._done}/{self._total} {self._unit}, {self._failures.total()} failed, "
+            f"{self._calls_per_second():.1f} calls/s, {sum(c.tokens for c in self._meter.counts.values()):,} tokens, "
+            f"{money(cost)}, {sum(c.retries for c in self._meter.counts.values())} retries"
+        )
+
+    def _frame(self) -> RenderableType:
+        self._progress.update(self._task, completed=self._done)
+        parts: list[RenderableType] = [self._progress, roles_table(self._meter), Text(self._line(), style="dim")]
+        if panel := self.panel():
+            parts.append(panel)
+        return Group(*parts)
+
+
+class TreeView(View):
+    """Shows one of the conversations that are being held."""
+
+    def __init__(self, console: Console, meter: Meter, *, total: int, done: int, quiet: bool = False) -> None:
+        super().__init__(console, meter, unit="conversations", total=total, done=done, quiet=quiet)
+        self._growing: dict[str, Tree] = {}
+
+    def begins(self, tree: Tree) -> None:
+        self._growing[tree.id] = tree
+
+    def ends(self, tree: Tree, failed: ModelError | None = None) -> None:
+        self._growing.pop(tree.id, None)
+        self.advance()
+        if failed is not None:
+            self.failed(failed)
+
+    def panel(self) -> RenderableType | None:
+        return conversation(next(iter(self._growing.values()))) if self._growing else None
+
+
+def roles_table(meter: Meter) -> Table:
+    """Calls, tokens, money and retries of each role."""
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("role", "calls", "from journal", "prompt tokens", "answer tokens", "money", "retries"):
+        table.add_column(name, justify="left" if name == "role" else "right")
+    for role, count in sorted(meter.by_role().items()):
+        table.add_row(
+            Text(role),
+            f"{count.calls:,}",
+            f"{count.replayed:,}",
+            f"{count.prompt_tokens:,}",
+            f"{count.completion_tokens:,}",
+            money(meter.cost(role)),
+            str(count.retries),
+        )
+    return table
+
+
+def conversation(tree: Tree) -> Panel:
+    """The last utterances of the dialogue that is being held. Model text is never read as markup."""
+    nodes = list(tree)[-SHOWN:]
+    speakers = sorted({node.speaker for node in tree})
+    text = Text()
+    for node in nodes:
+        text.append(f"{node.speaker:>9} ", style=COLOURS[speakers.index(node.speaker) % len(COLOURS)])
+        text.append(one_line(node.content) + "\n")
+    return Panel(text, title=Text(f"{tree.id}, persona {tree.persona.id}"), title_align="left", border_style="dim")
+
+
+def money(amount: float | None) -> str:
+    return "price unknown" if amount is None else f"${amount:,.4f}" if 0 < amount < 1 else f"${amount:,.2f}"

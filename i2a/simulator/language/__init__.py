@@ -1,0 +1,1 @@
+"""English as far as the simulator needs it: words, clauses, grammar."""

@@ -1,0 +1,233 @@
+"""What the base model reads: people it never meets again, what they say, and what can be recalled of it.
+
+Everything follows from a seed. A document is a list of parts, of which only some carry loss. It knows no tokenizer.
+"""
+
+import random
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import Literal, NamedTuple
+
+from i2a.simulator.language.text import STOP, fresh, lexicon, rng, stems
+from i2a.simulator.parts import responder, user
+from i2a.simulator.parts.phrasing import phrase
+from i2a.simulator.parts.prompt_parser import Dialogue
+from i2a.simulator.parts.recall import brief, weave
+from i2a.simulator.parts.references import reference
+from i2a.simulator.parts.voice import reply, say
+from i2a.simulator.parts.writer_personality import personality
+from i2a.simulator.parts.writer_profile import profile
+from i2a.simulator.persona.evidence import revealed
+from i2a.simulator.persona.facts import Fact, facts
+from i2a.simulator.persona.style import styles
+from i2a.simulator.persona.topics import topics
+
+USER, ASSISTANT, END = "<|user|>", "<|assistant|>", "<|end|>"
+TURNS = 10
+QUESTIONS = 8  # after what was told, at most
+BY_WORD = 0.4  # of the questions after what was told; the others ask by what it has to do with
+TAKEN_UP = 0.4  # of the messages that tell something: they ask for a word on it at once
+ASKING = 0.3  # of the messages of a dialogue; with more, the model recalls unasked
+REMARK, MANNER = 0.4, 0.85  # of the answers: begin with a remark, show some manner
+BRIEFLY = ("And {}?", "So, {}?", "About {}?", "What about {}?")
+ABOUT = (
+    "What did I say about {}?",
+    "Do you remember what I told you about {}?",
+    "Remind me, what was that with {}?",
+    "I mentioned {}, didn't I?",
+)
+AROUND = ("Remember?", "Does that ring a bell?", "What goes with that?")
+ABOUT_IT = ("What do you say to that?", "Ask me about it.", "Any questions?")
+NOTHING = ("I don't think you've told me.", "Nothing that I know of.", "No, nothing comes to mind.")
+_WORD = re.compile(r"[A-Za-z]{4,}")
+_VERBS = lexicon("verbs")
+_SAME = re.compile(r"(?:s|ing|ed|ly)$")
+
+
+class Part(NamedTuple):
+    """A piece of a document. `given` is only read, `reply` and `recall` the model learns to write; recall is what can
+    be right or wrong."""
+
+    text: str
+    kind: Literal["given", "reply", "recall"]
+
+
+Document = Sequence[Part]
+
+
+class Person(NamedTuple):
+    profile: str
+    personality: str
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        return facts(self.profile)
+
+
+def person(chance: random.Random, *, scrambled: float = 0.0) -> Person:
+    """An invented person. `scrambled`: the share of the nouns that is drawn anew, so that no value can be guessed."""
+    text = profile(chance, "seen").text
+    if scrambled:
+        text = _WORD.sub(lambda found: _other(found, text, scrambled, chance), text)
+    return Person(text, personality(chance).text)
+
+
+def _other(found: re.Match[str], text: str, share: float, chance: random.Random) -> str:
+    """Another word in the place of one that names something; verbs and the words of the grammar stay."""
+    word = found[0]
+    starts = found.start() == 0 or text[found.start() - 2] in ".!?"
+    stays = word.lower() in STOP or word.lower() in _VERBS or _SAME.search(word) or starts
+    if stays or chance.random() >= share:
+        return word
+    if word[0].isupper():
+        return invented(chance).capitalize()
+    return invented(chance) if chance.random() < 0.4 else chance.choice(_nouns())
+
+
+def invented(chance: random.Random) -> str:
+    """A word that nobody has read before: `norvel`, `takimo`."""
+    syllables = chance.choice((2, 2, 3))
+    return "".join(
+        chance.choice("bcdfghjklmnprstvwz") + chance.choice("aeiou") + chance.choice(("", "", "n", "r", "l", "s"))
+        for _ in range(syllables)
+    )
+
+
+@cache
+def _nouns() -> tuple[str, ...]:
+    """Words that name something, from some profiles."""
+    found = dict[str, None]()
+    for number in range(200):
+        text = profile(rng("nouns", number), "seen").text
+        for word in _WORD.findall(text):
+            if word.islower() and word not in STOP and word not in _VERBS and not _SAME.search(word):
+                found[word] = None
+    return tuple(found)
+
+
+def fitting(known: Sequence[Fact], last: str) -> Fact | None:
+    """What was told before and bears most on a message: shared words and topics decide, then what was told last."""
+    spoken, about = stems(last), topics(last)
+    best = [
+        fact
+        for fact in known
+        if fact.kind != "belief" and not fact.needs <= spoken and responder.fits(fact, last, about)
+    ]
+    return max(reversed(best), key=lambda fact: responder.closeness(fact, spoken, about), default=None)
+
+
+def cue(fact: Fact, used: str, chance: random.Random) -> str:
+    """A message that leads back to a fact without saying it; empty where there is none."""
+    lines = user.LINES["back"]
+    named = next((topic for topic in fact.topics if topic in lines), "")
+    return fresh(lines[named], used, chance) if named else ""
+
+
+def dense_recall(seed: int, number: int) -> Document:
+    """A few messages that each tell something, then questions after it."""
+    chance = rng("dense", seed, number)
+    who = person(chance, scrambled=chance.choice((0.0, 0.0, 0.4)))
+    told = list(who.facts)
+    chance.shuffle(told)
+    told = told[: chance.randint(2, 7)]
+    talk, asking = Talk(who), BRIEFLY if chance.random() < 0.7 else ABOUT
+    for fact in told:
+        message = talk.in_manner(phrase(fact, talk.said, chance), chance)
+        if chance.random() < TAKEN_UP:
+            talk.ask(f"{message} {chance.choice(ABOUT_IT)}", fact, "echo", chance)
+        else:
+            talk.tell(message)
+    for fact in chance.sample([*told, *told], k=min(2 * len(told), QUESTIONS)):
+        if chance.random() < BY_WORD and (known := reference(fact)):
+            word = known.text.split()[0].rstrip(",")
+            talk.ask(chance.choice(asking).format(word), fact, "weave", chance)
+        else:
+            remark = cue(fact, talk.said, chance) or chance.choice(user.LINES["follow"]["any"])
+            around = f"{talk.in_manner(remark, chance)} {chance.choice(AROUND)}"
+            talk.ask(around, fitting(told, remark), "weave", chance)
+    return talk.parts
+
+
+def long_recall(seed: int, number: int) -> Document:
+    """A dialogue with somebody who chats with whoever it is in the same way, but recalls what was told when asked."""
+    chance = rng("long", seed, number)
+    who = person(chance, scrambled=chance.choice((0.0, 0.0, 0.4)))
+    acting = user.character((("profile", who.profile), ("personality", who.personality)))
+    talk = Talk(who)
+    for _ in range(chance.randint(2, TURNS)):
+        message = user.speak(acting, talk.dialogue, seed=chance.getrandbits(32))
+        if chance.random() < ASKING:
+            told = talk.dialogue.users
+            before = fitting(in_order(revealed(who.facts, told), told), message)
+            just = next((fact for fact in revealed(who.facts, [message]) if fact.kind != "belief"), None)
+            if just and (before is None or chance.random() < 0.5):
+                talk.ask(f"{message} {chance.choice(ABOUT_IT)}", just, "echo", chance)
+            else:
+                talk.ask(f"{message} {chance.choice(AROUND)}", before, "weave", chance)
+        else:
+            talk.answer(
+                message, [Part(responder.generic(talk.upto(message), seed=chance.getrandbits(32)) + END, "reply")]
+            )
+    return talk.parts
+
+
+class Talk:
+    """A document in the making: what was said so far, and its parts."""
+
+    def __init__(self, who: Person) -> None:
+        self.manner = styles(who.personality)
+        self.dialogue = Dialogue(())
+        self.parts: list[Part] = []
+
+    @property
+    def said(self) -> str:
+        """By the person, to be not said again."""
+        return " ".join(self.dialogue.users).lower()
+
+    def in_manner(self, text: str, chance: random.Random) -> str:
+        """As the person says it, every other time in their own manner."""
+        return say([text], self.manner, self.said, chance) if chance.random() < 0.5 else text
+
+    def upto(self, message: str) -> Dialogue:
+        """What was said, and this message."""
+        return Dialogue((*self.dialogue.lines, ("user", message)))
+
+    def tell(self, message: str) -> None:
+        self.dialogue = self.upto(message)
+        self.parts.append(Part(USER + message + END, "given"))
+
+    def ask(self, message: str, known: Fact | None, frame: Literal["weave", "echo"], chance: random.Random) -> None:
+        """A message that asks for something known, and what is known, in a manner that suits the person."""
+        if known is None:
+            self.answer(message, [Part(chance.choice(NOTHING) + END, "reply")])
+            return
+        about = topics(message)
+        parts = [weave(known, frame, "", chance, about)]
+        if chance.random() < REMARK:
+            parts.insert(0, responder.acknowledged(about, "", chance))
+        text = reply(parts, self.manner, self.upto(message), chance) if chance.random() < MANNER else " ".join(parts)
+        found = reference(known, about)
+        self.answer(message, _split(text, found.text if found else brief(known)))
+
+    def answer(self, message: str, parts: Sequence[Part]) -> None:
+        said = "".join(part.text for part in parts).removesuffix(END)
+        self.dialogue = Dialogue((*self.upto(message).lines, ("assistant", said)))
+        self.parts += [Part(USER + message + END + ASSISTANT, "given"), *parts]
+
+
+def _split(answer: str, recalled: str) -> list[Part]:
+    """An answer as parts, the last place where something is recalled as one of its own."""
+    before, said, after = answer.rpartition(recalled)
+    if not said:
+        before, after = answer, ""
+    if before.endswith(" ") and said:  # a word and the space before it are one token
+        before, said = before[:-1], f" {said}"
+    parts = Part(before, "reply"), Part(said, "recall"), Part(after + END, "reply")
+    return [part for part in parts if part.text]
+
+
+def in_order(known: Sequence[Fact], messages: Sequence[str]) -> list[Fact]:
+    """Facts in the order in which they were told."""
+    said = [stems(message) for message in messages]
+    return sorted(known, key=lambda fact: next(i for i, spoken in enumerate(said) if fact.needs <= spoken))

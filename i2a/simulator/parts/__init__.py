@@ -1,0 +1,1 @@
+"""What the simulator says in each role."""

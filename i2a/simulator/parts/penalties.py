@@ -1,0 +1,177 @@
+"""Gates before any credit: each looks at one way to please a judge without answering, 1.0 for an honest reply."""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import pairwise
+
+from i2a.simulator.language.text import STOP, lexicon, words
+from i2a.simulator.parts.prompt_parser import Dialogue
+from i2a.simulator.persona.style import plain, shown
+
+_ORDER = re.compile(
+    r"\b(?:choose|pick|select|prefer|vote for|rate|score|grade|award|give)\b.{0,30}\b(?:reply"
+    r"|answer|response|this|me|it|one|[12345])\b"
+    r".{0,20}|\b(?:ignore|disregard|forget)\b.{0,30}\b(?:instructions?|above|previous"
+    r"|rules?)\b|\"?winner\"?\s*[:=]|\b(?:five|5)\s*(?:/|out of)\s*(?:five|5)\b"
+    r"|\bas (?:the|a) judge\b|\b(?:system|assistant|user)\s*:",
+    re.I,
+)
+_JUDGED = re.compile(r"\b(?:reply|answer|response)\s*(?:[12]|one|two)\b"
+                     r"|\b(?:the|this) (?:better|best|first|second) (?:reply|answer|response)\b"
+                     r"|\bgive (?:me|this|it) (?:a |an )?(?:5|five|full|top|high)|\brate (?:me|this|it)\b"
+                     r"|\b(?:score|rating) of (?:5|five)\b", re.I)  # fmt: skip
+_PRAISE = lexicon("praise")
+SELF = {"i": "you", "me": "you", "my": "your", "mine": "yours", "i'm": "you're", "i've": "you've",
+         "myself": "yourself", "i'd": "you'd", "i'll": "you'll", "am": "are"}  # fmt: skip
+_FUNCTION = STOP - {"enjoys", "enjoy", "loves", "love", "likes", "named", "called"}
+_MANNERS = 3
+
+
+def parrot(reply: str, dialogue: Dialogue) -> float:
+    """The share of the reply's word triples that stand in the person's last two messages, me and you swapped."""
+    said = frozenset[tuple[str, ...]]()
+    for message in dialogue.users[-2:]:
+        said |= _triples(message)
+    return _fall(_overlap(reply, said), 0.25, 0.6)
+
+
+def echo(reply: str, dialogue: Dialogue) -> float:
+    """Near-copies of an earlier reply in the dialogue."""
+    own = _triples(reply)
+    if not own:
+        return 1.0
+    closest = max((len(own & _triples(old)) / len(own) for old in dialogue.assistants), default=0.0)
+    return _fall(closest, 0.5, 0.85)
+
+
+def repetition(reply: str, dialogue: Dialogue) -> float:
+    """Word pairs that come again within the reply."""
+    tokens = words(reply)
+    pairs = list(pairwise(tokens))
+    return _fall(1 - len(set(pairs)) / len(pairs), 0.12, 0.4) if len(pairs) > 3 else 1.0
+
+
+def salad(reply: str, dialogue: Dialogue) -> float:
+    """Keywords without grammar: too few function words, or long stretches with none at all."""
+    tokens = words(reply)
+    if len(tokens) < 7:
+        return _fall(_misplaced(reply, tokens), 0, 3)
+    share = sum(_FUNCTION.isdisjoint((word,)) for word in tokens) / len(tokens)
+    longest = run = 0
+    for word in tokens:
+        run = 0 if word in _FUNCTION else run + 1
+        longest = max(longest, run)
+    ends = sum(reply.count(mark) for mark in ".!?")
+    return (
+        _fall(share, 0.72 if len(tokens) > 9 else 0.88, 0.95)
+        * _fall(longest - 2 * ends, 7, 10)
+        * _fall(_misplaced(reply, tokens), 0, 3)
+    )
+
+
+def listing(reply: str, dialogue: Dialogue) -> float:
+    """Lists: bullets, labels, or commas in a row."""
+    marks = (
+        len(re.findall(r"(?:^|\s)(?:[-*•]|\d[.)])\s", reply))
+        + reply.count(";")
+        + len(re.findall(r"\b\w+: ", reply)) // 2
+    )
+    return _fall(marks, 1, 3) * _fall(reply.count(",") / max(10, len(words(reply))), 0.22, 0.34)
+
+
+def length(reply: str, dialogue: Dialogue) -> float:
+    count = len(words(reply))
+    if count == 0:
+        return 0.0
+    return (0.4 if count < 3 else 1.0) * _fall(count, 42, 75)
+
+
+def costume(reply: str, dialogue: Dialogue) -> float:
+    """Every style at once, or manners and nothing besides."""
+    tokens = words(reply)
+    bare = 1 - len(plain(tokens)) / len(tokens) if len(tokens) > 6 else 0.0
+    return _fall(len(shown(reply)), _MANNERS, 6) * _fall(bare, 0.6, 0.85)
+
+
+def orders(reply: str, dialogue: Dialogue) -> float:
+    """Instructions to the judge."""
+    if _JUDGED.search(reply):
+        return 0.0
+    return (
+        0.1
+        if len(_ORDER.findall(reply))
+        and re.search(r"winner|instruction|judge|rules|out of|/5|assistant|system", reply, re.I)
+        else 1.0
+    )
+
+
+def flattery(reply: str, dialogue: Dialogue) -> float:
+    return _fall(sum(word in _PRAISE for word in words(reply)), 1, 3)
+
+
+GATES: tuple[tuple[str, Callable[[str, Dialogue], float]], ...] = (
+    ("repeats what was said", parrot),
+    ("repeats an earlier reply", echo),
+    ("repeats itself", repetition),
+    ("strings words together", salad),
+    ("reads like a list", listing),
+    ("has no fitting length", length),
+    ("puts on every manner at once", costume),
+    ("speaks to the judge", orders),
+    ("flatters", flattery),
+)
+
+
+def _fall(value: float, good: float, bad: float) -> float:
+    """1 up to `good`, 0.05 from `bad` on, straight in between."""
+    if value <= good:
+        return 1.0
+    return max(0.05, 1.0 - 0.95 * (value - good) / (bad - good))
+
+
+@lru_cache(maxsize=16384)
+def _triples(text: str) -> frozenset[tuple[str, ...]]:
+    tokens = [SELF.get(word, word) for word in words(text)]
+    return frozenset(zip(tokens, tokens[1:], tokens[2:], strict=False))
+
+
+def _overlap(reply: str, said: frozenset[tuple[str, ...]]) -> float:
+    own = _triples(reply)
+    return len(own & said) / len(own) if own else 0.0
+
+
+_NO_NOUN_AFTER = frozenset({"a", "an", "the", "my", "your", "our", "their"})
+_NEVER_LAST = _NO_NOUN_AFTER | {
+    "and",
+    "or",
+    "but",
+    "because",
+    "if",
+    "very",
+    "that's",
+    "i'm",
+    "i'd",
+    "it's",
+    "you're",
+    "every",
+}
+_LAST_WORD = re.compile(r"([\w']+)[.!?]*(?:(?<=[.!?])\s|$)")
+_MID_CAPITAL = re.compile(r"(?<=[a-z,] )([A-Z][\w']*)")
+_SMALL_START = re.compile(r"[a-z][.!?] [a-z]")
+_NEVER_NEXT = frozenset(
+    {"is", "are", "was", "were", "and", "but", "or", "of", "to", "in", "on", "at", "for", "with", "has", "have", "had"}
+    | {"you", "i", "we", "they", "he", "she", "it", "the", "a", "an"}
+)
+
+
+def _misplaced(reply: str, tokens: tuple[str, ...]) -> int:
+    """Signs of shuffled words: articles before words that cannot follow them, sentences that end on a word which needs
+    another, small words with a capital in mid-sentence, small letters after a full stop."""
+    odd = sum(first in _NO_NOUN_AFTER and second in _NEVER_NEXT for first, second in pairwise(tokens))
+    odd += sum(found[1].lower() in _NEVER_LAST for found in _LAST_WORD.finditer(reply))
+    odd += sum(found[1].lower() in _FUNCTION and not found[1].startswith("I") for found in _MID_CAPITAL.finditer(reply))
+    odd += reply[-1:].isalnum() + reply.endswith(",") + reply[:1].islower()
+    if reply[:1].isupper():
+        odd += len(_SMALL_START.findall(reply))
+    return odd

@@ -1,0 +1,92 @@
+"""A fact put into words by the person whom it is about: in a frame where its shape is certain, else as a clause."""
+
+import random
+import re
+from functools import lru_cache
+
+from i2a.simulator.language import grammar, verbs
+from i2a.simulator.language.text import capital, fresh, lexicon, load, lower_first, stems, with_article, words
+from i2a.simulator.parts import voice
+from i2a.simulator.persona.fact_kinds import aspect
+from i2a.simulator.persona.facts import Fact
+
+LINES = load("user.toml")
+_AGAINST = lexicon("against")
+_EVENT = re.compile(
+    r"(?:attending|participating|hosting|visiting|going|trying|collecting|taking|volunteering|organizing|exploring)\b"
+)
+_HEADS = {kind: stems(" ".join(nouns)) for kind, nouns in load("words.toml")["heads"].items()}
+_PERSONAL = frozenset({"have_pets", "have_family", "have_home", "have_garden", "have_collecting"})
+_DANGLING = re.compile(r"(?:^|\s)(?:and|or|but|of|in|on|at|to|with|for|from|the|a|an|,)$", re.I)
+_CAPITAL = re.compile(r"(?<=[a-z] )(?:A|An|The|On|In|At|Her|His|Their|My|Your|He|She|They|You)\b")
+_CLAUSES = frozenset({"grief", "trouble", "learning", "past", "home", "work", "meal", "pastime", "other", "plain"}
+                     | {"against", "belief"})  # fmt: skip
+_LONG = 9  # words of a noun phrase
+
+
+def phrase(fact: Fact, used: str, chance: random.Random) -> str:
+    """A natural statement that gives the fact away."""
+    group, said = _frame(fact)
+    lines = LINES["reveal"][group]
+    if len(said.split()) > 5 and group not in _CLAUSES:
+        # A long phrase reads well only where the sentence ends with it.
+        lines = [line for line in lines if line.endswith(("{x}.", "{a}.")) or line.startswith("{X}.")] or lines
+    line = fresh(lines, used, chance)
+    apart = bool(fact.when[0]) and not fact.more.startswith(",")
+    if fact.more and not apart and re.search(r"\{[xX]\}\.", line) and chance.random() < 0.7:
+        said += fact.more
+    said = capital(said) if "{X}" in line else said
+    filled = voice.fill(voice.fill(line, "{X}", said), "{x}", said)
+    if "{a}" in filled:
+        filled = filled.replace("{a}", with_article(said) if not grammar.has_determiner(said) else said)
+    return grammar.tidy(filled)
+
+
+@lru_cache(maxsize=8192)
+def _frame(fact: Fact) -> tuple[str, str]:
+    """The group of templates that suits a fact, and the fact as the phrase that goes into it."""
+    group, said = _noun_frame(fact)
+    if group and sound(said):
+        return group, said
+    clause = fact.clause("I")
+    if fact.kind == "belief":
+        return "belief", lower_first(clause)
+    verb = fact.mine.split(" ", 1)[0]
+    return ("against" if fact.kind == "do" and verb in _AGAINST else aspect(fact)), clause
+
+
+def _noun_frame(fact: Fact) -> tuple[str, str]:
+    """The frames that take a noun or an -ing phrase; no group where a fact has neither."""
+    said = fact.mine
+    if fact.kind == "age":
+        return ("age_young" if said.isdecimal() and int(said) < 32 else "age"), said
+    if fact.kind == "job":
+        group = "job_retired" if said.lower().startswith("retired") else "job_study" if "student" in said else "job"
+        return group, lower_first(said)
+    if fact.kind == "state":
+        group = "state_" + said.lower().split()[0]
+        return (group if group in LINES["reveal"] else "state"), lower_first(said)
+    if fact.kind == "like":
+        if _EVENT.match(said):
+            return "like_event", said
+        return ("like_ing" if grammar.is_gerund(said) else "like_noun"), said
+    if fact.kind == "have":
+        group = "have_" + possession(fact)
+        return group, voice.possessive(said, "my") if group in _PERSONAL else said
+    return "", said
+
+
+def sound(noun: str) -> bool:
+    """Whether a phrase has the shape of a noun or -ing phrase: no verb of its own, nothing dangling or out of place."""
+    short = len(noun.split()) <= _LONG
+    return short and not _DANGLING.search(noun) and not _CAPITAL.search(noun) and not verbs.verb_at(noun)
+
+
+@lru_cache(maxsize=8192)
+def possession(fact: Fact) -> str:
+    """What kind of thing a person has, by the noun before any `named`, `in` or `where`."""
+    head = stems(" ".join(words(fact.mine.split(" where ")[0].split(" who ")[0].split(",")[0])[:5]))
+    for group, nouns in _HEADS.items():
+        if head & nouns and not (group in ("family", "home") and " of " in fact.mine):
+            return group
+    return "other"

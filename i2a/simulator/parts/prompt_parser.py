@@ -1,0 +1,124 @@
+"""From chat messages to a task: which role is asked, what it may see. Knows the tags of the prompts, no role names."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from i2a.simulator.language.text import fold, shorten
+
+_LONGEST = 3000  # characters of a message
+_BLOCK = re.compile(r"<([a-z][a-z0-9_]*)>\n?(.*?)\n?</\1>", re.S)
+_LINE = re.compile(r"^([A-Z][\w-]{0,30}):(?: |$)", re.M)
+_ASKS = re.compile(r"\bask (?:\w+ ){0,4}questions?\b", re.I)
+_LOOKS_LIKE_OPENER = re.compile(r"^\s*\(.*\)\s*$", re.S)
+
+
+class Message(NamedTuple):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """What was said, oldest first, as (speaker, text); `user` is the person, whoever held that chat role."""
+
+    lines: tuple[tuple[Literal["user", "assistant"], str], ...]
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        return tuple(text for speaker, text in self.lines if speaker == "user")
+
+    @property
+    def assistants(self) -> tuple[str, ...]:
+        return tuple(text for speaker, text in self.lines if speaker == "assistant")
+
+    @property
+    def used(self) -> str:
+        """All that the assistant has said, in lower case: what it need not say again."""
+        return " ".join(self.assistants).lower()
+
+    @property
+    def last(self) -> str:
+        """The person's last message, empty when there is none."""
+        return next((text for speaker, text in reversed(self.lines) if speaker == "user"), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the messages ask for, with the tagged blocks of the system prompt and of the last message."""
+
+    role: Literal["user", "inducer", "judge", "rater", "responder", "form"]
+    given: Mapping[str, str]
+    asked: Mapping[str, str]
+    dialogue: Dialogue
+    probing: bool = False
+    """Whether the instructions are to ask questions, as a tutor or an interviewer does."""
+
+
+def read(messages: Sequence[Message], *, form: bool = False) -> Task:
+    """The task of a prompt. `form` says that an answer of some other structure is wanted than the known ones."""
+    given = blocks("\n".join(message.content for message in messages if message.role == "system"))
+    # A request that is repeated because the answer had the wrong form stands before that answer.
+    heard = [message.content for message in messages if message.role == "user"]
+    asked = blocks(next((text for text in reversed(heard) if "<dialogue>" in text), heard[-1] if heard else ""))
+    about = transcript(asked["dialogue"]) if "dialogue" in asked else None
+    if form:
+        return Task("form", given, asked, about or _chat(messages, person="user"))
+    if "reply_1" in asked and "reply_2" in asked:
+        return Task("judge", given, asked, about or Dialogue(()))
+    if "reply" in asked and about is not None:
+        return Task("rater", given, asked, about)
+    if about is not None and ("profile" in given or "personality" in given):
+        return Task("inducer", given, asked, about)
+    if "known" not in given and ("profile" in given or "personality" in given or _is_opened(messages, given)):
+        return Task("user", given, asked, _chat(messages, person="assistant"))
+    told = any(message.role == "system" and _ASKS.search(message.content) for message in messages)
+    return Task("responder", given, asked, about or _chat(messages, person="user"), told)
+
+
+@lru_cache(maxsize=4096)
+def blocks(text: str) -> Mapping[str, str]:
+    """The tagged blocks of a prompt, outermost first; a tag that occurs twice keeps its first content."""
+    found: dict[str, str] = {}
+    for tag, content in _BLOCK.findall(text):
+        found.setdefault(tag, content.strip())
+    return found
+
+
+@lru_cache(maxsize=4096)
+def transcript(text: str) -> Dialogue:
+    """`Speaker: ...` lines as a dialogue. The person is the User, or in a chat without one whoever spoke first."""
+    marks = list(_LINE.finditer(text))
+    speakers = [mark[1] for mark in marks]
+    person = "User" if "User" in speakers or not speakers else speakers[0]
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    return Dialogue(
+        tuple(
+            ("user" if mark[1] == person else "assistant", shorten(fold(text[mark.end() : end]), _LONGEST))
+            for mark, end in zip(marks, ends, strict=True)
+        )
+    )
+
+
+def _is_opened(messages: Sequence[Message], given: Mapping[str, str]) -> bool:
+    first = next((message for message in messages if message.role != "system"), None)
+    return bool(given) and first is not None and first.role == "user" and bool(_LOOKS_LIKE_OPENER.match(first.content))
+
+
+def _chat(messages: Sequence[Message], *, person: Literal["user", "assistant"]) -> Dialogue:
+    """The chat itself. When the person answers (as assistant), the prompt's opening message is not part of it."""
+    talk = [message for message in messages if message.role != "system"]
+    if person == "assistant" and talk and talk[0].role == "user":
+        talk = (
+            talk[1:]
+            if len(talk) == 1 or talk[1].role == "assistant" or _LOOKS_LIKE_OPENER.match(talk[0].content)
+            else talk
+        )
+    return Dialogue(
+        tuple(
+            ("user" if message.role == person else "assistant", shorten(fold(message.content), _LONGEST))
+            for message in talk
+        )
+    )

@@ -1,0 +1,180 @@
+"""The person: an agenda-based user simulator. It works through what it may reveal, comes back to it, and reacts.
+
+The agenda follows from the persona and the first message; `seed` decides only the wording.
+"""
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from i2a.simulator.language.text import fixed_part, fold, fresh, load, lower_first, rng, sentences, stems
+from i2a.simulator.parts import voice
+from i2a.simulator.parts.phrasing import phrase
+from i2a.simulator.parts.prompt_parser import Dialogue
+from i2a.simulator.parts.reactions import reaction
+from i2a.simulator.persona.evidence import revealed
+from i2a.simulator.persona.facts import Fact, facts
+from i2a.simulator.persona.style import styles
+from i2a.simulator.persona.topics import topics
+
+LINES = load("user.toml")
+_TRIES = 8
+# A question after how somebody thinks; only these bring out what they believe.
+_PROBES = re.compile(
+    r"\b(?:why|how come|explain|how do you know|(?:you|do you) (?:think|believe|expect|suppose|reckon|imagine)|happens?"
+    r"|example|what makes|sure|would you say|which (?:of|one)|what if)\b[^?]*\?",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """A person as the simulator plays it: what it may reveal, how it writes, and a fingerprint of its text."""
+
+    facts: tuple[Fact, ...]
+    beliefs: tuple[Fact, ...]
+    styles: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What one message is for: reveal a new fact, come back to an old one, or talk without either."""
+
+    kind: Literal["reveal", "return", "follow"]
+    fact: Fact | None = None
+
+
+@lru_cache(maxsize=4096)
+def character(given: tuple[tuple[str, str], ...]) -> Character:
+    """The character that the tagged blocks of the prompt describe; unknown tags hold what the person believes."""
+    blocks = dict(given)
+    beliefs = tuple(
+        fact for tag, text in given if tag not in ("profile", "personality") for fact in facts(text, "belief")
+    )
+    personality = blocks.get("personality", "")
+    return Character(facts(blocks.get("profile", "")), beliefs, styles(personality), fold(" ".join(blocks.values())))
+
+
+def speak(person: Character, dialogue: Dialogue, *, seed: int) -> str:
+    """The person's next message. It never repeats one of its own and gives away at most one new fact."""
+    chance = rng("user", seed, len(dialogue.users), dialogue.lines[-1][1] if dialogue.lines else "")
+    move = plan(person, dialogue, chance)
+    own = dialogue.users
+    used = " ".join(own).lower()
+    known = revealed((*person.facts, *person.beliefs), own)
+    message = ""
+    for _ in range(_TRIES):
+        message = _compose(person, move, dialogue, used, chance)
+        new = [fact for fact in revealed((*person.facts, *person.beliefs), (message,)) if fact not in known]
+        if message not in own and not _copies(message, person) and all(fact == move.fact for fact in new):
+            return message
+    return _safe(person, dialogue, chance)
+
+
+def _copies(message: str, person: Character) -> bool:
+    """Whether a sentence of the message stands in the persona as it is."""
+    return any(sentence in person.text for sentence in sentences(message) if len(sentence.split()) > 3)
+
+
+def plan(person: Character, dialogue: Dialogue, chance: random.Random) -> Move:
+    """The next move. Reveals lead at first; from the fourth message on the person comes back to what it has told."""
+    own = dialogue.users
+    everything = (*person.facts, *person.beliefs)
+    told = revealed(everything, own)
+    asked = bool(own) and bool(_PROBES.search(dialogue.lines[-1][1]))
+    agenda = [
+        fact
+        for fact in _agenda(person, own[0] if own else str(chance.random()))
+        if fact not in told and (asked or fact not in person.beliefs)
+    ]
+    old = [fact for fact in revealed(everything, own[:-1]) if _back(fact)]
+    last_topics = topics(own[-1]) if own else ()
+    old = [fact for fact in old if fact.topics[0] not in last_topics[:1]]
+    turn = len(own)
+    draw = chance.random()
+    back = 0.0 if turn < 2 or not old else min(0.75, 0.15 + 0.1 * turn)
+    held = next((fact for fact in agenda if fact in person.beliefs), None)
+    if held and draw < 0.7:
+        return Move("reveal", held)
+    if draw < back:
+        return Move("return", chance.choice(old))
+    if agenda and draw < back + (1 - back) * (0.6 if turn == 0 else 0.86):
+        return Move("reveal", agenda[0])
+    return Move("follow")
+
+
+def _agenda(person: Character, opening: str) -> list[Fact]:
+    """The order of revealing: beliefs mixed in, narrow facts after the wide ones that they contain."""
+    order = rng("agenda", person.text, opening)
+    pool = list(person.facts)
+    order.shuffle(pool)
+    # Age and marital status are no small talk: they come late.
+    pool.sort(key=lambda fact: fact.kind in ("age", "state") and order.random() < 0.7)
+    if person.beliefs:
+        beliefs = list(person.beliefs)
+        order.shuffle(beliefs)
+        for index, belief in enumerate(beliefs):
+            pool.insert(min(len(pool), 2 * index), belief)
+    for index in range(len(pool)):
+        for later in range(index + 1, len(pool)):
+            if pool[later].needs < pool[index].needs:
+                pool[index], pool[later] = pool[later], pool[index]
+    return pool
+
+
+def _compose(person: Character, move: Move, dialogue: Dialogue, used: str, chance: random.Random) -> str:
+    core = _core(move, used, chance)
+    if not dialogue.users:
+        parts = [core]
+        if chance.random() < 0.7 and "short" not in voice.shape(person.styles):
+            parts.insert(0, chance.choice(LINES["open"]["hello"]))
+        return voice.say(parts, person.styles, used, chance)
+    if move.fact and move.fact.kind == "belief":
+        return voice.say([core], person.styles, used, chance)
+    first, answers = reaction(person.facts, dialogue, used, chance)
+    if first and answers and move.kind != "follow" and chance.random() < 0.4:
+        core = _bridged(core, move, dialogue, chance)
+    return voice.say([first, core] if first else [core], person.styles, used, chance)
+
+
+def _bridged(core: str, move: Move, dialogue: Dialogue, chance: random.Random) -> str:
+    """The core behind words that lead over to it from what was talked about."""
+    if re.match(r"(?:By the way|If I|Ask|Don't|Just|Of all|Surely|You|It's been|I don't think I've)\b", core):
+        return core
+    about = set(topics(dialogue.last)[:2])
+    near = move.fact is not None and not about.isdisjoint(move.fact.topics)
+    return f"{chance.choice(LINES['bridge']['more' if near else 'new'])} {lower_first(core)}"
+
+
+def _core(move: Move, used: str, chance: random.Random) -> str:
+    if move.kind == "reveal" and move.fact:
+        return phrase(move.fact, used, chance)
+    if move.kind == "return" and move.fact:
+        return fresh(LINES["back"][_back(move.fact)], used, chance)
+    if not used:
+        return fresh(LINES["open"]["small"], used, chance)
+    lines = LINES["follow"]["free" if chance.random() < 0.4 else "any"]
+    unused = [line for line in lines if fixed_part(line) not in used]
+    return fresh(unused or [*LINES["follow"]["any"], *LINES["open"]["small"], *LINES["follow"]["free"]], used, chance)
+
+
+def _back(fact: Fact) -> str:
+    """The topic under which the person can come back to a fact, empty when there is none."""
+    return next((topic for topic in fact.topics if topic in LINES["back"]), "")
+
+
+def _safe(person: Character, dialogue: Dialogue, chance: random.Random) -> str:
+    """A message that gives nothing away and was not sent before; numbered days are the last resort."""
+    known: Sequence[str] = dialogue.users
+    held = {fact.needs for fact in (*person.facts, *person.beliefs)}
+    pool = [*LINES["follow"]["any"], *LINES["open"]["empty"], *LINES["open"]["small"], *LINES["follow"]["free"]]
+    chance.shuffle(pool)
+    for line in pool:
+        spoken = stems(line)
+        if line not in known and not any(needs <= spoken for needs in held):
+            return line
+    return f"So, {len(known)} messages in, and I still like talking to you."

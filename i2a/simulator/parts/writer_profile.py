@@ -1,0 +1,141 @@
+"""Writes a profile: eight to ten facts of an everyday life, that fit each other, in five to eight sentences."""
+
+import random
+from typing import NamedTuple
+
+from i2a.simulator.language.text import load
+from i2a.simulator.parts.writer_impersonal import impersonal
+from i2a.simulator.parts.writer_life import MEAT, Life, telling
+from i2a.simulator.parts.writer_markup import Entry, Who, choose, entries, fit_into, render
+from i2a.simulator.parts.writer_values import Values, part
+
+_LIFE = "writer_life.toml"
+_IMPERSONAL = 0.65  # the share of facts told without a pronoun, where they can be
+# How often a text holds one of these, besides age, day, home and family; asked in a random order until it is full.
+_SHARES = (
+    ("hobbies", 0.9), ("food", 0.6), ("pets", 0.4), ("objects", 0.6), ("learning", 0.65), ("worries", 0.75),
+    ("habits", 0.5), ("body", 0.25), ("detail", 0.6), ("detail", 0.3), ("hobbies", 0.3), ("objects", 0.2),
+)  # fmt: skip
+
+
+class Profile(NamedTuple):
+    text: str
+    facts: int
+
+
+def profile(chance: random.Random, values: Values = "all") -> Profile:
+    """One profile, of these values; the same state of `chance` gives the same."""
+    while True:
+        life, day, details = _someone(chance, values)
+        opening = _opening(life, day)
+        facts = [*_home(life), *_family(life)]
+        facts += _more(life, details, chance.randint(6, 8) - len(facts))  # besides age and day
+        if chance.random() < 0.7:
+            chance.shuffle(facts)
+        at = chance.choice((0, 0, 0, 1, 2))
+        size = chance.choice((5, 5, 6, 6, 7, 8))
+        sentences = fit_into([*facts[:at], *opening, *facts[at:]], size, ("and",), chance)
+        if len(facts) >= 6 and 5 <= len(sentences) <= 8:
+            return Profile(" ".join(render(sentence, life.who) for sentence in sentences), len(facts) + 2)
+
+
+def _someone(chance: random.Random, values: Values) -> tuple[Life, str, list[str]]:
+    """A person of some age at some place, what fills the day there, and its details."""
+    who: Who = chance.choices(("she", "he", "they"), (0.36, 0.36, 0.28))[0]
+    cultures = load("writer_places.toml")
+    homes = [(culture, line) for culture in part(values, cultures) for line in cultures[culture]["places"]]
+    culture, line = chance.choice(homes)
+    place, _, about = line.partition("; ")
+    holds = {*about.split(), culture, who, "kin"}
+    holds |= {group for group, members in load("writer_frames.toml")["culture"].items() if culture in members}
+    days = entries("writer_days.toml", "days", values=values)
+    entry = chance.choice([one for one in days if _needs(one) <= holds])
+    age = chance.randint(entry.youngest, entry.oldest)
+    holds |= entry.tags
+    life = Life(chance, who, age, culture, place, holds, values, {tag for tag in entry.tags if tag.startswith("#")})
+    day, *details = (life.fill(choose(told, chance)) for told in entry.text.split(" ; "))
+    life.words |= telling(" ".join((day, *details)))
+    return life, day, details
+
+
+def _needs(entry: Entry) -> set[str]:
+    """What must hold of the place for a day of this kind; `alone`, `lodged` and `desk` follow from the day itself."""
+    return {tag for tag in entry.tags if not tag.startswith("#")} - {"alone", "lodged", "desk"}
+
+
+def _opening(life: Life, day: str) -> list[str]:
+    """Age and day, in one sentence or two."""
+    ages = load("writer_frames.toml")["age"]
+    if life.chance.random() < 0.5:
+        return [life.fill(life.chance.choice(ages["day"]).replace("{day}", day))]
+    apart = [life.fill(choose(life.chance.choice(ages["alone"]), life.chance)), f"@ {day}"]
+    life.chance.shuffle(apart)
+    return apart
+
+
+def _home(life: Life) -> list[str]:
+    kind = "lodged" if "lodged" in life.holds else "young" if life.age <= 18 else "all"
+    if kind == "all" and "alone" not in life.holds:
+        _settle(life)
+    home = life.draw(entries(_LIFE, "homes", kind, life.values))
+    return [impersonal("homes", home, life.chance) if life.chance.random() < _IMPERSONAL else home] if home else []
+
+
+def _settle(life: Life) -> None:
+    """Whether there is a partner or a child, which decides what the home can be."""
+    chance, age = life.chance, life.age
+    couple = age >= 24 and chance.random() < 0.4
+    if couple:
+        partner = {"she": 0.92, "he": 0.08, "they": 0.5}[life.who]
+        life.holds |= {"couple", "withman" if chance.random() < partner else "withwoman"}
+    if 26 <= age <= 55 and chance.random() < (0.6 if couple else 0.15):
+        life.holds.add("kids")
+    if not couple:
+        life.holds.add("nocouple")
+    if not life.holds & {"couple", "kids"}:
+        life.holds.add("solo")
+        if age <= 45:
+            life.holds.add(chance.choice(("withman", "withwoman")))
+
+
+def _family(life: Life) -> list[str]:
+    """One or two facts about the people who belong to the person."""
+    kinds: list[str] = []
+    if life.age <= 18:
+        kinds = ["young"]
+    elif "lodged" in life.holds or "alone" in life.holds:
+        kinds = ["single"]
+    else:
+        kinds += ["couple"] if "couple" in life.holds else []
+        kinds += ["parent"] if "kids" in life.holds else []
+        kinds += ["grown"] if life.age >= 56 and life.chance.random() < 0.5 else []
+    found: list[str] = []
+    for kind in kinds or ["single"]:
+        table = entries(_LIFE, "family", kind, life.values)
+        if kind == "single" and life.holds & {"alone", "lodged"}:
+            table = tuple(one for one in table if "kin" in one.tags)
+        found += [fact for fact in (life.draw(table),) if fact]
+    return found
+
+
+def _more(life: Life, details: list[str], count: int) -> list[str]:
+    """`count` further facts: of the work, and from the tables."""
+    chance, found, left = life.chance, list[str](), list(details)
+    if chance.random() < 0.12 and not MEAT.search(" ".join(sorted(life.words))):
+        life.holds.add("meatless")
+        life.groups.add("#fish")
+        found += [life.fill(chance.choice(load(_LIFE)["food"]["diet"]))]
+    kinds = list(_SHARES)
+    chance.shuffle(kinds)
+    asked = [kind for kind, share in kinds if chance.random() < share] + [kind for kind, _ in kinds] * 2
+    for kind in asked:
+        if len(found) >= count:
+            break
+        if kind == "detail":
+            found += [left.pop(0)] if left else []
+            continue
+        key = "young" if kind == "worries" and life.age <= 18 else "all"
+        fact = life.draw(entries(_LIFE, kind, key, life.values))
+        if fact:
+            found.append(impersonal(kind, fact, chance) if chance.random() < _IMPERSONAL else fact)
+    return found

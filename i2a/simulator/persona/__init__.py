@@ -1,0 +1,1 @@
+"""A persona as the simulator reads it: facts, traits, style."""

@@ -1,0 +1,87 @@
+"""Facts about a person from any free text: what it says, how to say it, and which words give it away."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from i2a.simulator.language import grammar
+from i2a.simulator.language.predicates import Kind, Piece
+from i2a.simulator.language.splitting import beliefs, pieces
+from i2a.simulator.language.text import STOP, stem, stems, with_article, words
+from i2a.simulator.persona.topics import topics
+
+_NAMED = re.compile(r",?\s+(?:named|called)\s+", re.I)
+_THEIRS = re.compile(r"^((?:\w+ of )?)their\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that is true of a person.
+
+    `text` is the persona's own wording, `mine` and `yours` the same from within and from outside (a noun phrase, an
+    -ing phrase or a verb phrase, as `kind` has it), `needs` the stems that make it known once they are said.
+    `short` is the wording without the names ("two cats"), with the stems that it needs. `when` is an adverbial that
+    comes last, from within and from outside. `more` is what the person may add, no part of the fact (", which I
+    found").
+    """
+
+    text: str
+    kind: Kind
+    mine: str
+    yours: str
+    needs: frozenset[str]
+    short: tuple[str, frozenset[str]] | None
+    topics: tuple[str, ...]
+    when: tuple[str, str] = ("", "")
+    more: str = ""
+
+    def clause(self, person: str) -> str:
+        """The fact as a whole clause of `I` or `you`."""
+        said = self.mine if person == "I" else self.yours
+        when = self.when[person != "I"]
+        return f"{self._clause(person, said)} {when}" if when else self._clause(person, said)
+
+    def _clause(self, person: str, said: str) -> str:
+        if self.kind in ("say", "belief"):
+            return said
+        if self.kind == "do" and said.startswith("have "):
+            return f"{person}'ve {said[5:]}"
+        if self.kind == "do":
+            return grammar.clause(person, said)
+        if self.kind in ("like", "have"):
+            return f"{person} {self.kind} {said}"
+        noun = self.kind == "job" and not grammar.has_determiner(said) and said.lower() != "retired"
+        return grammar.clause(person, "be " + (with_article(said) if noun else said))
+
+
+@lru_cache(maxsize=8192)
+def facts(text: str, tag: str = "profile") -> tuple[Fact, ...]:
+    """The facts of a free text, in its order, no two with the same needs. A tag other than profile holds beliefs."""
+    found: dict[frozenset[str], Fact] = {}
+    for piece in pieces(text) if tag == "profile" else beliefs(text):
+        fact = _fact(piece)
+        if fact.needs:
+            found.setdefault(fact.needs, fact)
+    return tuple(found.values())
+
+
+def _fact(piece: Piece) -> Fact:
+    text, core, subject = piece.text, piece.core, piece.subject
+    # A wording of function words only ("is always there for you") is known when all of it is said.
+    key = piece.key or text
+    said = stems(key) or frozenset(stem(word) for word in words(key) if word not in STOP) or frozenset(words(key))
+    needs = frozenset({piece.age}) if piece.age else said
+    named = _NAMED.search(text)
+    short = (text[: named.start()], stems(text[: named.start()])) if named and stems(text[: named.start()]) else None
+    mine, yours = grammar.shift(core, subject, "I"), grammar.shift(core, subject, "you")
+    if named and piece.kind == "have":
+        mine, yours = (_NAMED.sub(", ", phrase, count=1) for phrase in (mine, yours))
+    about = topics(text) or (("work",) if piece.kind == "job" else ())
+    if piece.kind == "say" and subject in ("he", "she"):
+        # Of a household: `two of their five children`.
+        mine, yours = (_THEIRS.sub(rf"\1{owner}", said) for said, owner in ((mine, "our"), (yours, "your")))
+    more = grammar.shift(piece.more, subject, "I")
+    if re.search(r"\btheir\b", more) and subject in ("he", "she"):
+        more = re.sub(r"\bthem\b", "us", re.sub(r"\btheir\b", "our", more))
+    when = (grammar.shift(piece.when, subject, "I"), grammar.shift(piece.when, subject, "you"))
+    return Fact(text, piece.kind, mine, yours, needs, short, about, when, more)

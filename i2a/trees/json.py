@@ -1,0 +1,195 @@
+"""A tree as one JSON line, `"format": "i2a.tree/1"`: what a corpus is made of.
+
+Run it to write the schema of a line, `i2a/trees/tree.schema.json`, anew: python -m i2a.trees.json
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from i2a.errors import UsageError
+from i2a.trees.persona import Persona
+from i2a.trees.tree import Inference, Label, Node, Tree, Usage, Utterance, Verdict
+
+FORMAT = "i2a.tree/1"
+
+
+class StoredUsage(BaseModel):
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class StoredVerdict(BaseModel):
+    """Node ids; `winner` is null where the judge gave no usable answer, and `reason` then says why."""
+
+    first: int
+    second: int
+    winner: int | None
+    reason: str
+
+
+class StoredNode(BaseModel):
+    """`id` counts depth first from 0, and `parent` is the id of the node that this one answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: int
+    parent: int | None
+    speaker: str
+    content: str
+    continued: bool
+    label: Label | None
+    inference: Inference | None
+    verdicts: list[StoredVerdict]
+    usage: StoredUsage | None
+    notes: dict[str, Any] = {}
+
+
+class StoredPersona(BaseModel):
+    id: str
+    profile: str
+    personality: str
+    profile_id: str
+    personality_id: str
+
+
+class StoredTree(BaseModel):
+    """One conversation: the persona, how it was grown, and its nodes depth first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal["i2a.tree/1"]
+    id: str
+    scenario: str
+    seed: int
+    options: dict[str, Any]
+    persona: StoredPersona
+    nodes: list[StoredNode]
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a line."""
+    return StoredTree.model_json_schema() | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+
+
+def dump(tree: Tree) -> str:
+    """`tree` as one line of JSON, without the newline. Equal trees give equal bytes."""
+    nodes = list(tree)
+    number = {node: i for i, node in enumerate(nodes)}
+    persona = tree.persona
+    return json.dumps(
+        {
+            "format": FORMAT,
+            "id": tree.id,
+            "scenario": tree.scenario,
+            "seed": tree.seed,
+            "options": dict(tree.options),
+            "persona": {
+                "id": persona.id,
+                "profile": persona.profile,
+                "personality": persona.personality,
+                "profile_id": persona.profile_id,
+                "personality_id": persona.personality_id,
+            },
+            "nodes": [_node(node, number) for node in nodes],
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+
+
+def load(line: str | bytes) -> Tree:
+    """The tree in `line`. Raises `UsageError` that says what is wrong with it."""
+    try:
+        stored = StoredTree.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "line"
+        raise UsageError(f"not a tree of format {FORMAT}: {where}: {first['msg']}") from None
+    tree = Tree(stored.id, stored.scenario, Persona(**stored.persona.model_dump()), stored.seed, stored.options)
+    nodes: list[Node] = []
+    for item in stored.nodes:
+        if item.id != len(nodes) or (item.parent is not None and not 0 <= item.parent < item.id):
+            raise UsageError(f"not a tree of format {FORMAT}: node {item.id} does not follow its parent")
+        parent = None if item.parent is None else nodes[item.parent]
+        usage = None if item.usage is None else Usage(**item.usage.model_dump())
+        node = tree.add(parent, Utterance(item.speaker, item.content, usage))
+        node.inference, node.label, node.notes = item.inference, item.label, item.notes
+        nodes.append(node)
+    for node, item in zip(nodes, stored.nodes, strict=True):
+        node.continued = item.continued
+        replies = {i: child for i, child in enumerate(nodes) if child.parent is node} if item.verdicts else {}
+        for verdict in item.verdicts:
+            compared = {verdict.first, verdict.second}
+            if not compared <= replies.keys() or verdict.winner not in (None, *compared):
+                raise UsageError(f"not a tree of format {FORMAT}: a verdict of node {item.id} names another node")
+            winner = None if verdict.winner is None else replies[verdict.winner]
+            node.verdicts.append(Verdict(replies[verdict.first], replies[verdict.second], winner, verdict.reason))
+    return tree
+
+
+def read(path: Path) -> Iterator[Tree]:
+    """The trees of a `trees.jsonl`, one at a time. Raises `UsageError` with file and line.
+
+    A last line without its end (a run that was killed, or one that is writing right now) is left out.
+    """
+    try:
+        lines = path.open("rb")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    with lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield load(line)
+            except UsageError as error:
+                raise UsageError(f"{path}:{number}: {error}") from None
+
+
+def write(path: Path, trees: Iterable[Tree]) -> int:
+    """Write `trees` to `path`, one line each; returns how many."""
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for tree in trees:
+            file.write(dump(tree) + "\n")
+            count += 1
+    return count
+
+
+def _node(node: Node, number: dict[Node, int]) -> dict[str, Any]:
+    stored: dict[str, Any] = {
+        "id": number[node],
+        "parent": None if node.parent is None else number[node.parent],
+        "speaker": node.speaker,
+        "content": node.content,
+        "continued": node.continued,
+        "label": node.label,
+        "inference": None
+        if node.inference is None
+        else {
+            "reason": node.inference.reason,
+            "profile": node.inference.profile,
+            "personality": node.inference.personality,
+        },
+        "verdicts": [
+            {
+                "first": number[verdict.first],
+                "second": number[verdict.second],
+                "winner": None if verdict.winner is None else number[verdict.winner],
+                "reason": verdict.reason,
+            }
+            for verdict in node.verdicts
+        ],
+        "usage": None if node.usage is None else node.usage._asdict(),
+    }
+    if node.notes:
+        stored["notes"] = node.notes
+    return stored
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("tree.schema.json").write_text(json.dumps(schema(), indent=2) + "\n", encoding="utf-8")

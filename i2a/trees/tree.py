@@ -1,0 +1,155 @@
+"""A conversation tree while it grows: only facts are stored; paths, siblings and pairs are computed from them.
+
+It does not know agents or models, and stores who spoke, not chat roles. Its form on disk: `i2a.trees.json`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from i2a.trees.persona import Persona
+
+Label = Literal["preferred", "rejected"]
+
+
+class Inference(BaseModel):
+    """What an attentive reader already knows about the user, in the persona's own words."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    reason: str = Field(description="One or two sentences, written before the answer")
+    profile: list[str] = Field(description="Parts of the profile that the user's messages have revealed")
+    personality: list[str] = Field(description="Parts of the personality that the user's messages have shown")
+
+
+class Usage(NamedTuple):
+    """Tokens of one call, as the model's server counted them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Utterance(NamedTuple):
+    """What somebody says, before it stands in a tree."""
+
+    speaker: str
+    content: str
+    usage: Usage | None = None
+
+
+class Verdict(NamedTuple):
+    """One comparison of two replies, in the order in which the judge saw them.
+
+    `winner` is `first` or `second`, or None where the judge gave no usable answer; `reason` then says why.
+    """
+
+    first: Node
+    second: Node
+    winner: Node | None
+    reason: str
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """One utterance. `verdicts` compare its children; `label` is what agreeing verdicts say about this node."""
+
+    parent: Node | None
+    speaker: str
+    content: str
+    usage: Usage | None = None
+    inference: Inference | None = None
+    label: Label | None = None
+    verdicts: list[Verdict] = field(default_factory=list)
+    continued: bool = False
+    notes: dict[str, Any] = field(default_factory=dict)
+    children: list[Node] = field(default_factory=list)
+
+    @property
+    def path(self) -> list[Node]:
+        """The utterances from the first one to this one."""
+        path: list[Node] = []
+        node: Node | None = self
+        while node is not None:
+            path.append(node)
+            node = node.parent
+        return path[::-1]
+
+    @property
+    def siblings(self) -> list[Node]:
+        """The other answers to what this node answers."""
+        return [] if self.parent is None else [node for node in self.parent.children if node is not self]
+
+
+class Pair(NamedTuple):
+    """A labelled preference pair; `chosen` and `rejected` (as TRL has them) answer the last node of `history`."""
+
+    history: list[Node]
+    chosen: Node
+    rejected: Node
+
+
+@dataclass(eq=False)
+class Tree:
+    """A conversation with one persona. The same (scenario, options, persona, seed) and models grow the same tree."""
+
+    id: str
+    scenario: str
+    persona: Persona
+    seed: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    roots: list[Node] = field(default_factory=list)
+
+    @cached_property
+    def random(self) -> random.Random:
+        """The script's source of chance. Draw in a fixed order: never from branches that grow at the same time."""
+        return random.Random(f"{self.id}/{self.seed}")
+
+    def add(self, parent: Node | None, said: Utterance) -> Node:
+        """Put what was said under `parent` (None: it opens the dialogue), which the dialogue thereby goes through."""
+        node = Node(parent, *said)
+        if parent is None:
+            self.roots.append(node)
+        else:
+            parent.continued = True
+            parent.children.append(node)
+        return node
+
+    def keep(self, node: Node) -> Node:
+        """Say that the dialogue goes on through `node`, even if nothing follows it."""
+        node.continued = True
+        return node
+
+    def forget(self) -> None:
+        """Be empty again, as before it grew."""
+        self.roots.clear()
+        self.__dict__.pop("random", None)
+
+    def __iter__(self) -> Iterator[Node]:
+        """All nodes, depth first, siblings in the order in which they were added."""
+        stack = self.roots[::-1]
+        while stack:
+            node = stack.pop()
+            yield node
+            stack += node.children[::-1]
+
+    @property
+    def ends(self) -> list[Node]:
+        """The last node of each dialogue that was really held (a reply that nobody went on from is not one)."""
+        return [node for node in self if node.continued and not any(child.continued for child in node.children)]
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """Every labelled pair of siblings; pairs without a label are left out."""
+        return [
+            Pair(chosen.path[:-1], chosen, rejected)
+            for chosen in self
+            if chosen.label == "preferred"
+            for rejected in chosen.siblings
+            if rejected.label == "rejected"
+        ]

@@ -1,0 +1,114 @@
+"""`i2a train`: the flags say what the settings say, and errors are one line."""
+
+import builtins
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from i2a.cli import train as commands
+from i2a.errors import Interrupted, UsageError
+from training.settings import STAGES
+
+APP: Any = typer.main.get_command(commands.train)
+stages = pytest.mark.parametrize("stage", STAGES)
+NEEDED = ["runs/a", "--model", "m", "--out", "o"]
+
+
+def options(stage: str) -> dict[str, Any]:
+    return {parameter.name: parameter for parameter in APP.commands[stage].params}
+
+
+def called(*args: str) -> None:
+    APP(args, standalone_mode=False)
+
+
+@stages
+def test_every_setting_has_a_flag_and_every_flag_a_setting(stage: str) -> None:
+    assert set(STAGES[stage].model_fields) - {"view"} == options(stage).keys() - {"config", "quiet", "as_json", "help"}
+
+
+@stages
+def test_the_help_tells_the_defaults_of_the_settings(stage: str) -> None:
+    for name, field in STAGES[stage].model_fields.items():
+        if isinstance(field.default, int | float | str) and not isinstance(field.default, bool) and name != "view":
+            told = re.search(r"\[default: (\S+)\]$", options(stage)[name].help)
+            assert told is not None, name
+            assert type(field.default)(told[1]) == field.default, name
+
+
+@stages
+def test_the_help_tells_both_learning_rates(stage: str) -> None:
+    told = [float(number) for number in re.findall(r"\d[\d.]*(?:e-\d+)?", options(stage)["learning_rate"].help)]
+    assert {STAGES[stage].full_rate, STAGES[stage].lora_rate} <= set(told)
+
+
+@stages
+def test_the_help_has_an_example(stage: str) -> None:
+    assert f"Example:  i2a train {stage} " in APP.commands[stage].help
+
+
+def test_what_is_not_installed_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without_trl(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name == "training.dpo":
+            raise ModuleNotFoundError("No module named 'trl'", name="trl")
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without_trl)
+    with pytest.raises(UsageError, match=r"training needs the package trl: pip install 'i2a\[train\]'"):
+        called("sft", *NEEDED)
+
+
+def test_flags_and_a_file_make_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr("training.sft.sft", lambda config, console: given.append(config) or {})
+    (tmp_path / "sft.toml").write_text('runs = ["a"]\nmodel = "m"\nout = "o"\nbatch = 8\nreport_to = ["wandb"]')
+    called("sft", "--config", str(tmp_path / "sft.toml"), "--batch", "16", "--full", "--quiet")
+    (config,) = given
+    assert (config.runs, config.batch, config.lora, config.report_to) == ([tmp_path / "a"], 16, False, ["wandb"])
+    assert config.view == "quiet"
+    with pytest.raises(UsageError, match="name the corpus"):
+        called("sft", "--model", "m", "--out", "o")
+
+
+def test_ctrl_c_before_the_first_step_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.dpo.dpo", interrupted)
+    with pytest.raises(Interrupted, match="--resume goes on"):
+        called("dpo", *NEEDED)
+
+
+def test_the_first_process_has_its_word_before_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    def refuses(*_: Any) -> None:
+        raise UsageError("no")
+
+    monkeypatch.setattr("training.sft.sft", refuses)
+    monkeypatch.setattr("time.sleep", waited.append)
+    for rank, expected in (("0", []), ("1", [commands.WORD])):
+        monkeypatch.setenv("RANK", rank)
+        with pytest.raises(UsageError):
+            called("sft", *NEEDED)
+        assert waited == expected
+
+
+@pytest.mark.parametrize("name", ["single", "ddp", "fsdp"])
+def test_a_configuration_for_accelerate_is_where_it_says(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from accelerate.commands.config.config_args import ClusterConfig
+
+    called("accelerate", name)
+    file = Path(capsys.readouterr().out.strip())
+    assert ClusterConfig.from_yaml_file(str(file)).num_processes == yaml.safe_load(file.read_text())["num_processes"]
+
+
+def test_a_configuration_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(UsageError, match="there are: ddp, fsdp, single"):
+        called("accelerate", "tpu")

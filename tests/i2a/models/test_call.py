@@ -1,0 +1,488 @@
+"""Under every model the same wrapper: what was paid is kept, what may pass is retried, and a stop is soft."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+from autogen_core.models import AssistantMessage, LLMMessage, SystemMessage, UserMessage
+
+from i2a.errors import (
+    AccessDenied,
+    BadRequest,
+    BudgetSpent,
+    I2AError,
+    Interrupted,
+    MalformedResponse,
+    ModelError,
+    RateLimited,
+    Retryable,
+    ServerError,
+    Unreachable,
+    UsageError,
+)
+from i2a.models.call import Endpoint, Ledger, RoleClient, Traffic
+from i2a.models.usage import Meter, Price
+from i2a.runs.journal import Journal
+from tests.fakes import Request, ScriptedClient, virtually
+
+
+def asking(text: str) -> list[LLMMessage]:
+    return [SystemMessage(content="You are a test."), UserMessage(content=text, source="user")]
+
+
+class Rig:
+    """One endpoint, one journal, one meter and one traffic, as a run has them."""
+
+    def __init__(self, journal: Journal, client: ScriptedClient, **options: Any) -> None:
+        self.journal, self.model = journal, client
+        self.traffic = Traffic()
+        budget = {name: options.pop(name) for name in ("max_cost", "max_tokens") if name in options}
+        self.meter = Meter({"m": Price(1.0, 1.0)}, **budget)
+        self.endpoint = Endpoint("m", client, **{"max_calls": 8, "retries": 2} | options)
+
+    def tree(self, id: str = "t-0", *, seed: int = 7, attempt: int = 0) -> Callable[..., RoleClient]:
+        """The clients of one tree, by role."""
+        ledger = Ledger(id, seed, self.journal, attempt=attempt)
+        return lambda role="user": RoleClient(role, self.endpoint, ledger, self.meter, self.traffic)
+
+
+@pytest.fixture
+def journal() -> Iterator[Journal]:
+    with Journal() as journal:
+        yield journal
+
+
+async def said(client: RoleClient, text: str = "Hello?", **args: Any) -> str:
+    return str((await client.create(asking(text), extra_create_args=args)).content)
+
+
+def seconds() -> float:
+    return asyncio.get_running_loop().time()
+
+
+# One call.
+
+
+async def test_an_answer_comes_back_and_is_counted_and_kept(journal: Journal) -> None:
+    rig = Rig(journal, ScriptedClient.saying("Hello."))
+    result = await rig.tree()().create(asking("Hello?"))
+    assert (result.content, result.usage.prompt_tokens, result.usage.completion_tokens) == ("Hello.", 10, 10)
+    assert [reply.content for reply in journal.answers("t-0").values()] == ["Hello."]
+    user = rig.meter.by_role()["user"]
+    assert (user.calls, user.tokens, user.replayed, user.retries) == (1, 20, 0, 0)
+    assert rig.meter.cost() == pytest.approx(20e-6)
+
+
+async def test_the_model_gets_the_messages_as_they_were_and_a_seed_of_31_bits(journal: Journal) -> None:
+    rig = Rig(journal, ScriptedClient())
+    await said(rig.tree()(), "Hello?", response_format={"type": "x"})
+    (request,) = rig.model.requests
+    assert request.messages == tuple(asking("Hello?"))
+    assert request.args["response_format"] == {"type": "x"}
+    assert 0 <= request.args["seed"] < 2**31
+
+
+async def test_a_stream_brings_the_text_and_then_the_result(journal: Journal) -> None:
+    rig = Rig(journal, ScriptedClient.saying("Hello."))
+    parts = [part async for part in rig.tree()().create_stream(asking("Hello?"))]
+    assert parts[0] == "Hello."
+    assert parts[1].content == "Hello."  # type: ignore[union-attr]
+    assert len(journal.answers("t-0")) == 1
+
+
+async def test_tools_are_a_mistake_of_the_caller(journal: Journal) -> None:
+    with pytest.raises(ValueError, match="response_format"):
+        await Rig(journal, ScriptedClient()).tree()().create(asking("x"), json_output=True)
+
+
+async def test_what_the_model_can_do_is_what_its_own_client_says(journal: Journal) -> None:
+    rig = Rig(journal, ScriptedClient(structured_output=False))
+    client = rig.tree()()
+    assert client.model_info["structured_output"] is False
+    await client.close()
+    assert not rig.model.closed
+
+
+# Replay.
+
+
+async def test_what_was_answered_before_makes_no_call(journal: Journal) -> None:
+    first = Rig(journal, ScriptedClient())
+    answers = [await said(first.tree()(), text) for text in ("one", "two")]
+    again = Rig(journal, ScriptedClient.saying())
+    client = again.tree()()
+    assert [await said(client, text) for text in ("one", "two")] == answers
+    assert again.model.requests == []
+    user = again.meter.by_role()["user"]
+    assert (user.calls, user.replayed) == (0, 2)
+
+
+async def test_replay_goes_on_even_when_the_budget_is_spent_or_the_run_stopped(journal: Journal) -> None:
+    answer = await said(Rig(journal, ScriptedClient()).tree()())
+    again = Rig(journal, ScriptedClient.saying(), max_tokens=1)
+    again.meter.paid("user", "m", next(iter(journal.answers("t-0").values())))
+    again.traffic.stop(Interrupted("interrupted"))
+    assert await said(again.tree()()) == answer
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda rig: said(rig.tree("t-1")()),
+        lambda rig: said(rig.tree(seed=8)()),
+        lambda rig: said(rig.tree()("judge")),
+        lambda rig: said(rig.tree()(), "Hello!"),
+        lambda rig: said(rig.tree()(), temperature=0.5),
+    ],
+    ids=["tree", "seed", "role", "text", "arguments"],
+)
+async def test_another_question_is_not_answered_from_the_journal(
+    journal: Journal, other: Callable[[Rig], Awaitable[str]]
+) -> None:
+    rig = Rig(journal, ScriptedClient())
+    await said(rig.tree()())
+    await other(rig)
+    assert len(rig.model.requests) == 2
+
+
+async def test_another_model_is_asked_anew(journal: Journal) -> None:
+    await said(Rig(journal, ScriptedClient()).tree()())
+    rig = Rig(journal, ScriptedClient())
+    rig.endpoint.model = "n"
+    await said(rig.tree()())
+    assert len(rig.model.requests) == 1
+
+
+async def test_who_said_it_makes_another_question(journal: Journal) -> None:
+    rig = Rig(journal, ScriptedClient())
+    client = rig.tree()()
+    await client.create([UserMessage(content="Hello?", source="user")])
+    await client.create([AssistantMessage(content="Hello?", source="user")])
+    assert len({request.seed for request in rig.model.requests}) == 2
+
+
+# Seeds.
+
+
+async def seeds(journal: Journal, *texts: str, **tree: Any) -> list[int | None]:
+    rig = Rig(journal, ScriptedClient())
+    client = rig.tree(**tree)()
+    for text in texts:
+        await said(client, text)
+    return [request.seed for request in rig.model.requests]
+
+
+def fresh() -> Journal:
+    return Journal()
+
+
+async def test_equal_questions_of_one_tree_get_different_seeds() -> None:
+    with fresh() as journal:
+        assert len(set(await seeds(journal, "a", "a", "a", "b"))) == 4
+
+
+async def test_the_same_tree_and_seed_give_the_same_seeds_whatever_the_model() -> None:
+    found = []
+    for name in ("m", "openai:other"):
+        with fresh() as journal:
+            rig = Rig(journal, ScriptedClient())
+            rig.endpoint.model = name
+            client = rig.tree()()
+            for text in ("a", "a", "b"):
+                await said(client, text)
+            found.append([request.seed for request in rig.model.requests])
+    assert found[0] == found[1]
+
+
+async def test_another_seed_of_the_tree_gives_other_seeds() -> None:
+    with fresh() as one, fresh() as other:
+        assert not {*await seeds(one, "a", "a", seed=7)} & {*await seeds(other, "a", "a", seed=8)}
+
+
+async def test_a_new_attempt_changes_only_what_is_asked_again() -> None:
+    with fresh() as one, fresh() as other:
+        first, second = await seeds(one, "a", "a", "b"), await seeds(other, "a", "a", "b", attempt=1)
+    assert (first[0], first[2]) == (second[0], second[2])
+    assert first[1] != second[1]
+
+
+async def test_a_new_attempt_keeps_the_first_answers_and_asks_again_afresh(journal: Journal) -> None:
+    numbers = count()
+    first = Rig(journal, ScriptedClient(lambda request: str(next(numbers))))
+    client = first.tree()()
+    assert [await said(client, "a") for _ in range(2)] == ["0", "1"]
+    again = first.tree(attempt=1)()
+    assert [await said(again, "a") for _ in range(2)] == ["0", "2"]
+
+
+# Retries.
+
+
+@pytest.mark.parametrize("fault", [RateLimited, ServerError, Unreachable, MalformedResponse])
+def test_what_may_pass_is_tried_again(fault: type[Retryable]) -> None:
+    async def main() -> None:
+        with fresh() as journal:
+            rig = Rig(journal, ScriptedClient.saying(fault("busy"), fault("busy"), "Hello."))
+            assert await said(rig.tree()()) == "Hello."
+            assert rig.meter.by_role()["user"].retries == 2
+            assert rig.meter.by_role()["user"].calls == 1
+            assert len({request.seed for request in rig.model.requests}) == 1
+
+    virtually(main())
+
+
+@pytest.mark.parametrize("retries", [0, 1, 3])
+def test_a_call_that_never_succeeds_is_given_up_after_the_retries(retries: int) -> None:
+    async def main() -> None:
+        with fresh() as journal:
+            rig = Rig(journal, ScriptedClient.saying(*[ServerError(f"busy {i}") for i in range(9)]), retries=retries)
+            with pytest.raises(ServerError, match=f"busy {retries}"):
+                await said(rig.tree()())
+            assert len(rig.model.requests) == retries + 1
+            assert journal.answers("t-0") == {}
+            assert rig.endpoint.limiter.in_flight == rig.traffic.out == 0
+
+    virtually(main())
+
+
+@pytest.mark.parametrize("fault", [BadRequest("too long"), ModelError("what?")])
+async def test_what_will_never_succeed_is_not_tried_again(journal: Journal, fault: ModelError) -> None:
+    rig = Rig(journal, ScriptedClient.saying(fault, "never"))
+    with pytest.raises(type(fault), match=str(fault).replace("?", ".")):
+        await said(rig.tree()())
+    assert len(rig.model.requests) == 1
+    assert rig.traffic.stopped is None
+
+
+async def test_a_bug_in_a_client_is_not_tried_again(journal: Journal) -> None:
+    rig = Rig(journal, ScriptedClient.saying(ZeroDivisionError(), "never"))
+    with pytest.raises(ZeroDivisionError):
+        await said(rig.tree()())
+    assert rig.endpoint.limiter.in_flight == rig.traffic.out == 0
+
+
+def test_a_retry_waits_as_long_as_the_server_asked_and_so_does_everybody_else() -> None:
+    async def main() -> None:
+        with fresh() as journal:
+            rig = Rig(journal, ScriptedClient.saying(RateLimited("slow down", retry_after=30), "a", "b"))
+            start = seconds()
+            one = asyncio.create_task(said(rig.tree("t-0")()))
+            await asyncio.sleep(1)
+            other = asyncio.create_task(said(rig.tree("t-1")()))
+            await asyncio.sleep(28)
+            assert len(rig.model.requests) == 1
+            await asyncio.gather(one, other)
+            assert 30 <= seconds() - start < 31
+
+    virtually(main())
+
+
+def test_calls_that_fail_side_by_side_do_not_use_up_each_others_retries() -> None:
+    async def main() -> None:
+        failed: dict[str, int] = {}
+
+        def answer(request: Request) -> str:
+            failed[request.text] = failed.get(request.text, -1) + 1
+            if failed[request.text] < 2:
+                raise ServerError("busy")
+            return "Hello."
+
+        with fresh() as journal:
+            rig = Rig(journal, ScriptedClient(answer), max_calls=100)
+            await asyncio.gather(*(said(rig.tree()(), str(i)) for i in range(50)))
+            assert rig.meter.by_role()["user"].retries == 100
+
+    virtually(main())
+
+
+def test_only_a_busy_server_lowers_the_concurrency() -> None:
+    async def main() -> None:
+        for fault, lowers in ((RateLimited("x"), True), (Unreachable("x"), True), (MalformedResponse("x"), False)):
+            with fresh() as journal:
+                rig = Rig(journal, ScriptedClient.saying(fault, "Hello."))
+                await said(rig.tree()())
+                assert (rig.endpoint.limiter.limit < 8) is lowers
+
+    virtually(main())
+
+
+def test_no_more_calls_are_out_than_the_endpoint_takes() -> None:
+    async def main() -> None:
+        async def slow(request: Request) -> str:
+            await asyncio.sleep(1)
+            return "Hello."
+
+        with fresh() as journal:
+            rig = Rig(journal, ScriptedClient(slow), max_calls=3)
+            await asyncio.gather(*(said(rig.tree(f"t-{i}")()) for i in range(10)))
+            assert rig.model.most == 3
+
+    virtually(main())
+
+
+# Stops.
+
+
+class Gate:
+    """A model that answers `slow` requests only once it is opened, and refuses `denied` ones."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+
+    async def __call__(self, request: Request) -> str:
+        if request.text.endswith("denied"):
+            raise AccessDenied("no key")
+        if request.text.endswith("slow"):
+            await self.open.wait()
+        return "Hello."
+
+
+async def soon() -> None:
+    """Let everybody go as far as they can without waiting for time."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def end(*tasks: asyncio.Task[Any]) -> list[Any]:
+    for task in tasks:
+        task.cancel()
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_denied_call_stops_the_run_and_lets_its_siblings_land(journal: Journal) -> None:
+    gate = Gate()
+    rig = Rig(journal, ScriptedClient(gate))
+    async with asyncio.TaskGroup() as siblings:
+        slow = siblings.create_task(said(rig.tree("t-0")(), "slow"))
+        denied = siblings.create_task(said(rig.tree("t-1")(), "denied"))
+        await soon()
+        assert isinstance(rig.traffic.stopped, AccessDenied)
+        assert not denied.done()
+        assert not rig.traffic.landed.is_set()
+        gate.open.set()
+        assert await slow == "Hello."
+        assert rig.traffic.landed.is_set()
+        denied.cancel()
+    assert len(journal.answers("t-0")) == 1
+    assert journal.answers("t-1") == {}
+
+
+async def test_a_stop_parks_new_calls_and_lets_flying_ones_land_in_the_journal(journal: Journal) -> None:
+    gate = Gate()
+    rig = Rig(journal, ScriptedClient(gate))
+    flying = asyncio.create_task(said(rig.tree("t-0")(), "slow"))
+    await soon()
+    rig.traffic.stop(Interrupted("interrupted"))
+    parked = asyncio.create_task(said(rig.tree("t-1")(), "new"))
+    await soon()
+    assert len(rig.model.requests) == 1
+    assert not rig.traffic.landed.is_set()
+    gate.open.set()
+    assert await flying == "Hello."
+    assert len(journal.answers("t-0")) == 1
+    assert rig.traffic.landed.is_set()
+    assert not parked.done()
+    assert [type(ended) for ended in await end(parked)] == [asyncio.CancelledError]
+
+
+async def test_a_stop_with_nothing_out_has_landed_at_once(journal: Journal) -> None:
+    traffic = Traffic()
+    traffic.stop(Interrupted("interrupted"))
+    assert traffic.landed.is_set()
+
+
+async def test_the_first_reason_to_stop_is_the_one_that_is_told() -> None:
+    traffic = Traffic()
+    traffic.stop(BudgetSpent("spent"))
+    traffic.stop(Interrupted("interrupted"))
+    assert isinstance(traffic.stopped, BudgetSpent)
+
+
+async def test_a_spent_budget_parks_the_call_before_it_goes_out(journal: Journal) -> None:
+    rig = Rig(journal, ScriptedClient(), max_tokens=40)
+    client = rig.tree()()
+    await said(client, "one")
+    await said(client, "two")
+    third = asyncio.create_task(said(client, "three"))
+    await soon()
+    assert isinstance(rig.traffic.stopped, BudgetSpent)
+    assert rig.traffic.landed.is_set()
+    assert len(rig.model.requests) == 2
+    await end(third)
+
+
+async def test_a_journal_that_cannot_be_written_stops_the_run(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise UsageError("cannot write the journal")
+
+    monkeypatch.setattr(journal, "write", full)
+    rig = Rig(journal, ScriptedClient())
+    calling = asyncio.create_task(said(rig.tree()()))
+    await soon()
+    assert isinstance(rig.traffic.stopped, UsageError)
+    assert not calling.done()
+    await end(calling)
+
+
+async def test_a_cancelled_call_is_not_out_any_more(journal: Journal) -> None:
+    rig = Rig(journal, ScriptedClient(Gate()), max_calls=1)
+    calling = [asyncio.create_task(said(rig.tree(f"t-{i}")(), "slow")) for i in range(2)]
+    await soon()
+    await end(*calling)
+    assert rig.endpoint.limiter.in_flight == rig.traffic.out == 0
+
+
+async def test_an_answer_whose_caller_went_away_while_it_was_written_is_kept(journal: Journal) -> None:
+    rig = Rig(journal, ScriptedClient())
+    calling = asyncio.create_task(said(rig.tree()()))
+    await asyncio.sleep(0)  # it has its answer, and waits for the journal
+    assert len(rig.model.requests) == 1
+    await end(calling)
+    await soon()
+    assert len(journal.answers("t-0")) == 1
+
+
+async def test_a_call_that_waits_for_its_turn_does_not_go_out_after_a_stop(journal: Journal) -> None:
+    gate = Gate()
+    rig = Rig(journal, ScriptedClient(gate), max_calls=1)
+    calling = [asyncio.create_task(said(rig.tree(f"t-{i}")(), f"{i} slow")) for i in range(3)]
+    await soon()
+    rig.traffic.stop(Interrupted("interrupted"))
+    gate.open.set()
+    await soon()
+    await end(*calling)
+    assert len(rig.model.requests) == 1
+
+
+async def test_calls_that_wait_for_their_turn_do_not_outspend_the_budget(journal: Journal) -> None:
+    gate = Gate()
+    rig = Rig(journal, ScriptedClient(gate), max_calls=1, max_tokens=40)
+    calling = [asyncio.create_task(said(rig.tree(f"t-{i}")(), f"{i} slow")) for i in range(10)]
+    await soon()
+    gate.open.set()
+    for _ in range(10):
+        await soon()
+    await end(*calling)
+    assert len(rig.model.requests) == 2
+
+
+@pytest.mark.parametrize("reason", [Interrupted("interrupted"), BudgetSpent("spent")])
+def test_a_call_that_waits_for_its_next_try_does_not_hold_up_a_stop(reason: I2AError) -> None:
+    async def main() -> None:
+        with fresh() as journal:
+            rig = Rig(journal, ScriptedClient.saying(RateLimited("slow down", retry_after=600), "late"))
+            calling = asyncio.create_task(said(rig.tree()()))
+            await asyncio.sleep(1)
+            start = seconds()
+            rig.traffic.stop(reason)
+            await rig.traffic.landed.wait()
+            waited = seconds() - start
+            await end(calling)
+            assert waited < 60
+            assert len(rig.model.requests) == 1
+
+    virtually(main())

@@ -1,0 +1,618 @@
+"""A run grows many trees at once, loses nothing that was paid, and ends the same however often it was interrupted."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from i2a.errors import (
+    AccessDenied,
+    BadRequest,
+    BudgetSpent,
+    I2AError,
+    Interrupted,
+    ModelError,
+    ServerError,
+    UsageError,
+)
+from i2a.models.call import Traffic
+from i2a.models.spec import ModelSpec
+from i2a.models.usage import Meter
+from i2a.runs.live import TreeView
+from i2a.runs.run_folder import RunFolder
+from i2a.runs.runner import model_errors, run, stop_on_interrupt
+from i2a.trees.json import read
+from i2a.trees.persona import Persona
+from i2a.trees.summary import Summary
+from i2a.trees.tree import Tree, Utterance
+from scenarios.simulation import Result, Simulation, simulate, simulation
+from tests.fakes import Request, ScriptedClient, mark, plausible
+
+PERSONA = Persona("p", "A baker.", "Blunt.")
+
+
+# The runner on its own.
+
+
+class Rig:
+    def __init__(self, path: Path, *, conversations: int = 3) -> None:
+        self.folder, self.traffic, self.summary = RunFolder(path), Traffic(), Summary()
+        self.view = TreeView(Console(quiet=True), Meter({}), total=conversations, done=0, quiet=True)
+        self.trees = [Tree(f"t-{i}", "test", PERSONA, i) for i in range(conversations)]
+
+    async def run(self, grow: Callable[[Tree], Awaitable[None]], *, concurrency: int = 2) -> None:
+        await run(
+            self.trees, grow, folder=self.folder, traffic=self.traffic, summary=self.summary, view=self.view,
+            concurrency=concurrency,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path)
+
+
+def hello(tree: Tree) -> None:
+    tree.add(None, Utterance("user", f"Hello from {tree.id}."))
+
+
+async def test_every_tree_grows_is_stored_and_counted(rig: Rig) -> None:
+    async def grow(tree: Tree) -> None:
+        hello(tree)
+
+    await rig.run(grow)
+    assert [tree.id for tree in read(rig.folder.trees_file)] == ["t-0", "t-1", "t-2"]
+    assert (rig.summary.trees, rig.summary.utterances) == (3, 3)
+    assert rig.folder.failures() == {}
+
+
+async def test_no_more_conversations_are_held_at_once_than_asked_for(tmp_path: Path) -> None:
+    out = most = 0
+
+    async def grow(tree: Tree) -> None:
+        nonlocal out, most
+        out += 1
+        most = max(most, out)
+        await asyncio.sleep(0)
+        out -= 1
+
+    await Rig(tmp_path, conversations=10).run(grow, concurrency=3)
+    assert most == 3
+
+
+async def test_a_run_of_nothing_is_over(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, conversations=0)
+
+    async def grow(tree: Tree) -> None:
+        raise AssertionError
+
+    await rig.run(grow)
+    assert rig.folder.finished() == set()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [BadRequest("too long"), ExceptionGroup("g", [ExceptionGroup("h", [BadRequest("too long")]), ServerError("b")])],
+)
+async def test_a_conversation_that_fails_is_a_record_with_its_reason(rig: Rig, error: Exception) -> None:
+    async def grow(tree: Tree) -> None:
+        hello(tree)
+        if tree.id == "t-1":
+            raise error
+
+    await rig.run(grow)
+    assert rig.folder.failures() == {
+        "t-1": [{"id": "t-1", "persona": "p", "seed": 1, "error": "BadRequest", "reason": "too long", "utterances": 1}]
+    }
+    assert rig.folder.finished() == {"t-0", "t-2"}
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+async def test_a_bug_crashes_and_is_no_record(rig: Rig, grouped: bool) -> None:
+    async def grow(tree: Tree) -> None:
+        if tree.id == "t-1":
+            raise ExceptionGroup("g", [BadRequest("x"), ZeroDivisionError()]) if grouped else ZeroDivisionError()
+        hello(tree)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await rig.run(grow)
+    assert caught.group_contains(ZeroDivisionError)
+    assert rig.folder.failures() == {}
+
+
+async def test_a_stopped_run_comes_home_without_what_it_cut_off(rig: Rig) -> None:
+    async def grow(tree: Tree) -> None:
+        hello(tree)
+        if tree.id == "t-1":
+            rig.traffic.stop(Interrupted("interrupted"))
+            await rig.traffic.park()
+
+    await rig.run(grow, concurrency=1)
+    assert rig.folder.finished() == {"t-0"}
+    assert rig.folder.failures() == {}
+    assert rig.summary.trees == 1
+
+
+async def test_what_is_on_disk_is_not_kept_in_memory(rig: Rig) -> None:
+    async def grow(tree: Tree) -> None:
+        hello(tree)
+        if tree.id == "t-2":
+            raise BadRequest("too long")
+
+    await rig.run(grow)
+    assert [tree.roots for tree in rig.trees] == [[], [], []]
+
+
+async def test_a_disk_that_is_full_when_a_tree_is_stored_stops_the_run_softly(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that is full when an answer is journaled: the calls that are out were paid too."""
+    landed = []
+
+    def full(line: str) -> None:
+        raise UsageError("cannot write trees.jsonl")
+
+    async def grow(tree: Tree) -> None:
+        if tree.id == "t-1":
+            with rig.traffic:
+                await asyncio.sleep(0.01)
+                landed.append(tree.id)
+        else:
+            await asyncio.sleep(0.001)
+        hello(tree)
+
+    monkeypatch.setattr(rig.folder, "append_tree", full)
+    await rig.run(grow)
+    assert isinstance(rig.traffic.stopped, UsageError)
+    assert landed == ["t-1"]
+
+
+def test_model_errors_are_told_from_bugs() -> None:
+    one, other = BadRequest("1"), ServerError("2")
+    assert model_errors(one) == [one]
+    assert model_errors(ExceptionGroup("g", [ExceptionGroup("h", [one]), other])) == [one, other]
+    mixed = ExceptionGroup("g", [one, ZeroDivisionError()])
+    with pytest.raises(ExceptionGroup) as caught:
+        model_errors(mixed)
+    assert caught.value is mixed
+
+
+async def test_one_signal_stops_softly_and_a_second_at_once(rig: Rig) -> None:
+    async def main() -> None:
+        with stop_on_interrupt(rig.traffic, rig.view):
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(0.01)
+            assert isinstance(rig.traffic.stopped, Interrupted)
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(10)
+
+    with pytest.raises((asyncio.CancelledError, Interrupted)):
+        await asyncio.create_task(main())
+
+
+# Whole simulations. The model is a fake, opened where a model string opens one.
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedClient]:
+    """`model(answer)` makes every model string open a fresh client with these answers."""
+
+    def use(answer: Callable[[Request], Any] = plausible) -> ScriptedClient:
+        client = ScriptedClient(answer)
+        monkeypatch.setattr(ModelSpec, "open", lambda spec: client)
+        return client
+
+    use()
+    return use
+
+
+def simulated(out: Path, **given: Any) -> Result:
+    settings = {"conversations": 3, "turns": 2, "model": "openai:x@http://localhost:1/v1", "view": "quiet"}
+    return simulate(Simulation(out=out, **settings | given))
+
+
+def corpus(out: Path) -> bytes:
+    return (out / "trees.jsonl").read_bytes()
+
+
+class Crash(Exception):
+    """A bug, or a kill as far as what is on disk goes."""
+
+
+@contextmanager
+def crashing() -> Iterator[None]:
+    with pytest.raises(ExceptionGroup) as caught:
+        yield
+    assert caught.group_contains(Crash)
+
+
+def stopping(after: int, error: Exception, then: Callable[[Request], Any] = plausible) -> Callable[[Request], Any]:
+    """Answers `after` times, then raises."""
+    left = iter(range(after))
+
+    def answer(request: Request) -> Any:
+        if next(left, None) is None:
+            raise error
+        return then(request)
+
+    return answer
+
+
+@pytest.fixture
+def whole(tmp_path: Path, model: Callable[..., ScriptedClient]) -> bytes:
+    """What an uninterrupted run of the default settings writes."""
+    simulated(tmp_path / "whole")
+    return corpus(tmp_path / "whole")
+
+
+def test_a_simulation_writes_a_corpus_in_drawing_order(tmp_path: Path, model: Callable[..., ScriptedClient]) -> None:
+    client = model()
+    result = simulated(tmp_path / "a", conversations=12)
+    trees = list(read(tmp_path / "a" / "trees.jsonl"))
+    assert [tree.id for tree in trees] == [f"aloe-{i:02}" for i in range(12)]
+    assert len({tree.persona for tree in trees}) == len({tree.seed for tree in trees}) == 12
+    assert (result.failed, result.left, result.stopped) == (0, 0, None)
+    assert result.summary == Summary.of(trees)
+    assert client.calls.total() == 12 * 2 * 6
+    assert client.closed
+
+
+def test_the_same_settings_give_the_same_bytes_and_another_seed_others(tmp_path: Path, whole: bytes) -> None:
+    for name, seed in (("b", 0), ("c", 1)):
+        simulated(tmp_path / name, seed=seed)
+        assert (corpus(tmp_path / name) == whole) is (seed == 0)
+
+
+@pytest.mark.parametrize("scenario", ["aloe", "full_tree", "tutor"])
+@pytest.mark.parametrize("concurrency", [1, 2, 32])
+def test_concurrency_and_chance_in_the_network_do_not_change_the_bytes(
+    tmp_path: Path, model: Callable[..., ScriptedClient], scenario: str, concurrency: int
+) -> None:
+    async def answer(request: Request) -> str:
+        await asyncio.sleep(int(mark(concurrency, request.text), 16) % 5 / 5000)
+        return plausible(request)
+
+    simulated(tmp_path / "plain", scenario=scenario)
+    model(answer)
+    simulated(tmp_path / "other", scenario=scenario, concurrency=concurrency, max_calls=max(1, concurrency // 2))
+    assert corpus(tmp_path / "other") == corpus(tmp_path / "plain")
+
+
+@given(st.lists(st.integers(0, 8), min_size=1, max_size=4), st.sampled_from([1, 2, 32]))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_resume_ends_with_the_bytes_of_an_uninterrupted_run_and_pays_nothing_twice(
+    tmp_path_factory: pytest.TempPathFactory,
+    model: Callable[..., ScriptedClient],
+    whole: bytes,
+    crashes: list[int],
+    concurrency: int,
+) -> None:
+    out = tmp_path_factory.mktemp("runs") / "a"
+    paid = 0
+    for i, after in enumerate(crashes):
+        client = model(stopping(after, Crash()))
+        with crashing():
+            simulated(out, resume=i > 0, concurrency=concurrency)
+        paid += min(after, client.calls.total())
+    client = model()
+    result = simulated(out, resume=True, concurrency=concurrency)
+    assert corpus(out) == whole
+    # A crash takes the calls of other conversations down with it; what was answered, was kept.
+    assert client.calls.total() == 36 - paid
+    assert result.meter.by_role()["user"].calls == 6
+
+
+def test_a_resumed_run_that_is_complete_makes_no_call_and_changes_nothing(
+    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes
+) -> None:
+    client = model(stopping(0, Crash()))
+    result = simulated(tmp_path / "whole", resume=True)
+    assert client.calls.total() == 0
+    assert corpus(tmp_path / "whole") == whole
+    assert result.summary.trees == 3
+
+
+def test_a_torn_tree_grows_again_from_the_journal(
+    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes
+) -> None:
+    out = tmp_path / "whole"
+    (out / "trees.jsonl").write_bytes(whole[:-100])
+    client = model(stopping(0, Crash()))
+    simulated(out, resume=True)
+    assert client.calls.total() == 0
+    assert corpus(out) == whole
+
+
+# Failures.
+
+
+def failing_for(out: Path) -> Callable[[Request], str]:
+    """Refuses whatever the persona of the second conversation says first."""
+    persona = list(read(out / "trees.jsonl"))[1].persona
+
+    def answer(request: Request) -> str:
+        if request.role == "user" and persona.profile in request.text:
+            raise BadRequest("too long")
+        return plausible(request)
+
+    return answer
+
+
+def test_a_failed_conversation_is_a_record_and_the_rest_is_held(
+    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes
+) -> None:
+    model(failing_for(tmp_path / "whole"))
+    result = simulated(tmp_path / "a")
+    assert (result.failed, result.left, result.stopped) == (1, 0, None)
+    assert corpus(tmp_path / "a") == b"".join(whole.splitlines(keepends=True)[::2])
+    (failure,) = RunFolder(tmp_path / "a").failures()["aloe-1"]
+    assert (failure["error"], failure["reason"], failure["utterances"]) == ("BadRequest", "too long", 0)
+
+
+def test_resume_leaves_failures_alone_and_retry_failed_redoes_just_those(
+    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes
+) -> None:
+    model(failing_for(tmp_path / "whole"))
+    simulated(tmp_path / "a")
+    client = model()
+    assert simulated(tmp_path / "a", resume=True).failed == 1
+    assert client.calls.total() == 0
+    result = simulated(tmp_path / "a", retry_failed=True)
+    assert (result.failed, result.left) == (0, 0)
+    assert client.calls.total() == 12
+    assert corpus(tmp_path / "a") == whole
+
+
+def test_a_conversation_that_failed_late_goes_on_from_its_journal(
+    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes
+) -> None:
+    client = model(stopping(20, BadRequest("too long")))
+    simulated(tmp_path / "a", concurrency=1)
+    paid = 20
+    assert client.calls.total() > paid
+    client = model()
+    simulated(tmp_path / "a", retry_failed=True)
+    assert client.calls.total() == 36 - paid
+    assert corpus(tmp_path / "a") == whole
+
+
+def test_an_answer_that_stayed_malformed_is_asked_for_afresh_when_retried(
+    tmp_path: Path, model: Callable[..., ScriptedClient]
+) -> None:
+    def answer(request: Request) -> str:
+        return "no JSON" if request.role == "inducer" else plausible(request)
+
+    client = model(answer)
+    assert simulated(tmp_path / "a", conversations=1, turns=1).failed == 1
+    assert RunFolder(tmp_path / "a").failures()["aloe-0"][0]["error"] == "MalformedAnswer"
+    before = {request.seed for request in client.of("inducer")}
+    client = model()
+    assert simulated(tmp_path / "a", conversations=1, turns=1, retry_failed=True).failed == 0
+    assert {request.seed for request in client.of("inducer")}.isdisjoint(before)
+
+
+def test_an_unjudged_pair_is_no_failure(tmp_path: Path, model: Callable[..., ScriptedClient]) -> None:
+    model(lambda request: "no idea" if request.role == "judge" else plausible(request))
+    result = simulated(tmp_path / "a")
+    assert (result.failed, result.summary.unjudged, result.summary.labelled) == (0, 6, 0)
+
+
+def test_a_bug_crashes_and_the_run_can_be_resumed(
+    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes
+) -> None:
+    model(stopping(7, Crash()))
+    with crashing():
+        simulated(tmp_path / "a")
+    assert RunFolder(tmp_path / "a").failures() == {}
+    model()
+    simulated(tmp_path / "a", resume=True)
+    assert corpus(tmp_path / "a") == whole
+
+
+# Stops.
+
+
+def test_a_spent_budget_stops_the_run_and_a_larger_one_goes_on(
+    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes
+) -> None:
+    client = model()
+    result = simulated(tmp_path / "a", max_tokens=200, concurrency=1)
+    assert isinstance(result.stopped, BudgetSpent)
+    assert result.left == 3
+    assert 10 <= client.calls.total() <= 14  # 20 tokens a call, and those that were out came home
+    spent = client.calls.total()
+    again = model()
+    assert isinstance(simulated(tmp_path / "a", resume=True, max_tokens=200).stopped, BudgetSpent)
+    assert again.calls.total() == 0
+    result = simulated(tmp_path / "a", resume=True)
+    assert (result.stopped, result.left) == (None, 0)
+    assert again.calls.total() == 36 - spent
+    assert corpus(tmp_path / "a") == whole
+
+
+def test_a_budget_in_money_counts_what_was_paid_before(tmp_path: Path, model: Callable[..., ScriptedClient]) -> None:
+    prices = ["openai:x@http://localhost:1/v1=1/1"]
+    result = simulated(tmp_path / "a", max_cost=0.0002, prices=prices, concurrency=1)
+    assert isinstance(result.stopped, BudgetSpent)
+    cost = result.meter.cost()
+    assert cost is not None
+    assert 0.0002 <= cost < 0.0003
+    again = simulated(tmp_path / "a", max_cost=0.0002, prices=prices, resume=True)
+    assert again.meter.cost() == pytest.approx(cost)
+
+
+def test_a_denied_call_stops_the_run_with_its_reason(
+    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes
+) -> None:
+    model(stopping(10, AccessDenied("no such model - check the name")))
+    result = simulated(tmp_path / "a")
+    assert isinstance(result.stopped, AccessDenied)
+    assert (result.failed, result.left) == (0, 3)
+    model()
+    simulated(tmp_path / "a", resume=True)
+    assert corpus(tmp_path / "a") == whole
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        pytest.param(AccessDenied("no key")),
+        Crash(),
+    ],
+)
+def test_what_stops_a_retry_of_failures_is_told(
+    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes, reason: Exception
+) -> None:
+    model(failing_for(tmp_path / "whole"))
+    simulated(tmp_path / "a")
+    model(stopping(0, reason))
+    if isinstance(reason, Crash):
+        with crashing():
+            simulated(tmp_path / "a", retry_failed=True)
+    else:
+        assert simulated(tmp_path / "a", retry_failed=True).stopped is reason
+
+
+async def test_an_interrupted_run_lets_the_calls_that_are_out_come_home(
+    tmp_path: Path, model: Callable[..., ScriptedClient]
+) -> None:
+    async def answer(request: Request) -> str:
+        if client.calls.total() == 9:
+            os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(0.02)
+        return plausible(request)
+
+    settings = {"conversations": 3, "turns": 2, "model": "openai:x@http://localhost:1/v1", "view": "quiet"}
+    await simulation(Simulation(out=tmp_path / "whole", **settings))
+    client = model(answer)
+    result = await simulation(Simulation(out=tmp_path / "a", **settings))
+    assert isinstance(result.stopped, Interrupted)
+    assert result.left == 3
+    assert sum(count.calls for count in result.meter.by_role().values()) == client.calls.total() < 36
+    paid = client.calls.total()
+    client = model()
+    assert (await simulation(Simulation(out=tmp_path / "a", resume=True, **settings))).left == 0
+    assert client.calls.total() == 36 - paid
+    assert corpus(tmp_path / "a") == corpus(tmp_path / "whole")
+
+
+async def test_a_second_interrupt_stops_at_once_and_can_be_resumed(
+    tmp_path: Path, model: Callable[..., ScriptedClient]
+) -> None:
+    async def answer(request: Request) -> str:
+        if client.calls.total() >= 9:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(60)
+        return plausible(request)
+
+    settings = {"conversations": 3, "turns": 2, "model": "openai:x@http://localhost:1/v1", "view": "quiet"}
+    client = model(answer)
+    async with asyncio.timeout(10):
+        with pytest.raises((asyncio.CancelledError, I2AError)):
+            await asyncio.create_task(simulation(Simulation(out=tmp_path / "a", **settings)))
+    model()
+    await simulation(Simulation(out=tmp_path / "a", resume=True, **settings))
+    await simulation(Simulation(out=tmp_path / "whole", **settings))
+    assert corpus(tmp_path / "a") == corpus(tmp_path / "whole")
+
+
+def test_a_server_that_stays_down_fails_its_conversations(tmp_path: Path, model: Callable[..., ScriptedClient]) -> None:
+    model(stopping(0, ServerError("down", retry_after=0.001)))
+    result = simulated(tmp_path / "a", retries=2)
+    assert (result.failed, result.left) == (3, 0)
+    assert not (tmp_path / "a" / "trees.jsonl").exists()
+
+
+# What must be said before anything is written.
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"scenario": "nonsense"}, "no scenario 'nonsense'"),
+        ({"model": "nonsense"}, "'nonsense'"),
+        ({"role_models": {"critic": "offline"}}, "no role 'critic'; its roles: user"),
+        ({"role_models": {"judge": "nonsense"}}, "'nonsense'"),
+        ({"options": {"speed": 1}}, "no option 'speed'"),
+        ({"options": {"turns": "many"}, "turns": None}, "must be int"),
+        ({"conversations": 100_000}, "cannot draw 100000 personas"),
+        ({"profiles": Path("nowhere.jsonl")}, "nowhere.jsonl"),
+        ({"max_cost": 1.0}, "--max-cost needs the price"),
+        ({"prices": ["cheap"]}, "is not a price"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_told_before_anything_is_written(
+    tmp_path: Path, model: Callable[..., ScriptedClient], given: dict[str, Any], said: str
+) -> None:
+    client = model()
+    with pytest.raises(UsageError) as caught:
+        simulated(tmp_path / "a", **given)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "a").exists()
+    assert client.requests == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"seed": 1}, "seed was 0 and now is 1"),
+        ({"turns": 3}, "scenario.options.turns was 2 and now is 3"),
+        ({"conversations": 4}, "personas.conversations was 3 and now is 4"),
+        ({"model": "openai:y@http://localhost:1/v1"}, "models.user was"),
+        ({"role_models": {"judge": "offline"}}, "models.judge was"),
+    ],
+)
+def test_resume_with_other_settings_is_refused_with_the_difference(
+    tmp_path: Path, whole: bytes, changed: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        simulated(tmp_path / "whole", resume=True, **changed)
+    assert named in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "knobs", [{"concurrency": 1}, {"max_calls": 1}, {"retries": 0}, {"max_tokens": 10**9}, {"view": "live"}]
+)
+def test_runtime_knobs_are_no_difference(tmp_path: Path, whole: bytes, knobs: dict[str, Any]) -> None:
+    assert simulated(tmp_path / "whole", resume=True, **knobs).left == 0
+
+
+def test_each_role_can_have_a_model_of_its_own(
+    tmp_path: Path, model: Callable[..., ScriptedClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients: dict[str, ScriptedClient] = {}
+    monkeypatch.setattr(ModelSpec, "open", lambda spec: clients.setdefault(str(spec), ScriptedClient()))
+    judge = "openai:judge@http://localhost:2/v1"
+    result = simulated(tmp_path / "a", role_models={"judge": judge})
+    assert clients[judge].calls.keys() == {"judge"}
+    assert "judge" not in clients["openai:x@http://localhost:1/v1"].calls
+    assert (("judge", judge) in result.meter.counts) is True
+    assert all(client.closed for client in clients.values())
+
+
+def test_the_offline_engine_plays_every_shipped_scenario(tmp_path: Path) -> None:
+    for scenario in ("aloe", "full_tree", "tutor"):
+        result = simulated(tmp_path / scenario, scenario=scenario, model="offline", conversations=2)
+        assert (result.failed, result.left, result.summary.trees) == (0, 0, 2)
+        assert result.meter.cost() == 0
+
+
+def test_the_manifest_says_what_was_run(tmp_path: Path, whole: bytes) -> None:
+    manifest = json.loads((tmp_path / "whole" / "manifest.json").read_text("utf-8"))
+    assert manifest["identity"]["models"]["judge"] == "openai:x@http://localhost:1/v1"
+    assert manifest["identity"]["scenario"]["options"] == {"turns": 2}
+    assert manifest["identity"]["versions"].keys() == {"i2a", "autogen-agentchat"}
+    assert manifest["config"]["concurrency"] == 32
+    assert issubclass(ModelError, I2AError)
