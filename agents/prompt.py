@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from hashlib import blake2b
 from pathlib import Path
 from string import Template
 from typing import Self
 
+from i2a.digests import digest
 from i2a.errors import UsageError
 
 GUILLEMETS = str.maketrans("<>", "\u2039\u203a")
@@ -49,7 +49,7 @@ class Prompt:
 
     @property
     def fingerprint(self) -> str:
-        return blake2b(self.text.encode(), digest_size=8).hexdigest()
+        return digest(self.text)
 
     def instructions(self, values: Mapping[str, str]) -> str:
         """Raises `UsageError` for a name without a value."""

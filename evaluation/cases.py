@@ -7,10 +7,10 @@ import json
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from i2a.digests import digest
 from i2a.errors import UsageError
 from i2a.personas.pool import PersonaPool
 from i2a.trees.json import read
@@ -51,7 +51,7 @@ class Cases:
             + [f"{node.speaker}: {node.content}" for node in case.dialogue]
             for case in self.all
         ]
-        return blake2b(json.dumps(contents).encode(), digest_size=8).hexdigest()
+        return digest(json.dumps(contents))
 
     @property
     def described(self) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from evaluation.live import Rate
 from evaluation.settings import Evaluation
 from evaluation.summary import Conditions
 from evaluation.work import SCENARIO, Work, about, check_early, engine, identity, judges_of, priced, provenance
+from i2a.digests import digest
 from i2a.errors import UsageError
 from i2a.models.spec import ModelSpec
 from i2a.runs.run_folder import RunFolder
@@ -95,4 +95,4 @@ def held_evaluation(folder: RunFolder) -> dict[str, Any]:
 
 def fingerprint(folder: RunFolder) -> str:
     """Of the dialogues and the ratings that they have so far."""
-    return blake2b(folder.trees_file.read_bytes() if folder.finished() else b"", digest_size=8).hexdigest()
+    return digest(folder.trees_file.read_bytes() if folder.finished() else b"")

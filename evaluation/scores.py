@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from i2a.errors import UsageError
-from i2a.files import whole
+from i2a.files import atomic_write
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def write(file: Path, scores: Iterable[Score]) -> int:
     """Write `scores` to `file` as a whole, one line each; returns how many. Raises `UsageError` if it cannot."""
     count = 0
     try:
-        with whole(file) as lines:
+        with atomic_write(file) as lines:
             for score in scores:
                 lines.write(dump(score).encode() + b"\n")
                 count += 1

@@ -16,7 +16,7 @@ from evaluation.bootstrap import LEVEL, RESAMPLES, Bootstrap, Case, Floats
 from evaluation.results import METHOD, Counts, Judged, judged
 from evaluation.scores import Protocol, Score
 from i2a.errors import UsageError
-from i2a.files import whole
+from i2a.files import atomic_write
 
 FORMAT = "i2a.evaluation/1"
 
@@ -113,7 +113,7 @@ def summarise(
 def write(file: Path, summary: Mapping[str, Any]) -> None:
     """Write `summary.json` as a whole. Raises `UsageError` if it cannot."""
     try:
-        with whole(file) as target:
+        with atomic_write(file) as target:
             target.write(json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
     except OSError as error:
         raise UsageError(f"{file}: cannot be written: {error.strerror}") from None

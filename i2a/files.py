@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import IO
 
 
-def part_of(file: Path) -> Path:
-    """Where `whole` writes; a process that is killed leaves it behind."""
+def temp_path(file: Path) -> Path:
+    """Where `atomic_write` writes; a process that is killed leaves it behind."""
     return file.with_name(f".{file.name}.part")
 
 
 @contextmanager
-def whole(file: Path) -> Iterator[IO[bytes]]:
+def atomic_write(file: Path) -> Iterator[IO[bytes]]:
     """Write to a file that is there as a whole in the end, or stays as it was. Raises `OSError`."""
-    part = part_of(file)
+    part = temp_path(file)
     try:
         with part.open("wb") as target:
             yield target

@@ -3,10 +3,10 @@
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from importlib.metadata import version
 from typing import Any, Self
 
+from i2a.digests import seed_of
 from i2a.errors import UsageError
 from i2a.models.spec import ModelSpec
 from i2a.models.usage import Meter, Price, find_price, parse_price
@@ -66,11 +66,6 @@ def drawn_trees(scenario: Scenario, options: Mapping[str, Any], pool: PersonaPoo
     """A tree without nodes for each persona that is drawn; ids sort in drawing order."""
     digits = len(str(config.conversations - 1))
     return [
-        Tree(f"{scenario.name}-{i:0{digits}}", scenario.name, persona, tree_seed(config.seed, i), options)
+        Tree(f"{scenario.name}-{i:0{digits}}", scenario.name, persona, seed_of(f"{config.seed}/{i}"), options)
         for i, persona in enumerate(pool.draw(config.conversations, config.seed))
     ]
-
-
-def tree_seed(seed: int, index: int) -> int:
-    """The seed of the tree with this index: 31 bits, as all model servers take them."""
-    return int.from_bytes(blake2b(f"{seed}/{index}".encode(), digest_size=4).digest(), "big") >> 1

@@ -5,12 +5,12 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from agents.role import Role
+from i2a.digests import digest
 from i2a.errors import I2AError, UsageError
 from scenarios.cast import Cast
 
@@ -38,7 +38,7 @@ class Scenario:
     def fingerprint(self) -> str:
         """Changes when the file of the script or a prompt of a role changes."""
         parts = [self.file.read_text("utf-8"), *(f"{name} {role.prompt.text}" for name, role in self.roles.items())]
-        return blake2b("\x1e".join(parts).encode(), digest_size=8).hexdigest()
+        return digest("\x1e".join(parts))
 
     def settle(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All options, those given converted to the type of the default. Raises `UsageError`."""

@@ -7,11 +7,12 @@ of a conversation stand together. It knows no tokenizer and writes nothing.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b, file_digest
+from hashlib import file_digest
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, Self
 
+from i2a.digests import digest
 from i2a.errors import UsageError
 from i2a.personas.pool import PersonaPool
 from i2a.runs.run_folder import RunFolder
@@ -190,4 +191,4 @@ def _digest_of(sources: Sequence[Source]) -> str:
 
 
 def _digest(content: bytes) -> str:
-    return blake2b(content, digest_size=8).hexdigest()
+    return digest(content)

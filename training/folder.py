@@ -18,7 +18,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from i2a.errors import UsageError
-from i2a.files import whole
+from i2a.files import atomic_write
 from i2a.runs.folder import Folder
 
 COMPLETE = "complete"
@@ -89,7 +89,7 @@ class TrainingFolder(Folder):
 
     def finish(self, result: Mapping[str, Any]) -> None:
         self._drop_rows()
-        with whole(self.result_file) as file:
+        with atomic_write(self.result_file) as file:
             file.write(json.dumps(result, indent=2).encode() + b"\n")
 
 

@@ -19,7 +19,7 @@ from rich.text import Text
 from transformers import TrainerCallback
 
 from i2a.errors import UsageError
-from i2a.files import whole
+from i2a.files import atomic_write
 from training.folder import TrainingFolder, read_log
 
 LINE = 10.0
@@ -91,7 +91,7 @@ class Log(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.is_world_process_zero:
             kept = read_log(self._folder.log_file, upto=state.global_step)
-            with whole(self._folder.log_file) as file:
+            with atomic_write(self._folder.log_file) as file:
                 file.writelines(json.dumps(line).encode() + b"\n" for line in kept)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:

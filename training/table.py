@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from i2a.files import whole
+from i2a.files import atomic_write
 from training.chat import ChatTemplate
 
 Row = dict[str, Any]
@@ -69,7 +69,7 @@ def write_table(
     written = Written()
     schema = pa.schema([("tree", pa.string()), *((name, TOKENS) for name in encoding.columns)])
     chunk: list[Row] = []
-    with whole(file) as target, pa.ipc.new_stream(target, schema) as writer:
+    with atomic_write(file) as target, pa.ipc.new_stream(target, schema) as writer:
         for row in rows:
             if encoded := _encode(row, encoding, template, max_length, written):
                 chunk.append(encoded)

@@ -12,7 +12,7 @@ import typer
 
 from i2a.cli.flags import assignments
 from i2a.cli.progress import progress_bar
-from i2a.files import whole
+from i2a.files import atomic_write
 
 if TYPE_CHECKING:
     from i2a.trees.formats import Exported, Format
@@ -90,14 +90,14 @@ def _export(file: Path, made_by: "Format", done: "Exported", out: Path, card: Pa
 
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with whole(out) as target:
+        with atomic_write(out) as target:
             rows = _rows(file, made_by, done)
             _write_parquet(rows, target) if out.suffix == ".parquet" else _write_lines(rows, target)
             if not done.rows:
                 why = "; ".join(done.told_left_out) or "no tree is finished"
                 raise UsageError(f"{file}: nothing to write in format {done.format}: {why}")
         if card and made_by.card:
-            with whole(card) as target:
+            with atomic_write(card) as target:
                 target.write(made_by.card(done).encode())
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror}; choose another --out") from None

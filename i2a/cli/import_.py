@@ -11,7 +11,7 @@ from typing import IO, Annotated, Any
 import typer
 
 from i2a.cli.progress import progress_bar
-from i2a.files import whole
+from i2a.files import atomic_write
 
 SHOWN = 5
 
@@ -48,7 +48,7 @@ def import_(
             # An import that was killed half-way may be done again: the same file gives the same bytes.
             with RunFolder.open(out, {"imported": identity}, {"notes": done.notes}, resume=True) as folder:
                 trees.seek(0)
-                with whole(folder.trees_file) as target:
+                with atomic_write(folder.trees_file) as target:
                     copyfileobj(trees, target)
     except OSError as error:
         advice = "free some space there and in the folder for temporary files (TMPDIR), then import again"

@@ -21,7 +21,7 @@ def report(
     Example:  i2a report runs/corpus runs/sft runs/dpo runs/eval --out report.html
     """
     from i2a.errors import UsageError
-    from i2a.files import whole
+    from i2a.files import atomic_write
     from i2a.report.page import page
     from i2a.report.runs import Run
     from i2a.report.trees import pack
@@ -33,7 +33,7 @@ def report(
     text = page(title, found, packed)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with whole(out) as file:
+        with atomic_write(out) as file:
             file.write(text.encode())
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror}; choose another --out") from None

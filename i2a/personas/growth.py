@@ -10,7 +10,6 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -25,6 +24,7 @@ from rich.text import Text
 
 from agents.persona_writers import PersonalityWriter, ProfileWriter
 from agents.role import Role
+from i2a.digests import digest, seed_of
 from i2a.errors import I2AError, Interrupted, ModelError, UsageError
 from i2a.models.spec import ModelSpec
 from i2a.models.usage import Meter, Price, find_price, parse_price
@@ -37,7 +37,6 @@ from i2a.runs.runner import stop_on_interrupt, supervised
 from i2a.runs.session import Limits, Session
 from i2a.text import one_line
 from i2a.trees.persona import content_id
-from scenarios.plan import tree_seed
 
 EXAMPLES, CHUNK = 5, 1000
 WRITERS: Mapping[str, type[Role]] = {"profile": ProfileWriter, "personality": PersonalityWriter}
@@ -153,7 +152,7 @@ async def growth(config: Growth, console: Console | None = None) -> Grown:
         prototype = writer("writer", session.models[spec])
 
         async def ask(number: int, texts: Sequence[str]) -> str | ModelError:
-            id, seed = f"{config.kind}-{number:06d}", tree_seed(config.seed, number)
+            id, seed = f"{config.kind}-{number:06d}", seed_of(f"{config.seed}/{number}")
             client = session.clients(id, seed, {"writer": spec})["writer"]
             shown = random.Random(f"{seed}/{id}").sample(texts, min(EXAMPLES, len(texts)))
             examples = "\n".join(f"- {one_line(text)}" for text in shown)
@@ -227,7 +226,7 @@ def identity(
     """What a resumed run must share with the one it goes on with. The target may grow."""
     return {
         "kind": config.kind,
-        "seeds": blake2b("\x1e".join(seeds).encode(), digest_size=8).hexdigest(),
+        "seeds": digest("\x1e".join(seeds)),
         "model": str(spec),
         "encoder": encoder.name,
         "threshold": threshold,

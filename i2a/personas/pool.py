@@ -9,7 +9,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from hashlib import blake2b
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import islice
@@ -17,8 +16,9 @@ from math import gcd
 from pathlib import Path
 from typing import Literal, Self
 
+from i2a.digests import digest
 from i2a.errors import UsageError
-from i2a.files import whole
+from i2a.files import atomic_write
 from i2a.trees.persona import KINDS, Kind, Persona, clean, content_id
 
 
@@ -84,7 +84,7 @@ class PersonaPool:
         ]
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         try:
-            with whole(path) as file:
+            with atomic_write(path) as file:
                 file.write(lines.encode())
         except OSError as error:
             raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
@@ -99,7 +99,7 @@ class PersonaPool:
         """16 hex digits of all ids and texts, whatever their order and the files they came from."""
         listed = [[persona.id, persona.profile_id, persona.personality_id] for persona in self.personas]
         contents = [sorted(self.profiles.items()), sorted(self.personalities.items()), sorted(listed)]
-        return blake2b(json.dumps(contents).encode(), digest_size=8).hexdigest()
+        return digest(json.dumps(contents))
 
     def draw(self, n: int, seed: int) -> list[Persona]:
         """`n` distinct personas; a smaller draw with the same seed is a prefix of a larger one.
@@ -165,7 +165,7 @@ class PersonaPool:
 
 def _shuffled(ids: Iterable[str], seed: int, what: str) -> list[str]:
     """An order that follows from the ids and the seed alone, on any machine."""
-    return sorted(ids, key=lambda id: blake2b(f"{seed} {what} {id}".encode(), digest_size=16).digest())
+    return sorted(ids, key=lambda id: digest(f"{seed} {what} {id}", 16))
 
 
 def _some(ids: Mapping[str, str], share: int | float, seed: int, what: str) -> set[str]:

@@ -15,7 +15,7 @@ from evaluation.bootstrap import LEVEL
 from evaluation.results import Judged, Result
 from evaluation.summary import Conditions, Summary
 from i2a.errors import UsageError
-from i2a.files import whole
+from i2a.files import atomic_write
 from i2a.text import one_line
 
 # Okabe and Ito's colours without the yellow, which is too pale for a line; markers tell them apart in grey as well.
@@ -37,7 +37,7 @@ def draw(summary: Summary, folder: Path, name: str = "curves") -> tuple[Path, Pa
     for file in files:
         try:
             # The same summary gives the same bytes, and text in the SVG stays text.
-            with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "i2a"}), whole(file) as target:
+            with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "i2a"}), atomic_write(file) as target:
                 figure.savefig(target, format=file.suffix[1:], metadata={"Date": None} if file.suffix == ".svg" else {})
         except OSError as error:
             raise UsageError(f"{file}: cannot be written: {error.strerror}") from None

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Self
 from filelock import FileLock, Timeout
 
 from i2a.errors import UsageError
-from i2a.files import part_of, whole
+from i2a.files import atomic_write, temp_path
 
-OURS = {"lock", part_of(Path("manifest.json")).name}
+OURS = {"lock", temp_path(Path("manifest.json")).name}
 
 
 class Folder:
@@ -81,7 +81,7 @@ class Folder:
                 raise UsageError(f"{self.path} holds another {self.what}: {difference}; choose another --out")
         else:
             manifest = json.dumps({"format": self.format, "identity": identity, **about}, indent=2)
-            with whole(self.manifest_file) as file:
+            with atomic_write(self.manifest_file) as file:
                 file.write(manifest.encode() + b"\n")
 
     def manifest(self) -> dict[str, Any]:

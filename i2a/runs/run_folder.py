@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from i2a.errors import UsageError
-from i2a.files import whole
+from i2a.files import atomic_write
 from i2a.runs.folder import Folder
 from i2a.runs.journal import Journal
 
@@ -67,7 +67,7 @@ class RunFolder(Folder):
             start += len(line)
         if places == sorted(places):
             return
-        with self.trees_file.open("rb") as source, whole(self.trees_file) as target:
+        with self.trees_file.open("rb") as source, atomic_write(self.trees_file) as target:
             for _, place, length in sorted(places):
                 source.seek(place)
                 target.write(source.read(length))

@@ -8,9 +8,9 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import blake2b
 from typing import Any, NamedTuple, TypeVar
 
+from i2a.digests import digest
 from i2a.errors import UsageError
 from i2a.trees.json import dump, load
 from i2a.trees.persona import Persona, clean
@@ -27,7 +27,7 @@ NOTHING = "None"  # what the release writes where nothing is inferred yet
 def record_id(record: Mapping[str, Any]) -> str:
     """An id for the tree of a published record; the same record has the same id in any file, at any place."""
     text = json.dumps(record, sort_keys=True)
-    return f"{SCENARIO}-{blake2b(text.encode(), digest_size=8).hexdigest()}"
+    return f"{SCENARIO}-{digest(text)}"
 
 
 def tree_of(record: object, *, id: str = "") -> Tree | None:

@@ -2,8 +2,9 @@
 
 import json
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Literal
+
+from i2a.digests import digest
 
 Kind = Literal["profile", "personality"]
 KINDS: tuple[Kind, ...] = ("profile", "personality")
@@ -22,7 +23,7 @@ def clean(text: str) -> str:
 
 def content_id(kind: Kind, text: str) -> str:
     """`p-` or `t-` and 10 hex digits of the text: the same text has the same id in any file, at any place."""
-    return f"{'p' if kind == 'profile' else 't'}-{blake2b(text.encode(), digest_size=5).hexdigest()}"
+    return f"{'p' if kind == 'profile' else 't'}-{digest(text, 5)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import transformers
 from rich.console import Console
 
 from i2a.errors import Interrupted
-from i2a.files import whole
+from i2a.files import atomic_write
 from i2a.simulator.model.associations import associations
 from i2a.simulator.model.batches import NOTHING, Example, batched, encode
 from i2a.simulator.model.card import card
@@ -166,7 +166,7 @@ def rounds(training: Training, folder: BaseFolder, progress: Progress) -> list[d
 
 
 def _rewrite(folder: BaseFolder, log: Sequence[Mapping[str, Any]]) -> None:
-    with whole(folder.log_file) as file:
+    with atomic_write(folder.log_file) as file:
         file.writelines(json.dumps(line).encode() + b"\n" for line in log)
 
 
