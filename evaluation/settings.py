@@ -7,12 +7,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from i2a.errors import UsageError
-from i2a.runs.session import Knobs
+from i2a.runs.config import RunConfig
 from i2a.settings import read, settle
 
 
-class Evaluation(Knobs):
-    """Everything that can be set; the `Knobs` and what stands below the gap may differ from one session to the next.
+class Evaluation(RunConfig):
+    """Everything that can be set; those of `RunConfig` and those below the gap may differ between sessions.
 
     `replay`: the run whose stored dialogues are the cases. `rejudge`: the evaluation whose dialogues are rated anew;
     it then says all but the judges and the protocol. `inducer`: asked at the end of each live dialogue, for the audit;

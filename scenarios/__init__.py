@@ -7,11 +7,11 @@ if TYPE_CHECKING:
     from scenarios.cast import Cast
     from scenarios.script import Scenario, scenario
     from scenarios.settings import Simulation
-    from scenarios.simulation import Result, simulate
+    from scenarios.simulation import simulate
 
-__all__ = ["Cast", "Result", "Scenario", "Simulation", "scenario", "simulate"]
+__all__ = ["Cast", "Scenario", "Simulation", "scenario", "simulate"]
 
-PLACES = {"Cast": "cast", "Result": "simulation", "Scenario": "script", "Simulation": "settings"}
+PLACES = {"Cast": "cast", "Scenario": "script", "Simulation": "settings"}
 PLACES |= {"scenario": "script", "simulate": "simulation"}
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from pydantic import Field
 
-from i2a.runs.session import Knobs
+from i2a.runs.config import RunConfig
 from i2a.settings import read, settle
 
 
-class Simulation(Knobs):
-    """Everything that can be set; the `Knobs` alone may differ from one session of a run to the next."""
+class Simulation(RunConfig):
+    """Everything that can be set; the `RunConfig` alone may differ from one session of a run to the next."""
 
     scenario: str = "aloe"
     profiles: Path | None = None

@@ -73,13 +73,13 @@ def evaluate(
     """
     from rich.console import Console
 
-    from i2a.cli.ending import end
     from i2a.errors import UsageError
 
     try:
         from evaluation.benchmark import evaluate as run
-        from evaluation.outcome import as_dict, print_result
         from evaluation.settings import settings
+        from i2a.report.evaluation_result import as_dict, print_result
+        from i2a.report.plots import draw
     except ImportError as error:
         raise UsageError(f"evaluation needs {error.name}: pip install 'i2a[evaluate]'") from None
 
@@ -113,9 +113,9 @@ def evaluate(
         }.items()
         if value is not None
     }
-    result = run(settings(config, given), Console(stderr=True))
+    result = run(settings(config, given), console=Console(stderr=True), draw=draw)
     if as_json:
         typer.echo(json.dumps(as_dict(result)))
     else:
         print_result(result, Console(stderr=True))
-    end(result.folder, result.stopped, result.failures, "dialogues")
+    result.run.raise_for_status()

@@ -60,7 +60,7 @@ def grow(
     from rich.console import Console
 
     from i2a.errors import I2AError, UsageError
-    from i2a.runs.live import money, roles_table
+    from i2a.runs.outcome import print_usage
 
     try:
         from i2a.personas.growth import Growth, grow_pool
@@ -81,7 +81,7 @@ def grow(
             threshold=threshold,
             seed=seed,
             batch=batch,
-            calls=calls,
+            concurrency=calls,
             window=window,
             saturation=saturation,
             retries=retries,
@@ -95,24 +95,15 @@ def grow(
         problem = error.errors()[0]
         raise UsageError(f"--{problem['loc'][0]}: {problem['msg']}, not {problem['input']!r}") from None
     console = Console(stderr=True)
-    grown = grow_pool(config, console)
-    stopped = grown.why if isinstance(grown.why, I2AError) else None
+    grown = grow_pool(config, console=console)
     if as_json:
-        result = grown._asdict() | {"out": str(out), "why": str(grown.why), "cost": grown.meter.cost()}
-        result.pop("meter")
-        typer.echo(json.dumps(result))
+        typer.echo(json.dumps(grown.as_json()))
     else:
-        if grown.meter.counts:
-            console.print(roles_table(grown.meter))
-        rejected = ", ".join(f"{reason} {count}" for reason, count in grown.rejections.most_common()) or "none"
-        typer.echo(
-            f"{grown.size} in {out}, {grown.seeds} of them seeds; {grown.candidates} candidates; not kept: {rejected}\n"
-            f"encoder {grown.encoder}, threshold {grown.threshold:g}; cost {money(grown.meter.cost())}"
-        )
-        if stopped is None:
-            typer.echo(f"Stopped at {grown.why}. Look at it:  i2a personas check {out}")
-    if stopped is not None:
-        raise stopped
+        if grown.run:
+            print_usage(grown.run, console)
+        typer.echo(grown.in_words())
+    if isinstance(grown.why, I2AError):
+        raise grown.why
 
 
 personas.command()(check)

@@ -54,9 +54,8 @@ def simulate(
     """
     from rich.console import Console
 
-    from i2a.cli.ending import end
     from i2a.cli.flags import assignments
-    from scenarios.report import as_dict, print_result
+    from i2a.runs.outcome import as_dict, print_result
     from scenarios.settings import settings
     from scenarios.simulation import simulate as run
 
@@ -85,12 +84,12 @@ def simulate(
         }.items()
         if value is not None
     }
-    result = run(settings(config, given), Console(stderr=True))
+    result = run(settings(config, given), console=Console(stderr=True))
     if as_json:
         typer.echo(json.dumps(as_dict(result)))
     else:
         print_result(result, Console(stderr=True))
-    end(result.folder, result.stopped, result.failures, "conversations")
+    result.raise_for_status()
 
 
 @scenarios.command("list")

@@ -9,7 +9,7 @@ from rich.console import Console
 from i2a.errors import BadRequest, RateLimited
 from i2a.models.usage import Meter, Price
 from i2a.runs.journal import Reply
-from i2a.runs.live import TreeView, conversation, money, roles_table
+from i2a.runs.live import View, conversation, money, roles_table
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Tree, Utterance
 from tests.fakes import virtually
@@ -47,7 +47,7 @@ def tree() -> Tree:
     return tree
 
 
-async def watched(view: TreeView, seconds: float) -> None:
+async def watched(view: View, seconds: float) -> None:
     watching = asyncio.create_task(view.watch())
     await asyncio.sleep(seconds)
     watching.cancel()
@@ -97,7 +97,7 @@ def test_what_a_model_said_does_not_steer_the_terminal(evil: str) -> None:
 
 def test_without_a_terminal_a_line_now_and_then_tells_how_it_goes(meter: Meter, tree: Tree) -> None:
     out = console()
-    view = TreeView(out, meter, total=4, done=1)
+    view = View(out, meter, unit="conversations", total=4, done=1)
     view.begins(tree)
     view.ends(tree)
     view.ends(tree, failed=BadRequest("too long"))
@@ -112,7 +112,7 @@ def test_without_a_terminal_a_line_now_and_then_tells_how_it_goes(meter: Meter, 
 
 def test_in_a_terminal_a_conversation_grows_before_your_eyes(meter: Meter, tree: Tree) -> None:
     out = console(terminal=True)
-    view = TreeView(out, meter, total=4, done=1)
+    view = View(out, meter, unit="conversations", total=4, done=1)
     view.begins(tree)
     virtually(watched(view, 1))
     text = printed(out)
@@ -123,7 +123,7 @@ def test_in_a_terminal_a_conversation_grows_before_your_eyes(meter: Meter, tree:
 
 def test_quiet_shows_only_what_is_said(meter: Meter, tree: Tree) -> None:
     out = console()
-    view = TreeView(out, meter, total=4, done=0, quiet=True)
+    view = View(out, meter, unit="conversations", total=4, quiet=True)
     view.begins(tree)
     virtually(watched(view, 60))
     assert printed(out) == ""
@@ -135,7 +135,7 @@ def test_a_conversation_that_is_over_is_not_shown_any_more(meter: Meter, tree: T
     other = Tree("aloe-1", "aloe", Persona("p", "A baker.", "Blunt."), 7)
     for over in (lambda view: view.ends(tree), lambda view: view.ends(tree, failed=RateLimited("busy"))):
         out = console(terminal=True)
-        view = TreeView(out, meter, total=2, done=0)
+        view = View(out, meter, unit="conversations", total=2)
         view.begins(tree)
         view.begins(other)
         over(view)

@@ -354,7 +354,7 @@ def test_roles_talk_through_it_and_a_resumed_run_asks_for_nothing_again(folder: 
         return simulate(Simulation(out=out, conversations=4, turns=3, role_models=roles, **more))
 
     result = run(tmp_path / "run")
-    assert (result.failed, result.left, result.meter.cost()) == (0, 0, 0.0)
+    assert (result.failed, result.left, result.usage.cost()) == (0, 0, 0.0)
     trees = (tmp_path / "run/trees.jsonl").read_bytes()
     assert b"<|im_" not in trees
 

@@ -4,40 +4,28 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.text import Text
 
-from evaluation.benchmark import Result
+from evaluation.benchmark import EvalResult
 from i2a.report.tables import table
-from i2a.runs.live import money, roles_table
+from i2a.runs import outcome
 
 
-def as_dict(result: Result) -> dict[str, Any]:
+def as_dict(result: EvalResult) -> dict[str, Any]:
     """The result as JSON values; `summary` is what `summary.json` holds, empty for a run that is not complete."""
-    return {
-        "folder": str(result.folder),
-        "stopped": result.stopped and str(result.stopped),
-        "failed": result.failed,
-        "left": result.left,
-        "cost": result.meter.cost(),
-        "summary": result.written,
-    }
+    return outcome.as_dict(result.run) | {"summary": dict(result.written)}
 
 
-def print_result(result: Result, console: Console) -> None:
-    console.print(roles_table(result.meter))
+def print_result(result: EvalResult, console: Console) -> None:
+    outcome.print_usage(result.run, console)
+    lines = []
     if result.summary is not None:
         console.print(table(result.summary, [*counted(result.written), *audited(result.written["audit"])]))
+        lines = [
+            f"Every reply: {result.run.folder}/scores.jsonl; numbers: summary.json; curves: curves.png, curves.svg"
+        ]
     if result.agreement is not None:
         console.print(result.agreement.table())
-    lines = [f"cost: {money(result.meter.cost())}"]
-    if result.left:
-        lines.append(f"{result.left} dialogues left; the same command with --resume goes on")
-    elif result.summary is not None:
-        lines.append(
-            f"Every reply: {result.folder}/scores.jsonl; numbers: summary.json; curves: curves.png, curves.svg"
-        )
-        lines.append(f"Look at a dialogue:  i2a show {result.folder}")
-    console.print(Text("\n".join(lines)))
+    outcome.print_next(result.run, console, *lines)
 
 
 def counted(summary: Mapping[str, Any]) -> Iterator[str]:
