@@ -361,7 +361,7 @@ def test_roles_talk_through_it_and_a_resumed_run_asks_for_nothing_again(folder: 
     (tmp_path / "run/trees.jsonl").unlink()
     again = run(tmp_path / "run", resume=True)
     assert (tmp_path / "run/trees.jsonl").read_bytes() == trees
-    assert again.meter.session_calls == 0
+    assert again.usage.session_calls == 0
 
     with closing(sqlite3.connect(tmp_path / "run/journal.sqlite")) as journal:
         journal.execute("DELETE FROM answers WHERE rowid % 2")
