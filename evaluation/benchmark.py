@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 
+from agents.role import introduce
 from evaluation.audit import Audit
-from evaluation.judge import rate, scores
+from evaluation.judge import Rater, scores
 from evaluation.plan import planned
 from evaluation.rejudge import rejudged
 from evaluation.scores import Score
@@ -23,16 +24,14 @@ from evaluation.summary import Summary, summarise
 from evaluation.summary import write as write_summary
 from evaluation.work import Work, facts
 from i2a.errors import I2AError, Interrupted
-from i2a.models.text_client import TextClient
-from i2a.models.usage import Meter
+from i2a.models.usage import UsageTracker
 from i2a.report.plots import draw
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.runner import Ending, complete
 from i2a.runs.session import Session
 from i2a.trees.json import read
 from i2a.trees.summary import Summary as Corpus
-from i2a.trees.tree import Node, Tree
-from scenarios.cast import Player
+from i2a.trees.tree import Tree
 
 if TYPE_CHECKING:
     from evaluation.agreement import Agreement
@@ -52,7 +51,7 @@ class Result(NamedTuple):
     failures: Counter[str]
     left: int
     stopped: I2AError | None
-    meter: Meter
+    meter: UsageTracker
 
     @property
     def failed(self) -> int:
@@ -87,17 +86,14 @@ async def evaluation(config: Evaluation, console: Console | None = None) -> Resu
                 session.folder.append_failure(failure)
 
         async def grow(tree: Tree) -> None:
-            cast = work.dialogues.cast(session, tree)
-            judges: dict[str, Player] = {}
+            roles = work.dialogues.roles(session, tree)
+            judges: dict[str, Rater] = {}
             for name, spec in work.judges.items():
-                # A ledger for each judge: whom else is asked changes neither its seeds nor its answers.
+                # Request keys for each judge: whom else is asked changes neither its seeds nor its answers.
                 client = session.clients(tree.id, tree.seed, {"judge": spec})["judge"]
-                judges[name] = Player(cast, "judge", work.rater("judge", client, **facts(tree.persona)))
-
-            async def rated(message: Node, reply: Node) -> None:
-                await rate(judges, message, reply)
-
-            await work.dialogues.hold(tree, cast, rated)
+                judges[name] = work.rater("judge", client, **facts(tree.persona))
+            introduce([*roles.values(), *judges.values()])
+            await work.dialogues.run(tree, roles, judges)
 
         ending = await complete(session, work.trees, grow, config, summary=Corpus(), console=console)
         return result(config, work, session, ending)
@@ -136,7 +132,7 @@ def described(work: Work, session: Session) -> dict[str, dict[str, Any]]:
     models: dict[str, dict[str, Any]] = {}
     for name, candidate in work.candidates.items():
         client = clients.get(candidate["model"])
-        effective = client.describe() if isinstance(client, TextClient) else {}
+        effective = client.describe() if client is not None else {}
         models[name] = {**candidate} | ({"effective": effective} if effective else {})
     return models
 

@@ -13,7 +13,8 @@ from agents.role import Role
 from agents.user import User
 from evaluation.candidates import Candidate, parse_all
 from evaluation.cases import Case, Cases, crossed, recorded
-from evaluation.live import DONOR, Rate, live
+from evaluation.judge import Rater
+from evaluation.live import live
 from evaluation.replay import replay
 from evaluation.settings import Evaluation
 from evaluation.summary import Conditions
@@ -35,7 +36,6 @@ from i2a.models.spec import ModelSpec
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.session import Session
 from i2a.trees.tree import Tree
-from scenarios.cast import Cast
 
 
 class Task(NamedTuple):
@@ -55,31 +55,30 @@ class Planned:
     user: ModelSpec | None
     inducer: ModelSpec | None
 
-    def cast(self, session: Session, tree: Tree) -> Cast:
+    def roles(self, session: Session, tree: Tree) -> dict[str, Role[Any]]:
         """Only an oracle, the user and the Inducer know the persona."""
         candidate, _, stranger = self.tasks[tree.id]
         models = {"candidate": candidate.model}
         if self.user:
-            models |= {"user": self.user} | ({DONOR: self.user} if stranger else {})
+            models |= {"user": self.user} | ({"donor": self.user} if stranger else {})
         if self.inducer:
             models["inducer"] = self.inducer
         clients = session.clients(tree.id, tree.seed, models)
-        roles: dict[str, Role] = {"candidate": candidate.play(clients["candidate"], tree.persona)}
+        roles: dict[str, Role[Any]] = {"candidate": candidate.play(clients["candidate"], tree.persona)}
         for name, kind in (("user", User), ("inducer", Inducer)):
             if name in clients:
                 roles[name] = kind(name, clients[name], **facts(tree.persona))
-        if DONOR in clients and stranger:
-            roles[DONOR] = User(DONOR, clients[DONOR], **facts(stranger.persona))
-        return Cast(roles)
+        if "donor" in clients and stranger:
+            roles["donor"] = User("donor", clients["donor"], **facts(stranger.persona))
+        return roles
 
-    async def hold(self, tree: Tree, cast: Cast, rate: Rate) -> None:
+    async def run(self, tree: Tree, roles: Mapping[str, Any], judges: Mapping[str, Rater]) -> None:
         _, case, stranger = self.tasks[tree.id]
         if self.user:
-            shuffle, induce = stranger is not None, self.inducer is not None
-            await live(tree, cast, rate, turns=self.turns, shuffle=shuffle, induce=induce)
+            await live(tree, judges=judges, turns=self.turns, **roles)
         else:
-            other = stranger.dialogue if stranger else ()
-            await replay(tree, cast, rate, path=case.dialogue, turns=self.turns, stranger=other)
+            donor = stranger.dialogue if stranger else ()
+            await replay(tree, roles["candidate"], judges, path=case.dialogue, turns=self.turns, donor=donor)
 
 
 def planned(config: Evaluation) -> Work:

@@ -8,8 +8,7 @@ from typing import Any
 
 from agents.role import Role
 from evaluation.candidates import Plain
-from evaluation.judge import RATED, RATINGS
-from evaluation.live import Rate
+from evaluation.judge import RATINGS, Rater, rate
 from evaluation.settings import Evaluation
 from evaluation.summary import Conditions
 from evaluation.work import SCENARIO, Work, about, check_early, engine, identity, judges_of, priced, provenance
@@ -20,7 +19,6 @@ from i2a.runs.run_folder import RunFolder
 from i2a.runs.session import Session
 from i2a.trees.json import read
 from i2a.trees.tree import Tree
-from scenarios.cast import Cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +28,18 @@ class Stored:
     trees: Mapping[str, Tree]
     judges: Mapping[str, Any]
 
-    def cast(self, session: Session, tree: Tree) -> Cast:
-        """Nobody in it is asked; the candidate lends its replies the voice of an assistant."""
-        silent: dict[str, Role] = {RATED: Plain(RATED, next(iter(session.models.values())))}
-        return Cast(silent)
+    def roles(self, session: Session, tree: Tree) -> dict[str, Role[Any]]:
+        """Nobody in it is asked; the candidate lends its replies the chat role of an assistant."""
+        return {"candidate": Plain("candidate", next(iter(session.models.values())))}
 
-    async def hold(self, tree: Tree, cast: Cast, rate: Rate) -> None:
+    async def run(self, tree: Tree, roles: Mapping[str, Any], judges: Mapping[str, Rater]) -> None:
         tree.roots.extend(self.trees[tree.id].roots)
         async with asyncio.TaskGroup() as ratings:
             for reply in tree:
-                if RATINGS in reply.notes and reply.parent is not None:
-                    known = reply.notes[RATINGS]
-                    reply.notes[RATINGS] = {name: known[name] for name in known if name in self.judges}
-                    ratings.create_task(rate(reply.parent, reply))
+                if RATINGS in reply.metadata and reply.parent is not None:
+                    known = reply.metadata[RATINGS]
+                    reply.metadata[RATINGS] = {name: known[name] for name in known if name in self.judges}
+                    ratings.create_task(rate(judges, reply.parent, reply))
 
 
 def rejudged(run: Path, config: Evaluation) -> Work:

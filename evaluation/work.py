@@ -6,31 +6,31 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Protocol
 
+from agents.role import Role
 from evaluation.judge import RATERS, Rater
-from evaluation.live import Rate
 from evaluation.settings import Evaluation
 from evaluation.summary import Conditions
 from i2a.errors import UsageError
+from i2a.models.model import Price
 from i2a.models.spec import ModelSpec
-from i2a.models.usage import Meter, Price, find_price, parse_price
+from i2a.models.usage import UsageTracker, find_price, parse_price
 from i2a.runs.session import Session
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Tree
-from scenarios.cast import Cast
 
 SCENARIO = "evaluation"
 OFFLINE, LLM = "offline simulator", "LLM"
 
 
 class Dialogues(Protocol):
-    """How the dialogue of a tree comes about: held, replayed, or taken over as it was."""
+    """How the dialogue of a tree comes about: live, replayed, or taken over as it was."""
 
-    def cast(self, session: Session, tree: Tree) -> Cast:
+    def roles(self, session: Session, tree: Tree) -> Mapping[str, Role[Any]]:
         """Those who talk in this tree."""
         ...
 
-    async def hold(self, tree: Tree, cast: Cast, rate: Rate) -> None:
-        """Let the empty tree grow, with a rating for every reply."""
+    async def run(self, tree: Tree, roles: Mapping[str, Any], judges: Mapping[str, Rater]) -> None:
+        """Let the empty tree grow, with a rating of every reply by every judge."""
         ...
 
 
@@ -95,7 +95,7 @@ def engine(specs: Iterable[ModelSpec]) -> str:
 def priced(models: Iterable[ModelSpec], config: Evaluation) -> dict[str, Price | None]:
     """The price of every model. Raises `UsageError` for a budget in money without them."""
     prices = {str(spec): find_price(spec) for spec in models} | dict(map(parse_price, config.prices))
-    Meter(prices, max_cost=config.max_cost)
+    UsageTracker(prices, max_cost=config.max_cost)
     return prices
 
 

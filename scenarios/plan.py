@@ -8,8 +8,9 @@ from typing import Any, Self
 
 from i2a.digests import seed_of
 from i2a.errors import UsageError
+from i2a.models.model import Price
 from i2a.models.spec import ModelSpec
-from i2a.models.usage import Meter, Price, find_price, parse_price
+from i2a.models.usage import UsageTracker, find_price, parse_price
 from i2a.personas.pool import PersonaPool
 from i2a.trees.tree import Tree
 from scenarios.script import Scenario, find
@@ -32,10 +33,10 @@ class Plan:
     def of(cls, config: Simulation) -> Self:
         """Raises `UsageError` for whatever cannot work."""
         scenario = find(config.scenario)
-        options = scenario.settle(config.options | ({} if config.turns is None else {"turns": config.turns}))
+        options = scenario.resolve(config.options | ({} if config.turns is None else {"turns": config.turns}))
         models = models_of_roles(scenario, config)
         prices = {str(spec): find_price(spec) for spec in models.values()} | dict(map(parse_price, config.prices))
-        Meter(prices, max_cost=config.max_cost)
+        UsageTracker(prices, max_cost=config.max_cost)
         pool = PersonaPool.read(config.profiles, config.personalities)
         identity = {
             "scenario": {"name": scenario.name, "fingerprint": scenario.fingerprint, "options": options},

@@ -2,19 +2,19 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 
 from i2a.errors import I2AError, Interrupted
-from i2a.models.usage import Meter
+from i2a.models.usage import UsageTracker
 from i2a.runs.runner import complete
 from i2a.runs.session import Session
 from i2a.trees.json import read
 from i2a.trees.summary import Summary
 from i2a.trees.tree import Tree
-from scenarios.cast import Cast
 from scenarios.plan import Plan
 from scenarios.settings import Simulation
 
@@ -29,7 +29,7 @@ class Result(NamedTuple):
     failures: Counter[str]
     left: int
     stopped: I2AError | None
-    meter: Meter
+    meter: UsageTracker
 
     @property
     def failed(self) -> int:
@@ -61,13 +61,9 @@ async def simulation(config: Simulation, console: Console | None = None) -> Resu
     ) as session:
         folder = session.folder
         summary = Summary.of(read(folder.trees_file) if folder.finished() else ())
-        prototypes = {name: role(name, session.models[plan.models[name]]) for name, role in plan.scenario.roles.items()}
 
-        async def grow(tree: Tree) -> None:
-            facts = {"profile": tree.persona.profile, "personality": tree.persona.personality}
-            clients = session.clients(tree.id, tree.seed, plan.models)
-            cast = Cast({name: role.fork(clients[name], **facts) for name, role in prototypes.items()})
-            await plan.scenario.script(tree, cast, **plan.options)
+        def grow(tree: Tree) -> Awaitable[None]:
+            return plan.scenario.grow(tree, session.clients(tree.id, tree.seed, plan.models), **plan.options)
 
         ending = await complete(session, plan.trees, grow, config, summary=summary, console=console)
         return Result(folder.path, summary, ending.reasons, ending.left, ending.stopped, session.meter)

@@ -102,7 +102,7 @@ def grow(
         result.pop("meter")
         typer.echo(json.dumps(result))
     else:
-        if grown.meter.counts:
+        if grown.meter.usage:
             console.print(roles_table(grown.meter))
         rejected = ", ".join(f"{reason} {count}" for reason, count in grown.rejections.most_common()) or "none"
         typer.echo(

@@ -5,7 +5,7 @@ A kind of model is a class under a name in the entry-point group `i2a.models`, s
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from i2a.errors import UsageError
 
@@ -41,7 +41,7 @@ FREE = Price(0.0, 0.0)
 class Model(ABC):
     """Text in, text out. A subclass needs `complete`, and `from_spec` to be opened by a model string."""
 
-    structured_output: ClassVar[bool] = True
+    structured_output: bool = True
     """Whether it takes a JSON schema under the parameter `response_format`; else it is only asked for JSON in words."""
 
     simulated: bool = False

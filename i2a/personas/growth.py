@@ -15,8 +15,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from autogen_agentchat.messages import TextMessage
-from autogen_core import CancellationToken
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console, RenderableType
 from rich.panel import Panel
@@ -26,8 +24,9 @@ from agents.persona_writers import PersonalityWriter, ProfileWriter
 from agents.role import Role
 from i2a.digests import digest, seed_of
 from i2a.errors import I2AError, Interrupted, ModelError, UsageError
+from i2a.models.model import Price
 from i2a.models.spec import ModelSpec
-from i2a.models.usage import Meter, Price, find_price, parse_price
+from i2a.models.usage import UsageTracker, find_price, parse_price
 from i2a.personas.collections import read_texts
 from i2a.personas.encoders import Encoder, open_encoder
 from i2a.personas.growing import GrowingPool, Rules
@@ -96,7 +95,7 @@ class Grown(NamedTuple):
     encoder: str
     threshold: float
     why: Ending
-    meter: Meter
+    meter: UsageTracker
 
 
 def grow_pool(config: Growth, console: Console | None = None) -> Grown:
@@ -114,7 +113,7 @@ def sifted(config: Growth, collection: Path, console: Console | None) -> Grown:
     if config.out.exists():
         raise UsageError(f"{config.out} is there already; choose another --out")
     config.out.parent.mkdir(parents=True, exist_ok=True)
-    seeds, encoder, meter = read_seeds(config), open_encoder(config.encoder), Meter({})
+    seeds, encoder, meter = read_seeds(config), open_encoder(config.encoder), UsageTracker({})
     pool = GrowingPool(config.rules(encoder, seeds), seeds, encoder)
     view = GrowthView(console, meter, pool, config)
     for note in encoder.notes:
@@ -149,21 +148,17 @@ async def growth(config: Growth, console: Console | None = None) -> Grown:
         view = GrowthView(console, session.meter, pool, config)
         for note in encoder.notes:
             view.say(note)
-        prototype = writer("writer", session.models[spec])
 
         async def ask(number: int, texts: Sequence[str]) -> str | ModelError:
             id, seed = f"{config.kind}-{number:06d}", seed_of(f"{config.seed}/{number}")
             client = session.clients(id, seed, {"writer": spec})["writer"]
             shown = random.Random(f"{seed}/{id}").sample(texts, min(EXAMPLES, len(texts)))
             examples = "\n".join(f"- {one_line(text)}" for text in shown)
-            role = prototype.fork(client, count=str(config.batch), examples=examples)
             try:
-                message = (await role.on_messages([], CancellationToken())).chat_message
+                return (await writer("writer", client, count=str(config.batch), examples=examples)(None)).content
             except ModelError as error:
                 view.failed(error)
                 return error
-            assert isinstance(message, TextMessage)
-            return message.content
 
         async def waves() -> None:
             wave = 0
@@ -199,7 +194,7 @@ def kept(config: Growth, pool: GrowingPool, seeds: Sequence[str]) -> Sequence[st
 
 
 def grown(
-    config: Growth, pool: GrowingPool, seeds: Sequence[str], encoder: Encoder, why: Ending, meter: Meter
+    config: Growth, pool: GrowingPool, seeds: Sequence[str], encoder: Encoder, why: Ending, meter: UsageTracker
 ) -> Grown:
     threshold, size = pool.rules.threshold, len(kept(config, pool, seeds))
     of_seeds = 0 if config.without_seeds else len(seeds)
@@ -209,7 +204,7 @@ def grown(
 def priced(config: Growth) -> tuple[ModelSpec, dict[str, Price | None]]:
     spec = ModelSpec.parse(config.model)
     prices = {str(spec): find_price(spec)} | dict(map(parse_price, config.prices))
-    Meter(prices, max_cost=config.max_cost)
+    UsageTracker(prices, max_cost=config.max_cost)
     return spec, prices
 
 
@@ -245,7 +240,7 @@ def write(config: Growth, texts: Sequence[str]) -> None:
 class GrowthView(View):
     """Shows the newest of the pool, and why candidates were not kept."""
 
-    def __init__(self, console: Console | None, meter: Meter, pool: GrowingPool, config: Growth) -> None:
+    def __init__(self, console: Console | None, meter: UsageTracker, pool: GrowingPool, config: Growth) -> None:
         quiet = console is None or config.view == "quiet"
         unit = "profiles" if config.kind == "profile" else "personalities"
         done, shown = 0 if config.without_seeds else len(pool.texts), console or Console(quiet=True)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from i2a.errors import ModelError
-from i2a.models.usage import Meter
+from i2a.models.usage import UsageTracker
 from i2a.text import one_line
 from i2a.trees.tree import Tree
 
@@ -25,7 +25,7 @@ class View:
     """Progress of one run on `console`, counted in `unit`. `quiet` shows nothing but what `say` is told."""
 
     def __init__(
-        self, console: Console, meter: Meter, *, unit: str, total: int, done: int = 0, quiet: bool = False
+        self, console: Console, meter: UsageTracker, *, unit: str, total: int, done: int = 0, quiet: bool = False
     ) -> None:
         self._console, self._meter, self._unit, self._quiet = console, meter, unit, quiet
         self._done, self._total = done, total
@@ -78,8 +78,8 @@ class View:
         cost = self._meter.cost()
         return (
             f"{self._done}/{self._total} {self._unit}, {self._failures.total()} failed, "
-            f"{self._calls_per_second():.1f} calls/s, {sum(c.tokens for c in self._meter.counts.values()):,} tokens, "
-            f"{money(cost)}, {sum(c.retries for c in self._meter.counts.values())} retries"
+            f"{self._calls_per_second():.1f} calls/s, {sum(c.tokens for c in self._meter.usage.values()):,} tokens, "
+            f"{money(cost)}, {sum(c.retries for c in self._meter.usage.values())} retries"
         )
 
     def _frame(self) -> RenderableType:
@@ -93,7 +93,7 @@ class View:
 class TreeView(View):
     """Shows one of the conversations that are being held."""
 
-    def __init__(self, console: Console, meter: Meter, *, total: int, done: int, quiet: bool = False) -> None:
+    def __init__(self, console: Console, meter: UsageTracker, *, total: int, done: int, quiet: bool = False) -> None:
         super().__init__(console, meter, unit="conversations", total=total, done=done, quiet=quiet)
         self._growing: dict[str, Tree] = {}
 
@@ -110,7 +110,7 @@ class TreeView(View):
         return conversation(next(iter(self._growing.values()))) if self._growing else None
 
 
-def roles_table(meter: Meter) -> Table:
+def roles_table(meter: UsageTracker) -> Table:
     """Calls, tokens, money and retries of each role."""
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("role", "calls", "from journal", "prompt tokens", "answer tokens", "money", "retries"):

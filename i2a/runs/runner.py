@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from i2a.errors import I2AError, Interrupted, ModelError, UsageError
-from i2a.models.call import Traffic
+from i2a.models.call import InFlight
 from i2a.runs.live import TreeView, View
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.session import Knobs, Session
@@ -79,7 +79,7 @@ async def run(
     grow: Callable[[Tree], Awaitable[None]],
     *,
     folder: RunFolder,
-    traffic: Traffic,
+    traffic: InFlight,
     summary: Summary,
     view: TreeView,
     concurrency: int,
@@ -117,12 +117,12 @@ async def run(
     await supervised([work() for _ in range(min(concurrency, len(trees)))], traffic, view)
 
 
-async def supervised(work: Sequence[Coroutine[Any, Any, None]], traffic: Traffic, view: View) -> None:
+async def supervised(work: Sequence[Coroutine[Any, Any, None]], traffic: InFlight, view: View) -> None:
     """Run `work` side by side to its end or, once `traffic` is stopped, until the calls that are out are home."""
     workers: list[asyncio.Task[None]] = []
 
     async def take_down() -> None:
-        await traffic.landed.wait()
+        await traffic.drained.wait()
         for worker in workers:
             worker.cancel()
 
@@ -161,7 +161,7 @@ def failure(tree: Tree, reasons: Sequence[ModelError]) -> dict[str, object]:
 
 
 @contextmanager
-def stop_on_interrupt(traffic: Traffic, view: View) -> Iterator[None]:
+def stop_on_interrupt(traffic: InFlight, view: View) -> Iterator[None]:
     """Ctrl-C or SIGTERM once: nothing new goes out, what is out comes home. Twice: stop at once. Both are resumable."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from autogen_core.models import ChatCompletionClient
 from pydantic import BaseModel, ConfigDict, Field
 
-from i2a.models.call import Endpoint, Ledger, RoleClient, Traffic
+from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel
+from i2a.models.model import Model, Price
 from i2a.models.spec import ModelSpec
-from i2a.models.text_client import TextClient
-from i2a.models.usage import Meter, Price
+from i2a.models.usage import UsageTracker
 from i2a.runs.journal import Journal
 from i2a.runs.run_folder import RunFolder
 
@@ -59,9 +58,9 @@ class Session:
 
     folder: RunFolder
     journal: Journal
-    meter: Meter
-    traffic: Traffic
-    models: Mapping[ModelSpec, ChatCompletionClient]
+    meter: UsageTracker
+    traffic: InFlight
+    models: Mapping[ModelSpec, Model]
     endpoints: Mapping[ModelSpec, Endpoint]
     failures: Mapping[str, list[dict[str, Any]]]
 
@@ -83,27 +82,27 @@ class Session:
         Raises `UsageError`, see `ModelSpec.open` and `RunFolder.open`.
         """
         async with AsyncExitStack() as stack:
-            clients: dict[ModelSpec, ChatCompletionClient] = {}
+            clients: dict[ModelSpec, Model] = {}
             for spec in dict.fromkeys(models):
                 clients[spec] = spec.open()
                 stack.push_async_callback(clients[spec].close)
-            told = {str(spec): client.describe() for spec, client in clients.items() if isinstance(client, TextClient)}
+                await clients[spec].prepare()
+            told = {str(spec): client.describe() for spec, client in clients.items()}
             if local := {model: words for model, words in told.items() if words}:
                 identity = {**identity, "checkpoints": {model: words["fingerprint"] for model, words in local.items()}}
                 about = {**about, "models": local}
             folder = stack.enter_context(RunFolder.open(out, identity, about, resume=resume))
             journal = stack.enter_context(folder.journal())
-            meter = Meter(prices, max_cost=limits.max_cost, max_tokens=limits.max_tokens, before=journal.spent())
+            meter = UsageTracker(prices, max_cost=limits.max_cost, max_tokens=limits.max_tokens, before=journal.spent())
             endpoints = {
                 spec: Endpoint(str(spec), client, max_calls=limits.max_calls, retries=limits.retries)
                 for spec, client in clients.items()
             }
-            yield cls(folder, journal, meter, Traffic(), clients, endpoints, folder.failures())
+            yield cls(folder, journal, meter, InFlight(), clients, endpoints, folder.failures())
 
-    def clients(self, id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, RoleClient]:
+    def clients(self, id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, RoleModel]:
         """A client for each role of the tree with this id and seed; `models` names the model of each."""
-        ledger = Ledger(id, seed, self.journal, attempt=len(self.failures.get(id, ())))
+        keys = RequestKeys(id, seed, self.journal, attempt=len(self.failures.get(id, ())))
         return {
-            role: RoleClient(role, self.endpoints[spec], ledger, self.meter, self.traffic)
-            for role, spec in models.items()
+            role: RoleModel(role, self.endpoints[spec], keys, self.meter, self.traffic) for role, spec in models.items()
         }

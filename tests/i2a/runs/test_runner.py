@@ -24,9 +24,9 @@ from i2a.errors import (
     ServerError,
     UsageError,
 )
-from i2a.models.call import Traffic
+from i2a.models.call import InFlight
 from i2a.models.spec import ModelSpec
-from i2a.models.usage import Meter
+from i2a.models.usage import UsageTracker
 from i2a.runs.live import TreeView
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.runner import model_errors, run, stop_on_interrupt
@@ -45,8 +45,8 @@ PERSONA = Persona("p", "A baker.", "Blunt.")
 
 class Rig:
     def __init__(self, path: Path, *, conversations: int = 3) -> None:
-        self.folder, self.traffic, self.summary = RunFolder(path), Traffic(), Summary()
-        self.view = TreeView(Console(quiet=True), Meter({}), total=conversations, done=0, quiet=True)
+        self.folder, self.traffic, self.summary = RunFolder(path), InFlight(), Summary()
+        self.view = TreeView(Console(quiet=True), UsageTracker({}), total=conversations, done=0, quiet=True)
         self.trees = [Tree(f"t-{i}", "test", PERSONA, i) for i in range(conversations)]
 
     async def run(self, grow: Callable[[Tree], Awaitable[None]], *, concurrency: int = 2) -> None:
@@ -134,7 +134,7 @@ async def test_a_stopped_run_comes_home_without_what_it_cut_off(rig: Rig) -> Non
         hello(tree)
         if tree.id == "t-1":
             rig.traffic.stop(Interrupted("interrupted"))
-            await rig.traffic.park()
+            await rig.traffic.suspend()
 
     await rig.run(grow, concurrency=1)
     assert rig.folder.finished() == {"t-0"}
