@@ -131,7 +131,7 @@ def findings(tree: Tree, turns: int) -> Findings:
         repeated=len(odd["repetition"]),
         ended_early=bool(odd["early_ending"]) or len(messages) < turns,
         inductions=len(inferences),
-        failed_inductions=sum("inducer" in node.notes for node in asked),
+        failed_inductions=sum("inducer" in node.metadata for node in asked),
         given=given,
         right=right,
         there=there,

@@ -3,37 +3,37 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from agents.inducer import Inducer
-from agents.role import Role
+from agents.role import introduce
 from agents.user import User
 from evaluation.candidates import Candidate, Plain
-from evaluation.judge import RATED, RATINGS, Rater, rate
-from evaluation.live import DONOR, Rate, live
+from evaluation.judge import RATINGS, Rater, rate
+from evaluation.live import live
 from evaluation.replay import replay
 from i2a.models.spec import ModelSpec
 from i2a.runs.session import Session
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Node, Tree
-from scenarios.cast import Cast, Player
+
+CANDIDATE = "candidate"
 
 
 class Dialogue(Protocol):
     """The dialogue of one tree."""
 
-    def cast(self, tree: Tree, session: Session) -> Cast:
-        """Those who talk in it."""
-        ...
-
-    async def run(self, tree: Tree, cast: Cast, rate: Rate) -> None:
-        """Grow the empty tree, with a rating for every reply."""
+    async def run(self, tree: Tree, session: Session, judges: Mapping[str, Rater]) -> None:
+        """Grow the empty tree, with a rating of every reply by every judge."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class LiveDialogue:
-    """A simulated user talks with the candidate. `donor`: whose history a shuffled candidate is shown."""
+    """A simulated user talks with the candidate. `donor`: whose history a shuffled candidate is shown.
+
+    Only an oracle, the user and the Inducer know the persona.
+    """
 
     candidate: Candidate
     turns: int
@@ -41,27 +41,17 @@ class LiveDialogue:
     inducer: ModelSpec | None
     donor: Persona | None
 
-    def cast(self, tree: Tree, session: Session) -> Cast:
-        """Only an oracle, the user and the Inducer know the persona."""
-        models = {RATED: self.candidate.model, "user": self.user}
-        if self.donor:
-            models[DONOR] = self.user
-        if self.inducer:
-            models["inducer"] = self.inducer
+    async def run(self, tree: Tree, session: Session, judges: Mapping[str, Rater]) -> None:
+        models = {CANDIDATE: self.candidate.model, "user": self.user}
+        models |= {"donor": self.user} if self.donor else {}
+        models |= {"inducer": self.inducer} if self.inducer else {}
         clients, persona = session.clients(tree.id, tree.seed, models), values_of(tree.persona)
-        roles: dict[str, Role] = {
-            RATED: self.candidate.play(clients[RATED], tree.persona),
-            "user": User("user", clients["user"], **persona),
-        }
-        if self.inducer:
-            roles["inducer"] = Inducer("inducer", clients["inducer"], **persona)
-        if self.donor:
-            roles[DONOR] = User(DONOR, clients[DONOR], **values_of(self.donor))
-        return Cast(roles)
-
-    async def run(self, tree: Tree, cast: Cast, rate: Rate) -> None:
-        shuffle, induce = self.donor is not None, self.inducer is not None
-        await live(tree, cast, rate, turns=self.turns, shuffle=shuffle, induce=induce)
+        candidate = self.candidate.play(clients[CANDIDATE], tree.persona)
+        user = User("user", clients["user"], **persona)
+        donor = User("donor", clients["donor"], **values_of(self.donor)) if self.donor else None
+        inducer = Inducer("inducer", clients["inducer"], **persona) if self.inducer else None
+        introduce(role for role in (candidate, user, donor, inducer, *judges.values()) if role)
+        await live(tree, user, candidate, judges, donor, inducer, turns=self.turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,54 +63,44 @@ class ReplayDialogue:
     path: Sequence[Node]
     donor: Sequence[Node]
 
-    def cast(self, tree: Tree, session: Session) -> Cast:
-        client = session.clients(tree.id, tree.seed, {RATED: self.candidate.model})[RATED]
-        return Cast({RATED: self.candidate.play(client, tree.persona)})
-
-    async def run(self, tree: Tree, cast: Cast, rate: Rate) -> None:
-        await replay(tree, cast, rate, path=self.path, turns=self.turns, stranger=self.donor)
+    async def run(self, tree: Tree, session: Session, judges: Mapping[str, Rater]) -> None:
+        client = session.clients(tree.id, tree.seed, {CANDIDATE: self.candidate.model})[CANDIDATE]
+        candidate = self.candidate.play(client, tree.persona)
+        introduce([candidate, *judges.values()])
+        await replay(tree, candidate, judges, path=self.path, turns=self.turns, donor=self.donor)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDialogue:
-    """A dialogue that is there. Of its ratings only those of `judges` stay."""
+    """A dialogue of an earlier evaluation. Of its ratings only those of `judges` stay; nobody else is asked."""
 
     stored: Tree
     judges: Collection[str]
 
-    def cast(self, tree: Tree, session: Session) -> Cast:
-        """Nobody in it is asked; the candidate's replies are shown as an assistant's."""
-        anybody = next(iter(session.endpoints.values())).client
-        return Cast({RATED: Plain(RATED, anybody)})
-
-    async def run(self, tree: Tree, cast: Cast, rate: Rate) -> None:
+    async def run(self, tree: Tree, session: Session, judges: Mapping[str, Rater]) -> None:
+        anybody = next(iter(session.endpoints.values())).model
+        introduce([Plain(CANDIDATE, anybody), *judges.values()])  # the candidate's words are those of an assistant
         tree.roots.extend(self.stored.roots)
         async with asyncio.TaskGroup() as ratings:
             for reply in tree:
-                if RATINGS in reply.notes and reply.parent is not None:
-                    known = reply.notes[RATINGS]
-                    reply.notes[RATINGS] = {name: known[name] for name in known if name in self.judges}
-                    ratings.create_task(rate(reply.parent, reply))
+                if RATINGS in reply.metadata and reply.parent is not None:
+                    known = reply.metadata[RATINGS]
+                    reply.metadata[RATINGS] = {name: known[name] for name in known if name in self.judges}
+                    ratings.create_task(rate(judges, reply.parent, reply))
 
 
 def grow_rated(
-    dialogues: Mapping[str, Dialogue], judges: Mapping[str, ModelSpec], rater: type[Rater]
+    dialogues: Mapping[str, Dialogue], judges: Mapping[str, ModelSpec], rater: type[Rater[Any]]
 ) -> Callable[[Tree, Session], Awaitable[None]]:
     """What grows a tree: its dialogue among `dialogues`, found by its id, with every reply rated by every judge."""
 
-    async def grow(tree: Tree, session: Session) -> None:
-        dialogue = dialogues[tree.id]
-        cast = dialogue.cast(tree, session)
-        players: dict[str, Player] = {}
+    def grow(tree: Tree, session: Session) -> Awaitable[None]:
+        raters: dict[str, Rater] = {}
         for name, spec in judges.items():
-            # Each judge has calls of its own: who else is asked changes neither its seeds nor its answers.
+            # Each judge has request keys of its own: who else is asked changes neither its seeds nor its answers.
             client = session.clients(tree.id, tree.seed, {"judge": spec})["judge"]
-            players[name] = Player(cast, "judge", rater("judge", client, **values_of(tree.persona)))
-
-        async def rated(message: Node, reply: Node) -> None:
-            await rate(players, message, reply)
-
-        await dialogue.run(tree, cast, rated)
+            raters[name] = rater("judge", client, **values_of(tree.persona))
+        return dialogues[tree.id].run(tree, session, raters)
 
     return grow
 

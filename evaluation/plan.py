@@ -126,7 +126,7 @@ def models_of_user(config: Evaluation, clients: Mapping[str, Client]) -> dict[st
     return models
 
 
-def judges_of(config: Evaluation, clients: Mapping[str, Client]) -> tuple[dict[str, ModelSpec], type[Rater]]:
+def judges_of(config: Evaluation, clients: Mapping[str, Client]) -> tuple[dict[str, ModelSpec], type[Rater[Any]]]:
     """The judges under the names that stand in the scores, their model strings; and what they are asked for."""
     specs = [spec_for("judge", text, clients) for text in config.judges]
     judges = {str(spec): spec for spec in specs}
@@ -140,7 +140,7 @@ def judges_by_role(judges: Mapping[str, ModelSpec]) -> dict[str, ModelSpec]:
     return {**judges, "judge": next(iter(judges.values()))}
 
 
-def provenance(judges: Mapping[str, ModelSpec], rater: type[Rater]) -> dict[str, dict[str, str]]:
+def provenance(judges: Mapping[str, ModelSpec], rater: type[Rater[Any]]) -> dict[str, dict[str, str]]:
     return {name: {"model": str(spec), "prompt": rater.prompt.fingerprint} for name, spec in judges.items()}
 
 

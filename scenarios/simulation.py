@@ -16,7 +16,6 @@ from i2a.runs.runner import execute
 from i2a.runs.session import Session
 from i2a.runs.sync import run_sync
 from i2a.trees.tree import Tree
-from scenarios.cast import Cast
 from scenarios.script import Scenario, find
 from scenarios.settings import Simulation
 
@@ -41,15 +40,12 @@ async def simulate_async(
 def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> RunPlan:
     """Raises `UsageError` for whatever cannot work."""
     scenario = find(config.scenario)
-    options = scenario.settle(config.options | ({} if config.turns is None else {"turns": config.turns}))
+    options = scenario.resolve(config.options | ({} if config.turns is None else {"turns": config.turns}))
     models = models_of_roles(scenario, config, clients)
     pool = PersonaPool.read(config.profiles, config.personalities)
 
     def grow(tree: Tree, session: Session) -> Awaitable[None]:
-        persona = {"profile": tree.persona.profile, "personality": tree.persona.personality}
-        bound = session.clients(tree.id, tree.seed, models)
-        cast = Cast({name: role(name, bound[name], **persona) for name, role in scenario.roles.items()})
-        return scenario.script(tree, cast, **options)
+        return scenario.grow(tree, session.clients(tree.id, tree.seed, models), **options)
 
     return RunPlan(
         fingerprint={

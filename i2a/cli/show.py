@@ -112,6 +112,6 @@ def utterance(node: "Node", depth: int) -> Any:
         winner = verdict.winner.speaker if verdict.winner else "no verdict"
         shown = f"{verdict.first.speaker}, {verdict.second.speaker}"
         text.append(f"\n    judge, shown {shown}: {winner} - {one_line(verdict.reason)}", style="dim")
-    for name, note in node.notes.items():
+    for name, note in node.metadata.items():
         text.append(f"\n    {name}: {json.dumps(note, ensure_ascii=False)}", style="dim")
     return Padding(text, (0, 0, 0, 2 * depth))

@@ -15,8 +15,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from autogen_agentchat.messages import TextMessage
-from autogen_core import CancellationToken
 from pydantic import Field
 from rich.console import Console, RenderableType
 from rich.panel import Panel
@@ -27,7 +25,7 @@ from agents.role import Role
 from i2a.digests import digest, seed_of
 from i2a.errors import I2AError, ModelError, UsageError
 from i2a.models.spec import ModelSpec
-from i2a.models.usage import Meter
+from i2a.models.usage import UsageTracker
 from i2a.personas.collections import read_texts
 from i2a.personas.encoders import Encoder, open_encoder
 from i2a.personas.growing import GrowingPool, Rules
@@ -202,7 +200,7 @@ async def waves(config: Growth, pool: GrowingPool, spec: ModelSpec, session: Ses
         answers = [task.result() for task in asked]
         failed = [answer for answer in answers if isinstance(answer, ModelError)]
         if len(failed) == len(answers):
-            session.traffic.stop(failed[0])
+            session.in_flight.stop(failed[0])
             return
         for answer in answers:
             if isinstance(answer, ModelError):
@@ -222,11 +220,9 @@ async def ask(config: Growth, number: int, texts: Sequence[str], spec: ModelSpec
     examples = "\n".join(f"- {one_line(text)}" for text in shown)
     writer = WRITERS[config.kind]("writer", client, count=str(config.batch), examples=examples)
     try:
-        message = (await writer.on_messages([], CancellationToken())).chat_message
+        return (await writer(None)).content
     except ModelError as error:
         return error
-    assert isinstance(message, TextMessage)
-    return message.content
 
 
 def sifted(config: Growth, collection: Path, console: Console | None) -> GrowthResult:
@@ -236,7 +232,7 @@ def sifted(config: Growth, collection: Path, console: Console | None) -> GrowthR
     config.out.parent.mkdir(parents=True, exist_ok=True)
     seeds, encoder = read_seeds(config), open_encoder(config.encoder)
     pool = GrowingPool(config.rules(encoder, seeds), seeds, encoder)
-    view = View(console, Meter({}), unit=config.unit, total=config.target)
+    view = View(console, UsageTracker({}), unit=config.unit, total=config.target)
     for note in encoder.notes:
         view.say(note)
     texts = read_texts(collection, config.column)

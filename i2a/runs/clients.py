@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from autogen_core.models import ChatCompletionClient
 
 from i2a.errors import UsageError
+from i2a.models.autogen import as_model
+from i2a.models.model import Model, Price
 from i2a.models.spec import ModelSpec
+from i2a.models.usage import find_price
 
-Client = ChatCompletionClient
+Client = Model | ChatCompletionClient
 EVERY = "*"  # the key of a client for all roles that have none of their own
 KIND = "client"
 
@@ -19,8 +22,13 @@ class ClientSpec(ModelSpec):
 
     client: Client = field(kw_only=True)
 
-    def open(self) -> Client:
-        return self.client
+    def open(self) -> Model:
+        return as_model(self.client)
+
+    def price(self) -> Price | None:
+        """What the client says that it costs, or the list price of the model string that it goes under."""
+        own = as_model(self.client).price()
+        return find_price(self) if own is None and self.kind != KIND else own
 
 
 def spec_for(role: str, text: str, clients: Mapping[str, Client]) -> ModelSpec:

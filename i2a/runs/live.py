@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from i2a.errors import ModelError
-from i2a.models.usage import Meter
+from i2a.models.usage import UsageTracker
 from i2a.text import one_line
 from i2a.trees.tree import Tree
 
@@ -31,7 +31,7 @@ class View:
     def __init__(
         self,
         console: Console | None,
-        usage: Meter,
+        usage: UsageTracker,
         *,
         unit: str,
         total: int,
@@ -95,7 +95,7 @@ class View:
         return (calls - before) / (now - then) if now > then else 0.0
 
     def _line(self) -> str:
-        counts = self._usage.counts.values()
+        counts = self._usage.usage.values()
         return (
             f"{self._done}/{self._total} {self._unit}, {self._failures.total()} failed, "
             f"{self._calls_per_second():.1f} calls/s, {sum(count.tokens for count in counts):,} tokens, "
@@ -113,7 +113,7 @@ class View:
         return conversation(next(iter(self._growing.values()))) if self._growing else None
 
 
-def roles_table(usage: Meter) -> Table:
+def roles_table(usage: UsageTracker) -> Table:
     """Calls, tokens, money and retries of each role."""
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("role", "calls", "from journal", "prompt tokens", "answer tokens", "money", "retries"):

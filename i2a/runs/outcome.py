@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from i2a.errors import ConversationsFailed, I2AError
-from i2a.models.usage import Meter
+from i2a.models.usage import UsageTracker
 from i2a.runs.live import money, roles_table
 from i2a.trees.summary import Summary
 
@@ -32,7 +32,7 @@ class RunResult:
     failures: Mapping[str, Mapping[str, Any]]
     left: int
     stopped: I2AError | None
-    usage: Meter
+    usage: UsageTracker
 
     @property
     def finished(self) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from i2a.errors import Interrupted, ModelError, UsageError
-from i2a.models.call import Traffic
+from i2a.models.call import InFlight
 from i2a.runs.config import RunConfig
 from i2a.runs.live import View
 from i2a.runs.outcome import RunResult
@@ -48,8 +48,8 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
         else:
             waiting, workers = iter(todo), min(config.concurrency, len(todo))
             work = [grow_trees(waiting, plan, session, summary, view) for _ in range(workers)]
-        with stop_on_interrupt(session.traffic, view):
-            await supervise(work, session.traffic, view)
+        with stop_on_interrupt(session.in_flight, view):
+            await supervise(work, session.in_flight, view)
         return ended(plan, session, summary)
 
 
@@ -66,10 +66,10 @@ def remaining(plan: RunPlan, config: RunConfig, session: Session) -> tuple[list[
 
 async def grow_trees(waiting: Iterator[Tree], plan: RunPlan, session: Session, summary: Summary, view: View) -> None:
     """One of the workers: grow a tree, store and count it, take the next. All of them share `waiting`."""
-    folder, traffic, grow = session.folder, session.traffic, plan.grow
+    folder, in_flight, grow = session.folder, session.in_flight, plan.grow
     assert grow is not None
     for tree in waiting:
-        if traffic.stopped:
+        if in_flight.stopped:
             return
         view.begins(tree)
         reasons: list[ModelError] = []
@@ -85,16 +85,16 @@ async def grow_trees(waiting: Iterator[Tree], plan: RunPlan, session: Session, s
                 summary.add(tree)
             view.ends(tree, failed=reasons[0] if reasons else None)
         except UsageError as full_disk:
-            traffic.stop(full_disk)
+            in_flight.stop(full_disk)
         tree.forget()  # what is on disk needs no memory
 
 
-async def supervise(work: Sequence[Coroutine[Any, Any, None]], traffic: Traffic, view: View) -> None:
-    """Run `work` side by side to its end or, once `traffic` is stopped, until no call is in flight any more."""
+async def supervise(work: Sequence[Coroutine[Any, Any, None]], in_flight: InFlight, view: View) -> None:
+    """Run `work` side by side to its end or, once `in_flight` is stopped, until no call is in flight any more."""
     workers: list[asyncio.Task[None]] = []
 
     async def take_down() -> None:
-        await traffic.landed.wait()
+        await in_flight.drained.wait()
         for worker in workers:
             worker.cancel()
 
@@ -112,7 +112,7 @@ async def supervise(work: Sequence[Coroutine[Any, Any, None]], traffic: Traffic,
 
 def ended(plan: RunPlan, session: Session, summary: Summary) -> RunResult:
     """How far the run has come. A complete corpus is brought into the order of the plan."""
-    folder, stopped = session.folder, session.traffic.stopped
+    folder, stopped = session.folder, session.in_flight.stopped
     finished = folder.finished()
     failures = {id: past[-1] for id, past in folder.failures().items() if id not in finished}
     left = sum(tree.id not in finished and tree.id not in failures for tree in plan.trees)
@@ -146,7 +146,7 @@ def failure_of(tree: Tree, reasons: Sequence[ModelError]) -> dict[str, object]:
 
 
 @contextmanager
-def stop_on_interrupt(traffic: Traffic, view: View) -> Iterator[None]:
+def stop_on_interrupt(in_flight: InFlight, view: View) -> Iterator[None]:
     """Ctrl-C or SIGTERM once: finish the calls in flight, start no more. Twice: stop at once. Both can be resumed.
 
     Outside the main thread there are no signals to handle.
@@ -157,9 +157,9 @@ def stop_on_interrupt(traffic: Traffic, view: View) -> Iterator[None]:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def interrupted() -> None:
-        if traffic.stopped is None:
+        if in_flight.stopped is None:
             view.say("Stopping: waiting for the calls in flight. Ctrl-C again to stop at once.")
-            traffic.stop(Interrupted("interrupted"))
+            in_flight.stop(Interrupted("interrupted"))
         elif task is not None:
             task.cancel()
 

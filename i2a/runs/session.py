@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from i2a.models.call import Endpoint, Ledger, RoleClient, Traffic
+from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel
+from i2a.models.model import Model, Price
 from i2a.models.spec import ModelSpec
-from i2a.models.text_client import TextClient
-from i2a.models.usage import Meter, Price, find_price, parse_price
-from i2a.runs.clients import Client, ClientSpec
+from i2a.models.usage import UsageTracker, find_price, parse_price
+from i2a.runs.clients import ClientSpec
 from i2a.runs.config import RunConfig
 from i2a.runs.journal import Journal
 from i2a.runs.plan import RunPlan
@@ -25,8 +25,8 @@ class Session:
 
     folder: RunFolder
     journal: Journal
-    usage: Meter
-    traffic: Traffic
+    usage: UsageTracker
+    in_flight: InFlight
     endpoints: Mapping[ModelSpec, Endpoint]
     failures: Mapping[str, list[dict[str, Any]]]
 
@@ -39,39 +39,43 @@ class Session:
         """
         prices = prices_of(plan, config)
         async with AsyncExitStack() as stack:
-            models: dict[ModelSpec, Client] = {}
+            models: dict[ModelSpec, Model] = {}
             for spec in dict.fromkeys(plan.models.values()):
                 models[spec] = spec.open()
                 if not isinstance(spec, ClientSpec):  # what the caller opened, the caller closes
                     stack.push_async_callback(models[spec].close)
+                await models[spec].prepare()
             fingerprint, metadata = manifest_of(plan, config, models)
             folder = stack.enter_context(RunFolder.open(config.folder, fingerprint, metadata, resume=config.continues))
             journal = stack.enter_context(folder.journal())
-            usage = Meter(prices, max_cost=config.max_cost, max_tokens=config.max_tokens, before=journal.spent())
+            usage = UsageTracker(prices, max_cost=config.max_cost, max_tokens=config.max_tokens, before=journal.spent())
             endpoints = {
-                spec: Endpoint(str(spec), client, max_calls=config.calls_at_once, retries=config.retries)
-                for spec, client in models.items()
+                spec: Endpoint(str(spec), model, max_calls=config.calls_at_once, retries=config.retries)
+                for spec, model in models.items()
             }
-            yield cls(folder, journal, usage, Traffic(), endpoints, folder.failures())
+            yield cls(folder, journal, usage, InFlight(), endpoints, folder.failures())
 
-    def clients(self, tree_id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, RoleClient]:
+    def clients(self, tree_id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, RoleModel]:
         """A client for each role of the tree with this id and seed; `models` names the model of each."""
-        ledger = Ledger(tree_id, seed, self.journal, attempt=len(self.failures.get(tree_id, ())))
+        keys = RequestKeys(tree_id, seed, self.journal, attempt=len(self.failures.get(tree_id, ())))
         return {
-            role: RoleClient(role, self.endpoints[spec], ledger, self.usage, self.traffic)
+            role: RoleModel(role, self.endpoints[spec], keys, self.usage, self.in_flight)
             for role, spec in models.items()
         }
 
 
 def prices_of(plan: RunPlan, config: RunConfig) -> dict[str, Price | None]:
     """The price of every model. Raises `UsageError` for a budget in money without them."""
-    prices = {str(spec): find_price(spec) for spec in plan.models.values()} | dict(map(parse_price, config.prices))
-    Meter(prices, max_cost=config.max_cost)
+    known = {
+        str(spec): spec.price() if isinstance(spec, ClientSpec) else find_price(spec) for spec in plan.models.values()
+    }
+    prices = known | dict(map(parse_price, config.prices))
+    UsageTracker(prices, max_cost=config.max_cost)
     return prices
 
 
 def manifest_of(
-    plan: RunPlan, config: RunConfig, models: Mapping[ModelSpec, Client]
+    plan: RunPlan, config: RunConfig, models: Mapping[ModelSpec, Model]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The fingerprint and the metadata of the run. A local model is known by its weights, not by its path."""
     fingerprint = {**plan.fingerprint, "versions": {name: version(name) for name in ("i2a", "autogen-agentchat")}}
@@ -79,10 +83,15 @@ def manifest_of(
         "config": config.as_json(),
         "notes": list(plan.warnings),
         "python": platform.python_version(),
-        "simulated": {**plan.simulated, **{str(spec): simulated_by_name(str(spec)) for spec in models}},
+        "simulated": {**plan.simulated, **simulated_models(models)},
     }
-    described = {str(spec): client.describe() for spec, client in models.items() if isinstance(client, TextClient)}
+    described = {str(spec): model.describe() for spec, model in models.items()}
     if local := {model: facts for model, facts in described.items() if facts}:
         fingerprint["checkpoints"] = {model: facts["fingerprint"] for model, facts in local.items()}
         metadata["models"] = local
     return fingerprint, metadata
+
+
+def simulated_models(models: Mapping[ModelSpec, Model]) -> dict[str, bool]:
+    """By model string, whether rules answer instead of a language model."""
+    return {str(spec): model.simulated or simulated_by_name(str(spec)) for spec, model in models.items()}

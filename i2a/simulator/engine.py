@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from i2a.models.model import Message
 from i2a.simulator.parts import forms, inducer, judge, rating, responder, user, writer
-from i2a.simulator.parts.prompt_parser import Message, read
+from i2a.simulator.parts.prompt_parser import read
 from i2a.simulator.parts.writer_values import Values
 
 __all__ = ["Message", "answer"]

@@ -22,9 +22,8 @@ from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
 
 from i2a.errors import UsageError
-from i2a.models.text_client import estimate_tokens
+from i2a.models.model import Message, estimate_tokens
 from i2a.simulator.parts.candidates import MODELS, Answer, named
-from i2a.simulator.parts.prompt_parser import Message
 
 Fault = Literal["rate_limit", "server_error", "drop", "slow", "html", "empty", "malformed"]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
@@ -165,12 +164,9 @@ class _Server:
         self.serving = self.peak = 0
 
     async def models(self, _: web.Request) -> web.Response:
-        return _json(
-            {
-                "object": "list",
-                "data": [{"id": name, "object": "model", "created": 0, "owned_by": "i2a"} for name in MODELS],
-            }
-        )
+        """The behaviours that a request can name. `simulated` tells a client that rules answer here."""
+        about = {"object": "model", "created": 0, "owned_by": "i2a", "simulated": True}
+        return _json({"object": "list", "data": [{"id": name} | about for name in MODELS]})
 
     async def stats(self, _: web.Request) -> web.Response:
         """`answered`: whole, well-formed completions. `repeated`: bodies that got more than one of those.

@@ -115,7 +115,7 @@ def _add_turn(tree: Tree, here: Node | None, turn: object, where: str) -> Node:
     _note(user, "turn", turn, {"user": user.content, "assistant": assistant, "chosen": chosen} | _inferred(user))
     _note(user, "assistant", assistant, {key: assistant[key] for key in ("preferred", "rejected")})
     if isinstance(assistant["rejected"], list) and len(rejected) == 1:
-        user.notes["rejected"] = "list"
+        user.metadata["rejected"] = "list"
     return tree.keep(preferred if chosen == "preferred" else rejected[0])
 
 
@@ -140,7 +140,7 @@ def _note(node: Node, name: str, given: Record, computed: Mapping[str, object]) 
     """Keep what cannot be computed from the tree: other keys, and texts whose bytes differ from what it would give."""
     rest = {key: value for key, value in given.items() if key not in computed or value != computed[key]}
     if rest:
-        node.notes[name] = dict(sorted(rest.items()))  # equal records make equal bytes
+        node.metadata[name] = dict(sorted(rest.items()))  # equal records make equal bytes
 
 
 def _stored(record: Record) -> Tree | None:
@@ -240,9 +240,9 @@ def _record(tree: Tree, turns: Sequence[_Turn], *, with_notes: bool) -> Record:
     record = {
         "profile": tree.persona.profile,
         "personality": tree.persona.personality,
-        "conversations": [_turn_record(turn, turn.user.notes if with_notes else {}) for turn in turns],
+        "conversations": [_turn_record(turn, turn.user.metadata if with_notes else {}) for turn in turns],
     }
-    return record | _noted(tree.roots[0].notes if with_notes else {}, "record")
+    return record | _noted(tree.roots[0].metadata if with_notes else {}, "record")
 
 
 def _turn_record(turn: _Turn, notes: Mapping[str, Any]) -> Record:

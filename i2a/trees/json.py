@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from i2a.errors import UsageError
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Inference, Label, Node, Tree, Usage, Utterance, Verdict
+from i2a.trees.tree import Inference, Label, Node, TokenUsage, Tree, Utterance, Verdict
 
 FORMAT = "i2a.tree/1"
 
@@ -115,9 +115,9 @@ def load(line: str | bytes) -> Tree:
         if item.id != len(nodes) or (item.parent is not None and not 0 <= item.parent < item.id):
             raise UsageError(f"not a tree of format {FORMAT}: node {item.id} does not follow its parent")
         parent = None if item.parent is None else nodes[item.parent]
-        usage = None if item.usage is None else Usage(**item.usage.model_dump())
+        usage = None if item.usage is None else TokenUsage(**item.usage.model_dump())
         node = tree.add(parent, Utterance(item.speaker, item.content, usage))
-        node.inference, node.label, node.notes = item.inference, item.label, item.notes
+        node.inference, node.label, node.metadata = item.inference, item.label, item.notes
         nodes.append(node)
     for node, item in zip(nodes, stored.nodes, strict=True):
         node.continued = item.continued
@@ -186,8 +186,8 @@ def _node(node: Node, number: dict[Node, int]) -> dict[str, Any]:
         ],
         "usage": None if node.usage is None else node.usage._asdict(),
     }
-    if node.notes:
-        stored["notes"] = node.notes
+    if node.metadata:
+        stored["notes"] = node.metadata
     return stored
 
 

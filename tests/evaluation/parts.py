@@ -1,12 +1,11 @@
 """Stand-ins for an evaluation: a persona, a dialogue, and models that answer as the prompt's first words ask."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 from evaluation.benchmark import EvalResult, evaluate
-from evaluation.live import Rate
 from evaluation.settings import Evaluation
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Node, Tree, Utterance
@@ -49,6 +48,9 @@ def plausible(request: Request) -> str:
 
 LLM = "openai:x@http://localhost:1/v1"
 OTHER_LLM = "openai:y@http://localhost:1/v1"
+
+
+Rate = Callable[[Node, Node], Coroutine[Any, Any, None]]
 
 
 def evaluation_by(model: ScriptedClient, config: Evaluation, **more: Any) -> EvalResult:

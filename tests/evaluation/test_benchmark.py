@@ -255,8 +255,9 @@ def test_the_persona_reaches_user_and_judge_and_no_candidate_but_the_oracle(tmp_
 def test_what_cannot_work_is_refused_before_anything_is_written(
     tmp_path: Path, given: dict[str, Any], said: str
 ) -> None:
+    settings = {"candidates": ["offline"], "cases": 3, "turns": 2}
     with pytest.raises(UsageError, match=said):
-        evaluated(tmp_path / "a", **given)
+        evaluate(Evaluation(out=tmp_path / "a", **settings | given))
     assert not (tmp_path / "a").exists()
 
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from i2a.errors import UsageError
+from i2a.models.model import Message
 from i2a.simulator import engine
 from i2a.simulator.language.text import STOP, capital, lower_first, rng, sentences, words
 from i2a.simulator.parts.penalties import SELF
-from i2a.simulator.parts.prompt_parser import Dialogue, Message, read
+from i2a.simulator.parts.prompt_parser import Dialogue, read
 from i2a.simulator.parts.responder import generic, impression
 
 _MINE = re.compile(rf"\b(?:{'|'.join(sorted(SELF, key=len, reverse=True))})\b", re.I)

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from i2a.models.model import Message
 from i2a.simulator.language.text import rng
-from i2a.simulator.parts.prompt_parser import Message, blocks
+from i2a.simulator.parts.prompt_parser import blocks
 from i2a.simulator.parts.writer_personality import personality
 from i2a.simulator.parts.writer_profile import profile
 from i2a.simulator.parts.writer_values import Values

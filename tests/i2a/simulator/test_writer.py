@@ -10,10 +10,10 @@ from functools import cache
 import pytest
 
 from i2a.errors import UsageError
+from i2a.models.model import Message
 from i2a.models.spec import ModelSpec
 from i2a.simulator.client import OfflineClient
 from i2a.simulator.language.text import load, rng, sentences, stems
-from i2a.simulator.parts.prompt_parser import Message
 from i2a.simulator.parts.writer import asks_for_personas, write
 from i2a.simulator.parts.writer_impersonal import gerund
 from i2a.simulator.parts.writer_markup import agree, render

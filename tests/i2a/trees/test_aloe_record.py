@@ -12,7 +12,7 @@ from i2a.errors import UsageError
 from i2a.trees.aloe_record import SCENARIO, record_id, records_of, tree_of, turns_left_out
 from i2a.trees.json import dump, load
 from i2a.trees.persona import Persona, clean
-from i2a.trees.tree import Inference, Node, Tree, Usage, Utterance, Verdict
+from i2a.trees.tree import Inference, Node, TokenUsage, Tree, Utterance, Verdict
 
 ANNA = Persona("", "She mends clocks.", "She is brisk.")
 
@@ -323,7 +323,7 @@ def trees(draw: st.DrawFn) -> Tree:
     few = st.lists(texts, max_size=2)
 
     def grow(here: Node | None, left: int) -> None:
-        user = tree.add(here, Utterance("user", draw(texts), draw(st.none() | st.just(Usage(3, 4)))))
+        user = tree.add(here, Utterance("user", draw(texts), draw(st.none() | st.just(TokenUsage(3, 4)))))
         user.inference = draw(st.none() | st.builds(Inference, reason=texts, profile=few, personality=few))
         user.notes = draw(st.just({}) | extras)
         speakers = draw(st.permutations(["preferred", "rejected", "other"]))[: draw(st.integers(2, 3))]

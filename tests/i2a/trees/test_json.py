@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from i2a.errors import UsageError
 from i2a.trees.json import FORMAT, dump, load, read, schema, write
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Inference, Node, Tree, Usage, Utterance, Verdict
+from i2a.trees.tree import Inference, Node, TokenUsage, Tree, Utterance, Verdict
 
 texts = st.text(max_size=12)
 inferences = st.none() | st.builds(
     Inference, reason=texts, profile=st.lists(texts, max_size=2), personality=st.lists(texts, max_size=2)
 )
-usages = st.none() | st.builds(Usage, st.integers(0, 10**6), st.integers(0, 10**6))
+usages = st.none() | st.builds(TokenUsage, st.integers(0, 10**6), st.integers(0, 10**6))
 notes = st.dictionaries(texts, st.none() | st.booleans() | st.integers(-9, 9) | texts | st.lists(texts), max_size=2)
 # A node: whose child it is (modulo the nodes so far, 0 for a root), and what is known about it.
 facts = st.tuples(
@@ -81,7 +81,7 @@ def known(node: Node) -> list[Any]:
 @pytest.fixture
 def tree() -> Tree:
     tree = Tree("aloe-0", "aloe", Persona("p", "Bäcker 🥖", "Blunt."), 7, {"turns": 1})
-    opening = tree.add(None, Utterance("user", "Hello.", Usage(9, 2)))
+    opening = tree.add(None, Utterance("user", "Hello.", TokenUsage(9, 2)))
     one, other = tree.add(opening, Utterance("preferred", "Oh?")), tree.add(opening, Utterance("rejected", "I see."))
     opening.verdicts = [Verdict(one, other, one, "warmer"), Verdict(other, one, None, "no usable answer in 4 tries")]
     opening.inference = Inference(reason="says so", profile=["baker"], personality=[])
