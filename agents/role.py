@@ -90,7 +90,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
 
     def __init__(self, name: str, model_client: Model | ChatCompletionClient, **prompt_values: str) -> None:
         super().__init__(name, (self.__doc__ or name).strip().splitlines()[0])
-        self._model = as_model(model_client)
+        self._model = as_model(model_client).for_role(name)
         self._client = model_client
         self._prompt_values = prompt_values
         self._mine = frozenset({name, self.chat_role or name})
@@ -104,7 +104,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         prompt, and structured answers of other roles. Raises `ModelError` where no usable answer is to be had, and
         `UsageError` for what is shown or given to a role that would not use it.
         """
-        values = self._prompt_values | self._used(shown, given)
+        values = self._used(shown, given)
         view = RoleView(
             self._utterances(() if here is None else here.path),
             self._utterances(shown),
@@ -135,8 +135,8 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
                 raise UsageError(f"{self.name} would not see {name}={value!r}: {use} (class {kind})")
         return values
 
-    def _request(self, view: RoleView, values: Mapping[str, str]) -> list[Message]:
-        values = {**values, **self.values(view)}
+    def _request(self, view: RoleView, given: Mapping[str, str]) -> list[Message]:
+        values = {**self._prompt_values, **self.values(view), **given}
         if self.prompt.shows_dialogue:
             values["dialogue"] = transcript(view.dialogue)
         request: list[Message] = []
@@ -151,12 +151,12 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
                 request.append(Message(chat_role, content))
         return request
 
-    async def _answer(self, view: RoleView, values: Mapping[str, str], completions: list[Completion]) -> A:
+    async def _answer(self, view: RoleView, given: Mapping[str, str], completions: list[Completion]) -> A:
         """Ask; an answer of the wrong form is repaired once with the error shown, then asked for afresh.
 
         Every completion that was needed is appended to `completions`.
         """
-        request, model, form = self._request(view, values), self._model, self.answer
+        request, model, form = self._request(view, given), self._model, self.answer
         if form is None:
             completion = await model.complete(request, {})
             completions.append(completion)
@@ -186,7 +186,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         """Answer. Raises `MalformedAnswer`, and whatever the model raises; then nothing is remembered."""
         memory = self._memory + [m for m in messages if self._sees(m)]
         completions: list[Completion] = []
-        call = asyncio.ensure_future(self._answer(self._view(memory), self._prompt_values, completions))
+        call = asyncio.ensure_future(self._answer(self._view(memory), {}, completions))
         cancellation_token.link_future(call)
         answer = await call
         usage = RequestUsage(sum(c.prompt_tokens for c in completions), sum(c.completion_tokens for c in completions))

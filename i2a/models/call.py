@@ -112,6 +112,7 @@ class RoleModel(Model):
         self, role: str, endpoint: Endpoint, keys: RequestKeys, tracker: UsageTracker, in_flight: InFlight
     ) -> None:
         self._role, self._endpoint, self._keys = role, endpoint, keys
+        self._model = endpoint.model.for_role(role)
         self._tracker, self._in_flight = tracker, in_flight
         self._usage = tracker.usage[role, endpoint.name]
         self.structured_output = endpoint.model.structured_output
@@ -137,7 +138,7 @@ class RoleModel(Model):
                     self._tracker.check()
                     try:
                         with in_flight:
-                            completion = await endpoint.model.complete(messages, parameters)
+                            completion = await self._model.complete(messages, parameters)
                             self._tracker.add(self._role, endpoint.name, completion)
                             await self._keys.store.write(self._keys.tree, key, self._role, endpoint.name, completion)
                     except Retryable as error:

@@ -64,6 +64,10 @@ class Model(ABC):
         It tries once: retries, pacing, budget and journal belong to `i2a.models.call`.
         """
 
+    def for_role(self, role: str) -> "Model":
+        """The model as the role of this name calls it: itself, unless it treats roles differently."""
+        return self
+
     async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
         """Called once in the event loop of the run, before the first call."""
 

@@ -48,7 +48,7 @@ def grow(tree: Tree, items: list[tuple[Any, ...]], order: list[int]) -> Tree:
         made[i] = tree.add(None if parents[i] == -1 else made[parents[i]], Utterance(speaker, content, usage))
     for i, node in made.items():
         *_, inference, label, continued, noted = items[i]
-        node.inference, node.label, node.continued, node.notes = inference, label, continued, noted
+        node.inference, node.label, node.continued, node.metadata = inference, label, continued, noted
         for one, other in zip(node.children, node.children[1:], strict=False):
             winner = [one, other, None][len(node.content) % 3]
             node.verdicts += [Verdict(one, other, winner, node.content), Verdict(other, one, winner, "")]
@@ -73,7 +73,7 @@ def known(node: Node) -> list[Any]:
     """All that a tree says about a node but its place."""
     verdicts = [(v.first.content, v.second.content, v.winner and v.winner.content, v.reason) for v in node.verdicts]
     return [
-        node.speaker, node.content, node.usage, node.inference, node.label, node.continued, node.notes, verdicts,
+        node.speaker, node.content, node.usage, node.inference, node.label, node.continued, node.metadata, verdicts,
         [step.content for step in node.path], [sibling.content for sibling in node.siblings],
     ]  # fmt: skip
 

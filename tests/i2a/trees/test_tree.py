@@ -24,7 +24,7 @@ def test_an_utterance_becomes_a_node_with_all_it_came_with(tree: Tree) -> None:
 
 def test_a_new_node_knows_nothing_that_nobody_found_out(tree: Tree) -> None:
     node = tree.add(None, Utterance("user", "Hello."))
-    assert (node.usage, node.inference, node.label, node.verdicts, node.notes) == (None, None, None, [], {})
+    assert (node.usage, node.inference, node.label, node.verdicts, node.metadata) == (None, None, None, [], {})
     assert not node.continued
 
 
