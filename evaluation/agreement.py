@@ -5,13 +5,12 @@ Where nothing varies no coefficient is defined, and none is given.
 """
 
 import csv
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import krippendorff
 import numpy as np
@@ -21,23 +20,25 @@ from rich.table import Table
 from rich.text import Text
 from sklearn.metrics import cohen_kappa_score
 
-from evaluation.scores import Protocol, Score, first_problem
+from evaluation.scores import Protocol, Score
+from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.report.tables import number
 from i2a.text import one_line
+from i2a.validation import problem
 
 HUMAN = "human"
 
 
-class Reply(NamedTuple):
-    """What is scored."""
+class ReplyKey(NamedTuple):
+    """Which reply a score is for."""
 
     candidate: str
     case: str
     turn: int
 
 
-Scored = Mapping[Reply, int]
+Scored = Mapping[ReplyKey, int]
 
 
 class StoredRating(BaseModel):
@@ -48,6 +49,10 @@ class StoredRating(BaseModel):
     turn: int = Field(ge=1)
     score: int
     rater: str | None = None
+
+    @property
+    def reply(self) -> ReplyKey:
+        return ReplyKey(self.candidate, self.case, self.turn)
 
     @property
     def by(self) -> str:
@@ -112,10 +117,10 @@ def agreement(scores: Iterable[Score], protocol: Protocol, ratings: Path | None 
     Raises `UsageError` with file and line for what is not a rating, no score of the protocol, or a second rating of a
     reply by one rater; and if no rating in the file is of a reply that was scored.
     """
-    judges: dict[str, dict[Reply, int]] = defaultdict(dict)
+    judges: dict[str, dict[ReplyKey, int]] = defaultdict(dict)
     for score in scores:
         if score.score is not None:
-            judges[score.judge][Reply(score.candidate, score.case, score.turn)] = score.score
+            judges[score.judge][ReplyKey(score.candidate, score.case, score.turn)] = score.score
     known = set().union(*judges.values())
     stored = _read(ratings, protocol) if ratings else {}
     people = {name: {reply: rated[reply] for reply in rated if reply in known} for name, rated in stored.items()}
@@ -157,40 +162,32 @@ def _alpha(among: str, raters: Sequence[Scored]) -> Alpha:
     return Alpha(among, len(raters), len(units), alpha)
 
 
-def _read(file: Path, protocol: Protocol) -> dict[str, dict[Reply, int]]:
+def _read(file: Path, protocol: Protocol) -> dict[str, dict[ReplyKey, int]]:
     """The ratings in a file, by rater. Raises `UsageError`."""
-    given: dict[str, dict[Reply, int]] = defaultdict(dict)
+    ratings: dict[str, dict[ReplyKey, int]] = defaultdict(dict)
+    for number, row in _csv_rows(file) if file.suffix.lower() == ".csv" else jsonl.read(file, must_exist=True):
+        where = f"{file}:{number}"
+        try:
+            rating = StoredRating.model_validate(row)
+        except ValidationError as error:
+            raise UsageError(f"{where}: not a rating: {problem(error)}") from None
+        if not protocol.lowest <= rating.score <= protocol.highest:
+            scale = f"{protocol.lowest} to {protocol.highest}"
+            raise UsageError(f"{where}: {rating.score} is no score of the protocol {protocol.name!r}, {scale}")
+        if rating.reply in ratings[rating.by]:
+            raise UsageError(f"{where}: {rating.by} rates this reply a second time")
+        ratings[rating.by][rating.reply] = rating.score
+    return ratings
+
+
+def _csv_rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """The line number and the cells of each row; empty cells are left out. Raises `UsageError`."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
-            for number, row in _rows(lines, comma=file.suffix.lower() == ".csv"):
-                try:
-                    rating = StoredRating.model_validate(row)
-                except ValidationError as error:
-                    raise UsageError(f"{file}:{number}: not a rating: {first_problem(error)}") from None
-                reply = Reply(rating.candidate, rating.case, rating.turn)
-                if not protocol.lowest <= rating.score <= protocol.highest:
-                    words = f"{rating.score} is no score of the protocol {protocol.name!r}"
-                    raise UsageError(f"{file}:{number}: {words}, {protocol.lowest} to {protocol.highest}")
-                if reply in given[rating.by]:
-                    raise UsageError(f"{file}:{number}: {rating.by} rates this reply a second time")
-                given[rating.by][reply] = rating.score
+            reader = csv.DictReader(lines)
+            for row in reader:
+                yield reader.line_num, {key: value for key, value in row.items() if value != ""}
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}; give a CSV or JSONL file of ratings") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{file}: cannot be read: {error}") from None
-    return given
-
-
-def _rows(lines: IO[str], *, comma: bool) -> Iterator[tuple[int, Any]]:
-    """Line number and what stands there; a line of JSONL that is no JSON comes as it is, to be refused as no rating."""
-    if comma:
-        reader = csv.DictReader(lines)
-        for row in reader:
-            yield reader.line_num, {key: value for key, value in row.items() if value != ""}
-        return
-    for place, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                yield place, json.loads(line)
-            except ValueError:
-                yield place, line

@@ -13,7 +13,7 @@ from typing import Any
 from i2a.digests import digest
 from i2a.errors import UsageError
 from i2a.personas.pool import PersonaPool
-from i2a.trees.json import read
+from i2a.trees.json import read, trees_of
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Node, Tree
 
@@ -104,7 +104,7 @@ def product(pool: PersonaPool) -> Sequence[Persona]:
 
 def recorded(run: Path, count: int | None, seed: int) -> Cases:
     """A case for each stored dialogue of a run, or for `count` of them; a tree gives one, the first that was held."""
-    file = run if run.is_file() else run / "trees.jsonl"
+    file = trees_of(run)
     found = [Case(tree.id, tree.persona, seed_of(tree.id, seed), path) for tree in read(file) if (path := held(tree))]
     if not found:
         raise UsageError(f"{file}: no dialogue in it has a speaker {USER!r}, whose messages could be replayed")

@@ -15,11 +15,12 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from evaluation.bootstrap import RESAMPLES
-from evaluation.scores import PROTOCOLS, Score, first_problem, read
+from evaluation.scores import PROTOCOLS, Score, read
 from evaluation.summary import FORMAT, Conditions, Summary, summarise
 from i2a.errors import UsageError
 from i2a.report.tables import table
 from i2a.text import one_line
+from i2a.validation import problem
 
 
 class StoredSummary(BaseModel):
@@ -134,7 +135,7 @@ def _open(path: Path) -> Run:
     except OSError:
         raise UsageError(f"{path} holds no complete evaluation; `i2a evaluate ... --out {path}` makes one") from None
     except ValidationError as error:
-        raise UsageError(f"{file}: not a summary of format {FORMAT}: {first_problem(error)}") from None
+        raise UsageError(f"{file}: not a summary of format {FORMAT}: {problem(error)}") from None
     if stored.format != FORMAT or stored.protocol not in PROTOCOLS:
         raise UsageError(f"{file}: not a summary of format {FORMAT} with a protocol of {', '.join(PROTOCOLS)}")
     said = {name: getattr(stored, name) for name in ("engine", "mode", "turns", "seed", "judges", "simulator")}

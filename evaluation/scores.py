@@ -10,8 +10,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.files import atomic_write
+from i2a.validation import problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +86,7 @@ def load(line: str | bytes) -> Score:
     try:
         return Score(**dict(StoredScore.model_validate_json(line)))
     except ValidationError as error:
-        raise UsageError(f"not a score: {first_problem(error)}") from None
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first thing that pydantic finds wrong, in one line."""
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"]))
-    return f"{where}: {first['msg']}" if where else first["msg"]
+        raise UsageError(f"not a score: {problem(error)}") from None
 
 
 def write(file: Path, scores: Iterable[Score]) -> int:
@@ -108,14 +103,5 @@ def write(file: Path, scores: Iterable[Score]) -> int:
 
 
 def read(file: Path) -> Iterator[Score]:
-    """The scores in `file`, one at a time. Raises `UsageError` with file and line."""
-    try:
-        lines = file.open("rb")
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read ({error.strerror})") from None
-    with lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                yield load(line)
-            except UsageError as error:
-                raise UsageError(f"{file}:{number}: {error}") from None
+    """The scores in `file`, one at a time, less a torn last line. Raises `UsageError` with file and line."""
+    return jsonl.parse(file, load, must_exist=True)

@@ -17,7 +17,7 @@ from i2a.errors import UsageError
 from i2a.personas.pool import PersonaPool
 from i2a.runs.run_folder import RunFolder
 from i2a.trees.formats import Rows
-from i2a.trees.json import read
+from i2a.trees.json import read, trees_of
 from i2a.trees.tree import Tree
 from training.leaks import Keys, Part, keys_of, refuse, split
 from training.rows import Choice
@@ -141,9 +141,7 @@ def find_sources(runs: Sequence[Path]) -> tuple[Source, ...]:
     """The file of trees of each run, with a name of its own. Raises `UsageError`."""
     sources: list[Source] = []
     for run in runs:
-        file = run / "trees.jsonl" if run.is_dir() else run
-        if not file.is_file():
-            raise UsageError(f"{run} holds no trees; `i2a simulate --out {run}` grows some, `i2a import` takes some in")
+        file = trees_of(run)
         if any(file.samefile(other.file) for other in sources):
             raise UsageError(f"{run} is given twice; each run counts once")
         name = (file.parent.resolve() if file.name == "trees.jsonl" else file.with_suffix("")).name

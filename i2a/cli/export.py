@@ -46,14 +46,13 @@ def export(
     from i2a.errors import UsageError
     from i2a.runs.run_folder import RunFolder
     from i2a.trees.formats import Exported, find_format
+    from i2a.trees.json import trees_of
 
     made_by = find_format(format)
     options = made_by.settle({**assignments(option, "--option"), **({"plain": True} if plain else {})})
     if out.suffix == ".parquet" and not made_by.flat:
         raise UsageError(f"{out}: format {format} has no fixed columns, as Parquet needs; write JSONL")
-    file = run if run.is_file() else run / "trees.jsonl"
-    if not file.is_file():
-        raise UsageError(f"{run} holds no trees; `i2a simulate --out {run}` grows some")
+    file = trees_of(run)
     card = out.with_suffix(".md") if made_by.card else None
     for target in (out, card):
         if target:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from i2a import jsonl
 from i2a.errors import UsageError
 
 Kind = Literal["simulation", "training", "evaluation"]
@@ -32,7 +33,7 @@ class Run:
         log: tuple[Mapping[str, Any], ...] = ()
         kind: Kind = "simulation"
         if (path / "log.jsonl").is_file():
-            kind, log = "training", tuple(_lines(path / "log.jsonl"))
+            kind, log = "training", tuple(line for _, line in jsonl.read(path / "log.jsonl"))
         elif "protocol" in identity or (path / "summary.json").is_file():
             kind = "evaluation"
             advice = f"{path}: the evaluation is not complete; the same command with --resume goes on"
@@ -76,10 +77,3 @@ def _json(file: Path, advice: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UsageError(advice)
     return value
-
-
-def _lines(file: Path) -> Iterator[dict[str, Any]]:
-    """The whole lines of a log; a training that still runs may be writing the last one."""
-    for line in file.read_text("utf-8").splitlines(keepends=True):
-        if line.endswith("\n"):
-            yield json.loads(line)

@@ -14,6 +14,7 @@ from statistics import fmean
 from typing import Any
 
 from evaluation.judge import RATINGS
+from i2a import jsonl
 from i2a.errors import UsageError
 
 PART = 32  # trees
@@ -80,16 +81,13 @@ def entry(run: int, tree: dict[str, Any]) -> list[Any]:
 def _trees(runs: Sequence[tuple[str, Path]], limit: int | None) -> Iterator[tuple[list[Any], dict[str, Any]]]:
     """Each tree with its entry."""
     for number, (_, file) in enumerate(runs):
-        with file.open("rb") as lines:
-            for place, line in enumerate(lines, start=1):
-                if limit is not None and place > limit:
-                    break
-                try:
-                    tree = json.loads(line)
-                    known = entry(number, tree)
-                except (ValueError, KeyError, TypeError, AttributeError):
-                    raise UsageError(f"{file}:{place}: not a tree; `i2a show` says more") from None
-                yield known, tree
+        for line in islice(jsonl.lines(file, must_exist=True), limit):
+            try:
+                tree = json.loads(line.text)
+                known = entry(number, tree)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                raise UsageError(f"{file}:{line.number}: not a tree; `i2a show` says more") from None
+            yield known, tree
 
 
 def _packed(value: Any) -> str:
