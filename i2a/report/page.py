@@ -50,7 +50,7 @@ def page(title: str, runs: Sequence[Run], trees: Packed) -> str:
         title=title,
         version=version("i2a"),
         runs=runs,
-        offline=any(run.offline for run in runs),
+        simulated=any(run.simulated for run in runs),
         evaluations=[run for run in runs if run.kind == "evaluation"],
         curves={run.name: stored(run.path / "curves.svg") for run in runs if run.kind == "evaluation"},
         tables=tables,

@@ -8,9 +8,9 @@ from typing import Any, Literal, Self
 
 from i2a import jsonl
 from i2a.errors import UsageError
+from i2a.runs.simulated import is_simulated
 
 Kind = Literal["simulation", "training", "evaluation"]
-OFFLINE = "offline"
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,9 @@ class Run:
         return _flat(self.manifest.get("identity", {}))
 
     @property
-    def offline(self) -> bool:
-        """Whether the offline engine played a role, so that numbers are about the simulator."""
-        if self.kind == "evaluation":
-            return OFFLINE in str(self.summary.get("engine", ""))
-        models = self.manifest.get("identity", {}).get("models", {})
-        return self.kind == "simulation" and any(str(model).startswith(OFFLINE) for model in models.values())
+    def simulated(self) -> bool:
+        """Whether the offline engine played a role, so that the numbers are about the simulator."""
+        return is_simulated(self.manifest)
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

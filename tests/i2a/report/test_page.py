@@ -24,8 +24,8 @@ def run(folder: Path, identity: dict[str, object], **files: str) -> Path:
 def test_runs_are_told_apart_by_what_they_hold(tmp_path: Path) -> None:
     corpus = run(tmp_path / "corpus", {"models": {"user": "openai:x", "judge": "offline"}})
     trained = run(tmp_path / "sft", {"stage": "sft"}, log_jsonl='{"step": 1, "loss": 2.5}\n{"step": 2, "lo')
-    assert (Run.read(corpus).kind, Run.read(corpus).offline) == ("simulation", True)
-    assert (Run.read(trained).kind, Run.read(trained).offline) == ("training", False)
+    assert (Run.read(corpus).kind, Run.read(corpus).simulated) == ("simulation", True)
+    assert (Run.read(trained).kind, Run.read(trained).simulated) == ("training", False)
     assert Run.read(trained).log == ({"step": 1, "loss": 2.5},)  # the last line is being written
 
 
