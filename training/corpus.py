@@ -16,6 +16,7 @@ from i2a.digests import digest
 from i2a.errors import UsageError
 from i2a.personas.pool import PersonaPool
 from i2a.runs.run_folder import RunFolder
+from i2a.runs.simulated import is_simulated
 from i2a.trees.formats import Rows
 from i2a.trees.json import read, trees_of
 from i2a.trees.tree import Tree
@@ -119,7 +120,7 @@ class Corpus:
     @property
     def simulated(self) -> bool:
         """Whether the offline engine spoke in it."""
-        return any(is_simulator(model) for source in self.sources for model in models_of(source.manifest).values())
+        return any(is_simulated(source.manifest) for source in self.sources)
 
     @property
     def about(self) -> dict[str, Any]:
@@ -155,16 +156,6 @@ def find_sources(runs: Sequence[Path]) -> tuple[Source, ...]:
 def origin(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """How the trees of a run came about: what decides on them, without where it ran."""
     return dict(manifest.get("identity", {}))
-
-
-def models_of(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """The model of each role; none for an import."""
-    return dict(origin(manifest).get("models", {}))
-
-
-def is_simulator(model: str) -> bool:
-    """Whether a model is the offline engine."""
-    return model.partition(":")[0] == "offline"
 
 
 def _refuse_nothing(shares: Iterable[Share], sources: Sequence[Source]) -> None:

@@ -132,7 +132,7 @@ def load(line: str | bytes) -> Tree:
 
 
 def trees_of(run: Path) -> Path:
-    """The file of trees of a run: `trees.jsonl` in its folder, or the file itself. Raises `UsageError` if there is none."""
+    """The file of trees of a run: `trees.jsonl` in its folder, or the `run` itself. Raises `UsageError`."""
     file = run / "trees.jsonl" if run.is_dir() else run
     if not file.is_file():
         raise UsageError(f"{run} holds no trees; `i2a simulate --out {run}` grows some, `i2a import` takes some in")
