@@ -45,7 +45,7 @@ CLAIM = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class AuditCounts:
     """Counts over the user's side of some dialogues; sums of findings are findings.
 
     `revealed` and `of_facts`, by turn: facts of the profile that the messages up to there hold, and facts there are.
@@ -69,7 +69,7 @@ class Findings:
     found: int = 0
     examples: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def __add__(self, other: "Findings") -> "Findings":
+    def __add__(self, other: "AuditCounts") -> "AuditCounts":
         sums: dict[str, Any] = {}
         for name in self.__slots__:
             mine, theirs = getattr(self, name), getattr(other, name)
@@ -80,7 +80,7 @@ class Findings:
                 sums[name] = {kind: (mine.get(kind, ()) + theirs.get(kind, ()))[:EXAMPLES] for kind in kinds}
             else:
                 sums[name] = mine + theirs
-        return Findings(**sums)
+        return AuditCounts(**sums)
 
     def as_json(self) -> dict[str, Any]:
         """Shares are of messages, but `ended_early` of dialogues; None where there is nothing to take a share of."""
@@ -106,7 +106,7 @@ def share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def findings(tree: Tree, turns: int) -> Findings:
+def audit_counts(tree: Tree, turns: int) -> AuditCounts:
     """What one evaluated dialogue of `turns` planned turns shows about its user."""
     asked = [node for node in tree if node.speaker == USER]
     messages = [node.content for node in asked]
@@ -121,7 +121,7 @@ def findings(tree: Tree, turns: int) -> Findings:
     inferences = [(i, node.inference) for i, node in enumerate(asked) if node.inference is not None]
     marks = [induced(known, messages[: i + 1], inference) for i, inference in inferences]
     given, right, there, found = (sum(column) for column in zip(*marks, strict=True)) if marks else (0, 0, 0, 0)
-    return Findings(
+    return AuditCounts(
         dialogues=1,
         messages=len(messages),
         revealed=tuple(len(revealed(known, messages[: i + 1])) for i in range(len(messages))),
@@ -169,18 +169,18 @@ class Audit:
 
     def __init__(self, turns: int, *, replayed: bool) -> None:
         self._turns, self._replayed = turns, replayed
-        self._by_candidate: dict[str, Findings] = {}
+        self._by_candidate: dict[str, AuditCounts] = {}
 
     def add(self, tree: Tree) -> None:
         candidate = tree.options["candidate"]
         # Replayed users say the same to all candidates.
         if self._replayed and self._by_candidate.keys() - {candidate}:
             return
-        before = self._by_candidate.get(candidate, Findings())
-        self._by_candidate[candidate] = before + findings(tree, self._turns)
+        before = self._by_candidate.get(candidate, AuditCounts())
+        self._by_candidate[candidate] = before + audit_counts(tree, self._turns)
 
     @property
-    def all(self) -> Findings:
+    def all(self) -> AuditCounts:
         return total(self._by_candidate.values())
 
     def as_json(self) -> dict[str, Any]:
@@ -190,5 +190,5 @@ class Audit:
         }
 
 
-def total(parts: Iterable[Findings]) -> Findings:
-    return sum(parts, Findings())
+def total(parts: Iterable[AuditCounts]) -> AuditCounts:
+    return sum(parts, AuditCounts())

@@ -23,7 +23,7 @@ UNDEFINED = 0.05
 BLOCK = 2_000_000  # weights held at once
 
 
-class Case(NamedTuple):
+class CaseKey(NamedTuple):
     """One conversation to be held: whom with. Cases with the same halves are repetitions."""
 
     id: str
@@ -58,7 +58,7 @@ class Draws(NamedTuple):
 class Bootstrap:
     """The resamples of these cases. The same cases and seed give the same resamples, whatever the order of `cases`."""
 
-    def __init__(self, cases: Sequence[Case], *, resamples: int = RESAMPLES, seed: int = 0) -> None:
+    def __init__(self, cases: Sequence[CaseKey], *, resamples: int = RESAMPLES, seed: int = 0) -> None:
         self.cases = tuple(cases)
         self.resamples, self.seed = resamples, seed
         random = np.random.default_rng(seed)
@@ -166,7 +166,7 @@ def widened(variances: Sequence[tuple[int, float]]) -> float:
     return -float(scale**0.5 * stdtrit(freedom, tail))
 
 
-def _factors(cases: Sequence[Case]) -> list[list[str]]:
+def _factors(cases: Sequence[CaseKey]) -> list[list[str]]:
     """The halves to be drawn anew, as the name of its level for each case.
 
     A half that all cases share says nothing about its kind and is held; if they share both, the cases are drawn. If

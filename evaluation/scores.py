@@ -1,7 +1,4 @@
-"""Scores: one reply of a candidate, and what a judge gave it. Lines of `scores.jsonl`, read and written one at a time.
-
-Also what a score means: the protocols, which are never mixed.
-"""
+"""Scores of replies, the lines of `scores.jsonl`, read and written one at a time; and the protocols, their scales."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -18,13 +15,13 @@ from i2a.validation import problem
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """What a judge is asked for. A score is an integer `lowest`..`highest`; a level is the mean score times `unit`.
+    """A scale. A score is an integer from `lowest` to `highest`; a level is the mean score times `unit`.
 
-    `words` follow the name in tables and plots, for numbers of two protocols cannot be compared.
+    The `label` follows the name in tables and plots, as numbers of two protocols cannot be compared.
     """
 
     name: str
-    words: str
+    label: str
     lowest: int
     highest: int
     unit: float = 1.0
@@ -42,9 +39,9 @@ PROTOCOLS = {protocol.name: protocol for protocol in (ALOE, STRICT)}
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What `judge` gave to the reply of `candidate` at turn `turn` (from 1) of a case.
+    """The score by `judge` of the `reply` of `candidate` to the user's `message` at `turn` (from 1) of a case.
 
-    `score` is None where the reply is unscored: `reason` then says why. `message` is the user's, `reply` the answer.
+    `score` is None if the reply is unscored; `reason` then says why.
     """
 
     candidate: str

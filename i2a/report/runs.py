@@ -1,4 +1,4 @@
-"""What a report is about: folders of runs, told apart by what their manifests say. Reads, and changes nothing."""
+"""The runs of a report: folders whose kind follows from their files and manifests. Reads only."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ Kind = Literal["simulation", "training", "evaluation"]
 
 @dataclass(frozen=True)
 class Run:
-    """A folder that holds a run. `summary` is that of an evaluation, `log` that of a training."""
+    """A folder with a run. `summary` is filled for an evaluation, `log` for a training."""
 
     name: str
     path: Path
@@ -26,7 +26,7 @@ class Run:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Raises `UsageError` if there is no run, or an evaluation that is not complete."""
+        """Raises `UsageError` if there is no run, or if an evaluation is not complete."""
         manifest = _json(path / "manifest.json", f"{path} holds no run; name folders that i2a wrote")
         identity = manifest.get("identity", {})
         summary: Mapping[str, Any] = {}
@@ -47,7 +47,7 @@ class Run:
 
     @property
     def facts(self) -> Iterator[tuple[str, str]]:
-        """What identifies the run, as names and words."""
+        """What identifies the run, as names and values."""
         return _flat(self.manifest.get("identity", {}))
 
     @property
