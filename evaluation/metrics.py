@@ -1,6 +1,6 @@
-"""From a curve of alignment levels to the five numbers of the ALOE benchmark (arXiv 2410.03642).
+"""The five measures of the ALOE benchmark (arXiv 2410.03642) for curves of alignment levels.
 
-AL(k) is the mean score at turn k. This module knows no judge, candidate or resample: curves in, numbers out.
+AL(k) is the mean score at turn k. Knows no judge, candidate or resample: curves in, numbers out.
 """
 
 from typing import NamedTuple
@@ -61,7 +61,7 @@ def measures(al: NDArray[np.float64]) -> Measures:
     there = ~np.isnan(al)
     turns = there.sum(-1)
     k = np.arange(1.0, al.shape[-1] + 1)
-    # 0/0 is how a number that is undefined comes out as NaN.
+    # 0/0 makes a number that is undefined NaN.
     with np.errstate(invalid="ignore", divide="ignore"):
         avg = np.where(there, al, 0).sum(-1) / turns
         mean_k = np.where(there, k, 0).sum(-1) / turns
@@ -70,7 +70,7 @@ def measures(al: NDArray[np.float64]) -> Measures:
         spread = high - low
         flat = spread <= FLAT * np.maximum(abs(low), abs(high))
         from_k = np.where(there, k - mean_k[..., None], 0)
-        # N-AL about its mean; R2 is taken here as well, where no unit of the scale can over- or underflow.
+        # N-AL minus its mean; R2 is computed here as well, where the unit of the scale cannot over- or underflow.
         from_avg = np.where(there, (al - avg[..., None]) / spread[..., None], 0)
         together = (from_k * from_avg).sum(-1)
         slope = together / (from_k**2).sum(-1)

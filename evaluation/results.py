@@ -135,7 +135,7 @@ def _difference(bootstrap: Bootstrap, name: str, levels: Mapping[str, Floats], b
 
 
 def _measured(bootstrap: Bootstrap, *levels: Floats) -> Estimates:
-    """Of one array of levels; of two, the first minus the second, and that as a share of the second."""
+    """For one array of levels; for two, the first minus the second, and that as a share of the second."""
     turns = levels[0].shape[1]
     rows = np.asarray(np.isfinite(levels[0]).any(axis=1))
     if rows.any():
@@ -153,7 +153,7 @@ def _measured(bootstrap: Bootstrap, *levels: Floats) -> Estimates:
 
 
 def _statistic(curves: Sequence[Floats]) -> Floats:
-    """AL(1..K) and the measures; of two curves their difference, and that of the measures as a share of the second."""
+    """AL(1..K) and the measures; for two curves the differences, and those of the measures as a share of the second."""
     first, *others = (np.concatenate([al, np.stack(measures(al), -1)], axis=-1) for al in curves)
     if not others:
         return first
@@ -165,7 +165,7 @@ def _statistic(curves: Sequence[Floats]) -> Floats:
 
 
 def _bounded(found: Mapping[str, Estimate], lowest: float) -> dict[str, Estimate]:
-    """With the intervals of R2 cut at `lowest` and 1: it is a share, and a difference of shares is above -1."""
+    """`found` with the intervals of R2 cut at `lowest` and 1: R2 is a share, and a difference of shares is above -1."""
 
     def bounded(name: str, estimate: Estimate) -> Estimate:
         if name not in ("r2", "n_r2") or estimate.interval is None:

@@ -96,5 +96,5 @@ def _packed(value: Any) -> str:
 
 
 def unpacked(text: str) -> Any:
-    """What `_packed` was given."""
+    """The value in `text`, which `_packed` made."""
     return json.loads(gzip.decompress(base64.b64decode(text)))

@@ -1,6 +1,6 @@
-"""A tree as one JSON line, `"format": "i2a.tree/1"`: what a corpus is made of.
+"""A tree as one JSON line, `"format": "i2a.tree/1"`; a corpus is a file of such lines.
 
-Run it to write the schema of a line, `i2a/trees/tree.schema.json`, anew: python -m i2a.trees.json
+Run it to update the schema of a line, `i2a/trees/tree.schema.json`: python -m i2a.trees.json
 """
 
 import json
@@ -25,7 +25,7 @@ class StoredUsage(BaseModel):
 
 
 class StoredVerdict(BaseModel):
-    """Node ids; `winner` is null where the judge gave no usable answer, and `reason` then says why."""
+    """Node ids; `winner` is null if the judge gave no usable answer, and `reason` then says why."""
 
     first: int
     second: int
@@ -78,7 +78,7 @@ def schema() -> dict[str, Any]:
 
 
 def dump(tree: Tree) -> str:
-    """`tree` as one line of JSON, without the newline. Equal trees give equal bytes."""
+    """`tree` as one line of JSON, without the newline. Equal trees give equal text."""
     nodes = list(tree)
     number = {node: i for i, node in enumerate(nodes)}
     persona = tree.persona
