@@ -18,7 +18,7 @@ from evaluation.scores import Score
 from evaluation.scores import read as read_scores
 from evaluation.scores import write as write_scores
 from evaluation.settings import Evaluation
-from evaluation.summary import Summary, summarise
+from evaluation.summary import BenchmarkSummary, summarise
 from evaluation.summary import write as write_summary
 from i2a.runs.clients import Client
 from i2a.runs.outcome import RunResult
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SCORES = "scores.jsonl"
 OFFLINE, LLM = "offline simulator", "LLM"
-Draw = Callable[[Summary, Path], object]
+Draw = Callable[[BenchmarkSummary, Path], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class EvalResult:
     """
 
     run: RunResult
-    summary: Summary | None = None
+    summary: BenchmarkSummary | None = None
     agreement: "Agreement | None" = None
     written: Mapping[str, Any] = field(default_factory=dict)
 

@@ -79,7 +79,7 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
         trees=trees,
         grow=grow_rated(dialogues, judges, rater),
         unit=UNIT,
-        warnings=cases.notes,
+        warnings=cases.warnings,
         simulated=simulated,
     )
     return EvalPlan(run, conditions, named)
@@ -96,7 +96,7 @@ def laid_out(
     dialogues: dict[str, Dialogue] = {}
     for candidate in candidates:
         for case in cases.all:
-            donor = cases.stranger(case, conditions.seed) if candidate.wrapper == "shuffled" else None
+            donor = cases.donor(case, conditions.seed) if candidate.wrapper == "shuffled" else None
             tree = empty_tree(candidate, case, donor, conditions)
             trees.append(tree)
             if users:

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from evaluation.benchmark import EvalResult
-from i2a.report.tables import table
+from i2a.report.tables import agreement_table, summary_table
 from i2a.runs import outcome
 
 
@@ -19,12 +19,12 @@ def print_result(result: EvalResult, console: Console) -> None:
     outcome.print_usage(result.run, console)
     lines = []
     if result.summary is not None:
-        console.print(table(result.summary, [*counted(result.written), *audited(result.written["audit"])]))
+        console.print(summary_table(result.summary, [*counted(result.written), *audited(result.written["audit"])]))
         lines = [
             f"Every reply: {result.run.folder}/scores.jsonl; numbers: summary.json; curves: curves.png, curves.svg"
         ]
     if result.agreement is not None:
-        console.print(result.agreement.table())
+        console.print(agreement_table(result.agreement))
     outcome.print_next(result.run, console, *lines)
 
 
