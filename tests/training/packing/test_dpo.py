@@ -30,6 +30,7 @@ from tests.training.packed_cases import (
     trl_dpo,
 )
 from training.packing.check import NotPackable
+from training.packing.dpo import DPOLoss, PackedDPOTrainer
 from training.packing.tree import Row
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore:You are using")

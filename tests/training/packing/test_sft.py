@@ -13,7 +13,7 @@ from trl import SFTConfig, SFTTrainer
 
 from tests.tiny import CHATML, model, tokenizer
 from tests.training.packed_cases import FP32, PLAIN, REWRITES, Pair, arguments, conversation, divergence, losses
-from training.packed_sft import PackedSFTTrainer
+from training.packing.sft import PackedSFTTrainer
 from training.packing.tree import pack
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
