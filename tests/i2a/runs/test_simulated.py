@@ -26,3 +26,23 @@ def test_evaluations_and_trainings_hand_it_on() -> None:
     assert is_simulated({"identity": {}, "corpus": {"simulated": True}})
     assert not is_simulated({"identity": {"imported": {"file": "aloe.jsonl"}}})
     assert not is_simulated({})
+
+
+def test_what_a_model_says_of_itself_is_recorded_and_counts() -> None:
+    behind_a_server = "openai:some-name@http://127.0.0.1:8000/v1"
+    identity = {"models": {"user": behind_a_server, "judge": "openai:gpt-4o"}}
+    assert not is_simulated({"identity": identity})
+    recorded = {"identity": identity, "simulated": {behind_a_server: True, "openai:gpt-4o": False}}
+    assert is_simulated(recorded)
+    assert simulated_roles(recorded) == ["user"]
+
+
+def test_the_user_and_the_judges_of_an_evaluation_count_and_its_candidates_do_not() -> None:
+    identity = {
+        "candidates": {"a": {"model": "offline"}},
+        "judges": {"openai:gpt-4o": {}},
+        "simulator": {"model": None},
+    }
+    assert not is_simulated({"identity": identity, "simulated": {"offline": True, "openai:gpt-4o": False}})
+    assert is_simulated({"identity": identity | {"simulator": {"model": "offline"}}})
+    assert is_simulated({"identity": identity | {"judges": {"openai:gpt-4o": {}, "offline": {}}}})
