@@ -11,8 +11,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from i2a.cli.personas import check, examine, likely, pools_of, sample, told
+from i2a.cli.personas import check, sample
 from i2a.errors import UsageError
+from i2a.personas.check import examine, in_words, likely, pools_of
 from i2a.personas.pool import PersonaPool
 
 app = typer.Typer()
@@ -111,7 +112,7 @@ def test_pools_are_checked_and_held_against_each_other(tmp_path: Path) -> None:
         ("a.jsonl", "d.jsonl", True, 2),
         ("b.jsonl", "d.jsonl", True, 0),
     ]
-    lines = "\n".join(told(found))
+    lines = "\n".join(in_words(found))
     assert f"{tmp_path / 'a.jsonl'}: 14 profiles\n" in lines
     assert "1 (7.1%): 1 too short" in lines
     assert f"against the benchmark {tmp_path / 'd.jsonl'}: of 14 profiles, 2 word for word" in lines
@@ -123,7 +124,7 @@ def test_pools_are_checked_and_held_against_each_other(tmp_path: Path) -> None:
 def test_what_a_text_holds_cannot_steer_the_terminal(tmp_path: Path) -> None:
     texts = [f"\x1b[31mred\x1b[0m {PROFILES[0]}", f"\x1b[31mred\x1b[0m  {PROFILES[0]}"]
     found = examine(pools_of(pool(tmp_path / "a.jsonl", texts, "profile"), None, None), [], Letters())
-    assert "\x1b" not in "\n".join(told(found))
+    assert "\x1b" not in "\n".join(in_words(found))
 
 
 @needs_extra
@@ -195,11 +196,6 @@ def test_sample_cannot_draw_more_than_there_are(tmp_path: Path) -> None:
     said = complaint("sample", "--count", 401, "--out", tmp_path / "a.jsonl")
     assert "20 profiles and 20 personalities give 400" in said
     assert not (tmp_path / "a.jsonl").exists()
-
-
-def test_every_help_has_an_example() -> None:
-    for command in ("check", "sample"):
-        assert f"Example:  i2a personas {command} " in i2a(command, "--help")
 
 
 def test_the_commands_load_nothing_heavy() -> None:
