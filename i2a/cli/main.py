@@ -5,7 +5,7 @@ not built.
 """
 
 import sys
-from importlib.metadata import EntryPoint, entry_points, version
+from importlib.metadata import EntryPoint, version
 from typing import Any
 
 import typer
@@ -14,6 +14,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from i2a.errors import I2AError, UsageError
+from i2a.plugins import installed
 
 
 class Commands(TyperGroup):
@@ -21,7 +22,7 @@ class Commands(TyperGroup):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._points = {point.name: point for point in entry_points(group="i2a.commands")}
+        self._points = installed("commands")
 
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(self._points)

@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from i2a.cli.flags import Command, assignments, command
 from i2a.cli.main import app, load
 from i2a.errors import Interrupted, UsageError
+from i2a.plugins import installed
 from i2a.settings import Flag, holds
 from i2a.settings import load as settings_of
 
@@ -34,7 +35,7 @@ def commands(group: Any = ROOT, *path: str) -> Iterator[tuple[tuple[str, ...], A
 
 ALL = dict(commands())
 OURS: dict[tuple[str, ...], Command] = {}
-for point in entry_points(group="i2a.commands"):
+for point in installed("commands").values():
     loaded = load(point)
     if isinstance(loaded, typer.Typer):
         OURS |= {
@@ -94,7 +95,7 @@ def flags(words: tuple[str, ...], values: dict[str, Any]) -> dict[str, Any]:
 @with_settings
 def test_every_setting_is_a_flag_that_the_help_explains(words: tuple[str, ...]) -> None:
     model, text = MODELS[words], "".join(shown(words).split())
-    assert set(model.model_fields) == {parameter.name for parameter in ALL[words].params} - {"config", "as_json", "help"}
+    assert {*model.model_fields, "config", "as_json"} == {parameter.name for parameter in ALL[words].params} - {"help"}
     for name, field in model.model_fields.items():
         assert field.description, name
         assert field.description.endswith((".", "]")), name
@@ -242,7 +243,7 @@ def brought(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def bring(**commands: str) -> typer.Typer:
         points = [EntryPoint(name, value, "i2a.commands") for name, value in commands.items()]
-        monkeypatch.setattr("i2a.cli.main.entry_points", lambda group: points)
+        monkeypatch.setattr("i2a.plugins.entry_points", lambda group: points)
         return app
 
     return bring

@@ -116,7 +116,8 @@ def test_without_its_seeds_a_pool_holds_and_counts_what_is_new(tmp_path: Path) -
 
 
 def test_nothing_bad_gets_in_and_every_rejection_is_counted(tmp_path: Path) -> None:
-    grown = grow(tmp_path / "pool.jsonl", Writer(lambda number: BAD[number % len(BAD)]), calls=len(BAD), window=100)
+    writer = Writer(lambda number: BAD[number % len(BAD)])
+    grown = grow(tmp_path / "pool.jsonl", writer, concurrency=len(BAD), window=100)
     assert grown.why == "saturation"
     assert texts(tmp_path / "pool.jsonl") == texts(Path(__file__).parents[3] / "i2a/personas/seeds/profiles.jsonl")
     assert grown.rejections["duplicate"] >= 2

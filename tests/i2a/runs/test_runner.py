@@ -544,12 +544,12 @@ def test_a_server_that_stays_down_fails_its_conversations(tmp_path: Path, model:
         ({"model": "nonsense"}, "'nonsense'"),
         ({"role_model": {"critic": "offline"}}, "no role 'critic'; its roles: user"),
         ({"role_model": {"judge": "nonsense"}}, "'nonsense'"),
-        ({"options": {"speed": 1}}, "no option 'speed'"),
-        ({"options": {"turns": "many"}, "turns": None}, "must be int"),
+        ({"option": {"speed": 1}}, "no option 'speed'"),
+        ({"option": {"turns": "many"}, "turns": None}, "must be int"),
         ({"conversations": 100_000}, "cannot draw 100000 personas"),
         ({"profiles": Path("nowhere.jsonl")}, "nowhere.jsonl"),
         ({"max_cost": 1.0}, "--max-cost needs the price"),
-        ({"prices": ["cheap"]}, "is not a price"),
+        ({"price": ["cheap"]}, "is not a price"),
     ],
 )
 def test_a_mistake_in_the_settings_is_told_before_anything_is_written(
