@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from i2a.cli.flags import command
+from i2a.cli.command import command, end
 
 if TYPE_CHECKING:
     from evaluation.settings import Evaluation
@@ -29,7 +29,6 @@ def evaluate(config: "Evaluation", as_json: bool) -> None:
 
     from evaluation.benchmark import evaluate as run
     from evaluation.outcome import as_dict, print_result
-    from i2a.cli.output import end
 
     result = run(config, Console(stderr=True))
     if as_json:

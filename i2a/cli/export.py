@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from i2a.cli.flags import assignments, command
-from i2a.cli.output import progress_bar
+from i2a.cli.command import command, progress_bar
 
 EXAMPLE = """\
 i2a export runs/first --format dpo --option both_orders=true \\
@@ -40,6 +39,7 @@ def export(
     two orders; layout=messages is for LLaMA-Factory and for SFT in Axolotl; target=rejected (sft) is an ablation of the
     paper.
     """
+    from i2a.cli.flags import assignments
     from i2a.errors import UsageError
     from i2a.runs.run_folder import RunFolder
     from i2a.trees.export import export as write

@@ -8,8 +8,7 @@ from typing import IO, Annotated
 
 import typer
 
-from i2a.cli.flags import command
-from i2a.cli.output import progress_bar
+from i2a.cli.command import command, progress_bar
 
 
 @command(example="i2a import aloe.jsonl --out runs/aloe")

@@ -1,7 +1,7 @@
 """The `i2a` command: a shell around the commands of the entry-point group `i2a.commands`.
 
-A command is a function, or a Typer of its own; see `i2a.cli.flags` for how ours are made. One that nobody asked for is
-not built.
+A command is a function, or a Typer of its own; see `i2a.cli.command` for how ours are made. Only the command that is
+asked for is built.
 """
 
 import sys

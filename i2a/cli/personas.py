@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from typer import Argument, Option
 
-from i2a.cli.flags import command
+from i2a.cli.command import command
 
 if TYPE_CHECKING:
     from i2a.personas.check import Findings

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from i2a.cli.flags import command
+from i2a.cli.command import command
 
 
 @command(example="i2a report runs/first runs/sft runs/dpo runs/eval --out report.html", extra="evaluate")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from i2a.cli.flags import command
+from i2a.cli.command import command
 
 NEW = """\
 i2a scenarios new interview

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from i2a.cli.flags import command
+from i2a.cli.command import command
 
 if TYPE_CHECKING:
     from i2a.simulator.settings import ServeOptions

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from i2a.cli.flags import command
+from i2a.cli.command import command
 from i2a.text import one_line
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from i2a.cli.flags import command
+from i2a.cli.command import command, end
 
 if TYPE_CHECKING:
     from scenarios.settings import Simulation
@@ -27,7 +27,6 @@ def simulate(config: "Simulation", as_json: bool) -> None:
     """
     from rich.console import Console
 
-    from i2a.cli.output import end
     from scenarios.report import as_dict, print_result
     from scenarios.simulation import simulate as run
 

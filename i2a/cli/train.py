@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument
 
-from i2a.cli.flags import command
+from i2a.cli.command import command
 
 if TYPE_CHECKING:
     from i2a.simulator.model.settings import Base

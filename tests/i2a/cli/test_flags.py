@@ -13,7 +13,8 @@ import typer
 from pydantic import BaseModel, Field
 from typer.testing import CliRunner
 
-from i2a.cli.flags import Command, assignments, command
+from i2a.cli.command import Command, command
+from i2a.cli.flags import assignments
 from i2a.cli.main import app, load
 from i2a.errors import Interrupted, UsageError
 from i2a.plugins import installed
