@@ -128,7 +128,7 @@ def models_of_user(config: Evaluation, clients: Mapping[str, Client]) -> dict[st
 
 def judges_of(config: Evaluation, clients: Mapping[str, Client]) -> tuple[dict[str, ModelSpec], type[Rater[Any]]]:
     """The judges under the names that stand in the scores, their model strings; and what they are asked for."""
-    specs = [spec_for("judge", text, clients) for text in config.judges]
+    specs = [spec_for("judge", text, clients) for text in config.judge]
     judges = {str(spec): spec for spec in specs}
     if len(judges) < len(specs):
         raise UsageError("a judge is named twice; a second opinion comes from another model or other parameters")

@@ -40,7 +40,7 @@ async def simulate_async(
 def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> RunPlan:
     """Raises `UsageError` for whatever cannot work."""
     scenario = find(config.scenario)
-    options = scenario.resolve(config.options | ({} if config.turns is None else {"turns": config.turns}))
+    options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
     models = models_of_roles(scenario, config, clients)
     pool = PersonaPool.read(config.profiles, config.personalities)
 
@@ -64,10 +64,10 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
 
 def models_of_roles(scenario: Scenario, config: Simulation, clients: Mapping[str, Client]) -> dict[str, ModelSpec]:
     """The model of each role. Raises `UsageError` for a model or client of a role that the scenario does not have."""
-    for role in config.role_models:
+    for role in config.role_model:
         if role not in scenario.roles:
             raise UsageError(f"scenario {scenario.name} has no role {role!r}; its roles: {', '.join(scenario.roles)}")
-    models = {role: spec_for(role, config.role_models.get(role, config.model), clients) for role in scenario.roles}
+    models = {role: spec_for(role, config.role_model.get(role, config.model), clients) for role in scenario.roles}
     check_clients(clients, models)
     return models
 

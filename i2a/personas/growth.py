@@ -15,7 +15,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
 from rich.console import Console, RenderableType
 from rich.panel import Panel
 from rich.text import Text
@@ -30,8 +29,8 @@ from i2a.personas.collections import read_texts
 from i2a.personas.encoders import Encoder, open_encoder
 from i2a.personas.growing import GrowingPool, Rules
 from i2a.personas.pool import PersonaPool
+from i2a.personas.settings import Growth
 from i2a.runs.clients import Client, check_clients, spec_for
-from i2a.runs.config import RunConfig
 from i2a.runs.live import View, money
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
@@ -43,48 +42,6 @@ from i2a.trees.persona import content_id
 
 EXAMPLES, CHUNK = 5, 1000
 WRITERS: Mapping[str, type[Role]] = {"profile": ProfileWriter, "personality": PersonalityWriter}
-
-
-class Growth(RunConfig):
-    """Everything that can be set. The settings of a run and the target may differ from one session to the next.
-
-    `concurrency`: the calls of a wave, all in flight at once; another number gives another pool.
-    """
-
-    kind: Literal["profile", "personality"]
-    seeds: Path | None = None
-    model: str = "offline"
-    candidates: Path | None = None
-    column: str | None = None
-    checked: bool = True
-    encoder: str | None = None
-    threshold: float | None = Field(None, gt=0, le=1)
-    seed: int = 0
-    batch: int = Field(20, ge=1)
-    concurrency: int = Field(8, ge=1)
-    window: int = Field(400, ge=1)
-    saturation: float = Field(0.05, ge=0, lt=1)
-
-    target: int = Field(331, ge=1)
-    without_seeds: bool = False
-
-    @property
-    def folder(self) -> Path:
-        """Journal and manifest are beside the pool."""
-        return self.out.with_name(f"{self.out.name}.run")
-
-    @property
-    def calls_at_once(self) -> int:
-        return self.max_calls or self.concurrency
-
-    @property
-    def unit(self) -> str:
-        return "profiles" if self.kind == "profile" else "personalities"
-
-    def rules(self, encoder: Encoder, seeds: Sequence[str]) -> Rules:
-        threshold = encoder.threshold if self.threshold is None else self.threshold
-        target = self.target + (len(seeds) if self.without_seeds else 0)
-        return Rules(self.kind, threshold, target, self.window, self.saturation, self.batch, self.checked)
 
 
 Reason = Literal["target", "saturation", "end of the collection"] | I2AError
@@ -147,7 +104,7 @@ async def grow_pool_async(
     if config.candidates is not None:
         return await asyncio.to_thread(sifted, config, config.candidates, console)
     encoder, seeds = open_encoder(config.encoder), read_seeds(config)
-    pool = GrowingPool(config.rules(encoder, seeds), seeds, encoder)
+    pool = GrowingPool(rules_of(config, encoder, seeds), seeds, encoder)
     plan = plan_growth(config, pool, seeds, encoder, clients)
     run = await execute(plan, config, console=console)
     write(config, kept(config, pool, seeds))
@@ -183,7 +140,7 @@ def plan_growth(
         },
         models=models,
         work=grow,
-        unit=config.unit,
+        unit=unit_of(config),
         target=config.target,
         panel=lambda: newest(pool),
     )
@@ -231,8 +188,8 @@ def sifted(config: Growth, collection: Path, console: Console | None) -> GrowthR
         raise UsageError(f"{config.out} is there already; choose another --out")
     config.out.parent.mkdir(parents=True, exist_ok=True)
     seeds, encoder = read_seeds(config), open_encoder(config.encoder)
-    pool = GrowingPool(config.rules(encoder, seeds), seeds, encoder)
-    view = View(console, UsageTracker({}), unit=config.unit, total=config.target)
+    pool = GrowingPool(rules_of(config, encoder, seeds), seeds, encoder)
+    view = View(console, UsageTracker({}), unit=unit_of(config), total=config.target)
     for note in encoder.notes:
         view.say(note)
     texts = read_texts(collection, config.column)
@@ -240,6 +197,16 @@ def sifted(config: Growth, collection: Path, console: Console | None) -> GrowthR
         pool.sift(chunk)
     write(config, kept(config, pool, seeds))
     return result_of(config, pool, seeds, encoder)
+
+
+def rules_of(config: Growth, encoder: Encoder, seeds: Sequence[str]) -> Rules:
+    threshold = encoder.threshold if config.threshold is None else config.threshold
+    target = config.target + (len(seeds) if config.without_seeds else 0)
+    return Rules(config.kind, threshold, target, config.window, config.saturation, config.batch, config.checked)
+
+
+def unit_of(config: Growth) -> str:
+    return "profiles" if config.kind == "profile" else "personalities"
 
 
 def kept(config: Growth, pool: GrowingPool, seeds: Sequence[str]) -> Sequence[str]:

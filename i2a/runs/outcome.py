@@ -59,7 +59,7 @@ class RunResult:
         if self.failures:
             ((reason, _),) = self.reasons.most_common(1)
             raise ConversationsFailed(
-                f"{self.failed} {self.unit} failed, most often so: {reason}; all reasons are in "
+                f"{self.failed} {self.unit} failed, most often because: {reason}; all reasons are in "
                 f"{self.folder}/failures.jsonl; --retry-failed redoes them"
             )
 

@@ -40,7 +40,7 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
             unit=plan.unit,
             total=len(plan.trees) if plan.target is None else plan.target,
             done=len(plan.trees) - len(todo),
-            quiet=console is None or config.view == "quiet",
+            quiet=console is None or config.quiet,
             panel=plan.panel,
         )
         if plan.work is not None:

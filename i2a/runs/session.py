@@ -69,7 +69,7 @@ def prices_of(plan: RunPlan, config: RunConfig) -> dict[str, Price | None]:
     known = {
         str(spec): spec.price() if isinstance(spec, ClientSpec) else find_price(spec) for spec in plan.models.values()
     }
-    prices = known | dict(map(parse_price, config.prices))
+    prices = known | dict(map(parse_price, config.price))
     UsageTracker(prices, max_cost=config.max_cost)
     return prices
 

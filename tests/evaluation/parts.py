@@ -55,7 +55,7 @@ Rate = Callable[[Node, Node], Coroutine[Any, Any, None]]
 
 def evaluation_by(model: ScriptedClient, config: Evaluation, **more: Any) -> EvalResult:
     """An evaluation in which `model` serves every model that is not offline."""
-    named = {*config.candidates, *config.judges, config.user, config.inducer}
+    named = {*config.candidates, *config.judge, config.user, config.inducer}
     return evaluate(config, clients={text: model for text in named if text and text.startswith("openai:")}, **more)
 
 

@@ -20,13 +20,13 @@ def evaluated(out: Path, *, model: ScriptedClient | None = None, **given: Any) -
         "candidates": ["offline", "offline:oracle", "shuffled:offline"],
         "cases": 3,
         "turns": 2,
-        "view": "quiet",
+        "quiet": True,
     }
     return evaluation_by(model or client(), Evaluation(out=out, **settings | given))
 
 
 def rejudged(out: Path, run: Path, *judges: str, model: ScriptedClient | None = None, **given: Any) -> EvalResult:
-    config = Evaluation(out=out, rejudge=run, judges=list(judges), view="quiet", **given)
+    config = Evaluation(out=out, rejudge=run, judge=list(judges), quiet=True, **given)
     return evaluation_by(model or client(), config)
 
 
@@ -53,7 +53,7 @@ def test_another_judge_comes_first_and_the_ratings_of_the_first_stay(tmp_path: P
 
 def test_a_judge_is_asked_as_it_would_have_been_in_the_first_place(tmp_path: Path) -> None:
     evaluated(tmp_path / "offline")
-    direct = evaluated(tmp_path / "direct", judges=[LLM])
+    direct = evaluated(tmp_path / "direct", judge=[LLM])
     later = rejudged(tmp_path / "later", tmp_path / "offline", LLM)
     assert later.written["candidates"] == direct.written["candidates"]
 
@@ -90,7 +90,7 @@ def test_stopped_and_resumed_it_ends_the_same(tmp_path: Path) -> None:
 
 
 def test_only_a_complete_evaluation_can_be_judged_anew(tmp_path: Path) -> None:
-    simulate(Simulation(out=tmp_path / "corpus", conversations=1, turns=1, view="quiet"))
+    simulate(Simulation(out=tmp_path / "corpus", conversations=1, turns=1, quiet=True))
     with pytest.raises(UsageError, match=r"is no evaluation; `i2a evaluate --replay"):
         rejudged(tmp_path / "b", tmp_path / "corpus", "offline")
     evaluated(tmp_path / "cut", max_tokens=20_000)

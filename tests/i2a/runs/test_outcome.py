@@ -50,7 +50,9 @@ def test_what_is_left_goes_on_with_resume() -> None:
 def test_failures_are_counted_and_the_most_frequent_reason_is_named() -> None:
     failed = result(failures=FAILED)
     assert (failed.failed, failed.reasons) == (3, {"too long": 2, "busy": 1})
-    with pytest.raises(ConversationsFailed, match=r"3 conversations failed, most often so: too long.*--retry-failed"):
+    with pytest.raises(
+        ConversationsFailed, match=r"3 conversations failed, most often because: too long.*--retry-failed"
+    ):
         failed.raise_for_status()
 
 

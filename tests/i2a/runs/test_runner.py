@@ -252,7 +252,7 @@ MODEL = "openai:x@http://localhost:1/v1"
 
 
 def settings_of(out: Path, **given: Any) -> Simulation:
-    return Simulation(out=out, **{"conversations": 3, "turns": 2, "model": MODEL, "view": "quiet"} | given)
+    return Simulation(out=out, **{"conversations": 3, "turns": 2, "model": MODEL, "quiet": True} | given)
 
 
 def clients_of(config: Simulation, client: ScriptedClient | None) -> dict[str, ScriptedClient]:
@@ -475,12 +475,12 @@ def test_a_spent_budget_stops_the_run_and_a_larger_one_goes_on(tmp_path: Path, w
 
 def test_a_budget_in_money_counts_what_was_paid_before(tmp_path: Path) -> None:
     prices = ["openai:x@http://localhost:1/v1=1/1"]
-    result = simulated(tmp_path / "a", max_cost=0.0002, prices=prices, concurrency=1)
+    result = simulated(tmp_path / "a", max_cost=0.0002, price=prices, concurrency=1)
     assert isinstance(result.stopped, BudgetSpent)
     cost = result.usage.cost()
     assert cost is not None
     assert 0.0002 <= cost < 0.0003
-    again = simulated(tmp_path / "a", max_cost=0.0002, prices=prices, resume=True)
+    again = simulated(tmp_path / "a", max_cost=0.0002, price=prices, resume=True)
     assert again.usage.cost() == pytest.approx(cost)
 
 
@@ -564,14 +564,14 @@ def test_a_server_that_stays_down_fails_its_conversations(tmp_path: Path) -> Non
     [
         ({"scenario": "nonsense"}, "no scenario 'nonsense'"),
         ({"model": "nonsense"}, "'nonsense'"),
-        ({"role_models": {"critic": "offline"}}, "no role 'critic'; its roles: user"),
-        ({"role_models": {"judge": "nonsense"}}, "'nonsense'"),
-        ({"options": {"speed": 1}}, "no option 'speed'"),
-        ({"options": {"turns": "many"}, "turns": None}, "valid integer"),
+        ({"role_model": {"critic": "offline"}}, "no role 'critic'; its roles: user"),
+        ({"role_model": {"judge": "nonsense"}}, "'nonsense'"),
+        ({"option": {"speed": 1}}, "no option 'speed'"),
+        ({"option": {"turns": "many"}, "turns": None}, "valid integer"),
         ({"conversations": 100_000}, "cannot draw 100000 personas"),
         ({"profiles": Path("nowhere.jsonl")}, "nowhere.jsonl"),
         ({"max_cost": 1.0}, "--max-cost needs the price"),
-        ({"prices": ["cheap"]}, "is not a price"),
+        ({"price": ["cheap"]}, "is not a price"),
     ],
 )
 def test_a_mistake_in_the_settings_is_told_before_anything_is_written(
@@ -591,7 +591,7 @@ def test_a_mistake_in_the_settings_is_told_before_anything_is_written(
         ({"turns": 3}, "scenario.options.turns was 2 and now is 3"),
         ({"conversations": 4}, "personas.conversations was 3 and now is 4"),
         ({"model": "openai:y@http://localhost:1/v1"}, "models.user was"),
-        ({"role_models": {"judge": "offline"}}, "models.judge was"),
+        ({"role_model": {"judge": "offline"}}, "models.judge was"),
     ],
 )
 def test_resume_with_other_settings_is_refused_with_the_difference(
@@ -603,7 +603,7 @@ def test_resume_with_other_settings_is_refused_with_the_difference(
 
 
 @pytest.mark.parametrize(
-    "knobs", [{"concurrency": 1}, {"max_calls": 1}, {"retries": 0}, {"max_tokens": 10**9}, {"view": "live"}]
+    "knobs", [{"concurrency": 1}, {"max_calls": 1}, {"retries": 0}, {"max_tokens": 10**9}, {"quiet": False}]
 )
 def test_runtime_knobs_are_no_difference(tmp_path: Path, whole: bytes, knobs: dict[str, Any]) -> None:
     assert simulated(tmp_path / "whole", resume=True, **knobs).left == 0
@@ -612,7 +612,7 @@ def test_runtime_knobs_are_no_difference(tmp_path: Path, whole: bytes, knobs: di
 def test_each_role_can_have_a_model_of_its_own(tmp_path: Path) -> None:
     judge = "openai:judge@http://localhost:2/v1"
     clients = {MODEL: ScriptedClient(), judge: ScriptedClient()}
-    result = simulate(settings_of(tmp_path / "a", role_models={"judge": judge}), clients=clients)
+    result = simulate(settings_of(tmp_path / "a", role_model={"judge": judge}), clients=clients)
     assert clients[judge].calls.keys() == {"judge"}
     assert "judge" not in clients[MODEL].calls
     assert (("judge", judge) in result.usage.usage) is True
