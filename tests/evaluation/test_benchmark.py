@@ -11,12 +11,13 @@ from evaluation.benchmark import Result, evaluate
 from evaluation.settings import Evaluation
 from i2a.errors import BadRequest, ServerError, UsageError
 from i2a.models.spec import ModelSpec
+from i2a.testing import Request
 from i2a.trees.json import read
 from i2a.trees.tree import Tree
 from scenarios.settings import Simulation
 from scenarios.simulation import simulate
 from tests.evaluation.parts import plausible, pools, rating, who
-from tests.fakes import Request, ScriptedClient, mark
+from tests.fakes import ScriptedClient, mark
 
 LLM = "openai:x@http://localhost:1/v1"
 OTHER = "openai:y@http://localhost:1/v1"
@@ -211,7 +212,7 @@ def test_a_judge_that_talks_nonsense_costs_scores_and_invents_none(
 
 def reply_in(request: Request) -> str:
     """The reply that a judge is shown, which it may be shown again with its mistake."""
-    return next(str(m.content) for m in request.messages if "<reply>" in str(m.content)).partition("<reply>")[2]
+    return next(m.content for m in request.messages if "<reply>" in m.content).partition("<reply>")[2]
 
 
 def test_several_judges_rate_side_by_side_and_their_agreement_is_told(

@@ -11,10 +11,11 @@ from evaluation.benchmark import Result, evaluate
 from evaluation.settings import Evaluation
 from i2a.errors import BadRequest, UsageError
 from i2a.models.spec import ModelSpec
+from i2a.testing import Request
 from scenarios.settings import Simulation
 from scenarios.simulation import simulate
 from tests.evaluation.parts import plausible, who
-from tests.fakes import Request, ScriptedClient, mark
+from tests.fakes import ScriptedClient, mark
 
 LLM = "openai:x@http://localhost:1/v1"
 

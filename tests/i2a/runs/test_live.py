@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from i2a.errors import BadRequest, RateLimited
-from i2a.models.usage import UsageTracker, Price
-from i2a.runs.journal import Reply
+from i2a.models.model import Completion
+from i2a.models.usage import Price, UsageTracker
 from i2a.runs.live import TreeView, conversation, money, roles_table
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Tree, Utterance
@@ -33,9 +33,9 @@ def rendered(*things: object) -> str:
 @pytest.fixture
 def meter() -> UsageTracker:
     meter = UsageTracker({"m": Price(1.0, 2.0), "n": None})
-    meter.paid("user", "m", Reply("Hello.", "stop", 1_000_000, 500_000))
-    meter.counts["judge", "n"].replayed = 3
-    meter.counts["judge", "n"].retries = 2
+    meter.add("user", "m", Completion("Hello.", "stop", 1_000_000, 500_000))
+    meter.usage["judge", "n"].replayed = 3
+    meter.usage["judge", "n"].retries = 2
     return meter
 
 

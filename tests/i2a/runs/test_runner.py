@@ -30,12 +30,13 @@ from i2a.models.usage import UsageTracker
 from i2a.runs.live import TreeView
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.runner import model_errors, run, stop_on_interrupt
+from i2a.testing import Request
 from i2a.trees.json import read
 from i2a.trees.persona import Persona
 from i2a.trees.summary import Summary
 from i2a.trees.tree import Tree, Utterance
 from scenarios.simulation import Result, Simulation, simulate, simulation
-from tests.fakes import Request, ScriptedClient, mark, plausible
+from tests.fakes import ScriptedClient, mark, plausible
 
 PERSONA = Persona("p", "A baker.", "Blunt.")
 
@@ -545,7 +546,7 @@ def test_a_server_that_stays_down_fails_its_conversations(tmp_path: Path, model:
         ({"role_models": {"critic": "offline"}}, "no role 'critic'; its roles: user"),
         ({"role_models": {"judge": "nonsense"}}, "'nonsense'"),
         ({"options": {"speed": 1}}, "no option 'speed'"),
-        ({"options": {"turns": "many"}, "turns": None}, "must be int"),
+        ({"options": {"turns": "many"}, "turns": None}, "valid integer"),
         ({"conversations": 100_000}, "cannot draw 100000 personas"),
         ({"profiles": Path("nowhere.jsonl")}, "nowhere.jsonl"),
         ({"max_cost": 1.0}, "--max-cost needs the price"),
@@ -598,7 +599,7 @@ def test_each_role_can_have_a_model_of_its_own(
     result = simulated(tmp_path / "a", role_models={"judge": judge})
     assert clients[judge].calls.keys() == {"judge"}
     assert "judge" not in clients["openai:x@http://localhost:1/v1"].calls
-    assert (("judge", judge) in result.meter.counts) is True
+    assert (("judge", judge) in result.meter.usage) is True
     assert all(client.closed for client in clients.values())
 
 

@@ -12,7 +12,7 @@ from i2a.errors import UsageError
 from i2a.trees.aloe_record import SCENARIO, record_id, records_of, tree_of, turns_left_out
 from i2a.trees.json import dump, load
 from i2a.trees.persona import Persona, clean
-from i2a.trees.tree import Inference, Node, Tree, TokenUsage, Utterance, Verdict
+from i2a.trees.tree import Inference, Node, TokenUsage, Tree, Utterance, Verdict
 
 ANNA = Persona("", "She mends clocks.", "She is brisk.")
 

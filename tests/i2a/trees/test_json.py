@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from i2a.errors import UsageError
 from i2a.trees.json import FORMAT, dump, load, read, schema, write
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Inference, Node, Tree, TokenUsage, Utterance, Verdict
+from i2a.trees.tree import Inference, Node, TokenUsage, Tree, Utterance, Verdict
 
 texts = st.text(max_size=12)
 inferences = st.none() | st.builds(

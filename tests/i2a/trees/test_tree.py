@@ -3,7 +3,7 @@
 import pytest
 
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Node, Pair, Tree, TokenUsage, Utterance
+from i2a.trees.tree import Node, Pair, TokenUsage, Tree, Utterance
 from tests.fakes import spoken
 
 
