@@ -64,7 +64,9 @@ def assistant_agents(conversations: int, turns: int) -> float:
     """CPU seconds per call of one `AssistantAgent` for each conversation, `run` once a turn, nothing stored."""
 
     async def conversation(number: int) -> None:
-        agent = AssistantAgent(f"agent{number}", InstantClient(InstantModel()), system_message="You chat with a person.")
+        agent = AssistantAgent(
+            f"agent{number}", InstantClient(InstantModel()), system_message="You chat with a person."
+        )
         for _ in range(turns):
             await agent.run(task=str(ANSWERS[None]))
 
