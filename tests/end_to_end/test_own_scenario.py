@@ -102,7 +102,7 @@ def test_a_new_one_is_written_and_passes_its_check(tmp_path: Path) -> None:
         ("critic: Critic, *", "cast: object, *", "there is no cast any more, roles are parameters"),
         ("import scenario\n", "import Cast, scenario\n", "fence.py:9: ImportError: there is no Cast any more"),
         ("await user(here)", "user(here)", "fence.py:33: TypeError: tree.add got a call that was not awaited"),
-        ("(neighbour(here),", "(critic(here),", "fence.py:34: TypeError: tree.add takes what a role says in text"),
+        ("(neighbour(here),", "(critic(here),", "fence.py:34: TypeError: tree.add takes an Utterance, not a Choice"),
         (
             "await critic(ends[0])",
             "await critic(ends[0], mood='calm')",
