@@ -35,10 +35,10 @@ FEW, FLAT_OR_FEW = "fewer than two turns", "fewer than two turns or a flat curve
 # The order is that of `Measures`, and of all tables.
 MEASURES = (
     Measure("avg", "AVG", 2, "mean of AL(k) over the turns", "no score at all"),
-    Measure("ir", "IR", 3, "improvement rate: slope of the least-squares line of AL(k) on k, in points a turn", FEW),
+    Measure("ir", "IR", 3, "improvement rate, slope of the least-squares line of AL(k) on k, in points a turn", FEW),
     Measure("r2", "R2", 2, "share of the variance that this line explains", FLAT_OR_FEW, True),
-    Measure("n_ir", "N-IR", 3, "slope of that line for (AL(k) - min) / (max - min)", FLAT_OR_FEW, True),
-    Measure("n_r2", "N-R2", 2, "R2 of that line: equal to R2, as scaling does not change it", FLAT_OR_FEW, True),
+    Measure("n_ir", "N-IR", 3, "IR of the curve scaled to 0..1, (AL(k) - min) / (max - min)", FLAT_OR_FEW, True),
+    Measure("n_r2", "N-R2", 2, "R2 of the scaled curve, which equals R2", FLAT_OR_FEW, True),
 )
 
 

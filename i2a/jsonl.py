@@ -6,7 +6,7 @@ file is written to again. A last line that only lacks its newline is a line like
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Line(NamedTuple):
-    """A complete line without its newline: its `number` from 1, the byte where it starts, and the text."""
+    """A line without its newline: its `number` from 1, the byte where it starts, and the text."""
 
     number: int
     start: int
@@ -40,13 +40,21 @@ def lines(file: Path, *, must_exist: bool = False) -> Iterator[Line]:
         raise UsageError(f"{file}: cannot be read: there is no such file") from None
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
-    start = 0
     with source:
-        for number, line in enumerate(source, 1):
-            text = line.removeprefix(BOM) if number == 1 else line
-            if text.strip(BLANK) and (line.endswith(b"\n") or _is_complete(text)):
-                yield Line(number, start + len(line) - len(text), text.strip(BLANK))
-            start += len(line)
+        yield from split(source)
+
+
+def split(source: Iterable[bytes], *, torn: bool = False) -> Iterator[Line]:
+    """The lines of an open file, or of anything that gives lines with their newlines, as `lines` gives them.
+
+    With `torn` a torn last line comes too. That is for files that others made and sent: there it means a loss.
+    """
+    start = 0
+    for number, line in enumerate(source, 1):
+        text = line.removeprefix(BOM) if number == 1 else line
+        if text.strip(BLANK) and (torn or line.endswith(b"\n") or _is_complete(text)):
+            yield Line(number, start + len(line) - len(text), text.strip(BLANK))
+        start += len(line)
 
 
 def parse(file: Path, parse_line: Callable[[bytes], T], *, must_exist: bool = False) -> Iterator[T]:

@@ -52,7 +52,7 @@ def page(title: str, runs: Sequence[Run], trees: Packed) -> str:
         runs=runs,
         simulated=any(run.simulated for run in runs),
         evaluations=[run for run in runs if run.kind == "evaluation"],
-        curves={run.name: stored(run.path / "curves.svg") for run in runs if run.kind == "evaluation"},
+        curves={run.path: stored(run.path / "curves.svg") for run in runs if run.kind == "evaluation"},
         tables=tables,
         audit=audit,
         share=share,
@@ -75,9 +75,7 @@ def tables(run: Run) -> Iterator[tuple[str, list[ResultRow]]]:
 
 def row(name: str, run: Run, results: dict[str, Any]) -> ResultRow:
     found, difference = results["candidates"][name], results["differences"].get(name)
-    cells = [
-        Cell(number(found[key], digits), interval(found["intervals"][key], digits)) for key, _, digits, *_ in MEASURES
-    ]
+    cells = [Cell(number(found[m.name], m.digits), interval(found["intervals"][m.name], m.digits)) for m in MEASURES]
     over = Cell("baseline", "") if name == run.summary["baseline"] else Cell("-", "")
     if difference:
         relative = difference["relative_improvement"]["avg"]

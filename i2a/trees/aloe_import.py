@@ -2,11 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import IO, Any
 
+from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.trees.aloe_record import OURS, tree_of
 from i2a.trees.json import dump, load
@@ -57,12 +58,15 @@ def convert(lines: Iterable[bytes], name: str, trees: IO[bytes]) -> Imported:
     digest = sha256()
     ids: Counter[str] = Counter()
     elsewhere: Counter[str] = Counter()
-    for number, raw in enumerate(lines, start=1):
-        digest.update(raw)
-        if not raw.strip():
-            continue
+
+    def source() -> Iterator[bytes]:
+        for raw in lines:
+            digest.update(raw)
+            yield raw
+
+    for number, _, text in jsonl.split(source(), torn=True):
         try:
-            record = _json(raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw)
+            record = _json(text)
             tree = tree_of(record)
             if tree is None:
                 elsewhere[record[OURS]["tree"]] += 1

@@ -102,3 +102,9 @@ def test_a_missing_file_has_no_lines_unless_it_must_exist(file: Path) -> None:
         list(jsonl.read(file, must_exist=True))
     with pytest.raises(UsageError, match="cannot be read: Is a directory"):
         list(jsonl.read(file.parent))
+
+
+def test_a_file_that_others_made_keeps_its_torn_last_line_so_that_the_loss_is_seen() -> None:
+    source = [b'{"a": 1}\n', b'{"b": ']
+    assert [line.text for line in jsonl.split(source)] == [b'{"a": 1}']
+    assert [line.text for line in jsonl.split(source, torn=True)] == [b'{"a": 1}', b'{"b":']

@@ -9,6 +9,7 @@ from typing import Any
 
 from i2a.report.cards.markdown import fill, simulated, table
 from i2a.runs.simulated import is_simulated, simulated_roles
+from i2a.text import counted
 from i2a.trees.formats import Exported
 
 SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M", 10_000_000: "1M<n<10M"}
@@ -37,7 +38,7 @@ def dataset_card(exported: Exported) -> str:
         data_files=json.dumps(exported.file),
         title=f"{rows:,} rows for {format.upper()}",
         what=WHAT[format],
-        trees=f"{exported.trees:,} conversation trees",
+        trees=counted(exported.trees, "trees"),
         simulated=simulated(f"played these roles: {roles}" if roles else "took part") if warning else "",
         origin=table(origin(manifest)),
         options=table(exported.options),
@@ -68,7 +69,7 @@ def readers(format: str, layout: str, file: str) -> str:
     llama_factory = fill(f"reader_llama_factory_{format}", **values)
     elsewhere = f"LLaMA-Factory reads `i2a export --format {format} --option layout=messages`"
     if layout == "messages":
-        return f"{llama_factory}\n\n{axolotl}"
+        return f"{llama_factory}\n{axolotl}"
     if format == "sft":
-        return f"{trl}\n\n{elsewhere}, and so does Axolotl."
-    return f"{trl}\n\n{axolotl}\n\n{elsewhere}."
+        return f"{trl}\n{elsewhere}, and so does Axolotl.\n"
+    return f"{trl}\n{axolotl}\n{elsewhere}.\n"

@@ -9,13 +9,13 @@ HERE = Path(__file__).parent
 
 
 def fill(template: str, **values: object) -> str:
-    """The file `template`.md with its `$values`, without the newline at its end."""
-    return Template((HERE / f"{template}.md").read_text("utf-8")).substitute(values).removesuffix("\n")
+    """The file `template`.md with its `$values`."""
+    return Template((HERE / f"{template}.md").read_text("utf-8")).substitute(values)
 
 
 def simulated(what: str) -> str:
     """The warning for data of the simulator, which did `what`."""
-    return "\n" + fill("simulated", what=what) + "\n"
+    return "\n" + fill("simulated", what=what)
 
 
 def table(values: Mapping[str, Any]) -> str:

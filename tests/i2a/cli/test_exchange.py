@@ -340,6 +340,16 @@ def test_another_package_can_bring_a_format(
     assert not (tmp_path / "lengths.md").exists()
 
 
+def test_a_format_can_stand_in_a_file_of_ones_own(tmp_path: Path, run: Callable[..., Path]) -> None:
+    file = tmp_path / "ids.py"
+    file.write_text(
+        "from i2a.trees.formats import Format, Rows\n\n\n"
+        "def rows(tree):\n    return Rows([{'id': tree.id}], {'ids': 1}, {})\n\n\nids = Format(rows, flat=True)\n"
+    )
+    i2a("export", run(tree("aloe-0", "preferred")), "--format", file, "--out", tmp_path / "ids.jsonl")
+    assert json.loads((tmp_path / "ids.jsonl").read_text("utf-8")) == {"id": "aloe-0"}
+
+
 def test_a_format_is_told_its_options_in_its_own_types(
     tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None]
 ) -> None:

@@ -12,7 +12,7 @@ from tests.exports import GROWN, PARTS, card, exported, run_of, tree
 def test_the_card_tells_how_the_rows_were_made(tmp_path: Path) -> None:
     text = card(exported(run_of(tmp_path, tree(), tree("t-1", agreed=False)), "dpo", "rows.jsonl", "min_margin=0.5"))
     assert "# 3 rows for DPO" in text
-    assert "2 conversation trees" in text
+    assert "from 2 trees" in text
     for line in (
         "scenario.name | aloe",
         "seed | 7",
