@@ -19,7 +19,7 @@ scenarios = typer.Typer(help="List, write and check scenario scripts.", no_args_
 @scenarios.command("list")
 @command(example="i2a scenarios list\ni2a scenarios list ./interview.py")
 def list_scenarios(
-    scenarios: Annotated[
+    names: Annotated[
         list[str] | None,
         Argument(
             metavar="SCENARIO", help="Names of scenarios, or paths of scripts.  [default: all that are installed]"
@@ -30,7 +30,7 @@ def list_scenarios(
     """List scenarios with their roles and options."""
     from scenarios.script import find, installed
 
-    found = {name: find(name) for name in scenarios or installed()}
+    found = {name: find(name) for name in names or installed()}
     if as_json:
         rows: list[dict[str, Any]] = [
             {"name": s.name, "about": s.about, "roles": list(s.roles), "options": dict(s.options), "file": str(s.file)}
