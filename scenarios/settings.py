@@ -18,7 +18,7 @@ class Simulation(RunConfig):
     conversations: int = Field(10, ge=1, description="How many conversations, each with another persona.")
     turns: int | None = Field(None, ge=1, description="Turns of each conversation. [default: the scenario's]")
     option: Annotated[dict[str, Any], Flag(was="options")] = Field(
-        {}, description="Option of the scenario; `i2a scenarios list` shows them."
+        {}, description="Option of the scenario; `i2a scenarios list SCENARIO` shows them."
     )
     seed: int = Field(0, description="The same seed and models give the same corpus.")
     model: str = Field(

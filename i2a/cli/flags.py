@@ -18,7 +18,9 @@ METAVARS = {int: "INT", float: "FLOAT", Path: "PATH", str: "TEXT"}
 
 def signature(model: type[BaseModel]) -> inspect.Signature:
     """What Typer makes the flags of: a parameter for each setting, and what every command with settings has besides."""
-    config = typer.Option(metavar="FILE.toml", help="TOML file with any of these settings; flags win over it.")
+    config = typer.Option(
+        metavar="FILE.toml", help="TOML file with any of these settings, as NAME = VALUE; flags win over it."
+    )
     common = [
         _parameter("context", typer.Context, inspect.Parameter.empty),
         _parameter("config", Annotated[Path | None, config]),

@@ -17,12 +17,20 @@ scenarios = typer.Typer(help="List, write and check scenario scripts.", no_args_
 
 
 @scenarios.command("list")
-@command(example="i2a scenarios list")
-def list_scenarios(as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False) -> None:
-    """List the installed scenarios with their roles and options."""
+@command(example="i2a scenarios list\ni2a scenarios list ./interview.py")
+def list_scenarios(
+    names: Annotated[
+        list[str] | None,
+        Argument(
+            metavar="SCENARIO", help="Names of scenarios, or paths of scripts.  [default: all that are installed]"
+        ),
+    ] = None,
+    as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """List scenarios with their roles and options."""
     from scenarios.script import find, installed
 
-    found = {name: find(name) for name in installed()}
+    found = {name: find(name) for name in names or installed()}
     if as_json:
         rows: list[dict[str, Any]] = [
             {"name": s.name, "about": s.about, "roles": list(s.roles), "options": dict(s.options), "file": str(s.file)}

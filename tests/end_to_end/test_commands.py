@@ -109,3 +109,13 @@ def test_the_published_record_goes_both_ways(tmp_path: Path) -> None:
     i2a("export", tmp_path / "run", "--format", "aloe", "--out", tmp_path / "record.jsonl")
     i2a("import", tmp_path / "record.jsonl", "--out", tmp_path / "back")
     assert (tmp_path / "back/trees.jsonl").read_bytes() == (tmp_path / "run/trees.jsonl").read_bytes()
+
+
+def test_scenarios_are_listed_with_their_roles_by_name_or_path(tmp_path: Path) -> None:
+    i2a("scenarios", "new", "interview", cwd=tmp_path)
+    listed = i2a("scenarios", "list", "./interview.py", cwd=tmp_path).stdout
+    assert "roles: user, interviewer; options: turns=4" in listed
+    assert "aloe" not in listed
+    assert {"aloe", "full_tree", "tutor"} <= {
+        row["name"] for row in json.loads(i2a("scenarios", "list", "--json").stdout)
+    }

@@ -12,8 +12,8 @@ from i2a.personas.pool import PersonaPool
 
 np = pytest.importorskip("numpy", reason="the extra `personas` is not installed")
 pytest.importorskip("sklearn", reason="the extra `personas` is not installed")
-check = pytest.importorskip("i2a.personas.check")
-examine, in_words, likely, pools_of = check.examine, check.in_words, check.likely, check.pools_of
+
+from i2a.personas.check import examine, in_words, likely, pools_of  # noqa: E402
 
 PROFILES = list(PersonaPool.read().profiles.values())
 PERSONALITIES = list(PersonaPool.read().personalities.values())
