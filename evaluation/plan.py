@@ -49,15 +49,7 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
     models = {candidate.name: candidate.model for candidate in candidates}
     users = models_of_user(config, clients) if config.replay is None else {}
     check_clients(clients, models | users | judges_by_role(judges))
-    simulated: dict[str, bool] = {}
-    if config.replay is None:
-        cases, turns = crossed(config.profiles, config.personalities, config.cases, config.seed), config.turns
-        simulator: dict[str, Any] = {"model": str(users["user"]), "prompt": User.prompt.fingerprint}
-    else:
-        cases = recorded(config.replay, config.cases, config.seed)
-        turns = min(config.turns, max(case.messages for case in cases.all))
-        user, simulated = stored_user(RunFolder(config.replay))
-        simulator = {"replayed": cases.fingerprint, "model": user}
+    cases, turns, simulator, simulated = cases_of(config, users)
     conditions = Conditions(
         protocol=rater.protocol,
         engine="",
@@ -70,11 +62,10 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
     )
     named = {candidate.name: candidate.identity for candidate in candidates}
     inducer = users.get("inducer")
+    asked = {"model": str(inducer), "prompt": Inducer.prompt.fingerprint} if inducer else None
     trees, dialogues = laid_out(candidates, cases, users, conditions)
     run = RunPlan(
-        fingerprint=fingerprint(
-            conditions, named, {"model": str(inducer), "prompt": Inducer.prompt.fingerprint} if inducer else None
-        ),
+        fingerprint=fingerprint(conditions, named, asked),
         models=models | users | judges,
         trees=trees,
         grow=grow_rated(dialogues, judges, rater),
@@ -83,6 +74,19 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
         simulated=simulated,
     )
     return EvalPlan(run, conditions, named)
+
+
+def cases_of(
+    config: Evaluation, users: Mapping[str, ModelSpec]
+) -> tuple[Cases, int, Mapping[str, Any], Mapping[str, bool]]:
+    """The cases, how many turns each has, who plays the user, and whether a stored user was simulated."""
+    if config.replay is None:
+        cases = crossed(config.profiles, config.personalities, config.cases, config.seed)
+        return cases, config.turns, {"model": str(users["user"]), "prompt": User.prompt.fingerprint}, {}
+    cases = recorded(config.replay, config.cases, config.seed)
+    turns = min(config.turns, max(case.messages for case in cases.all))
+    user, simulated = stored_user(RunFolder(config.replay))
+    return cases, turns, {"replayed": cases.fingerprint, "model": user}, simulated
 
 
 def laid_out(

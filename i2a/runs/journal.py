@@ -49,7 +49,7 @@ class Journal:
         rows = self._db.execute(
             "SELECT key, content, finish_reason, prompt_tokens, completion_tokens FROM answers WHERE tree = ?", (tree,)
         )
-        return {key: Completion(*reply) for key, *reply in rows}
+        return {key: Completion(*completion) for key, *completion in rows}
 
     def spent(self) -> list[Spent]:
         """What was spent in this run folder, by role and model."""
@@ -58,15 +58,15 @@ class Journal:
         )
         return [Spent(*row) for row in rows]
 
-    async def write(self, tree: str, key: bytes, role: str, model: str, reply: Completion) -> None:
-        """Return once `reply` is on disk. Answers that arrive together are committed together."""
+    async def write(self, tree: str, key: bytes, role: str, model: str, completion: Completion) -> None:
+        """Return once `completion` is on disk. Answers that arrive together are committed together."""
         loop = asyncio.get_running_loop()
         if not self._batch:
             loop.call_soon(self._commit)
-        self._batch.append((tree, key, role, model, *reply))
-        landed = loop.create_future()
-        self._waiting.append(landed)
-        await landed
+        self._batch.append((tree, key, role, model, *completion))
+        written = loop.create_future()
+        self._waiting.append(written)
+        await written
 
     def _commit(self) -> None:
         batch, waiting = self._batch, self._waiting
@@ -75,18 +75,18 @@ class Journal:
             self._db.execute("BEGIN")
             self._db.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", batch)
             self._db.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - told to everybody who waits, who would wait for ever else
+        except Exception as error:  # noqa: BLE001 - raised in every caller that waits for this batch
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             advice = f"cannot write the journal ({error}); free some space, then go on with --resume"
             problem = UsageError(advice) if isinstance(error, sqlite3.Error) else error
-            for landed in waiting:
-                if not landed.done():
-                    landed.set_exception(problem)
+            for written in waiting:
+                if not written.done():
+                    written.set_exception(problem)
             return
-        for landed in waiting:
-            if not landed.done():
-                landed.set_result(None)
+        for written in waiting:
+            if not written.done():
+                written.set_result(None)
 
     def close(self) -> None:
         if self._batch:
