@@ -18,6 +18,7 @@ from rich.console import Console
 
 from i2a.errors import Interrupted
 from i2a.files import atomic_write
+from i2a.runs.training_folder import read_log, room_on_disk, versions
 from i2a.simulator.model.associations import associations
 from i2a.simulator.model.batches import NOTHING, Example, batched, encode
 from i2a.simulator.model.card import card
@@ -31,8 +32,6 @@ from i2a.simulator.model.recall import Recall, recall
 from i2a.simulator.model.settings import RUNTIME, Base
 from i2a.simulator.model.tokenizer import learn
 from i2a.simulator.model.writing import predicted
-from training.card import versions
-from training.folder import read_log, room_on_disk
 
 COMMON = 150
 MEASURED, EVERY = 24, 4  # documents of each kind that recall is measured on, every so many rounds
