@@ -11,8 +11,8 @@ from typing import Any, Generic
 from rich.console import Console
 
 from i2a.errors import UsageError
+from i2a.models.local.template import ChatTemplate
 from i2a.runs.training_folder import TrainingFolder, room_on_disk, versions
-from training.chat import ChatTemplate
 from training.corpus import Corpus, Make
 from training.mix import general_rows
 from training.model import Start

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from i2a.files import atomic_write
-from training.chat import ChatTemplate
+from i2a.models.local.template import ChatTemplate
 
 Row = dict[str, Any]
 TOKENS = pa.list_(pa.int32())

@@ -6,8 +6,8 @@ from typing import Any
 import datasets
 import pytest
 
+from i2a.models.local.template import ChatTemplate
 from tests.tiny import tokenizer
-from training.chat import ChatTemplate
 from training.table import DPO_ROWS, SFT_ROWS, Encoding, Written, write_table
 
 WORDS = tokenizer()
