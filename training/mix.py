@@ -14,12 +14,14 @@ from i2a.text import one_line
 LOADERS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 
 
-def general_rows(source: str, count: int, seed: int, *, cache: Path) -> Iterator[dict[str, Any]]:
-    """`count` rows of the dataset in an order that follows from the seed.
+def general_rows(source: str, ratio: float, seed: int, rows: int, cache: Path) -> Iterator[dict[str, Any]]:
+    """Rows of the dataset, in an order that follows from the seed: as many as make up `ratio` of all rows when they are
+    added to `rows` others.
 
     A file is first made readable in any order, in the folder `cache`. Raises `UsageError` for what cannot be read, has
     no column `messages`, or not enough of them.
     """
+    count = round(rows * ratio / (1 - ratio))
     dataset = _open(source, cache)
     order = list(range(len(dataset)))
     random.Random(seed).shuffle(order)

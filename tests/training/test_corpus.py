@@ -14,7 +14,7 @@ from i2a.trees.persona import Persona
 from i2a.trees.tree import Tree, Utterance, Verdict
 from training.corpus import Corpus
 from training.leaks import key, keys_of
-from training.rows import Choice, dpo_rows, sft_rows
+from training.rows import PairFilter, dpo_rows, sft_rows
 
 OFFLINE = {"scenario": {"name": "aloe"}, "seed": 3, "models": {"user": "openai:a", "judge": "offline"}}
 
@@ -44,7 +44,7 @@ def run(path: Path, *trees: Tree, identity: object = OFFLINE) -> Path:
 
 
 def read(*runs: Path, **options: object) -> Corpus:
-    return Corpus.read(runs, dpo_rows, Choice(), **options)  # type: ignore[arg-type]
+    return Corpus.read(runs, dpo_rows, PairFilter(), **options)  # type: ignore[arg-type]
 
 
 # Reading.
@@ -221,7 +221,7 @@ def test_rows_are_the_same_at_each_reading_and_those_of_a_conversation_stand_tog
     rows = list(corpus.rows())
     assert rows == list(corpus.rows())
     assert [row["tree"] for row in rows] == [made.id for made in grid(3, 3)]
-    assert rows == [row for made in grid(3, 3) for row in dpo_rows(made, Choice()).rows]
+    assert rows == [row for made in grid(3, 3) for row in dpo_rows(made, PairFilter()).rows]
 
 
 def test_a_corpus_holds_no_text(tmp_path: Path) -> None:
@@ -248,5 +248,5 @@ def test_a_tree_that_breaks_between_the_readings_is_an_error_of_one_line(tmp_pat
 
 def test_sft_and_its_ablation_read_the_same_trees(tmp_path: Path) -> None:
     folder = run(tmp_path / "a", tree("t-0"))
-    (row,) = Corpus.read([folder], sft_rows, Choice("rejected")).rows()
+    (row,) = Corpus.read([folder], sft_rows, PairFilter("rejected")).rows()
     assert row["completion"] == [{"role": "assistant", "content": "Okay."}]

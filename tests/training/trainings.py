@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from i2a.errors import UsageError
 from i2a.runs.training_folder import read_log
+from training.card import card
 from training.dpo import dpo
 from training.settings import DPO, SFT
 from training.sft import sft
@@ -30,7 +31,7 @@ SMALL: dict[str, Any] = {
 
 def train(stage: str, runs: Path | list[Path], model: Path | str, out: Path, **settings: Any) -> dict[str, Any]:
     given = {**SMALL, "runs": runs if isinstance(runs, list) else [runs], "model": str(model), "out": out, **settings}
-    return sft(SFT(**given)) if stage == "sft" else dpo(DPO(**given))
+    return sft(SFT(**given), card=card) if stage == "sft" else dpo(DPO(**given), card=card)
 
 
 def refusal(*args: Any, **settings: Any) -> str:

@@ -66,7 +66,7 @@ def test_what_is_not_installed_is_named_with_what_to_install(monkeypatch: pytest
 
 def test_flags_and_a_file_make_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Any] = []
-    monkeypatch.setattr("training.sft.sft", lambda config, console: given.append(config) or {})
+    monkeypatch.setattr("training.sft.sft", lambda config, console, card: given.append(config) or {})
     (tmp_path / "sft.toml").write_text('runs = ["a"]\nmodel = "m"\nout = "o"\nbatch = 8\nreport_to = ["wandb"]')
     called("sft", "--config", str(tmp_path / "sft.toml"), "--batch", "16", "--full", "--quiet")
     (config,) = given
@@ -77,7 +77,7 @@ def test_flags_and_a_file_make_the_settings(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_ctrl_c_before_the_first_step_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: Any) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("training.dpo.dpo", interrupted)
@@ -88,7 +88,7 @@ def test_ctrl_c_before_the_first_step_says_how_to_go_on(monkeypatch: pytest.Monk
 def test_the_first_process_has_its_word_before_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
 
-    def refuses(*_: Any) -> None:
+    def refuses(*_: Any, **__: Any) -> None:
         raise UsageError("no")
 
     monkeypatch.setattr("training.sft.sft", refuses)
