@@ -26,7 +26,7 @@ class RowDPOTrainer(DPOTrainer):
     def create_model_card(self, *_: Any, **__: Any) -> None: ...
 
 
-def dpo(config: DPO, console: Console | None = None, *, card: Card | None = None) -> dict[str, Any]:
+def dpo(config: DPO, console: Console | None = None, card: Card | None = None) -> dict[str, Any]:
     """Train a model on preferences; returns what `result.json` holds. With a console, progress is shown there.
 
     `card` writes the model card. Raises `UsageError` for whatever cannot work, before a model is loaded or a file is

@@ -22,7 +22,7 @@ class RowSFTTrainer(SFTTrainer):
     def create_model_card(self, *_: Any, **__: Any) -> None: ...
 
 
-def sft(config: SFT, console: Console | None = None, *, card: Card | None = None) -> dict[str, Any]:
+def sft(config: SFT, console: Console | None = None, card: Card | None = None) -> dict[str, Any]:
     """Fine-tune a model; returns what `result.json` holds. With a console, progress is shown there.
 
     `card` writes the model card. Raises `UsageError` for whatever cannot work, before a model is loaded or a file is

@@ -10,9 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tiny import model, tokenizer
-from training.packing.batch import batch_trees, idle, row_logps, token_logps
+from training.packing.batch import (
+    additive_mask,
+    attention_mask,
+    batch_trees,
+    block_mask,
+    idle,
+    row_logps,
+    token_logps,
+)
 from training.packing.check import NotPackable, check_packable
-from training.packing.masks import additive_mask, attention_mask, block_mask
 from training.packing.tree import PackedTree, Row, pack, pack_rows
 
 pytestmark = [

@@ -14,8 +14,7 @@ import torch
 
 from i2a.errors import UsageError
 from i2a.text import one_line
-from training.packing.batch import batch_trees, token_logps
-from training.packing.masks import IMPLEMENTATIONS, LAYER_TYPES
+from training.packing.batch import IMPLEMENTATIONS, LAYER_TYPES, batch_trees, token_logps
 from training.packing.tree import Row, pack_rows
 
 # Nats, the largest over all tokens of the trial. Right architectures stay under 2e-5, wrong ones come out above 0.1.

@@ -15,7 +15,7 @@ from jinja2 import TemplateError
 from i2a.errors import BadRequest, UsageError
 from i2a.text import one_line
 
-ChatMessage = Mapping[str, str]  # `role` and `content`
+TemplateMessage = Mapping[str, str]  # `role` and `content`
 
 
 class Tokens(NamedTuple):
@@ -28,7 +28,7 @@ class Tokens(NamedTuple):
 class Fitted(NamedTuple):
     """A prompt as far as it fits, its tokens with each reply, and how many of its oldest turns were dropped."""
 
-    prompt: list[ChatMessage]
+    prompt: list[TemplateMessage]
     tokens: tuple[Tokens, ...]
     dropped: int
 
@@ -78,7 +78,7 @@ class ChatTemplate:
 
     # What a model is asked with, and what it answers.
 
-    def prompt(self, messages: Sequence[ChatMessage], *, thinking: bool | None = None) -> list[int]:
+    def prompt(self, messages: Sequence[TemplateMessage], *, thinking: bool | None = None) -> list[int]:
         """The tokens of `messages` and of what opens a reply. Raises `BadRequest` if the template refuses them.
 
         `thinking` is passed to the template as `enable_thinking`, unless it is None.
@@ -89,7 +89,7 @@ class ChatTemplate:
         except UsageError as error:
             raise BadRequest(str(error)) from None
 
-    def replies(self, messages: Iterable[ChatMessage]) -> list[list[int]]:
+    def replies(self, messages: Iterable[TemplateMessage]) -> list[list[int]]:
         """The tokens of each message of the assistant in `messages`."""
         replies = [message["content"] for message in messages if message["role"] == "assistant"]
         return [self.tokenizer.encode(reply, add_special_tokens=False) for reply in replies]
@@ -100,16 +100,16 @@ class ChatTemplate:
 
     # What a model is trained on. A prompt ends with a message of the user.
 
-    def tokens(self, prompt: Sequence[ChatMessage], reply: str) -> Tokens:
+    def tokens(self, prompt: Sequence[TemplateMessage], reply: str) -> Tokens:
         """Raises `UsageError` if the template cannot render these messages."""
         return self._tokens(prompt, (reply,))[0]
 
-    def pair(self, prompt: Sequence[ChatMessage], chosen: str, rejected: str) -> tuple[Tokens, Tokens]:
+    def pair(self, prompt: Sequence[TemplateMessage], chosen: str, rejected: str) -> tuple[Tokens, Tokens]:
         """Both replies with the same start, the earlier of the two, as TRL takes it. Raises as `tokens` does."""
         one, other = self._tokens(prompt, (chosen, rejected))
         return one, other
 
-    def fit(self, prompt: Sequence[ChatMessage], replies: Sequence[str], max_length: int | None) -> Fitted | None:
+    def fit(self, prompt: Sequence[TemplateMessage], replies: Sequence[str], max_length: int | None) -> Fitted | None:
         """`prompt` less as few of its oldest turns as let every reply to it fit into `max_length` tokens.
 
         A turn is a user message and what follows up to the next one; a leading system message stays. None: not even
@@ -130,7 +130,7 @@ class ChatTemplate:
         found = bisect_left(counts, True, key=lambda dropped: less(dropped) is not None)
         return less(counts[found]) if found < len(counts) else None
 
-    def _tokens(self, prompt: Sequence[ChatMessage], replies: Sequence[str]) -> tuple[Tokens, ...]:
+    def _tokens(self, prompt: Sequence[TemplateMessage], replies: Sequence[str]) -> tuple[Tokens, ...]:
         messages = self._adapted(prompt)
         before = self._render(messages, opens_reply=True)
         whole = [self._render([*messages, _says("assistant", reply)]) for reply in replies]
@@ -141,7 +141,7 @@ class ChatTemplate:
 
     # How messages are rendered, by the same rule for training and inference.
 
-    def _adapted(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    def _adapted(self, messages: Sequence[TemplateMessage]) -> list[TemplateMessage]:
         """The messages in a form that the template has a place for."""
         adapted = list(messages)
         users = [place for place, message in enumerate(adapted) if message["role"] == "user"]
@@ -155,7 +155,7 @@ class ChatTemplate:
                 del adapted[opening]
         return adapted
 
-    def _render(self, messages: Sequence[ChatMessage], *, opens_reply: bool = False, **options: bool) -> list[int]:
+    def _render(self, messages: Sequence[TemplateMessage], *, opens_reply: bool = False, **options: bool) -> list[int]:
         """Raises `UsageError` if the template refuses the messages."""
         try:
             ids = self.tokenizer.apply_chat_template(
@@ -202,7 +202,7 @@ class ChatTemplate:
             more = self.tokenizer.decode(closing[stop + 1 :]).strip()
             raise self._refusal(f"it writes {more!r} after the end of a reply, though nobody asks for another one")
 
-    def _has_place_for(self, first: ChatMessage) -> bool:
+    def _has_place_for(self, first: TemplateMessage) -> bool:
         """Whether the template shows this message before the user's first, also once there is a reply."""
         prompt = [first, *PROBE]
         try:
@@ -236,7 +236,7 @@ class ChatTemplate:
         return UsageError(f"the chat template of {self._name} cannot be trained with: {reason}")
 
 
-def _says(role: str, content: str) -> ChatMessage:
+def _says(role: str, content: str) -> TemplateMessage:
     return {"role": role, "content": content}
 
 
