@@ -12,7 +12,7 @@ from tests.end_to_end.conftest import i2a
 
 def test_help_starts_without_the_heavy_libraries() -> None:
     code = (
-        "import sys; from i2a import cli; cli.register(); sys.argv = ['i2a', '--help']\n"
+        "import sys; from i2a.cli import main as cli; cli.register(); sys.argv = ['i2a', '--help']\n"
         "try: cli.app()\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'autogen_core', 'autogen_agentchat', 'datasets', 'transformers', 'aiohttp'}\n"

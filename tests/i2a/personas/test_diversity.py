@@ -9,12 +9,9 @@ import pytest
 np = pytest.importorskip("numpy", reason="the extra `personas` is not installed")
 pytest.importorskip("sklearn", reason="the extra `personas` is not installed")
 
+from i2a.personas import diversity, lexicon  # noqa: E402
 from i2a.personas.diversity import Demographics, Traits, demographics, effective_size, overlap, report, traits  # noqa: E402
-from i2a.personas.pool import (  # noqa: E402
-    PersonaPool,
-    diversity,
-    lexicon,
-)
+from i2a.personas.pool import PersonaPool  # noqa: E402
 
 ALOE = Path(__file__).parents[3].parent / "shared" / "aloe"
 published = pytest.mark.skipif(not ALOE.is_dir(), reason=f"the published pools are not at {ALOE}")

@@ -7,7 +7,6 @@ from statistics import mean
 from typing import Any
 
 import pytest
-from tests.agents.offline.test_judge import ADVERSARIES, GOOD, LINES, PERSONALITY, PROFILE
 
 from i2a.personas.pool import PersonaPool
 from i2a.simulator.engine import Message, answer
@@ -16,6 +15,7 @@ from i2a.simulator.parts.candidates import lister, named, parrot, salad
 from i2a.simulator.parts.judge import persona, score
 from i2a.simulator.parts.prompt_parser import Dialogue
 from i2a.trees.persona import Persona
+from tests.i2a.simulator.test_judge import ADVERSARIES, GOOD, LINES, PERSONALITY, PROFILE
 
 GRADED = {"properties": {"reason": {"type": "string"}, "score": {"enum": [1, 2, 3, 4, 5]}}}
 STRICT = {"properties": {"reason": {"type": "string"}, "passes": {"type": "boolean"}}}
