@@ -27,7 +27,7 @@ Make = Callable[[Tree, PairFilter], Rows]
 
 @dataclass(frozen=True)
 class TreeFile:
-    """A file of trees. `name`: like no other source's. `manifest`: that of its run; empty if it lies in none."""
+    """A file of trees. `name`: unique in its corpus. `manifest`: that of its run; empty if it is in none."""
 
     file: Path
     name: str
@@ -36,7 +36,7 @@ class TreeFile:
 
 @dataclass
 class Share:
-    """What falls to one part. `left_out`: how many pairs make no row, by the reason."""
+    """What belongs to one part. `left_out`: how many pairs make no row, by the reason."""
 
     trees: int = 0
     rows: int = 0
@@ -151,7 +151,7 @@ def find_sources(runs: Sequence[Path]) -> tuple[TreeFile, ...]:
         if not file.is_file():
             raise UsageError(f"{run} holds no trees; `i2a simulate --out {run}` grows some, `i2a import` takes some in")
         if any(file.samefile(other.file) for other in sources):
-            raise UsageError(f"{run} is given twice; each run counts once")
+            raise UsageError(f"{run} is named twice; name each run once")
         name = (file.parent.resolve() if file.name == "trees.jsonl" else file.with_suffix("")).name
         taken = {source.name for source in sources}
         name = next(free for free in chain([name], (f"{name}-{i}" for i in count(2))) if free not in taken)

@@ -68,8 +68,8 @@ class TokenizeStats:
         warnings = [f"{count:,} {reason}" for reason, count in self.left_out.items() if count]
         if self.shortened:
             warnings.append(
-                f"{self.shortened:,} rows are longer than {max_length:,} tokens: "
-                f"their {self.turns_dropped:,} oldest turns were dropped"
+                f"rows longer than {max_length:,} tokens, {self.shortened:,} in all, lost their oldest turns: "
+                f"{self.turns_dropped:,} of them"
             )
         return warnings
 

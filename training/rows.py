@@ -17,7 +17,7 @@ Message = dict[str, str]
 
 @dataclass(frozen=True)
 class PairFilter:
-    """Which pairs make a row, and of which reply SFT learns (`rejected` is the paper's ablation).
+    """Which pairs make a row, and which reply SFT trains on (`rejected` is the paper's ablation).
 
     `min_margin`: the least `margin`. `both_orders`: the judge named the chosen reply in both orders.
     """
@@ -113,15 +113,15 @@ def _verdicts(pair: Pair) -> list[Verdict]:
 
 
 def _prompt(pair: Pair) -> list[Message]:
-    """The way to the pair, as whoever answers in it sees it. What one side says in a row is one message."""
+    """The path to the pair, as whoever answers in it sees it; consecutive messages of one side become one."""
     replying = {node.speaker for node in pair.history[-1].children}
     prompt: list[Message] = []
     for node in pair.history:
         mine = node.speaker in replying or any(other.speaker in replying for other in node.siblings)
-        said = _says("assistant" if mine else "user", node)
-        if prompt and prompt[-1]["role"] == said["role"]:
-            said["content"] = f"{prompt.pop()['content']}\n\n{said['content']}"
-        prompt.append(said)
+        message = _says("assistant" if mine else "user", node)
+        if prompt and prompt[-1]["role"] == message["role"]:
+            message["content"] = f"{prompt.pop()['content']}\n\n{message['content']}"
+        prompt.append(message)
     return prompt
 
 

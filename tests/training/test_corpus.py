@@ -112,7 +112,7 @@ def test_a_corpus_without_a_labelled_pair_says_what_became_of_its_pairs(tmp_path
 
 def test_a_run_that_is_given_twice_counts_once(tmp_path: Path) -> None:
     folder = run(tmp_path / "a", tree("t-0"))
-    with pytest.raises(UsageError, match="is given twice"):
+    with pytest.raises(UsageError, match="is named twice"):
         read(folder, folder / "trees.jsonl")
 
 
@@ -133,9 +133,7 @@ def test_a_tree_with_half_a_persona_of_the_benchmark_is_refused_and_the_half_nam
     texts = pool.profiles if half == "profile" else pool.personalities
     id, text = next(iter(texts.items()))
     folder = run(tmp_path / "a", tree("t-0"), tree("t-1", **{half: text}))
-    with pytest.raises(
-        UsageError, match=rf"personas of the benchmark in it \({id}\); .*: grow trees with other personas"
-    ):
+    with pytest.raises(UsageError, match=rf"personas of the benchmark \({id}\); .*: simulate with other personas"):
         read(folder)
 
 

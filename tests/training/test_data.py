@@ -54,7 +54,7 @@ def test_of_a_long_row_the_oldest_turns_go_and_never_the_end(tmp_path: Path) -> 
     assert text.startswith("<|im_start|>user\nShe eats nothing.")
     assert text.endswith("Take her to a vet.<|im_end|>\n")
     assert stats.warnings(whole - 1) == [
-        f"1 rows are longer than {whole - 1} tokens: their 1 oldest turns were dropped"
+        f"rows longer than {whole - 1} tokens, 1 in all, lost their oldest turns: 1 of them"
     ]
 
 

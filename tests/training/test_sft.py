@@ -237,7 +237,7 @@ def test_an_adapter_without_its_base_is_refused(corpus: Path, tmp_path: Path) ->
 def test_rows_longer_than_the_context_are_shortened_and_said_aloud(corpus: Path, tmp_path: Path) -> None:
     short = checkpoint(tmp_path / "short", max_position_embeddings=400)
     notes = train("sft", corpus, short, tmp_path / "out", max_steps=1)["notes"]
-    assert any("longer than 400 tokens: their" in note for note in notes)
+    assert any("rows longer than 400 tokens" in note for note in notes)
     assert "raise --max-length" in refusal("sft", corpus, short, tmp_path / "none", max_length=20)
     assert not (tmp_path / "none").exists()
 

@@ -253,10 +253,10 @@ def with_config(net: Any, **changed: Any) -> Any:
 
 
 REFUSED = {
-    "flash_attention_2 takes no mask": lambda: with_config(tiny(), _attn_implementation="flash_attention_2"),
+    "flash_attention_2 takes no custom mask": lambda: with_config(tiny(), _attn_implementation="flash_attention_2"),
     "its linear_attention layers": lambda: with_config(tiny("Qwen2"), layer_types=["linear_attention"] * 2),
     "its load-balancing loss": lambda: tiny("Mixtral", num_local_experts=2, router_aux_loss_coef=0.01),
-    "a learnt prompt stands before": lambda: prompted(tiny()),
+    "puts a learned prompt before": lambda: prompted(tiny()),
     r"dropout is on \(model.layers.0.self_attn.attention_dropout = 0.1\)": lambda: tiny(attention_dropout=0.1),
     r"dropout is on \(model.layers.0.mlp.drop.p = 0.1\)": lambda: with_dropout(tiny()),
     "its forward takes no position_ids": lambda: tiny("Mpt"),

@@ -63,7 +63,7 @@ def batch_trees(features: Sequence[Mapping[str, Any]], *, multiple: int = 1) -> 
 
 
 def idle(batch: Batch) -> Batch:
-    """The same forward pass for nothing: no row carries loss."""
+    """The same forward pass with no row that carries loss."""
     none: Batch = {name: batch[name][:0] for name in ("slot", "row", "lengths", "reference") if name in batch}
     return {**batch, **none, "tokens": torch.zeros_like(batch["tokens"])}
 
@@ -114,8 +114,8 @@ def attention_mask(config: Any, ends: torch.Tensor, depths: torch.Tensor, dtype:
 
 
 def additive_mask(ends: torch.Tensor, depths: torch.Tensor, window: int | None, dtype: torch.dtype) -> torch.Tensor:
-    """0 where the query (row) sees the key (column), the least number of `dtype` elsewhere. Not boolean for sdpa
-    either: every layer would make an additive copy of its own and keep it for the backward pass."""
+    """0 where the query (row) sees the key (column), the lowest number of `dtype` elsewhere. Not boolean for sdpa
+    either: every layer would make an additive copy and keep it for the backward pass."""
     at = torch.arange(len(ends), device=ends.device)
     visible = (at <= at[:, None]) & (at[:, None] < ends)
     if window is not None:
