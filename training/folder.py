@@ -9,9 +9,11 @@ result.json      how it ended; there once the model is
 
 import errno
 import json
+import platform
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,13 @@ from i2a.files import atomic_write
 from i2a.runs.folder import Folder
 
 COMPLETE = "complete"
+LIBRARIES = ("i2a", "torch", "transformers", "trl", "peft", "accelerate")
 NO_SPACE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the libraries, for a manifest."""
+    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
 
 
 class TrainingFolder(Folder):

@@ -8,7 +8,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,6 @@ from i2a.errors import Interrupted
 from i2a.files import atomic_write
 from i2a.simulator.model.associations import associations
 from i2a.simulator.model.batches import NOTHING, Example, batched, encode
-from i2a.simulator.model.card import card
 from i2a.simulator.model.curriculum import STAGES, Stage, documents, held_out, stage_at
 from i2a.simulator.model.documents import ASSISTANT, USER
 from i2a.simulator.model.folder import BaseFolder
@@ -31,8 +30,9 @@ from i2a.simulator.model.recall import Recall, recall
 from i2a.simulator.model.settings import RUNTIME, Base
 from i2a.simulator.model.tokenizer import learn
 from i2a.simulator.model.writing import predicted
-from training.card import versions
-from training.folder import read_log, room_on_disk
+from training.folder import read_log, room_on_disk, versions
+
+Card = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
 
 COMMON = 150
 MEASURED, EVERY = 24, 4  # documents of each kind that recall is measured on, every so many rounds
@@ -124,8 +124,11 @@ class Training:
             optimizer.load_state_dict(saved)
 
 
-def train_base(config: Base, console: Console | None = None) -> dict[str, Any]:
-    """Train; returns what `result.json` holds. Raises `UsageError` before anything is written, and `Interrupted`."""
+def train_base(config: Base, console: Console | None = None, card: Card | None = None) -> dict[str, Any]:
+    """Train; returns what `result.json` holds. Raises `UsageError` before anything is written, and `Interrupted`.
+
+    `card` writes the README of the model from result and manifest.
+    """
     torch.set_num_threads(config.threads)
     transformers.logging.disable_progress_bar()
     identity = {"stage": "base", "settings": config.model_dump(mode="json", exclude=RUNTIME)}
@@ -141,7 +144,7 @@ def train_base(config: Base, console: Console | None = None) -> dict[str, Any]:
         try:
             with progress, room_on_disk(folder):
                 log = rounds(training, folder, progress)
-                return finish(training, folder, log)
+                return finish(training, folder, log, card)
         except KeyboardInterrupt:
             raise Interrupted(f"stopped; the same command with --resume goes on from round {training.round}") from None
 
@@ -170,7 +173,9 @@ def _rewrite(folder: BaseFolder, log: Sequence[Mapping[str, Any]]) -> None:
         file.writelines(json.dumps(line).encode() + b"\n" for line in log)
 
 
-def finish(training: Training, folder: BaseFolder, log: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def finish(
+    training: Training, folder: BaseFolder, log: Sequence[Mapping[str, Any]], card: Card | None
+) -> dict[str, Any]:
     """Write model, tokenizer, card and result; returns the result."""
     model, tokenizer = training.model, training.tokenizer
     result = {
@@ -185,7 +190,8 @@ def finish(training: Training, folder: BaseFolder, log: Sequence[Mapping[str, An
     with folder.model() as part:
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)
-        (part / "README.md").write_text(card(result, folder.manifest()), encoding="utf-8")
+        if card:
+            (part / "README.md").write_text(card(result, folder.manifest()), encoding="utf-8")
     folder.finish(result)
     folder.forget_states()
     return result
