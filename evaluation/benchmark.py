@@ -19,7 +19,7 @@ from evaluation.scores import Score
 from evaluation.scores import read as read_scores
 from evaluation.scores import write as write_scores
 from evaluation.settings import Evaluation
-from evaluation.summary import Summary, summarise
+from evaluation.summary import BenchmarkSummary, summarise
 from evaluation.summary import write as write_summary
 from evaluation.work import Work, facts
 from i2a.errors import I2AError, Interrupted
@@ -46,7 +46,7 @@ class Result(NamedTuple):
     """
 
     folder: Path
-    summary: Summary | None
+    summary: BenchmarkSummary | None
     agreement: "Agreement | None"
     written: dict[str, Any]
     failures: Counter[str]

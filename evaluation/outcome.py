@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from evaluation.benchmark import Result
-from i2a.report.tables import table
+from i2a.report.tables import agreement_table, summary_table
 from i2a.runs.live import money, roles_table
 
 
@@ -26,9 +26,9 @@ def as_dict(result: Result) -> dict[str, Any]:
 def print_result(result: Result, console: Console) -> None:
     console.print(roles_table(result.meter))
     if result.summary is not None:
-        console.print(table(result.summary, [*counted(result.written), *audited(result.written["audit"])]))
+        console.print(summary_table(result.summary, [*counted(result.written), *audited(result.written["audit"])]))
     if result.agreement is not None:
-        console.print(result.agreement.table())
+        console.print(agreement_table(result.agreement))
     lines = [f"cost: {money(result.meter.cost())}"]
     if result.left:
         lines.append(f"{result.left} dialogues left; the same command with --resume goes on")

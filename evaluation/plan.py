@@ -122,7 +122,7 @@ def planned(config: Evaluation) -> Work:
         models=models,
         prices=priced([*models, *judges.values()], config),
         identity=identity(conditions, named, asked),
-        about=about(config, cases.notes),
+        about=about(config, cases.warnings),
     )
 
 
@@ -130,7 +130,7 @@ def tasks_of(candidates: list[Candidate], cases: Cases, seed: int) -> dict[str, 
     """Candidate after candidate, so that a local model is asked for many dialogues at once."""
 
     def task(candidate: Candidate, case: Case) -> Task:
-        return Task(candidate, case, cases.stranger(case, seed) if candidate.wrapper == "shuffled" else None)
+        return Task(candidate, case, cases.donor(case, seed) if candidate.wrapper == "shuffled" else None)
 
     return {f"{candidate.name}/{case.id}": task(candidate, case) for candidate in candidates for case in cases.all}
 

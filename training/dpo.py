@@ -8,11 +8,12 @@ from transformers import TrainingArguments
 from trl import DPOConfig, DPOTrainer
 
 from i2a.errors import UsageError
+from i2a.runs.training_folder import Card
 from training import ranks
 from training.data import DPO_COLUMNS, TokenizedData
 from training.packing.dpo import DPOLoss, PackedDPOTrainer
 from training.rows import PairFilter, dpo_rows
-from training.run import Card, TrainingRun
+from training.run import TrainingRun
 from training.settings import DPO
 
 

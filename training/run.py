@@ -13,7 +13,7 @@ import logging
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from statistics import fmean
@@ -30,7 +30,7 @@ from rich.text import Text
 from i2a.errors import Interrupted, UsageError
 from i2a.models.local.checkpoint import Checkpoint
 from i2a.models.local.template import ChatTemplate
-from i2a.runs.training_folder import TrainingFolder, read_log, room_on_disk, step_of, versions
+from i2a.runs.training_folder import Card, TrainingFolder, read_log, room_on_disk, step_of, versions
 from training import ranks
 from training.corpus import Corpus, Make
 from training.data import Columns, MoreRows, TokenizedData, TokenizeStats, tokenize
@@ -41,9 +41,6 @@ from training.rows import PairFilter
 from training.saving import gather_weights, save_model
 from training.settings import Training
 from training.setup import TrainingSetup
-
-# Writes the model card of a result and a manifest, as Markdown.
-Card = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
 
 
 @dataclass(frozen=True)
@@ -128,7 +125,7 @@ class TrainingRun:
             "settings": config.identity,
             "packing": self.setup.packing,
         }
-        metadata = {"corpus": corpus.about, "config": config.model_dump(mode="json"), "versions": versions()}
+        metadata = {"corpus": corpus.metadata, "config": config.model_dump(mode="json"), "versions": versions()}
         self._stack.enter_context(TrainingFolder.open(config.out, fingerprint, metadata, resume=config.resume))
         if folder.result() is not None:
             return None

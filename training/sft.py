@@ -8,11 +8,12 @@ from transformers import TrainingArguments
 from trl import SFTConfig, SFTTrainer
 
 from i2a.errors import UsageError
+from i2a.runs.training_folder import Card
 from training.data import SFT_COLUMNS, TokenizedData
 from training.mix import general_rows
 from training.packing.sft import PackedSFTTrainer
 from training.rows import PairFilter, sft_rows
-from training.run import Card, TrainingRun
+from training.run import TrainingRun
 from training.settings import SFT
 
 

@@ -33,8 +33,10 @@ def compare(
         raise UsageError(f"compare needs {error.name}: pip install 'i2a[evaluate]'") from None
     from rich.console import Console
 
+    from i2a.report.tables import comparison_table
+
     comparison = compared(runs, mix=mix, baseline=baseline)
     if as_json:
         typer.echo(json.dumps(comparison.as_json(), ensure_ascii=False))
     else:
-        Console().print(comparison.table())
+        Console().print(comparison_table(comparison))

@@ -44,31 +44,37 @@ def export(
     Example:  i2a export runs/first --format dpo --option both_orders=true --out data/dpo.parquet
     """
     from i2a.errors import UsageError
+    from i2a.options import resolve
+    from i2a.plugins import find
+    from i2a.report.cards.dataset import WHAT, dataset_card
     from i2a.runs.run_folder import RunFolder
-    from i2a.trees.formats import Exported, find_format
+    from i2a.text import counted
+    from i2a.trees.formats import Exported, Format
+    from i2a.trees.json import trees_of
 
-    made_by = find_format(format)
-    options = made_by.settle({**assignments(option, "--option"), **({"plain": True} if plain else {})})
+    made_by = find("formats", format, Format)
+    options = resolve(made_by.rows, {**assignments(option, "--option"), **({"plain": True} if plain else {})})
     if out.suffix == ".parquet" and not made_by.flat:
         raise UsageError(f"{out}: format {format} has no fixed columns, as Parquet needs; write JSONL")
-    file = run if run.is_file() else run / "trees.jsonl"
-    if not file.is_file():
-        raise UsageError(f"{run} holds no trees; `i2a simulate --out {run}` grows some")
-    card = out.with_suffix(".md") if made_by.card else None
+    file = trees_of(run)
+    write_card = made_by.card or (dataset_card if format in WHAT else None)
+    card = out.with_suffix(".md") if write_card else None
     for target in (out, card):
         if target:
             _refuse(target, file, force=force)
     folder = RunFolder(file.parent)
     manifest = folder.manifest() if folder.manifest_file.exists() else {}
     done = Exported(format, out.name, manifest, options)
-    _export(file, made_by, done, out, card)
+    _export(file, made_by, done, out)
+    if card and write_card:
+        _write_card(card, write_card(done))
     if as_json:
         typer.echo(json.dumps({"trees": done.trees, "written": done.written, "left_out": done.left_out}))
         return
-    written = ", ".join(f"{count:,} {name}" for name, count in done.written.items())
-    left_out = f". Left out: {'; '.join(done.told_left_out)}" if done.told_left_out else ""
+    written = ", ".join(counted(count, what) for what, count in done.written.items())
+    left_out = f". Left out: {'; '.join(done.left_out_in_words)}" if done.left_out_in_words else ""
     described = f", described in {card}" if card else ""
-    typer.echo(f"{done.trees:,} trees: {written} are in {out}{described}{left_out}")
+    typer.echo(f"{counted(done.trees, 'trees')}: {written} written to {out}{described}{left_out}")
 
 
 def _refuse(target: Path, trees: Path, *, force: bool) -> None:
@@ -84,8 +90,8 @@ def _refuse(target: Path, trees: Path, *, force: bool) -> None:
         raise UsageError(f"{target} exists already; add --force to overwrite it, or choose another --out")
 
 
-def _export(file: Path, made_by: "Format", done: "Exported", out: Path, card: Path | None) -> None:
-    """Write what the format makes of the trees in `file`, and the card. Raises `UsageError`."""
+def _export(file: Path, made_by: "Format", done: "Exported", out: Path) -> None:
+    """Write what the format makes of the trees in `file`. Raises `UsageError`."""
     from i2a.errors import UsageError
 
     try:
@@ -94,13 +100,20 @@ def _export(file: Path, made_by: "Format", done: "Exported", out: Path, card: Pa
             rows = _rows(file, made_by, done)
             _write_parquet(rows, target) if out.suffix == ".parquet" else _write_lines(rows, target)
             if not done.rows:
-                why = "; ".join(done.told_left_out) or "no tree is finished"
+                why = "; ".join(done.left_out_in_words) or "no tree is finished"
                 raise UsageError(f"{file}: nothing to write in format {done.format}: {why}")
-        if card and made_by.card:
-            with atomic_write(card) as target:
-                target.write(made_by.card(done).encode())
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror}; choose another --out") from None
+
+
+def _write_card(card: Path, text: str) -> None:
+    from i2a.errors import UsageError
+
+    try:
+        with atomic_write(card) as target:
+            target.write(text.encode())
+    except OSError as error:
+        raise UsageError(f"{card}: cannot be written: {error.strerror}; choose another --out") from None
 
 
 def _rows(file: Path, made_by: "Format", done: "Exported") -> Iterator[Mapping[str, object]]:

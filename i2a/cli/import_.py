@@ -98,6 +98,7 @@ def _convert(file: Path, trees: IO[bytes]) -> Imported:
     """Write the trees of the records in `file` to `trees`, one line each. Holds their ids, and one conversation."""
     from hashlib import sha256
 
+    from i2a import jsonl
     from i2a.errors import UsageError
     from i2a.trees.aloe_record import OURS, tree_of
     from i2a.trees.json import dump, load
@@ -106,12 +107,15 @@ def _convert(file: Path, trees: IO[bytes]) -> Imported:
     digest = sha256()
     ids: Counter[str] = Counter()
     elsewhere: Counter[str] = Counter()
-    for number, raw in enumerate(_lines(file), start=1):
-        digest.update(raw)
-        if not raw.strip():
-            continue
+
+    def source() -> Iterator[bytes]:
+        for raw in _lines(file):
+            digest.update(raw)
+            yield raw
+
+    for number, _, text in jsonl.split(source(), torn=True):
         try:
-            record = _json(raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw)
+            record = _json(text)
             tree = tree_of(record)
             if tree is None:
                 elsewhere[record[OURS]["tree"]] += 1

@@ -25,11 +25,9 @@ def show(
     from rich.console import Console
 
     from i2a.errors import UsageError
-    from i2a.trees.json import dump, read
+    from i2a.trees.json import dump, read, trees_of
 
-    file = run if run.is_file() else run / "trees.jsonl"
-    if not file.is_file():
-        raise UsageError(f"{run} holds no trees; `i2a simulate --out {run}` grows some")
+    file = trees_of(run)
     console = Console(highlight=False)
     if tree is None and as_json:
         typer.echo(json.dumps(counts(run, file)))

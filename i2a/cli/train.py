@@ -222,8 +222,8 @@ def _run(stage: Literal["sft", "dpo"], config: Any) -> dict[str, Any]:
     from i2a.errors import I2AError, UsageError
 
     try:
+        from i2a.report.cards.model import model_card
         from training import ranks
-        from training.card import card
         from training.dpo import dpo
         from training.sft import sft
     except ModuleNotFoundError as error:
@@ -231,7 +231,7 @@ def _run(stage: Literal["sft", "dpo"], config: Any) -> dict[str, Any]:
             raise
         raise UsageError(f"training needs the package {error.name}: pip install 'i2a[train]'") from None
     try:
-        return (sft if stage == "sft" else dpo)(config, Console(stderr=True), card=card)
+        return (sft if stage == "sft" else dpo)(config, Console(stderr=True), model_card)
     except I2AError:
         if not ranks.is_first():
             time.sleep(WORD)

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from io import BytesIO
 from itertools import islice
 from math import gcd
 from pathlib import Path
 from typing import Literal, Self
 
+from i2a import jsonl
 from i2a.digests import digest
 from i2a.errors import UsageError
 from i2a.files import atomic_write
@@ -192,9 +194,9 @@ class _Reading:
         self._line_of: dict[tuple[str, str], int] = {}
         self._whole: bool | None = None
         bad: list[str] = []
-        for number, raw in enumerate(_bytes_of(file).split(b"\n"), 1):
+        for number, _, text in jsonl.split(BytesIO(_bytes_of(file)), torn=True):
             try:
-                records = [self._record(value) for value in _values(raw)]
+                records = [self._record(value) for value in _values(text)]
                 if len(records) > 1:
                     self.notes.append(f"{file.name}:{number} holds {len(records)} texts")
                 for record in records:
@@ -263,9 +265,9 @@ class _Reading:
 
 
 def _bytes_of(file: Path | Traversable) -> bytes:
-    """The file's bytes, less a byte order mark; `UsageError` if it cannot be read."""
+    """The file's bytes; `UsageError` if it cannot be read."""
     try:
-        return file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        return file.read_bytes()
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}; give a JSONL file") from error
 

@@ -11,7 +11,7 @@ import errno
 import json
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +26,8 @@ from i2a.runs.folder import Folder
 
 COMPLETE = "complete"
 LIBRARIES = ("i2a", "torch", "transformers", "trl", "peft", "accelerate")
+# Writes the model card, as Markdown, from a result and a manifest.
+Card = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
 NO_SPACE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 

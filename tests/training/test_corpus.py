@@ -65,7 +65,7 @@ def test_runs_whose_folders_have_one_name_are_told_apart(tmp_path: Path) -> None
 def test_a_file_of_trees_needs_no_run_around_it(tmp_path: Path) -> None:
     write(tmp_path / "mine.jsonl", [tree("t-0")])
     corpus = read(tmp_path / "mine.jsonl")
-    assert corpus.about["sources"] == [{"run": "mine"}]
+    assert corpus.metadata["sources"] == [{"run": "mine"}]
     assert not corpus.simulated
 
 
@@ -76,10 +76,10 @@ def test_what_is_left_out_is_counted_with_its_reason(tmp_path: Path) -> None:
 
 
 def test_what_it_is_can_be_written_down(tmp_path: Path) -> None:
-    about = json.loads(json.dumps(read(run(tmp_path / "a", tree("t-0"))).about))
-    assert about["sources"] == [{"run": "a", **OFFLINE}]
-    assert about["simulated"] is True
-    assert about["parts"] == {"train": {"trees": 1, "rows": 1, "left_out": {}}}
+    metadata = json.loads(json.dumps(read(run(tmp_path / "a", tree("t-0"))).metadata))
+    assert metadata["sources"] == [{"run": "a", **OFFLINE}]
+    assert metadata["simulated"] is True
+    assert metadata["parts"] == {"train": {"trees": 1, "rows": 1, "left_out": {}}}
 
 
 def test_the_fingerprint_follows_the_trees_and_not_their_place_or_order(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import torch
 from rich.console import Console
 
 from i2a.errors import Interrupted
+from i2a.report.cards.model import model_card
 from i2a.runs.training_folder import read_log
 from tests.tiny import checkpoint, tokenizer
 from tests.training.trainings import SMALL, equal, interrupt_after, refusal, train, weights
-from training.card import card
 from training.corpus import Corpus
 from training.dpo import dpo
 from training.packing.check import NotPackable
@@ -75,7 +75,7 @@ def test_a_model_whose_trees_would_not_be_exact_is_trained_on_rows_and_it_is_sai
 ) -> None:
     said = io.StringIO()
     config = DPO(**SMALL | {"packing": None, "runs": [corpus], "model": str(bloom), "out": tmp_path / "out"})
-    result = dpo(config, Console(file=said, width=500), card=card)
+    result = dpo(config, Console(file=said, width=500), card=model_card)
     reason = "trees cannot be packed for BloomForCausalLM: its forward takes no position_ids"
     assert f"{reason}; training falls back to rows" in said.getvalue()
     assert (result["settings"]["packing"], result["settings"]["why_rows"]) == ("rows", reason)

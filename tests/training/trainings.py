@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file
 
 from i2a.errors import UsageError
+from i2a.report.cards.model import model_card
 from i2a.runs.training_folder import read_log
-from training.card import card
 from training.dpo import dpo
 from training.settings import DPO, SFT
 from training.sft import sft
@@ -31,7 +31,7 @@ SMALL: dict[str, Any] = {
 
 def train(stage: str, runs: Path | list[Path], model: Path | str, out: Path, **settings: Any) -> dict[str, Any]:
     given = {**SMALL, "runs": runs if isinstance(runs, list) else [runs], "model": str(model), "out": out, **settings}
-    return sft(SFT(**given), card=card) if stage == "sft" else dpo(DPO(**given), card=card)
+    return sft(SFT(**given), card=model_card) if stage == "sft" else dpo(DPO(**given), card=model_card)
 
 
 def refusal(*args: Any, **settings: Any) -> str:

@@ -18,10 +18,9 @@ from rich.console import Console
 
 from i2a.errors import Interrupted
 from i2a.files import atomic_write
-from i2a.runs.training_folder import read_log, room_on_disk, versions
+from i2a.runs.training_folder import Card, read_log, room_on_disk, versions
 from i2a.simulator.model.associations import associations
 from i2a.simulator.model.batches import NOTHING, Example, batched, encode
-from i2a.simulator.model.card import card
 from i2a.simulator.model.curriculum import STAGES, Stage, documents, held_out, stage_at
 from i2a.simulator.model.documents import ASSISTANT, USER
 from i2a.simulator.model.folder import BaseFolder
@@ -123,8 +122,11 @@ class Training:
             optimizer.load_state_dict(saved)
 
 
-def train_base(config: Base, console: Console | None = None) -> dict[str, Any]:
-    """Train; returns what `result.json` holds. Raises `UsageError` before anything is written, and `Interrupted`."""
+def train_base(config: Base, console: Console | None = None, card: Card | None = None) -> dict[str, Any]:
+    """Train; returns what `result.json` holds. Raises `UsageError` before anything is written, and `Interrupted`.
+
+    `card` writes the README of the model from result and manifest.
+    """
     torch.set_num_threads(config.threads)
     transformers.logging.disable_progress_bar()
     identity = {"stage": "base", "settings": config.model_dump(mode="json", exclude=RUNTIME)}
@@ -140,7 +142,7 @@ def train_base(config: Base, console: Console | None = None) -> dict[str, Any]:
         try:
             with progress, room_on_disk(folder):
                 log = rounds(training, folder, progress)
-                return finish(training, folder, log)
+                return finish(training, folder, log, card)
         except KeyboardInterrupt:
             raise Interrupted(f"stopped; the same command with --resume goes on from round {training.round}") from None
 
@@ -169,7 +171,9 @@ def _rewrite(folder: BaseFolder, log: Sequence[Mapping[str, Any]]) -> None:
         file.writelines(json.dumps(line).encode() + b"\n" for line in log)
 
 
-def finish(training: Training, folder: BaseFolder, log: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def finish(
+    training: Training, folder: BaseFolder, log: Sequence[Mapping[str, Any]], card: Card | None
+) -> dict[str, Any]:
     """Write model, tokenizer, card and result; returns the result."""
     model, tokenizer = training.model, training.tokenizer
     result = {
@@ -184,7 +188,8 @@ def finish(training: Training, folder: BaseFolder, log: Sequence[Mapping[str, An
     with folder.model() as part:
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)
-        (part / "README.md").write_text(card(result, folder.manifest()), encoding="utf-8")
+        if card:
+            (part / "README.md").write_text(card(result, folder.manifest()), encoding="utf-8")
     folder.finish(result)
     folder.forget_states()
     return result

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from i2a.errors import UsageError
-from i2a.trees.json import FORMAT, dump, load, read, schema, write
+from i2a.trees.json import FORMAT, dump, load, read, schema, trees_of, write
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Inference, Node, Tree, Usage, Utterance, Verdict
 
@@ -247,10 +247,18 @@ def test_a_torn_last_line_is_left_out(tree: Tree, tmp_path: Path, rest: str) -> 
     assert [again.id for again in read(path)] == [tree.id]
 
 
-def test_even_a_whole_line_without_its_end_is_left_out(tree: Tree, tmp_path: Path) -> None:
+def test_a_file_without_its_last_newline_keeps_its_last_tree(tree: Tree, tmp_path: Path) -> None:
     path = tmp_path / "trees.jsonl"
     path.write_text(dump(tree), encoding="utf-8")
-    assert list(read(path)) == []
+    assert [again.id for again in read(path)] == [tree.id]
+
+
+def test_the_trees_of_a_run_are_found_by_its_folder_or_by_the_file(tree: Tree, tmp_path: Path) -> None:
+    path = tmp_path / "trees.jsonl"
+    with pytest.raises(UsageError, match="holds no trees; `i2a simulate --out"):
+        trees_of(tmp_path)
+    write(path, [tree])
+    assert trees_of(tmp_path) == trees_of(path) == path
 
 
 def test_a_file_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from i2a.errors import Interrupted, UsageError
+from i2a.report.cards.base import base_card
 from i2a.simulator.model import curriculum, loop
 from i2a.simulator.model.settings import Base
 
@@ -32,7 +33,7 @@ def same(one, other):
 def test_it_learns_and_loads_as_any_model_does(tmp_path):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    result = loop.train_base(Base(out=tmp_path / "base", **SMALL))
+    result = loop.train_base(Base(out=tmp_path / "base", **SMALL), card=base_card)
     log = [json.loads(line) for line in (tmp_path / "base/log.jsonl").read_text().splitlines()]
 
     copying = [line["loss"] for line in log if line["stage"] == "copying"]

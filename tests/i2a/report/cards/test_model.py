@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from training.card import card
+from i2a.report.cards.model import model_card as card
 
 RESULT: dict[str, Any] = {
     "model": "runs/dpo",
