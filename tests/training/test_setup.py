@@ -9,7 +9,7 @@ import torch
 from i2a.errors import UsageError
 from i2a.models.local.checkpoint import Checkpoint
 from tests.training.trainings import SMALL
-from training.settings import DPO, SFT
+from training.settings import SFT
 from training.setup import TrainingSetup
 
 
@@ -45,4 +45,3 @@ def test_trees_are_packed_unless_rows_are_asked_for(base: Path) -> None:
     chosen, default = resolved(base, packing="rows"), resolved(base, packing=None)
     assert (chosen.packs, chosen.packing, chosen.fallback_reason) == (False, "rows", None)
     assert (default.packs, default.packing, default.fallback_reason) == (True, "tree", None)
-    assert DPO.model_fields["packing"].default is None
