@@ -99,7 +99,7 @@ class Session:
 
 def train(trainer: Any, folder: TrainingFolder, ready: Prepared, config: Training, console: Console) -> Session:
     """Train to the end. Raises `Interrupted` after Ctrl-C, `UsageError` for a full disk or a loss that is no number."""
-    show, stop = Show(console, quiet=config.view == "quiet"), Stop(console)
+    show, stop = Show(console, quiet=config.quiet), Stop(console)
     trainer.remove_callback(transformers.PrinterCallback)
     for callback in (Log(folder), show, stop):
         trainer.add_callback(callback)
