@@ -71,7 +71,7 @@ def check_early(config: Evaluation, names: Sequence[str]) -> None:
 
 def judges_of(config: Evaluation) -> tuple[dict[str, ModelSpec], type[Rater]]:
     """The judges under the names that stand in the scores, their model strings; and what they are asked for."""
-    specs = [ModelSpec.parse(text) for text in config.judges]
+    specs = [ModelSpec.parse(text) for text in config.judge]
     judges = {str(spec): spec for spec in specs}
     if len(judges) < len(specs):
         raise UsageError("a judge is named twice; a second opinion comes from another model or other parameters")
@@ -94,7 +94,7 @@ def engine(specs: Iterable[ModelSpec]) -> str:
 
 def priced(models: Iterable[ModelSpec], config: Evaluation) -> dict[str, Price | None]:
     """The price of every model. Raises `UsageError` for a budget in money without them."""
-    prices = {str(spec): find_price(spec) for spec in models} | dict(map(parse_price, config.prices))
+    prices = {str(spec): find_price(spec) for spec in models} | dict(map(parse_price, config.price))
     Meter(prices, max_cost=config.max_cost)
     return prices
 
@@ -113,7 +113,7 @@ def identity(
 
 def about(config: Evaluation, notes: Sequence[str] = ()) -> dict[str, Any]:
     return {
-        "config": config.model_dump(mode="json", exclude={"out", "resume", "retry_failed", "view"}),
+        "config": config.as_json(),
         "notes": list(notes),
         "python": platform.python_version(),
     }

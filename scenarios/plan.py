@@ -32,9 +32,9 @@ class Plan:
     def of(cls, config: Simulation) -> Self:
         """Raises `UsageError` for whatever cannot work."""
         scenario = find(config.scenario)
-        options = scenario.settle(config.options | ({} if config.turns is None else {"turns": config.turns}))
+        options = scenario.settle(config.option | ({} if config.turns is None else {"turns": config.turns}))
         models = models_of_roles(scenario, config)
-        prices = {str(spec): find_price(spec) for spec in models.values()} | dict(map(parse_price, config.prices))
+        prices = {str(spec): find_price(spec) for spec in models.values()} | dict(map(parse_price, config.price))
         Meter(prices, max_cost=config.max_cost)
         pool = PersonaPool.read(config.profiles, config.personalities)
         identity = {
@@ -46,7 +46,7 @@ class Plan:
             "versions": {name: version(name) for name in ("i2a", "autogen-agentchat")},
         }
         about = {
-            "config": config.model_dump(mode="json", exclude={"out", "resume", "retry_failed", "view"}),
+            "config": config.as_json(),
             "notes": list(pool.notes),
             "python": platform.python_version(),
         }
@@ -56,10 +56,10 @@ class Plan:
 
 def models_of_roles(scenario: Scenario, config: Simulation) -> dict[str, ModelSpec]:
     """The model of each role. Raises `UsageError` for a model of a role that the scenario does not have."""
-    for role in config.role_models:
+    for role in config.role_model:
         if role not in scenario.roles:
             raise UsageError(f"scenario {scenario.name} has no role {role!r}; its roles: {', '.join(scenario.roles)}")
-    return {role: ModelSpec.parse(config.role_models.get(role, config.model)) for role in scenario.roles}
+    return {role: ModelSpec.parse(config.role_model.get(role, config.model)) for role in scenario.roles}
 
 
 def drawn_trees(scenario: Scenario, options: Mapping[str, Any], pool: PersonaPool, config: Simulation) -> list[Tree]:

@@ -221,7 +221,7 @@ class TrainingRun:
 
         Raises `Interrupted` after Ctrl-C, `UsageError` for a full disk or a loss that is not a number.
         """
-        progress = ProgressCallback(self.console, quiet=self.config.view == "quiet")
+        progress = ProgressCallback(self.console, quiet=self.config.quiet)
         stop = StopCallback(self.console)
         trainer.remove_callback(transformers.PrinterCallback)
         for callback in (LogCallback(self.folder), progress, stop):

@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from i2a.cli.command import command
 from i2a.text import one_line
 
 if TYPE_CHECKING:
     from i2a.trees.tree import Node, Tree
 
 
+@command(example="i2a show runs/first aloe-3")
 def show(
-    run: Annotated[Path, typer.Argument(help="The folder of a run, or a trees.jsonl.")],
-    tree: Annotated[str | None, typer.Argument(help="Id of a tree, or its number counted from 0.")] = None,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or a trees.jsonl.")],
+    tree: Annotated[str | None, typer.Argument(metavar="TREE", help="Id of a tree, or its number from 0.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the run's counts, or the tree, as JSON.")] = False,
 ) -> None:
-    """Show a run and one of its trees: siblings, labels, both verdicts, and what the Inducer knew.
-
-    Example:  i2a show runs/first aloe-3
-    """
+    """Show a run and one of its trees: all replies, labels, both verdicts, and what the Inducer knew."""
     from rich.console import Console
 
     from i2a.errors import UsageError

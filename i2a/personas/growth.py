@@ -17,7 +17,6 @@ from typing import Any, Literal, NamedTuple
 
 from autogen_agentchat.messages import TextMessage
 from autogen_core import CancellationToken
-from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console, RenderableType
 from rich.panel import Panel
 from rich.text import Text
@@ -32,9 +31,10 @@ from i2a.personas.collections import read_texts
 from i2a.personas.encoders import Encoder, open_encoder
 from i2a.personas.growing import GrowingPool, Rules
 from i2a.personas.pool import PersonaPool
+from i2a.personas.settings import Growth
 from i2a.runs.live import View
 from i2a.runs.runner import stop_on_interrupt, supervised
-from i2a.runs.session import Limits, Session
+from i2a.runs.session import Session
 from i2a.text import one_line
 from i2a.trees.persona import content_id
 
@@ -42,44 +42,10 @@ EXAMPLES, CHUNK = 5, 1000
 WRITERS: Mapping[str, type[Role]] = {"profile": ProfileWriter, "personality": PersonalityWriter}
 
 
-class Growth(BaseModel):
-    """Everything that can be set. What stands below the gap may differ from one session to the next."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    out: Path
-    kind: Literal["profile", "personality"]
-    seeds: Path | None = None
-    model: str = "offline"
-    candidates: Path | None = None
-    column: str | None = None
-    checked: bool = True
-    encoder: str | None = None
-    threshold: float | None = Field(None, gt=0, le=1)
-    seed: int = 0
-    batch: int = Field(20, ge=1)
-    calls: int = Field(8, ge=1)
-    window: int = Field(400, ge=1)
-    saturation: float = Field(0.05, ge=0, lt=1)
-
-    target: int = Field(331, ge=1)
-    without_seeds: bool = False
-    retries: int = Field(8, ge=0)
-    max_cost: float | None = Field(None, gt=0)
-    max_tokens: int | None = Field(None, gt=0)
-    prices: list[str] = []
-    resume: bool = False
-    view: Literal["live", "quiet"] = "live"
-
-    @property
-    def run(self) -> Path:
-        """The folder of the run: journal and manifest, beside the pool."""
-        return self.out.with_name(f"{self.out.name}.run")
-
-    def rules(self, encoder: Encoder, seeds: Sequence[str]) -> Rules:
-        threshold = encoder.threshold if self.threshold is None else self.threshold
-        target = self.target + (len(seeds) if self.without_seeds else 0)
-        return Rules(self.kind, threshold, target, self.window, self.saturation, self.batch, self.checked)
+def rules_of(config: Growth, encoder: Encoder, seeds: Sequence[str]) -> Rules:
+    threshold = encoder.threshold if config.threshold is None else config.threshold
+    target = config.target + (len(seeds) if config.without_seeds else 0)
+    return Rules(config.kind, threshold, target, config.window, config.saturation, config.batch, config.checked)
 
 
 Ending = Literal["target", "saturation", "end of the collection"] | I2AError
@@ -115,7 +81,7 @@ def sifted(config: Growth, collection: Path, console: Console | None) -> Grown:
         raise UsageError(f"{config.out} is there already; choose another --out")
     config.out.parent.mkdir(parents=True, exist_ok=True)
     seeds, encoder, meter = read_seeds(config), open_encoder(config.encoder), Meter({})
-    pool = GrowingPool(config.rules(encoder, seeds), seeds, encoder)
+    pool = GrowingPool(rules_of(config, encoder, seeds), seeds, encoder)
     view = GrowthView(console, meter, pool, config)
     for note in encoder.notes:
         view.say(note)
@@ -134,16 +100,16 @@ async def growth(config: Growth, console: Console | None = None) -> Grown:
     spec, prices = priced(config)
     encoder = open_encoder(config.encoder)
     seeds = read_seeds(config)
-    rules = config.rules(encoder, seeds)
+    rules = rules_of(config, encoder, seeds)
     pool = GrowingPool(rules, seeds, encoder)
     writer = WRITERS[config.kind]
     async with Session.open(
-        config.run,
+        config.folder,
         identity=identity(config, spec, seeds, encoder, rules.threshold),
-        about={"config": config.model_dump(mode="json", exclude={"out", "resume", "view"})},
+        about={"config": config.as_json()},
         models=[spec],
         prices=prices,
-        limits=Limits(config.calls, config.retries, config.max_cost, config.max_tokens),
+        limits=config.limits,
         resume=config.resume,
     ) as session:
         view = GrowthView(console, session.meter, pool, config)
@@ -170,7 +136,7 @@ async def growth(config: Growth, console: Console | None = None) -> Grown:
             while not (pool.full or pool.saturated):
                 texts = tuple(pool.texts)
                 async with asyncio.TaskGroup() as group:
-                    numbers = range(wave * config.calls, (wave + 1) * config.calls)
+                    numbers = range(wave * config.concurrency, (wave + 1) * config.concurrency)
                     asked = [group.create_task(ask(number, texts)) for number in numbers]
                 answers = [task.result() for task in asked]
                 if all(isinstance(answer, ModelError) for answer in answers):
@@ -208,7 +174,7 @@ def grown(
 
 def priced(config: Growth) -> tuple[ModelSpec, dict[str, Price | None]]:
     spec = ModelSpec.parse(config.model)
-    prices = {str(spec): find_price(spec)} | dict(map(parse_price, config.prices))
+    prices = {str(spec): find_price(spec)} | dict(map(parse_price, config.price))
     Meter(prices, max_cost=config.max_cost)
     return spec, prices
 
@@ -230,7 +196,8 @@ def identity(
         "model": str(spec),
         "encoder": encoder.name,
         "threshold": threshold,
-        **config.model_dump(include={"seed", "batch", "calls", "window", "saturation"}),
+        **config.model_dump(include={"seed", "batch", "window", "saturation"}),
+        "calls": config.concurrency,
         "prompt": WRITERS[config.kind].prompt.fingerprint,
         "versions": {name: version(name) for name in ("i2a", "autogen-agentchat")},
     }
@@ -246,7 +213,7 @@ class GrowthView(View):
     """Shows the newest of the pool, and why candidates were not kept."""
 
     def __init__(self, console: Console | None, meter: Meter, pool: GrowingPool, config: Growth) -> None:
-        quiet = console is None or config.view == "quiet"
+        quiet = console is None or config.quiet
         unit = "profiles" if config.kind == "profile" else "personalities"
         done, shown = 0 if config.without_seeds else len(pool.texts), console or Console(quiet=True)
         super().__init__(shown, meter, unit=unit, total=config.target, done=done, quiet=quiet)

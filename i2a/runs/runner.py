@@ -15,9 +15,10 @@ from rich.console import Console
 
 from i2a.errors import I2AError, Interrupted, ModelError, UsageError
 from i2a.models.call import Traffic
+from i2a.runs.config import RunConfig
 from i2a.runs.live import TreeView, View
 from i2a.runs.run_folder import RunFolder
-from i2a.runs.session import Knobs, Session
+from i2a.runs.session import Session
 from i2a.trees.json import dump
 from i2a.trees.summary import Summary
 from i2a.trees.tree import Tree
@@ -42,7 +43,7 @@ async def complete(
     session: Session,
     trees: Sequence[Tree],
     grow: Callable[[Tree], Awaitable[None]],
-    knobs: Knobs,
+    knobs: RunConfig,
     *,
     summary: Summary,
     console: Console | None,
@@ -59,7 +60,7 @@ async def complete(
         session.meter,
         total=len(trees),
         done=len(trees) - len(todo),
-        quiet=console is None or knobs.view == "quiet",
+        quiet=console is None or knobs.quiet,
     )
     traffic = session.traffic
     with stop_on_interrupt(traffic, view):

@@ -4,53 +4,17 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from autogen_core.models import ChatCompletionClient
-from pydantic import BaseModel, ConfigDict, Field
 
 from i2a.models.call import Endpoint, Ledger, RoleClient, Traffic
 from i2a.models.spec import ModelSpec
 from i2a.models.text_client import TextClient
 from i2a.models.usage import Meter, Price
+from i2a.runs.config import Limits
 from i2a.runs.journal import Journal
 from i2a.runs.run_folder import RunFolder
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The knobs that may differ from one session of a run to the next."""
-
-    max_calls: int = 128
-    retries: int = 8
-    max_cost: float | None = None
-    max_tokens: int | None = None
-
-
-class Knobs(BaseModel):
-    """The settings of a run of conversations that may differ from one session to the next."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    out: Path
-    concurrency: int = Field(32, ge=1)
-    max_calls: int | None = Field(None, ge=1)
-    retries: int = Field(8, ge=0)
-    max_cost: float | None = Field(None, gt=0)
-    max_tokens: int | None = Field(None, gt=0)
-    prices: list[str] = []
-    resume: bool = False
-    retry_failed: bool = False
-    view: Literal["live", "quiet"] = "live"
-
-    @property
-    def continues(self) -> bool:
-        return self.resume or self.retry_failed
-
-    @property
-    def limits(self) -> Limits:
-        """A conversation has up to four calls out at once, so that is what the calls are limited to."""
-        return Limits(self.max_calls or 4 * self.concurrency, self.retries, self.max_cost, self.max_tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def evaluated(out: Path, *candidates: str, **given: Any) -> Result:
-    settings = {"candidates": list(candidates) or ["offline"], "cases": 3, "turns": 2, "view": "quiet"}
+    settings = {"candidates": list(candidates) or ["offline"], "cases": 3, "turns": 2, "quiet": True}
     return evaluate(Evaluation(out=out, **settings | given))
 
 
@@ -96,7 +96,7 @@ def test_the_result_says_what_it_was_measured_with(tmp_path: Path) -> None:
 def test_one_offline_part_makes_it_the_offline_simulator(
     tmp_path: Path, model: Callable[..., ScriptedClient], user: str, judge: str, engine: str
 ) -> None:
-    assert evaluated(tmp_path / "a", user=user, judges=[judge]).written["engine"] == engine
+    assert evaluated(tmp_path / "a", user=user, judge=[judge]).written["engine"] == engine
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_complete_run_is_only_derived_anew(tmp_path: Path, model: Callable[...
         {"seed": 5},
         {"turns": 3},
         {"protocol": "strict"},
-        {"judges": [LLM]},
+        {"judge": [LLM]},
         {"user": LLM},
         {"cases": 4},
     ],
@@ -190,7 +190,7 @@ def test_a_judge_that_talks_nonsense_costs_scores_and_invents_none(
         return "Well, well." if int(mark("drunk", reply_in(request)), 16) % 10 < 3 else sober(request)
 
     profiles, personalities = pools(tmp_path, 10, 10)
-    size = {"profiles": profiles, "personalities": personalities, "cases": None, "turns": 4, "judges": [LLM]}
+    size = {"profiles": profiles, "personalities": personalities, "cases": None, "turns": 4, "judge": [LLM]}
     model(sober)
     clear = evaluated(tmp_path / "clear", **size)
     model(drunk)
@@ -217,8 +217,8 @@ def reply_in(request: Request) -> str:
 def test_several_judges_rate_side_by_side_and_their_agreement_is_told(
     tmp_path: Path, model: Callable[..., ScriptedClient]
 ) -> None:
-    alone = evaluated(tmp_path / "alone", judges=[LLM])
-    both = evaluated(tmp_path / "both", judges=["offline", LLM])
+    alone = evaluated(tmp_path / "alone", judge=[LLM])
+    both = evaluated(tmp_path / "both", judge=["offline", LLM])
     assert both.written["judge"] == "offline"
     assert both.written["other_judges"][LLM]["candidates"] == alone.written["candidates"]
     assert {pair["replies"] for pair in both.written["agreement"]["pairs"]} == {6}
@@ -238,7 +238,7 @@ def test_human_ratings_can_be_brought_in_later(tmp_path: Path) -> None:
 def test_replay_asks_all_candidates_the_same_and_nobody_else(
     tmp_path: Path, model: Callable[..., ScriptedClient]
 ) -> None:
-    simulate(Simulation(out=tmp_path / "corpus", conversations=3, turns=3, view="quiet"))
+    simulate(Simulation(out=tmp_path / "corpus", conversations=3, turns=3, quiet=True))
     client = model()
     result = evaluated(tmp_path / "a", LLM, "offline:oracle", "shuffled:offline", replay=tmp_path / "corpus", turns=5)
     assert {who(request) for request in client.requests} == {"candidate"}
@@ -266,7 +266,7 @@ def test_the_persona_reaches_user_and_judge_and_no_candidate_but_the_oracle(
     tmp_path: Path, model: Callable[..., ScriptedClient]
 ) -> None:
     client = model()
-    found = trees(evaluated(tmp_path / "a", LLM, user=OTHER, judges=[OTHER], inducer=OTHER, cases=1))
+    found = trees(evaluated(tmp_path / "a", LLM, user=OTHER, judge=[OTHER], inducer=OTHER, cases=1))
     persona = found[0].persona
     knows = {who(request): persona.profile in request.text for request in client.requests}
     assert knows == {"user": True, "judge": True, "inducer": True, "candidate": False}
@@ -275,13 +275,13 @@ def test_the_persona_reaches_user_and_judge_and_no_candidate_but_the_oracle(
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"judges": ["offline", "offline"]}, "named twice"),
+        ({"judge": ["offline", "offline"]}, "named twice"),
         ({"baseline": "nobody"}, "is no candidate"),
         ({"ratings": Path("nowhere.csv")}, "no such file"),
         ({"cases": 101}, "cannot draw 101"),
         ({"replay": Path("nowhere")}, "nowhere"),
         ({"user": "gpt-4o"}, "is not a model"),
-        ({"max_cost": 1.0, "judges": [LLM]}, "--price"),
+        ({"max_cost": 1.0, "judge": [LLM]}, "--price"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_written(

@@ -17,7 +17,7 @@ from tests.evaluation.parts import OTHER, PERSONA, dialogue, empty, pools
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus of three stored trees of three turns."""
     out = tmp_path_factory.mktemp("corpus") / "run"
-    simulate(Simulation(out=out, conversations=3, turns=3, view="quiet"))
+    simulate(Simulation(out=out, conversations=3, turns=3, quiet=True))
     return out
 
 

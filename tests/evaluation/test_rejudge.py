@@ -37,13 +37,13 @@ def evaluated(out: Path, **given: Any) -> Result:
         "candidates": ["offline", "offline:oracle", "shuffled:offline"],
         "cases": 3,
         "turns": 2,
-        "view": "quiet",
+        "quiet": True,
     }
     return evaluate(Evaluation(out=out, **settings | given))
 
 
 def rejudged(out: Path, run: Path, *judges: str, **given: Any) -> Result:
-    return evaluate(Evaluation(out=out, rejudge=run, judges=list(judges), view="quiet", **given))
+    return evaluate(Evaluation(out=out, rejudge=run, judge=list(judges), quiet=True, **given))
 
 
 def test_the_same_judge_gives_the_same_scores_again(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_judge_is_asked_as_it_would_have_been_in_the_first_place(
     tmp_path: Path, model: Callable[..., ScriptedClient]
 ) -> None:
     evaluated(tmp_path / "offline")
-    direct = evaluated(tmp_path / "direct", judges=[LLM])
+    direct = evaluated(tmp_path / "direct", judge=[LLM])
     later = rejudged(tmp_path / "later", tmp_path / "offline", LLM)
     assert later.written["candidates"] == direct.written["candidates"]
 
@@ -112,7 +112,7 @@ def test_stopped_and_resumed_it_ends_the_same(tmp_path: Path) -> None:
 
 
 def test_only_a_complete_evaluation_can_be_judged_anew(tmp_path: Path) -> None:
-    simulate(Simulation(out=tmp_path / "corpus", conversations=1, turns=1, view="quiet"))
+    simulate(Simulation(out=tmp_path / "corpus", conversations=1, turns=1, quiet=True))
     with pytest.raises(UsageError, match=r"is no evaluation; `i2a evaluate --replay"):
         rejudged(tmp_path / "b", tmp_path / "corpus", "offline")
     evaluated(tmp_path / "cut", max_tokens=20_000)

@@ -25,7 +25,7 @@ SMALL: dict[str, Any] = {
     "micro_batch": 2,
     "max_steps": 6,
     "learning_rate": 3e-3,
-    "view": "quiet",
+    "quiet": True,
 }
 
 

@@ -27,7 +27,7 @@ class Progress:
 
     def __init__(self, console: Console, config: Base) -> None:
         self._console, self._total = console, config.tokens
-        self._quiet = config.view == "quiet"
+        self._quiet = config.quiet
         self._last, self._recalled = 0.0, "not measured yet"
         self._bar = Bar(
             TextColumn("{task.description}"),

@@ -249,7 +249,9 @@ def test_an_export_counts_what_it_wrote_and_what_it_left_out(tmp_path: Path, run
     tutor = Tree("tutor-0", "tutor", Persona("", "A.", "B."), 0)
     tutor.keep(tutor.add(None, Utterance("pupil", "?")))
     folder = run(tree("aloe-0", "preferred", None, "rejected"), tutor, tree("aloe-1", "rejected"))
-    result = i2a("export", folder, "--format", "aloe", "--out", tmp_path / "deep" / "aloe.jsonl", "--plain")
+    result = i2a(
+        "export", folder, "--format", "aloe", "--out", tmp_path / "deep" / "aloe.jsonl", "--option", "plain=true"
+    )
     assert result.stdout == (
         f"3 trees: 2 records, 2 turns written to {tmp_path / 'deep' / 'aloe.jsonl'}. "
         "Left out: 2 turns without agreeing verdicts, or after one without; 1 tree of another shape "
@@ -294,7 +296,7 @@ def test_an_export_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path, r
 def test_nothing_to_write_is_an_error_with_its_reason(tmp_path: Path, run: Callable[..., Path]) -> None:
     file = tmp_path / "aloe.jsonl"
     with pytest.raises(UsageError, match="nothing to write in format aloe: 1 turn without agreeing verdicts"):
-        i2a("export", run(tree("aloe-0", None)), "--out", file, "--plain")
+        i2a("export", run(tree("aloe-0", None)), "--out", file, "--option", "plain=true")
     with pytest.raises(UsageError, match="nothing to write in format aloe: no tree is finished"):
         i2a("export", run(name="empty"), "--out", file)
     with pytest.raises(UsageError, match="holds no trees"):
@@ -362,7 +364,7 @@ def test_a_format_is_told_its_options_in_its_own_types(
     ("flags", "message"),
     [
         (["--option", "most=4"], "there is no option 'most'; options: least, unit"),
-        (["--plain"], "there is no option 'plain'; options: least, unit"),
+        (["--option", "plain=true"], "there is no option 'plain'; options: least, unit"),
         (["--option", "least=some"], "option least=some: Input should be a valid integer"),
         (["--option", "least"], "--option 'least': write NAME=VALUE"),
     ],
@@ -395,7 +397,7 @@ def test_rows_of_a_flat_format_can_be_written_as_parquet(
     tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr("i2a.cli.export.BATCH", 2)
+    monkeypatch.setattr("i2a.trees.export.BATCH", 2)
     brought(Format(lengths, flat=True))
     folder, out = run(*(tree(f"aloe-{i}", *["preferred"] * i) for i in range(1, 6))), tmp_path / "lengths.parquet"
     i2a("export", folder, "--format", "lengths", "--out", out)
@@ -408,12 +410,6 @@ def test_records_fit_into_no_table(tmp_path: Path, run: Callable[..., Path]) -> 
 
 
 # At the door.
-
-
-@pytest.mark.parametrize("command", ["import", "export"])
-def test_each_command_explains_itself_with_an_example(command: str) -> None:
-    shown = i2a(command, "--help").stdout
-    assert f"Example:  i2a {command} " in shown
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -66,21 +66,21 @@ def test_it_reaches_the_target_and_says_so(tmp_path: Path) -> None:
 
 
 def test_whichever_answer_comes_first_the_pool_is_the_same(tmp_path: Path) -> None:
-    grow(tmp_path / "in-order.jsonl", calls=4)
-    grow(tmp_path / "overtaken.jsonl", SlowOffline(), calls=4)
+    grow(tmp_path / "in-order.jsonl", concurrency=4)
+    grow(tmp_path / "overtaken.jsonl", SlowOffline(), concurrency=4)
     assert texts(tmp_path / "in-order.jsonl") == texts(tmp_path / "overtaken.jsonl")
-    grow(tmp_path / "other.jsonl", calls=4, seed=9)
+    grow(tmp_path / "other.jsonl", concurrency=4, seed=9)
     assert texts(tmp_path / "other.jsonl")[20:] != texts(tmp_path / "in-order.jsonl")[20:]
 
 
 def test_stopped_and_resumed_it_is_the_pool_of_one_go_and_pays_nothing_twice(tmp_path: Path) -> None:
-    grow(tmp_path / "whole.jsonl", target=200, calls=2, model="offline")
+    grow(tmp_path / "whole.jsonl", target=200, concurrency=2, model="offline")
     SlowOffline.calls = 0
     part = tmp_path / "part.jsonl"
-    stopped = grow(part, SlowOffline(), target=200, calls=2, max_tokens=9000)
+    stopped = grow(part, SlowOffline(), target=200, concurrency=2, max_tokens=9000)
     assert isinstance(stopped.why, BudgetSpent)
     assert texts(part) == texts(tmp_path / "whole.jsonl")[: stopped.size]
-    resumed = grow(part, SlowOffline(), target=200, calls=2, resume=True)
+    resumed = grow(part, SlowOffline(), target=200, concurrency=2, resume=True)
     assert resumed.why == "target"
     assert part.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
     assert sum(count.calls for count in resumed.meter.counts.values()) == SlowOffline.calls
@@ -116,7 +116,8 @@ def test_without_its_seeds_a_pool_holds_and_counts_what_is_new(tmp_path: Path) -
 
 
 def test_nothing_bad_gets_in_and_every_rejection_is_counted(tmp_path: Path) -> None:
-    grown = grow(tmp_path / "pool.jsonl", Writer(lambda number: BAD[number % len(BAD)]), calls=len(BAD), window=100)
+    writer = Writer(lambda number: BAD[number % len(BAD)])
+    grown = grow(tmp_path / "pool.jsonl", writer, concurrency=len(BAD), window=100)
     assert grown.why == "saturation"
     assert texts(tmp_path / "pool.jsonl") == texts(Path(__file__).parents[3] / "i2a/personas/seeds/profiles.jsonl")
     assert grown.rejections["duplicate"] >= 2
@@ -151,7 +152,7 @@ def test_a_call_that_fails_now_and_then_is_counted_and_passed_over(tmp_path: Pat
                 raise ServerError("busy")
             return await offline.answer(messages, args)
 
-    grown = grow(tmp_path / "pool.jsonl", Shaky(str), calls=4)
+    grown = grow(tmp_path / "pool.jsonl", Shaky(str), concurrency=4)
     assert grown.why == "target"
     assert grown.rejections == Counter({"call failed: ServerError": grown.rejections["call failed: ServerError"]})
 

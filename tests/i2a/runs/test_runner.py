@@ -216,7 +216,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedClient]:
 
 
 def simulated(out: Path, **given: Any) -> Result:
-    settings = {"conversations": 3, "turns": 2, "model": "openai:x@http://localhost:1/v1", "view": "quiet"}
+    settings = {"conversations": 3, "turns": 2, "model": "openai:x@http://localhost:1/v1", "quiet": True}
     return simulate(Simulation(out=out, **settings | given))
 
 
@@ -441,12 +441,12 @@ def test_a_spent_budget_stops_the_run_and_a_larger_one_goes_on(
 
 def test_a_budget_in_money_counts_what_was_paid_before(tmp_path: Path, model: Callable[..., ScriptedClient]) -> None:
     prices = ["openai:x@http://localhost:1/v1=1/1"]
-    result = simulated(tmp_path / "a", max_cost=0.0002, prices=prices, concurrency=1)
+    result = simulated(tmp_path / "a", max_cost=0.0002, price=prices, concurrency=1)
     assert isinstance(result.stopped, BudgetSpent)
     cost = result.meter.cost()
     assert cost is not None
     assert 0.0002 <= cost < 0.0003
-    again = simulated(tmp_path / "a", max_cost=0.0002, prices=prices, resume=True)
+    again = simulated(tmp_path / "a", max_cost=0.0002, price=prices, resume=True)
     assert again.meter.cost() == pytest.approx(cost)
 
 
@@ -491,7 +491,7 @@ async def test_an_interrupted_run_lets_the_calls_that_are_out_come_home(
         await asyncio.sleep(0.02)
         return plausible(request)
 
-    settings = {"conversations": 3, "turns": 2, "model": "openai:x@http://localhost:1/v1", "view": "quiet"}
+    settings = {"conversations": 3, "turns": 2, "model": "openai:x@http://localhost:1/v1", "quiet": True}
     await simulation(Simulation(out=tmp_path / "whole", **settings))
     client = model(answer)
     result = await simulation(Simulation(out=tmp_path / "a", **settings))
@@ -516,7 +516,7 @@ async def test_a_second_interrupt_stops_at_once_and_can_be_resumed(
             await asyncio.sleep(60)
         return plausible(request)
 
-    settings = {"conversations": 3, "turns": 2, "model": "openai:x@http://localhost:1/v1", "view": "quiet"}
+    settings = {"conversations": 3, "turns": 2, "model": "openai:x@http://localhost:1/v1", "quiet": True}
     client = model(answer)
     async with asyncio.timeout(10):
         with pytest.raises((asyncio.CancelledError, I2AError)):
@@ -542,14 +542,14 @@ def test_a_server_that_stays_down_fails_its_conversations(tmp_path: Path, model:
     [
         ({"scenario": "nonsense"}, "no scenario 'nonsense'"),
         ({"model": "nonsense"}, "'nonsense'"),
-        ({"role_models": {"critic": "offline"}}, "no role 'critic'; its roles: user"),
-        ({"role_models": {"judge": "nonsense"}}, "'nonsense'"),
-        ({"options": {"speed": 1}}, "no option 'speed'"),
-        ({"options": {"turns": "many"}, "turns": None}, "must be int"),
+        ({"role_model": {"critic": "offline"}}, "no role 'critic'; its roles: user"),
+        ({"role_model": {"judge": "nonsense"}}, "'nonsense'"),
+        ({"option": {"speed": 1}}, "no option 'speed'"),
+        ({"option": {"turns": "many"}, "turns": None}, "must be int"),
         ({"conversations": 100_000}, "cannot draw 100000 personas"),
         ({"profiles": Path("nowhere.jsonl")}, "nowhere.jsonl"),
         ({"max_cost": 1.0}, "--max-cost needs the price"),
-        ({"prices": ["cheap"]}, "is not a price"),
+        ({"price": ["cheap"]}, "is not a price"),
     ],
 )
 def test_a_mistake_in_the_settings_is_told_before_anything_is_written(
@@ -571,7 +571,7 @@ def test_a_mistake_in_the_settings_is_told_before_anything_is_written(
         ({"turns": 3}, "scenario.options.turns was 2 and now is 3"),
         ({"conversations": 4}, "personas.conversations was 3 and now is 4"),
         ({"model": "openai:y@http://localhost:1/v1"}, "models.user was"),
-        ({"role_models": {"judge": "offline"}}, "models.judge was"),
+        ({"role_model": {"judge": "offline"}}, "models.judge was"),
     ],
 )
 def test_resume_with_other_settings_is_refused_with_the_difference(
@@ -583,7 +583,7 @@ def test_resume_with_other_settings_is_refused_with_the_difference(
 
 
 @pytest.mark.parametrize(
-    "knobs", [{"concurrency": 1}, {"max_calls": 1}, {"retries": 0}, {"max_tokens": 10**9}, {"view": "live"}]
+    "knobs", [{"concurrency": 1}, {"max_calls": 1}, {"retries": 0}, {"max_tokens": 10**9}, {"quiet": False}]
 )
 def test_runtime_knobs_are_no_difference(tmp_path: Path, whole: bytes, knobs: dict[str, Any]) -> None:
     assert simulated(tmp_path / "whole", resume=True, **knobs).left == 0
@@ -595,7 +595,7 @@ def test_each_role_can_have_a_model_of_its_own(
     clients: dict[str, ScriptedClient] = {}
     monkeypatch.setattr(ModelSpec, "open", lambda spec: clients.setdefault(str(spec), ScriptedClient()))
     judge = "openai:judge@http://localhost:2/v1"
-    result = simulated(tmp_path / "a", role_models={"judge": judge})
+    result = simulated(tmp_path / "a", role_model={"judge": judge})
     assert clients[judge].calls.keys() == {"judge"}
     assert "judge" not in clients["openai:x@http://localhost:1/v1"].calls
     assert (("judge", judge) in result.meter.counts) is True

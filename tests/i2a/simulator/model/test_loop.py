@@ -9,7 +9,7 @@ from i2a.report.cards.base import base_card
 from i2a.simulator.model import curriculum, loop
 from i2a.simulator.model.settings import Base
 
-SMALL = {"tokens": 12_000, "vocabulary": 500, "hidden": 64, "threads": 1, "layers": 2, "view": "quiet"}
+SMALL = {"tokens": 12_000, "vocabulary": 500, "hidden": 64, "threads": 1, "layers": 2, "quiet": True}
 
 
 @pytest.fixture(autouse=True)
