@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scenarios import Result, Simulation, simulate
+from i2a.runs.outcome import RunResult
+from scenarios import Simulation, simulate
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def server(*flags: str) -> Iterator[str]:
             process.terminate()
 
 
-def grow(folder: Path, model: str, conversations: int, turns: int) -> tuple[Result, float]:
+def grow(folder: Path, model: str, conversations: int, turns: int) -> tuple[RunResult, float]:
     start = time.perf_counter()
     config = Simulation(
         out=folder, conversations=conversations, turns=turns, concurrency=conversations, model=model, seed=1

@@ -1,11 +1,18 @@
 """Short digests, and seeds made of them: the same text gives the same one on any machine."""
 
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
+from pathlib import Path
 
 
 def digest(content: str | bytes, size: int = 8) -> str:
     """`size` bytes of BLAKE2b, as hex digits."""
     return blake2b(content if isinstance(content, bytes) else content.encode(), digest_size=size).hexdigest()
+
+
+def digest_of_file(file: Path, size: int = 8) -> str:
+    """The same of the bytes of a file, which is read piece by piece."""
+    with file.open("rb") as content:
+        return file_digest(content, lambda: blake2b(digest_size=size)).hexdigest()
 
 
 def seed_of(text: str) -> int:

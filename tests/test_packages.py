@@ -24,8 +24,8 @@ def test_each_package_is_the_one_of_this_checkout(package: str) -> None:
 
 # Names that still mean two classes. Empty in the end.
 TWINS = {
-    "Answer", "Batch", "Choice", "Entry", "Message", "Pair", "Part", "Person", "Reply", "Result", "RowTrainer", "Score",
-    "Session", "Source", "Task", "Training", "Trait", "Usage", "Verdict", "_Part",
+    "Answer", "Message", "Pair", "Part", "Person", "Reply", "Result", "Score",
+    "Task", "Training", "Trait", "Usage", "Verdict", "_Part",
 }  # fmt: skip
 
 

@@ -1,18 +1,17 @@
 """The corpus of a training: the trees of one or many runs, read one at a time, and the rows that are made of them.
 
-No text is held: a first reading checks, counts and fingerprints, and every further one makes the rows again. The rows
-of a conversation stand together. It knows no tokenizer and writes nothing.
+No text stays in memory: a first reading checks, counts and fingerprints, and each further one makes the rows again.
+The rows of a conversation stand together. It knows no tokenizer and writes nothing.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import file_digest
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, Self
 
-from i2a.digests import digest
+from i2a.digests import digest, digest_of_file
 from i2a.errors import UsageError
 from i2a.personas.pool import PersonaPool
 from i2a.runs.run_folder import RunFolder
@@ -21,15 +20,15 @@ from i2a.trees.formats import Rows
 from i2a.trees.json import read, trees_of
 from i2a.trees.tree import Tree
 from training.leaks import Keys, Part, keys_of, refuse, split
-from training.rows import Choice
+from training.rows import PairFilter
 
 Row = dict[str, Any]
-Make = Callable[[Tree, Choice], Rows]
+Make = Callable[[Tree, PairFilter], Rows]
 
 
 @dataclass(frozen=True)
-class Source:
-    """A file of trees. `name`: like no other source's. `manifest`: that of its run; empty if it lies in none."""
+class TreeFile:
+    """A file of trees. `name`: unique in its corpus. `manifest`: that of its run; empty if it is in none."""
 
     file: Path
     name: str
@@ -38,7 +37,7 @@ class Source:
 
 @dataclass
 class Share:
-    """What falls to one part. `left_out`: how many pairs make no row, by the reason."""
+    """What belongs to one part. `left_out`: how many pairs make no row, by the reason."""
 
     trees: int = 0
     rows: int = 0
@@ -59,9 +58,9 @@ class Corpus:
     words of the personas.
     """
 
-    sources: tuple[Source, ...]
+    sources: tuple[TreeFile, ...]
     make: Make
-    choice: Choice
+    pairs: PairFilter
     shares: Mapping[Part, Share]
     mixed: int
     fingerprint: str
@@ -73,7 +72,7 @@ class Corpus:
         cls,
         runs: Sequence[Path],
         make: Make,
-        choice: Choice,
+        pairs: PairFilter,
         *,
         validation: float = 0.0,
         seed: int = 0,
@@ -89,7 +88,7 @@ class Corpus:
         found: dict[Keys, Share] = defaultdict(Share)
         for source in sources:
             for tree in read(source.file):
-                made = make(tree, choice)
+                made = make(tree, pairs)
                 found[keys_of(tree.persona)].add(Share(1, len(made.rows), Counter(made.left_out)))
         refuse(found, held_out or PersonaPool.benchmark())
         _refuse_nothing(found.values(), sources)
@@ -102,8 +101,8 @@ class Corpus:
             if not share.rows:
                 raise UsageError(f"the split leaves no row for {part}; hold out another share, or change the seed")
         mixed = sum(share.trees for keys, share in found.items() if keys not in parts)
-        personas = _digest("\n".join(map("+".join, sorted(found))).encode())
-        return cls(sources, make, choice, dict(shares), mixed, _digest_of(sources), personas, parts)
+        personas = digest("\n".join(map("+".join, sorted(found))))
+        return cls(sources, make, pairs, dict(shares), mixed, _fingerprint(sources), personas, parts)
 
     def rows(self, part: Part = "train") -> Iterator[Row]:
         """The rows of a part, from the files: each time the same, in the same order.
@@ -114,7 +113,7 @@ class Corpus:
             prefix = f"{source.name}/" if len(self.sources) > 1 else ""
             for tree in read(source.file):
                 if self.parts.get(keys_of(tree.persona)) == part:
-                    for row in self.make(tree, self.choice).rows:
+                    for row in self.make(tree, self.pairs).rows:
                         yield {**row, "tree": f"{prefix}{tree.id}"}
 
     @property
@@ -123,12 +122,19 @@ class Corpus:
         return any(is_simulated(source.manifest) for source in self.sources)
 
     @property
-    def about(self) -> dict[str, Any]:
+    def warnings(self) -> tuple[str, ...]:
+        """What of it is not trained on, in sentences."""
+        left_out = (f"{count:,} {reason}" for reason, count in self.shares["train"].left_out.items() if count)
+        mixed = [f"{self.mixed:,} trees with one half of their persona in validation"] if self.mixed else []
+        return (*left_out, *mixed)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
         """What it is, as JSON: for a manifest or a model card."""
         return {
             "fingerprint": self.fingerprint,
             "personas": self.personas,
-            "sources": [{"run": source.name, **origin(source.manifest)} for source in self.sources],
+            "sources": [{"run": source.name, **source.manifest.get("identity", {})} for source in self.sources],
             "simulated": self.simulated,
             "parts": {
                 part: {"trees": share.trees, "rows": share.rows, "left_out": dict(share.left_out)}
@@ -138,27 +144,22 @@ class Corpus:
         }
 
 
-def find_sources(runs: Sequence[Path]) -> tuple[Source, ...]:
+def find_sources(runs: Sequence[Path]) -> tuple[TreeFile, ...]:
     """The file of trees of each run, with a name of its own. Raises `UsageError`."""
-    sources: list[Source] = []
+    sources: list[TreeFile] = []
     for run in runs:
         file = trees_of(run)
         if any(file.samefile(other.file) for other in sources):
-            raise UsageError(f"{run} is given twice; each run counts once")
+            raise UsageError(f"{run} is named twice; name each run once")
         name = (file.parent.resolve() if file.name == "trees.jsonl" else file.with_suffix("")).name
         taken = {source.name for source in sources}
         name = next(free for free in chain([name], (f"{name}-{i}" for i in count(2))) if free not in taken)
         folder = RunFolder(file.parent)
-        sources.append(Source(file, name, folder.manifest() if folder.manifest_file.exists() else {}))
+        sources.append(TreeFile(file, name, folder.manifest() if folder.manifest_file.exists() else {}))
     return tuple(sources)
 
 
-def origin(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """How the trees of a run came about: what decides on them, without where it ran."""
-    return dict(manifest.get("identity", {}))
-
-
-def _refuse_nothing(shares: Iterable[Share], sources: Sequence[Source]) -> None:
+def _refuse_nothing(shares: Iterable[Share], sources: Sequence[TreeFile]) -> None:
     """Raise `UsageError` if there is no tree, or none with a labelled pair."""
     total = Share()
     for share in shares:
@@ -171,13 +172,5 @@ def _refuse_nothing(shares: Iterable[Share], sources: Sequence[Source]) -> None:
         raise UsageError(f"no labelled pair to train on in {where}: {why}")
 
 
-def _digest_of(sources: Sequence[Source]) -> str:
-    digests = []
-    for source in sources:
-        with source.file.open("rb") as file:
-            digests.append(file_digest(file, "blake2b").hexdigest())
-    return _digest("".join(sorted(digests)).encode())
-
-
-def _digest(content: bytes) -> str:
-    return digest(content)
+def _fingerprint(sources: Sequence[TreeFile]) -> str:
+    return digest("".join(sorted(digest_of_file(source.file, size=64) for source in sources)))

@@ -1,4 +1,5 @@
-"""`i2a train dpo`: the reference is the model it starts from. On packed trees, or by TRL's DPOTrainer on rows."""
+"""`i2a train dpo`: direct preference optimisation; the reference is the model it starts from. On packed trees, or by
+TRL on rows."""
 
 from typing import Any
 
@@ -6,18 +7,19 @@ from rich.console import Console
 from transformers import TrainingArguments
 from trl import DPOConfig, DPOTrainer
 
+from i2a.errors import UsageError
+from i2a.runs.training_folder import Card
 from training import ranks
-from training.material import Material
+from training.data import DPO_COLUMNS, TokenizedData
 from training.packing.dpo import DPOLoss, PackedDPOTrainer
-from training.prepare import Kind
-from training.rows import dpo_rows
+from training.rows import PairFilter, dpo_rows
+from training.run import TrainingRun
 from training.settings import DPO
-from training.stage import Card, run
-from training.table import DPO_ROWS
 
 
-class RowTrainer(DPOTrainer):
-    """Takes rows that are tokens already, which TRL 1.16 lets only SFT do; writes no model card: ours says more."""
+class RowDPOTrainer(DPOTrainer):
+    """TRL's, for rows that are tokens already, which TRL 1.16 lets only SFT do; without its model card: ours says
+    more."""
 
     def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
         return dataset
@@ -25,30 +27,59 @@ class RowTrainer(DPOTrainer):
     def create_model_card(self, *_: Any, **__: Any) -> None: ...
 
 
-def trainer(material: Material, config: DPO) -> RowTrainer | PackedDPOTrainer:
-    data = {
-        "train_dataset": material.rows,
-        "eval_dataset": material.validation,
-        "processing_class": material.tokenizer,
-    }
-    return _on_trees(material, config, data) if material.packed else _on_rows(material, config, data)
+def dpo(config: DPO, console: Console | None = None, card: Card | None = None) -> dict[str, Any]:
+    """Train a model on preferences; returns what `result.json` holds. With a console, progress is shown there.
+
+    `card` writes the model card. Raises `UsageError` for whatever cannot work, before a model is loaded or a file is
+    overwritten, and `Interrupted` after Ctrl-C.
+    """
+    with TrainingRun.open("dpo", config, console) as run:
+        if _tokenize(run, config) is None:
+            return run.result
+        trainer = _trainer(run, config)
+        run.fit(trainer)
+        return run.save(trainer, card)
 
 
-def _on_trees(material: Material, config: DPO, data: dict[str, Any]) -> PackedDPOTrainer:
+def dpo_trainer(config: DPO) -> RowDPOTrainer | PackedDPOTrainer:
+    """The trainer of `dpo` before its first step, to change or to `train()` yourself.
+
+    The tokens of its rows and its checkpoints are in `config.out`. Raises `UsageError` as `dpo` does, and for a folder
+    whose training has finished.
+    """
+    with TrainingRun.open("dpo", config) as run:
+        if _tokenize(run, config) is None:
+            raise UsageError(f"{config.out} holds a finished training; choose another --out")
+        return _trainer(run, config)
+
+
+def _tokenize(run: TrainingRun, config: DPO) -> TokenizedData | None:
+    pairs = PairFilter(min_margin=config.min_margin, both_orders=config.both_orders)
+    return run.tokenize(dpo_rows, DPO_COLUMNS, pairs)
+
+
+def _trainer(run: TrainingRun, config: DPO) -> RowDPOTrainer | PackedDPOTrainer:
+    with run.console.status("Loading the model"):
+        return _on_trees(run, config) if run.setup.packs else _on_rows(run, config)
+
+
+def _on_trees(run: TrainingRun, config: DPO) -> PackedDPOTrainer:
     """The trainer gets the model before a checkpoint is loaded, so that the reference is the same after a resume."""
     reference: dict[str, Any] = {"precompute_reference": True}
     if ranks.sharded():  # beside it: the model without a new adapter, else one of its own
-        reference = {} if material.lora else {"ref_model": material.reference()}
+        reference = {} if run.new_adapter else {"ref_model": run.model()}
     loss = DPOLoss(config.loss, config.beta, config.label_smoothing, config.sft_weight)
-    return PackedDPOTrainer(material.adapted(), TrainingArguments(**material.arguments), loss=loss, **reference, **data)
+    arguments = TrainingArguments(**run.arguments())
+    return PackedDPOTrainer(run.model_with_adapter(), arguments, loss=loss, **reference, **run.datasets())
 
 
-def _on_rows(material: Material, config: DPO, data: dict[str, Any]) -> RowTrainer:
+def _on_rows(run: TrainingRun, config: DPO) -> RowDPOTrainer:
     """With a new adapter, TRL switches it off for the reference; with one the model brings, it keeps a copy of it."""
-    arguments = DPOConfig(**material.arguments, **trl_loss(config), max_length=None, beta=config.beta)
-    has_adapter = material.lora is not None or hasattr(material.model, "peft_config")
-    reference = None if has_adapter else material.reference()
-    return RowTrainer(material.model, ref_model=reference, args=arguments, peft_config=material.lora, **data)
+    arguments = DPOConfig(**run.arguments(), **trl_loss(config), max_length=None, beta=config.beta)
+    reference = None if run.setup.adapter else run.model()
+    return RowDPOTrainer(
+        run.model(), ref_model=reference, args=arguments, peft_config=run.new_adapter, **run.datasets()
+    )
 
 
 def trl_loss(config: DPO) -> dict[str, Any]:
@@ -65,11 +96,3 @@ def trl_loss(config: DPO) -> dict[str, Any]:
         "loss_weights": list(losses.values()),
         "label_smoothing": 0.25 if flipped else 0.0,
     }
-
-
-KIND = Kind("dpo", dpo_rows, DPO_ROWS, trainer)
-
-
-def dpo(config: DPO, console: Console | None = None, card: Card | None = None) -> dict[str, Any]:
-    """Train on preferences, see `stage.run`."""
-    return run(KIND, config, console, card)

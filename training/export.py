@@ -11,7 +11,7 @@ from typing import Any, Literal
 from i2a.trees.formats import Format, Rows
 from i2a.trees.tree import Tree
 from training.leaks import in_benchmark
-from training.rows import Choice, dpo_rows, sft_rows
+from training.rows import PairFilter, dpo_rows, sft_rows
 
 Layout = Literal["trl", "messages"]
 Row = Mapping[str, Any]
@@ -25,11 +25,11 @@ def _sft(
     both_orders: bool = False,
     layout: Layout = "trl",
 ) -> Rows:
-    return _laid_out(tree, sft_rows(tree, Choice(target, min_margin, both_orders)), layout, _as_conversation)
+    return _laid_out(tree, sft_rows(tree, PairFilter(target, min_margin, both_orders)), layout, _as_conversation)
 
 
 def _dpo(tree: Tree, *, min_margin: float | None = None, both_orders: bool = False, layout: Layout = "trl") -> Rows:
-    made = dpo_rows(tree, Choice(min_margin=min_margin, both_orders=both_orders))
+    made = dpo_rows(tree, PairFilter(min_margin=min_margin, both_orders=both_orders))
     return _laid_out(tree, made, layout, _as_ranking)
 
 

@@ -1,6 +1,6 @@
 """What a model must not have seen in training: personas of the benchmark, and those held out for validation.
 
-Personas are compared by the words of their texts, not by their ids, which any pool may give as it likes.
+Personas are compared by the words of their texts, not by their ids, which differ from pool to pool.
 """
 
 import re
@@ -57,8 +57,8 @@ def refuse(personas: Iterable[Keys], pool: PersonaPool) -> None:
     if found:
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise UsageError(
-            f"the corpus has personas of the benchmark in it ({', '.join(found[:SHOWN])}{more}); what is trained on it "
-            "cannot be evaluated: grow trees with other personas"
+            f"the corpus contains personas of the benchmark ({', '.join(found[:SHOWN])}{more}); a model trained on it "
+            "cannot be evaluated: simulate with other personas"
         )
 
 

@@ -1,6 +1,6 @@
 """General chat data to mix into SFT, so that a model keeps its other skills: JSONL, a folder of `datasets`, the hub.
 
-A conversation makes one row: its last reply is learnt, given what came before.
+A conversation makes one row: its last reply is trained on, given what came before.
 """
 
 import random
@@ -14,12 +14,14 @@ from i2a.text import one_line
 LOADERS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 
 
-def general_rows(source: str, count: int, seed: int, *, cache: Path) -> Iterator[dict[str, Any]]:
-    """`count` rows of the dataset in an order that follows from the seed.
+def general_rows(source: str, ratio: float, seed: int, rows: int, cache: Path) -> Iterator[dict[str, Any]]:
+    """Rows of the dataset, in an order that follows from the seed: as many as make up `ratio` of all rows when they are
+    added to `rows` others.
 
     A file is first made readable in any order, in the folder `cache`. Raises `UsageError` for what cannot be read, has
     no column `messages`, or not enough of them.
     """
+    count = round(rows * ratio / (1 - ratio))
     dataset = _open(source, cache)
     order = list(range(len(dataset)))
     random.Random(seed).shuffle(order)
@@ -32,7 +34,7 @@ def general_rows(source: str, count: int, seed: int, *, cache: Path) -> Iterator
             yield row
     if found < count:
         raise UsageError(
-            f"--mix {source} has {found:,} usable conversations, and {count:,} are wanted; lower --mix-ratio"
+            f"--mix {source} has {found:,} usable conversations, but {count:,} are needed; lower --mix-ratio"
         )
 
 
@@ -58,11 +60,11 @@ def _open(source: str, cache: Path) -> Any:
 
 def _row(messages: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The conversation up to its last reply, or None if it has none, or holds more than text."""
-    said = [{"role": message["role"], "content": message["content"]} for message in messages]
-    if any(m["role"] not in ("system", "user", "assistant") or not isinstance(m["content"], str) for m in said):
+    chat = [{"role": message["role"], "content": message["content"]} for message in messages]
+    if any(m["role"] not in ("system", "user", "assistant") or not isinstance(m["content"], str) for m in chat):
         return None
-    while said and said[-1]["role"] != "assistant":
-        said.pop()
-    if len(said) < 2 or said[-2]["role"] != "user" or not said[-1]["content"].strip():
+    while chat and chat[-1]["role"] != "assistant":
+        chat.pop()
+    if len(chat) < 2 or chat[-2]["role"] != "user" or not chat[-1]["content"].strip():
         return None
-    return {"prompt": said[:-1], "completion": said[-1:], "tree": ""}
+    return {"prompt": chat[:-1], "completion": chat[-1:], "tree": ""}

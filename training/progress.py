@@ -1,14 +1,14 @@
-"""What a training shows and writes down while it runs: a bar or plain lines, log.jsonl, and checkpoints when stopped.
+"""What a training shows and writes while it runs: a bar or plain lines, log.jsonl, and a checkpoint when stopped.
 
 Callbacks of `transformers.Trainer`, for any trainer; only the first process shows and writes.
 """
 
-import json
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from statistics import fmean
 from types import FrameType
 from typing import Any
 
@@ -18,9 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 from transformers import TrainerCallback
 
+from i2a import jsonl
 from i2a.errors import UsageError
-from i2a.files import atomic_write
-from training.folder import TrainingFolder, read_log
+from i2a.runs.training_folder import TrainingFolder, rewrite_log
 
 LINE = 10.0
 SHOWN = {"loss": "loss", "eval_loss": "held-out loss", "rewards/margins": "margin", "rewards/accuracies": "accuracy"}
@@ -31,15 +31,26 @@ def in_words(metrics: dict[str, float]) -> str:
     return ", ".join(f"{label} {metrics[key]:.4g}" for key, label in SHOWN.items() if key in metrics)
 
 
-class Show(TrainerCallback):
-    """Progress on `console`: a bar in a terminal, else a line now and then; nothing if `quiet`."""
+def first_and_last(log: Sequence[Mapping[str, float]]) -> tuple[dict[str, float], dict[str, float]]:
+    """The means of these metrics over the first steps of a log and over the last, up to ten of each."""
+    steps = [line for line in log if "loss" in line]
+    some = min(10, -(-len(steps) // 4))
+    return _means(steps[:some]), _means(steps[-some:])
+
+
+def _means(lines: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: fmean(line[name] for line in lines) for name in SHOWN if lines and name in lines[0]}
+
+
+class ProgressCallback(TrainerCallback):
+    """Progress on `console`: a bar in a terminal, else a line every ten seconds; nothing if `quiet`."""
 
     def __init__(self, console: Console, *, quiet: bool) -> None:
         self._console, self._quiet = console, quiet
         self._latest: dict[str, float] = {}
         self._last_line = self._began = time.monotonic()
         self._first_step = 0
-        self._said_saved = False
+        self._savings_shown = False
         self._progress = Progress(
             TextColumn("steps"),
             BarColumn(),
@@ -63,8 +74,8 @@ class Show(TrainerCallback):
         if not state.is_world_process_zero or self._quiet:
             return
         self._latest |= logs
-        if "tokens_saved" in logs and not self._said_saved:
-            self._said_saved = True
+        if "tokens_saved" in logs and not self._savings_shown:
+            self._savings_shown = True
             self._console.print(f"Packed as trees: {logs['tokens_saved']:.1f} times fewer tokens than the rows have.")
         self._progress.update(self._task, completed=state.global_step, metrics=in_words(self._latest))
         now = time.monotonic()
@@ -82,17 +93,15 @@ class Show(TrainerCallback):
         self.stop()
 
 
-class Log(TrainerCallback):
-    """Writes log.jsonl, marks what is complete, and refuses to go on once the loss is no number."""
+class LogCallback(TrainerCallback):
+    """Writes log.jsonl, marks complete checkpoints, and ends a training whose loss is not a number."""
 
     def __init__(self, folder: TrainingFolder) -> None:
         self._folder = folder
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.is_world_process_zero:
-            kept = read_log(self._folder.log_file, upto=state.global_step)
-            with atomic_write(self._folder.log_file) as file:
-                file.writelines(json.dumps(line).encode() + b"\n" for line in kept)
+            rewrite_log(self._folder.log_file, upto=state.global_step)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
         if not math.isfinite(logs.get("loss", 0.0)):
@@ -101,8 +110,7 @@ class Log(TrainerCallback):
                 "start again in another --out, with a lower --learning-rate"
             )
         if state.is_world_process_zero and "train_runtime" not in logs:
-            with self._folder.log_file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
+            jsonl.append(self._folder.log_file, jsonl.dumps({"step": state.global_step, **logs}))
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if torch.distributed.is_initialized():
@@ -111,18 +119,18 @@ class Log(TrainerCallback):
             self._folder.complete(state.global_step)
 
 
-class Through(Exception):
-    """The checkpoint that the training goes on from is that of its last step."""
+class AlreadyFinished(Exception):
+    """The checkpoint to resume from is that of the last step."""
 
 
-class Stop(TrainerCallback):
-    """Ctrl-C or SIGTERM: finish the step, save a checkpoint, end. A second Ctrl-C ends at once."""
+class StopCallback(TrainerCallback):
+    """On Ctrl-C or SIGTERM: finishes the step, saves a checkpoint, stops. A second Ctrl-C stops immediately."""
 
     GRACE = 1.0  # a launcher passes on the Ctrl-C that its processes have had already
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._asked: float | None = None
+        self._requested: float | None = None
         self.stopped = False
 
     @contextmanager
@@ -136,25 +144,25 @@ class Stop(TrainerCallback):
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
-        if self._asked is None:
-            self._asked = now
-            self._console.print("Stopping: this step is finished and saved first. Ctrl-C again to stop at once.")
-        elif number == signal.SIGINT and now - self._asked > self.GRACE:
+        if self._requested is None:
+            self._requested = now
+            self._console.print("Stopping after this step. Press Ctrl-C again to stop immediately.")
+        elif number == signal.SIGINT and now - self._requested > self.GRACE:
             raise KeyboardInterrupt
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step >= state.max_steps:
-            raise Through  # where the last step is not an epoch's, `Trainer` would take one more
+            raise AlreadyFinished  # where the last step is not an epoch's, `Trainer` would take one more
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self._somebody_asked(args.device) and state.global_step < state.max_steps:
+        if self._stop_requested(args.device) and state.global_step < state.max_steps:
             self.stopped = control.should_save = control.should_training_stop = True
 
-    def _somebody_asked(self, device: torch.device) -> bool:
-        """On whichever rank: all must stop at the same step."""
-        asked = self._asked is not None
+    def _stop_requested(self, device: torch.device) -> bool:
+        """In any of the processes: all must stop at the same step."""
+        requested = self._requested is not None
         if torch.distributed.is_initialized():
-            flag = torch.tensor(int(asked), device=device)
+            flag = torch.tensor(int(requested), device=device)
             torch.distributed.all_reduce(flag)
-            asked = bool(flag)
-        return asked
+            requested = bool(flag)
+        return requested

@@ -1,10 +1,9 @@
 """Several processes of one training, as `accelerate launch` starts them: the first one writes, the others follow."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TypeVar
 
 import torch
 from accelerate import PartialState
@@ -12,8 +11,9 @@ from accelerate.utils import broadcast_object_list
 
 from i2a.errors import I2AError
 
-# The others wait while the first one reads and tokenises the corpus.
+# The others wait while the first one reads and tokenizes the corpus.
 PATIENCE = timedelta(hours=6)
+Value = TypeVar("Value")
 
 
 def is_first() -> bool:
@@ -27,11 +27,20 @@ def join() -> int:
     return processes
 
 
-def tell(value: Any = None) -> Any:
-    """What the first process says, in every process."""
-    said = [value]
-    broadcast_object_list(said, from_process=0)
-    return said[0]
+def run_on_first(work: Callable[[], Value]) -> Value:
+    """Do `work` in the first process. Every process gets what it returns, or raises the error that it raised."""
+    result: list[Value | I2AError | None] = [None]
+    if is_first():
+        try:
+            result = [work()]
+        except I2AError as error:
+            broadcast_object_list([error])
+            raise
+    broadcast_object_list(result)
+    [value] = result
+    if isinstance(value, I2AError):
+        raise value
+    return value  # type: ignore[return-value]
 
 
 def sharded() -> bool:
@@ -42,21 +51,3 @@ def sharded() -> bool:
 def deepspeed() -> bool:
     """Whether the launcher has asked for DeepSpeed."""
     return os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true"
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Around the work of the first process: an error of it is told to the others, who would wait for its word."""
-    try:
-        yield
-    except I2AError as error:
-        tell(error)
-        raise
-
-
-def hear() -> Any:
-    """In the other processes: what the first one tells. Raises the error that ended its work."""
-    said = tell()
-    if isinstance(said, I2AError):
-        raise said
-    return said

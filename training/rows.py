@@ -16,8 +16,8 @@ Message = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Which pairs make a row, and of which reply SFT learns (`rejected` is the paper's ablation).
+class PairFilter:
+    """Which pairs make a row, and which reply SFT trains on (`rejected` is the paper's ablation).
 
     `min_margin`: the least `margin`. `both_orders`: the judge named the chosen reply in both orders.
     """
@@ -27,12 +27,12 @@ class Choice:
     both_orders: bool = False
 
 
-def sft_rows(tree: Tree, choice: Choice) -> Rows:
+def sft_rows(tree: Tree, pairs: PairFilter) -> Rows:
     """`prompt` and `completion`: one row for each labelled pair; a reply that several pairs share comes once."""
     left_out: Counter[str] = Counter()
     rows: dict[Node, dict[str, Any]] = {}
-    for pair, prompt in _usable(tree, choice, left_out):
-        target = pair.chosen if choice.target == "preferred" else pair.rejected
+    for pair, prompt in _usable(tree, pairs, left_out):
+        target = pair.chosen if pairs.target == "preferred" else pair.rejected
         if target in rows:
             left_out["pairs whose reply another pair has too"] += 1
         elif not target.content.strip():
@@ -42,11 +42,11 @@ def sft_rows(tree: Tree, choice: Choice) -> Rows:
     return Rows(list(rows.values()), {"rows": len(rows)}, left_out)
 
 
-def dpo_rows(tree: Tree, choice: Choice) -> Rows:
-    """`prompt`, `chosen` and `rejected`: one row for each labelled pair, whatever the target of `choice`."""
+def dpo_rows(tree: Tree, pairs: PairFilter) -> Rows:
+    """`prompt`, `chosen` and `rejected`: one row for each labelled pair, whatever the target of `pairs`."""
     left_out: Counter[str] = Counter()
     rows: list[dict[str, Any]] = []
-    for pair, prompt in _usable(tree, choice, left_out):
+    for pair, prompt in _usable(tree, pairs, left_out):
         chosen, rejected = _says("assistant", pair.chosen), _says("assistant", pair.rejected)
         if not (chosen["content"] and rejected["content"]):
             left_out["pairs with an empty reply"] += 1
@@ -72,11 +72,11 @@ def in_both_orders(pair: Pair) -> bool:
     return shown_first == {True, False}
 
 
-def _usable(tree: Tree, choice: Choice, left_out: Counter[str]) -> Iterator[tuple[Pair, list[Message]]]:
-    """The labelled pairs of the choice with their prompts; the others are counted, each with its reason."""
+def _usable(tree: Tree, pairs: PairFilter, left_out: Counter[str]) -> Iterator[tuple[Pair, list[Message]]]:
+    """The labelled pairs that pass with their prompts; the others are counted, each with its reason."""
     left_out.update(filter(None, map(_why_unlabelled, tree)))
     for pair in tree.pairs:
-        if reason := _why_not(pair, choice):
+        if reason := _why_not(pair, pairs):
             left_out[reason] += 1
             continue
         prompt = _prompt(pair)
@@ -95,15 +95,15 @@ def _why_unlabelled(node: Node) -> str | None:
     return "pairs without a usable verdict"
 
 
-def _why_not(pair: Pair, choice: Choice) -> str | None:
-    if choice.both_orders and not in_both_orders(pair):
+def _why_not(pair: Pair, pairs: PairFilter) -> str | None:
+    if pairs.both_orders and not in_both_orders(pair):
         return "pairs without verdicts in both orders for the chosen reply"
-    if choice.min_margin is None:
+    if pairs.min_margin is None:
         return None
     found = margin(pair)
     if found is None:
         return "pairs without a margin, as they have no verdicts"
-    return f"pairs with a margin below {choice.min_margin:g}" if found < choice.min_margin else None
+    return f"pairs with a margin below {pairs.min_margin:g}" if found < pairs.min_margin else None
 
 
 def _verdicts(pair: Pair) -> list[Verdict]:
@@ -113,15 +113,15 @@ def _verdicts(pair: Pair) -> list[Verdict]:
 
 
 def _prompt(pair: Pair) -> list[Message]:
-    """The way to the pair, as whoever answers in it sees it. What one side says in a row is one message."""
+    """The path to the pair, as whoever answers in it sees it; consecutive messages of one side become one."""
     replying = {node.speaker for node in pair.history[-1].children}
     prompt: list[Message] = []
     for node in pair.history:
         mine = node.speaker in replying or any(other.speaker in replying for other in node.siblings)
-        said = _says("assistant" if mine else "user", node)
-        if prompt and prompt[-1]["role"] == said["role"]:
-            said["content"] = f"{prompt.pop()['content']}\n\n{said['content']}"
-        prompt.append(said)
+        message = _says("assistant" if mine else "user", node)
+        if prompt and prompt[-1]["role"] == message["role"]:
+            message["content"] = f"{prompt.pop()['content']}\n\n{message['content']}"
+        prompt.append(message)
     return prompt
 
 

@@ -14,7 +14,7 @@ from i2a.trees.persona import Persona
 from i2a.trees.tree import Tree, Utterance, Verdict
 from training.corpus import Corpus
 from training.leaks import key, keys_of
-from training.rows import Choice, dpo_rows, sft_rows
+from training.rows import PairFilter, dpo_rows, sft_rows
 
 OFFLINE = {"scenario": {"name": "aloe"}, "seed": 3, "models": {"user": "openai:a", "judge": "offline"}}
 
@@ -44,7 +44,7 @@ def run(path: Path, *trees: Tree, identity: object = OFFLINE) -> Path:
 
 
 def read(*runs: Path, **options: object) -> Corpus:
-    return Corpus.read(runs, dpo_rows, Choice(), **options)  # type: ignore[arg-type]
+    return Corpus.read(runs, dpo_rows, PairFilter(), **options)  # type: ignore[arg-type]
 
 
 # Reading.
@@ -65,7 +65,7 @@ def test_runs_whose_folders_have_one_name_are_told_apart(tmp_path: Path) -> None
 def test_a_file_of_trees_needs_no_run_around_it(tmp_path: Path) -> None:
     write(tmp_path / "mine.jsonl", [tree("t-0")])
     corpus = read(tmp_path / "mine.jsonl")
-    assert corpus.about["sources"] == [{"run": "mine"}]
+    assert corpus.metadata["sources"] == [{"run": "mine"}]
     assert not corpus.simulated
 
 
@@ -76,10 +76,10 @@ def test_what_is_left_out_is_counted_with_its_reason(tmp_path: Path) -> None:
 
 
 def test_what_it_is_can_be_written_down(tmp_path: Path) -> None:
-    about = json.loads(json.dumps(read(run(tmp_path / "a", tree("t-0"))).about))
-    assert about["sources"] == [{"run": "a", **OFFLINE}]
-    assert about["simulated"] is True
-    assert about["parts"] == {"train": {"trees": 1, "rows": 1, "left_out": {}}}
+    metadata = json.loads(json.dumps(read(run(tmp_path / "a", tree("t-0"))).metadata))
+    assert metadata["sources"] == [{"run": "a", **OFFLINE}]
+    assert metadata["simulated"] is True
+    assert metadata["parts"] == {"train": {"trees": 1, "rows": 1, "left_out": {}}}
 
 
 def test_the_fingerprint_follows_the_trees_and_not_their_place_or_order(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_corpus_without_a_labelled_pair_says_what_became_of_its_pairs(tmp_path
 
 def test_a_run_that_is_given_twice_counts_once(tmp_path: Path) -> None:
     folder = run(tmp_path / "a", tree("t-0"))
-    with pytest.raises(UsageError, match="is given twice"):
+    with pytest.raises(UsageError, match="is named twice"):
         read(folder, folder / "trees.jsonl")
 
 
@@ -133,9 +133,7 @@ def test_a_tree_with_half_a_persona_of_the_benchmark_is_refused_and_the_half_nam
     texts = pool.profiles if half == "profile" else pool.personalities
     id, text = next(iter(texts.items()))
     folder = run(tmp_path / "a", tree("t-0"), tree("t-1", **{half: text}))
-    with pytest.raises(
-        UsageError, match=rf"personas of the benchmark in it \({id}\); .*: grow trees with other personas"
-    ):
+    with pytest.raises(UsageError, match=rf"personas of the benchmark \({id}\); .*: simulate with other personas"):
         read(folder)
 
 
@@ -221,7 +219,7 @@ def test_rows_are_the_same_at_each_reading_and_those_of_a_conversation_stand_tog
     rows = list(corpus.rows())
     assert rows == list(corpus.rows())
     assert [row["tree"] for row in rows] == [made.id for made in grid(3, 3)]
-    assert rows == [row for made in grid(3, 3) for row in dpo_rows(made, Choice()).rows]
+    assert rows == [row for made in grid(3, 3) for row in dpo_rows(made, PairFilter()).rows]
 
 
 def test_a_corpus_holds_no_text(tmp_path: Path) -> None:
@@ -248,5 +246,5 @@ def test_a_tree_that_breaks_between_the_readings_is_an_error_of_one_line(tmp_pat
 
 def test_sft_and_its_ablation_read_the_same_trees(tmp_path: Path) -> None:
     folder = run(tmp_path / "a", tree("t-0"))
-    (row,) = Corpus.read([folder], sft_rows, Choice("rejected")).rows()
+    (row,) = Corpus.read([folder], sft_rows, PairFilter("rejected")).rows()
     assert row["completion"] == [{"role": "assistant", "content": "Okay."}]

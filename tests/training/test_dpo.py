@@ -12,11 +12,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, DPOTrainer
 
 from i2a.errors import Interrupted
+from i2a.runs.training_folder import read_log
 from tests.tiny import checkpoint
 from tests.training.trainings import SMALL, equal, interrupt_after, refusal, train, weights
 from training.corpus import Corpus
-from training.folder import read_log
-from training.rows import Choice, dpo_rows
+from training.rows import PairFilter, dpo_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 
@@ -66,7 +66,7 @@ def whole(corpus: Path, base: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def test_tokens_losses_and_weights_are_those_of_trl_alone(
     corpus: Path, base: Path, whole: Path, tmp_path: Path
 ) -> None:
-    rows = list(Corpus.read([corpus], dpo_rows, Choice()).rows())
+    rows = list(Corpus.read([corpus], dpo_rows, PairFilter()).rows())
     alone = trl_alone(rows, base, tmp_path)
     alone.train()
     losses = [line["loss"] for line in alone.state.log_history if "loss" in line]

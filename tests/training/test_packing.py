@@ -10,14 +10,15 @@ import torch
 from rich.console import Console
 
 from i2a.errors import Interrupted
+from i2a.report.cards.model import model_card
+from i2a.runs.training_folder import read_log
 from tests.tiny import checkpoint, tokenizer
 from tests.training.trainings import SMALL, equal, interrupt_after, refusal, train, weights
 from training.corpus import Corpus
 from training.dpo import dpo
-from training.folder import read_log
 from training.packing.check import NotPackable
 from training.packing.dpo import DPOLoss
-from training.rows import Choice, dpo_rows, sft_rows
+from training.rows import PairFilter, dpo_rows, sft_rows
 from training.settings import DPO
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -74,9 +75,9 @@ def test_a_model_whose_trees_would_not_be_exact_is_trained_on_rows_and_it_is_sai
 ) -> None:
     said = io.StringIO()
     config = DPO(**SMALL | {"packing": None, "runs": [corpus], "model": str(bloom), "out": tmp_path / "out"})
-    result = dpo(config, Console(file=said, width=500))
+    result = dpo(config, Console(file=said, width=500), card=model_card)
     reason = "trees cannot be packed for BloomForCausalLM: its forward takes no position_ids"
-    assert f"{reason}; it is trained on rows" in said.getvalue()
+    assert f"{reason}; training falls back to rows" in said.getvalue()
     assert (result["settings"]["packing"], result["settings"]["why_rows"]) == ("rows", reason)
     assert result["tokens_saved"] is None
     assert f"| why_rows | {reason} |" in (tmp_path / "out/README.md").read_text()
@@ -146,7 +147,7 @@ def test_with_the_same_rows_in_each_step_trees_and_rows_learn_the_same(
     """The whole corpus is a step: two conversations."""
     two = tmp_path / "two.jsonl"
     two.write_text("".join((corpus / "trees.jsonl").read_text("utf-8").splitlines(keepends=True)[:2]), encoding="utf-8")
-    size = sum(1 for _ in Corpus.read([two], sft_rows if stage == "sft" else dpo_rows, Choice()).rows())
+    size = sum(1 for _ in Corpus.read([two], sft_rows if stage == "sft" else dpo_rows, PairFilter()).rows())
     step = {"batch": size, "micro_batch": size, "max_steps": 3, "schedule": "constant", **settings}
     for packing in ("tree", "rows"):
         train(stage, two, base, tmp_path / packing, packing=packing, **step)

@@ -13,8 +13,8 @@ from rich.console import Console
 
 import training.progress as progress
 from i2a.errors import UsageError
-from training.folder import TrainingFolder, read_log
-from training.progress import Log, Show, Stop, Through, in_words
+from i2a.runs.training_folder import TrainingFolder, read_log
+from training.progress import AlreadyFinished, LogCallback, ProgressCallback, StopCallback, in_words
 
 CPU = SimpleNamespace(device=torch.device("cpu"))
 
@@ -26,7 +26,7 @@ def state(step: int, steps: int = 10, *, first: bool = True) -> Any:
 def shown(*, terminal: bool = False, quiet: bool = False, first: bool = True, **more: float) -> str:
     """What three steps show."""
     out = io.StringIO()
-    show = Show(Console(file=out, force_terminal=terminal, width=120), quiet=quiet)
+    show = ProgressCallback(Console(file=out, force_terminal=terminal, width=120), quiet=quiet)
     show.on_train_begin(None, state(0, first=first), None)
     for step in (1, 2, 3):
         show.on_log(None, state(step, first=first), None, {"loss": 2.0 / step, "rewards/margins": 0.25, **more})
@@ -68,7 +68,7 @@ def test_only_known_metrics_are_put_into_words() -> None:
 def test_a_resumed_log_goes_on_where_the_checkpoint_was(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     log.write_text("".join(json.dumps({"step": step, "loss": 1.0}) + "\n" for step in (1, 2, 3)) + '{"step"')
-    writer = Log(TrainingFolder(tmp_path))
+    writer = LogCallback(TrainingFolder(tmp_path))
     writer.on_train_begin(None, state(2), None)
     writer.on_log(None, state(3), None, {"loss": 0.5})
     writer.on_log(None, state(3), None, {"train_runtime": 1.0})
@@ -76,7 +76,7 @@ def test_a_resumed_log_goes_on_where_the_checkpoint_was(tmp_path: Path) -> None:
 
 
 def test_only_the_first_process_writes(tmp_path: Path) -> None:
-    writer = Log(TrainingFolder(tmp_path))
+    writer = LogCallback(TrainingFolder(tmp_path))
     writer.on_train_begin(None, state(0, first=False), None)
     writer.on_log(None, state(1, first=False), None, {"loss": 0.5})
     assert not list(tmp_path.iterdir())
@@ -84,11 +84,11 @@ def test_only_the_first_process_writes(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_no_number_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"loss at step 4 is nan.*--learning-rate"):
-        Log(TrainingFolder(tmp_path)).on_log(None, state(4), None, {"loss": float("nan")})
+        LogCallback(TrainingFolder(tmp_path)).on_log(None, state(4), None, {"loss": float("nan")})
 
 
 def test_ctrl_c_ends_after_the_step_and_a_second_one_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    stop = Stop(Console(quiet=True))
+    stop = StopCallback(Console(quiet=True))
     control = SimpleNamespace(should_save=False, should_training_stop=False)
     before = signal.getsignal(signal.SIGINT)
     with stop.listening():
@@ -100,14 +100,14 @@ def test_ctrl_c_ends_after_the_step_and_a_second_one_at_once(monkeypatch: pytest
         assert stop.stopped
         assert control.should_save
         assert control.should_training_stop
-        monkeypatch.setattr(Stop, "GRACE", -1.0)
+        monkeypatch.setattr(StopCallback, "GRACE", -1.0)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_ctrl_c_in_the_last_step_is_no_interruption() -> None:
-    stop = Stop(Console(quiet=True))
+    stop = StopCallback(Console(quiet=True))
     with stop.listening():
         signal.raise_signal(signal.SIGTERM)
         stop.on_step_end(CPU, state(10), SimpleNamespace())
@@ -115,6 +115,6 @@ def test_ctrl_c_in_the_last_step_is_no_interruption() -> None:
 
 
 def test_after_the_last_step_there_is_no_other() -> None:
-    Stop(Console(quiet=True)).on_step_begin(None, state(9), None)
-    with pytest.raises(Through):
-        Stop(Console(quiet=True)).on_step_begin(None, state(10), None)
+    StopCallback(Console(quiet=True)).on_step_begin(None, state(9), None)
+    with pytest.raises(AlreadyFinished):
+        StopCallback(Console(quiet=True)).on_step_begin(None, state(10), None)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from i2a.trees.aloe_record import tree_of
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Node, Tree, Utterance, Verdict
-from training.rows import Choice, dpo_rows, in_both_orders, margin, sft_rows
+from training.rows import PairFilter, dpo_rows, in_both_orders, margin, sft_rows
 
-PLAIN = Choice()
+PLAIN = PairFilter()
 DISAGREE, UNUSABLE = "pairs on which the verdicts disagree", "pairs without a usable verdict"
 
 
@@ -102,7 +102,7 @@ def test_sft_learns_the_preferred_reply_to_the_same_history() -> None:
 
 
 def test_sft_on_the_rejected_replies_changes_the_target_alone() -> None:
-    preferred, rejected = (sft_rows(aloe_tree(), Choice(target)) for target in ("preferred", "rejected"))
+    preferred, rejected = (sft_rows(aloe_tree(), PairFilter(target)) for target in ("preferred", "rejected"))
     assert [row["completion"][0]["content"] for row in rejected.rows] == ["Sports are healthy.", "Sisters!"]
     assert [row["prompt"] for row in rejected.rows] == [row["prompt"] for row in preferred.rows]
 
@@ -204,7 +204,7 @@ def test_a_preferred_reply_with_two_rejected_ones_is_two_pairs_but_learnt_once()
     assert [row["rejected"][0]["content"] for row in dpo_rows(tree, PLAIN).rows] == ["B", "C"]
     made = sft_rows(tree, PLAIN)
     assert (len(made.rows), made.left_out) == (1, {"pairs whose reply another pair has too": 1})
-    assert len(sft_rows(tree, Choice("rejected")).rows) == 2
+    assert len(sft_rows(tree, PairFilter("rejected")).rows) == 2
 
 
 # Margins and orders.
@@ -233,23 +233,23 @@ def test_the_margin_is_a_share_of_the_usable_verdicts(winners: tuple[int | None,
 def test_both_orders_must_name_the_chosen_reply(winners: tuple[int | None, ...], both: bool) -> None:
     tree = several_judges(*winners)
     assert in_both_orders(tree.pairs[0]) is both
-    made = dpo_rows(tree, Choice(both_orders=True))
+    made = dpo_rows(tree, PairFilter(both_orders=True))
     assert len(made.rows) == both
     assert made.left_out == ({} if both else {"pairs without verdicts in both orders for the chosen reply": 1})
 
 
 def test_pairs_below_the_least_margin_are_left_out_and_counted() -> None:
     tree = several_judges(0, 1, 0, 0)
-    assert len(sft_rows(tree, Choice(min_margin=0.5)).rows) == 1
-    assert sft_rows(tree, Choice(min_margin=0.6)).left_out == {"pairs with a margin below 0.6": 1}
+    assert len(sft_rows(tree, PairFilter(min_margin=0.5)).rows) == 1
+    assert sft_rows(tree, PairFilter(min_margin=0.6)).left_out == {"pairs with a margin below 0.6": 1}
 
 
 def test_an_imported_pair_has_no_margin_and_no_orders() -> None:
     tree = several_judges()
     assert margin(tree.pairs[0]) is None
     assert len(dpo_rows(tree, PLAIN).rows) == 1
-    assert dpo_rows(tree, Choice(min_margin=-1)).left_out == {"pairs without a margin, as they have no verdicts": 1}
-    assert dpo_rows(tree, Choice(both_orders=True)).rows == []
+    assert dpo_rows(tree, PairFilter(min_margin=-1)).left_out == {"pairs without a margin, as they have no verdicts": 1}
+    assert dpo_rows(tree, PairFilter(both_orders=True)).rows == []
 
 
 def test_verdicts_on_another_pair_of_the_same_message_do_not_count() -> None:

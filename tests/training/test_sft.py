@@ -10,14 +10,14 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from i2a.errors import Interrupted, UsageError
+from i2a.models.local.template import ChatTemplate
+from i2a.runs.training_folder import read_log
 from tests.fakes import no_more_space
 from tests.tiny import checkpoint
 from tests.training.trainings import equal, interrupt_after, refusal, train, weights
-from training.chat import ChatTemplate
 from training.corpus import Corpus
-from training.folder import read_log
-from training.model import save
-from training.rows import Choice, sft_rows
+from training.rows import PairFilter, sft_rows
+from training.saving import save_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 
@@ -34,7 +34,7 @@ def whole(corpus: Path, base: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_the_loss_is_the_mean_over_the_tokens_of_the_replies(corpus: Path, base: Path, tmp_path: Path) -> None:
-    rows = list(Corpus.read([corpus], sft_rows, Choice()).rows())
+    rows = list(Corpus.read([corpus], sft_rows, PairFilter()).rows())
     out = train("sft", corpus, base, tmp_path / "out", batch=len(rows), micro_batch=1, max_steps=1)
     model, template = AutoModelForCausalLM.from_pretrained(base), ChatTemplate(AutoTokenizer.from_pretrained(base))
     total = count = 0.0
@@ -168,10 +168,10 @@ def test_killed_between_its_last_step_and_its_model_it_takes_no_further_step(
 
     def full(*args: Any, **options: Any) -> None:
         with no_more_space(10_000):
-            save(*args, **options)
+            save_model(*args, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr("training.stage.save", full)
+        patch.setattr("training.run.save_model", full)
         with pytest.raises(UsageError, match=r"no space left .* checkpoint-6 is kept"):
             train("sft", corpus, base, out)
     assert not (out / "model.safetensors").exists()
@@ -217,7 +217,7 @@ def test_a_corpus_without_anything_to_learn_is_refused(base: Path, corpus: Path,
 
 def test_a_model_that_is_none_is_refused(corpus: Path, base: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert "cannot be loaded" in refusal("sft", corpus, tmp_path / "nowhere", out)
+    assert "is no folder, and no model of that name" in refusal("sft", corpus, tmp_path / "nowhere", out)
     assert "holds no model" in refusal("sft", corpus, corpus, out)
     (tmp_path / "unfinished/checkpoints").mkdir(parents=True)
     assert "not finished; --resume it first" in refusal("sft", corpus, tmp_path / "unfinished", out)
@@ -237,7 +237,7 @@ def test_an_adapter_without_its_base_is_refused(corpus: Path, tmp_path: Path) ->
 def test_rows_longer_than_the_context_are_shortened_and_said_aloud(corpus: Path, tmp_path: Path) -> None:
     short = checkpoint(tmp_path / "short", max_position_embeddings=400)
     notes = train("sft", corpus, short, tmp_path / "out", max_steps=1)["notes"]
-    assert any("longer than 400 tokens: their" in note for note in notes)
+    assert any("rows longer than 400 tokens" in note for note in notes)
     assert "raise --max-length" in refusal("sft", corpus, short, tmp_path / "none", max_length=20)
     assert not (tmp_path / "none").exists()
 

@@ -1,4 +1,8 @@
-"""Packed trees -> tensors of one forward pass -> log-probabilities of the tokens that carry loss."""
+"""Packed trees -> tensors of one forward pass, its attention mask -> log-probabilities of the tokens that carry loss.
+
+Two traps with masks, both silently wrong: eager attention *adds* its mask, so a boolean one masks nothing; and sliding
+windows must be measured in depth, while those that transformers builds are measured in places of the sequence.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,10 +10,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from training.packing.masks import attention_mask
 from training.packing.tree import PackedTree
 
 Batch = dict[str, Any]  # tensors by name, see `batch_trees`
+IMPLEMENTATIONS = ("sdpa", "eager", "flex_attention")  # of attention, as transformers names them
+LAYER_TYPES = ("full_attention", "sliding_attention")
 
 
 def batch_trees(features: Sequence[Mapping[str, Any]], *, multiple: int = 1) -> Batch:
@@ -58,7 +63,7 @@ def batch_trees(features: Sequence[Mapping[str, Any]], *, multiple: int = 1) -> 
 
 
 def idle(batch: Batch) -> Batch:
-    """The same forward pass for nothing: no row carries loss."""
+    """The same forward pass with no row that carries loss."""
     none: Batch = {name: batch[name][:0] for name in ("slot", "row", "lengths", "reference") if name in batch}
     return {**batch, **none, "tokens": torch.zeros_like(batch["tokens"])}
 
@@ -86,3 +91,50 @@ def token_logps(model: Any, batch: Batch, *, config: Any, dtype: torch.dtype) ->
 def row_logps(logps: torch.Tensor, batch: Batch) -> torch.Tensor:
     """Sum of the scored tokens' log-probabilities of each row (rows)."""
     return logps.new_zeros(len(batch["lengths"])).index_add(0, batch["row"], logps[batch["slot"]])
+
+
+# What a node may look at, in the form that each attention implementation takes.
+
+
+def attention_mask(config: Any, ends: torch.Tensor, depths: torch.Tensor, dtype: torch.dtype) -> Any:
+    """`attention_mask` for a forward pass over one packed sequence: a (1, 1, n, n) tensor of `dtype` to be added to the
+    scores, or a `BlockMask` for flex attention; a dict by layer type where some layers of the model slide."""
+    text = config.get_text_config()
+
+    def make(window: int | None) -> Any:
+        if config._attn_implementation == "flex_attention":
+            return block_mask(ends, depths, window)
+        return additive_mask(ends, depths, window, dtype)
+
+    types = set(getattr(text, "layer_types", None) or ())
+    window = getattr(text, "sliding_window", None)
+    if "sliding_attention" in types:
+        return {kind: make(window if kind == "sliding_attention" else None) for kind in types}
+    return make(None if types else window)
+
+
+def additive_mask(ends: torch.Tensor, depths: torch.Tensor, window: int | None, dtype: torch.dtype) -> torch.Tensor:
+    """0 where the query (row) sees the key (column), the lowest number of `dtype` elsewhere. Not boolean for sdpa
+    either: every layer would make an additive copy and keep it for the backward pass."""
+    at = torch.arange(len(ends), device=ends.device)
+    visible = (at <= at[:, None]) & (at[:, None] < ends)
+    if window is not None:
+        visible &= depths[:, None] - depths < window
+    mask = torch.zeros(visible.shape, dtype=dtype, device=ends.device)
+    return mask.masked_fill_(~visible, torch.finfo(dtype).min)[None, None]
+
+
+def block_mask(ends: torch.Tensor, depths: torch.Tensor, window: int | None) -> Any:
+    """The same for flex attention, whose blocks of 128 that nobody sees cost nothing."""
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    def visible(batch: Any, head: Any, query: Any, key: Any) -> Any:
+        return (key <= query) & (query < ends[key])
+
+    def within(batch: Any, head: Any, query: Any, key: Any) -> Any:
+        return visible(batch, head, query, key) & (depths[query] - depths[key] < window)
+
+    size = len(ends)
+    rule = visible if window is None else within
+    # Not compiled, it would materialise all n x n on the way.
+    return create_block_mask(rule, 1, None, size, size, device=ends.device, _compile=ends.device.type == "cuda")

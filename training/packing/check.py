@@ -1,7 +1,8 @@
-"""May this model be trained on packed trees? Reads what cannot be exact off its modules, and tries the rest.
+"""The self-test: may this model be trained on packed trees? What cannot be exact is read off its modules, the rest is
+tried.
 
-Some architectures are silently wrong (a recurrence or ALiBi goes by places in the sequence), so every training begins
-with the trial: log-probabilities of a small tree against those of its rows alone, in fp32.
+Some architectures are silently wrong (a recurrence or ALiBi depends on places in the sequence), so every training
+begins with the trial: log-probabilities of a small tree against those of its rows alone, in fp32.
 """
 
 import copy
@@ -14,8 +15,7 @@ import torch
 
 from i2a.errors import UsageError
 from i2a.text import one_line
-from training.packing.batch import batch_trees, token_logps
-from training.packing.masks import IMPLEMENTATIONS, LAYER_TYPES
+from training.packing.batch import IMPLEMENTATIONS, LAYER_TYPES, batch_trees, token_logps
 from training.packing.tree import Row, pack_rows
 
 # Nats, the largest over all tokens of the trial. Right architectures stay under 2e-5, wrong ones come out above 0.1.
@@ -23,12 +23,12 @@ TOLERANCE = 1e-3
 
 
 class NotPackable(UsageError):
-    """Packed trees would not be exact, or could not be tried, for this model; rows are."""
+    """Packed trees are not exact for this model, or could not be tried; rows are."""
 
 
 def check_packable(model: Any, *, dropout: bool = False) -> None:
-    """Raises `NotPackable` with the reason. `dropout`: let it pass, since the loss is linear in log-probabilities, for
-    which tokens that share a sample cost variance, but no bias (SFT; not DPO)."""
+    """Raises `NotPackable` with the reason. `dropout`: accept it. Where the loss is linear in log-probabilities
+    (SFT, not DPO), tokens that share a dropout sample add variance, but no bias."""
     base = _base(model)
     for reason in _refusals(model, dropout=dropout):
         raise _not_packable(base, reason)
@@ -36,7 +36,7 @@ def check_packable(model: Any, *, dropout: bool = False) -> None:
         deviation = _deviation(_shrunken(base))
         if _can_be_tried(model, base):
             deviation = max(deviation, _deviation(model))
-    except Exception as error:  # whatever the code of an unknown architecture raises, it means the same
+    except Exception as error:  # whatever an unknown architecture raises, it cannot be packed
         reason = f"the trial failed with {type(error).__name__}: {one_line(str(error)):.200}"
         raise _not_packable(base, reason) from error
     if not deviation < TOLERANCE:  # nan does not pass either
@@ -44,7 +44,7 @@ def check_packable(model: Any, *, dropout: bool = False) -> None:
 
 
 def no_dropout(model: Any) -> None:
-    """As TRL's DPO trainer turns it off; where there is some besides, `check_packable` refuses."""
+    """Turn dropout off, as TRL's DPO trainer does; `check_packable` refuses what this does not reach."""
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -70,18 +70,18 @@ def _refusals(model: Any, *, dropout: bool) -> Iterator[str]:
     base = _base(model)
     config = base.config.get_text_config()
     if base.config._attn_implementation not in IMPLEMENTATIONS:
-        yield f"{base.config._attn_implementation} takes no mask of one's own (load it with attn_implementation='sdpa')"
+        yield f"{base.config._attn_implementation} takes no custom mask (load it with attn_implementation='sdpa')"
     if base.config.is_encoder_decoder:
         yield "it has an encoder"
     for kind in sorted(set(getattr(config, "layer_types", None) or ()) - set(LAYER_TYPES)):
-        yield f"its {kind} layers go by places in the sequence"
+        yield f"its {kind} layers depend on places in the sequence"
     for name in ("position_ids", "logits_to_keep"):
         if name not in inspect.signature(base.forward).parameters:
             yield f"its forward takes no {name}"
     if getattr(config, "router_aux_loss_coef", 0) and hasattr(config, "output_router_logits"):
         yield "its load-balancing loss counts the tokens of every row (set router_aux_loss_coef to 0)"
     if any(getattr(adapter, "is_prompt_learning", False) for adapter in getattr(model, "peft_config", {}).values()):
-        yield "a learnt prompt stands before every sequence"
+        yield "its adapter puts a learned prompt before every sequence"
     if not dropout:
         yield from _dropouts(model)
 

@@ -1,6 +1,6 @@
-"""Rows of a table -> the trees of its conversations, packed when a batch asks for them: nothing is held but the index.
+"""Rows of tokens -> the trees of their conversations, packed when a batch asks for them: only the index is in memory.
 
-The table is that of `training.table`: a column `tree`, whose rows stand together, and the columns that TRL's trainers
+The rows are those of `training.data`: a column `tree`, whose rows stand together, and the columns that TRL's trainers
 take. Knows no model.
 """
 

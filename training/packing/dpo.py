@@ -106,7 +106,7 @@ class PackedDPOTrainer(PackedTrainer):
         if self.ref_model is not None:
             return self._frozen(self.ref_model, pack)
         if not self._adapter_off:
-            raise UsageError("this data set has no reference log-probabilities; give it to the trainer's constructor")
+            raise UsageError("this dataset has no reference log-probabilities; pass it to the trainer's constructor")
         with self.accelerator.unwrap_model(self.model).disable_adapter():
             return self._frozen(self.model, pack)
 
@@ -132,13 +132,11 @@ class PackedDPOTrainer(PackedTrainer):
         """The model without its adapter is the model that training starts from only if the adapter does nothing yet."""
         [pack] = self._prepare_inputs(self.data_collator([self.train_dataset[0]]))["packs"]
         if not torch.allclose(self._frozen(self.model, pack), self._reference(pack), rtol=1e-3):
-            raise UsageError("the adapter has been trained before; precompute the reference, or give a ref_model")
+            raise UsageError("the adapter has been trained before; precompute the reference, or pass a ref_model")
 
     def _precompute(self) -> None:
         if self.is_fsdp_enabled:
-            raise UsageError(
-                "reference log-probabilities cannot be precomputed under FSDP; let the reference run beside"
-            )
+            raise UsageError("reference log-probabilities cannot be precomputed under FSDP; pass a ref_model")
         self.train_dataset = self.with_reference(self.train_dataset)
         held_out: Any = self.eval_dataset
         if isinstance(held_out, Mapping):

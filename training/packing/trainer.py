@@ -1,4 +1,4 @@
-"""Training on packed trees with the public API of `transformers.Trainer`; what loss, its subclasses say.
+"""Training on packed trees with the public API of `transformers.Trainer`; subclasses bring the loss.
 
 A feature is one tree (`PackedTree.feature()`); a batch is some conversations, cut into forward passes of at most
 `max_tokens`, each with a backward pass of its own. The loss of a step is a mean over everything that the step holds, on

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from itertools import chain, pairwise
 from typing import Any
 
-Row = tuple[Sequence[int], int]  # token ids, and where the loss starts (>= 1): `training.chat.Tokens` is one
+Row = tuple[Sequence[int], int]  # token ids, and where the loss starts (>= 1): `Tokens` of a chat template is one
 
 
 @dataclass(frozen=True)

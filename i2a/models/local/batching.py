@@ -27,7 +27,7 @@ class Row:
 
     `chances` decide what is drawn: the n-th number in [0, 1) the n-th token, whoever else is in the batch.
     `temperature` 0 takes the likeliest token. `dry`: what a token loses for going on with words of this reply or of
-    `said`, the earlier ones. `known`: what the engine has computed for the first tokens.
+    the `earlier` ones. `known`: what the engine has computed for the first tokens.
     """
 
     ids: list[int]
@@ -36,7 +36,7 @@ class Row:
     top_p: float
     seed: int
     dry: Dry | None = None
-    said: Sequence[Sequence[int]] = ()
+    earlier: Sequence[Sequence[int]] = ()
     start: int = field(init=False)
     chances: list[float] = field(init=False)
     known: Any = None
@@ -72,11 +72,11 @@ class Engine(Protocol):
         """
 
     def forget(self) -> None:
-        """Let go of what is kept for later calls."""
+        """Free what is kept for later calls."""
 
 
 @dataclass(slots=True, eq=False)
-class Call:
+class PendingRow:
     row: Row
     done: asyncio.Future[None]
 
@@ -94,14 +94,14 @@ class Batcher:
     def __init__(self, engine: Engine, *, max_rows: int, max_tokens: int) -> None:
         self.max_rows, self.max_tokens = max_rows, max_tokens
         self._engine = engine
-        self._waiting: deque[Call] = deque()
-        self._running: list[Call] = []
+        self._waiting: deque[PendingRow] = deque()
+        self._running: list[PendingRow] = []
         self._room = True
         self._work: asyncio.Task[None] | None = None
 
     async def complete(self, row: Row) -> None:
         """Return once `row` has its end. Raises `ModelError`."""
-        call = Call(row, asyncio.get_running_loop().create_future())
+        call = PendingRow(row, asyncio.get_running_loop().create_future())
         self._waiting.append(call)
         if self._work is None or self._work.done():
             self._work = asyncio.create_task(self._until_all_is_done())
@@ -137,9 +137,9 @@ class Batcher:
             seen = len(self._waiting)
             await asyncio.sleep(PAUSE)
 
-    def _admit(self) -> list[Call]:
+    def _admit(self) -> list[PendingRow]:
         """The oldest calls that there is room for, at least one if nothing is running."""
-        new: list[Call] = []
+        new: list[PendingRow] = []
         rows = len(self._running)
         longest = max((call.row.longest for call in self._running), default=0)
         self._room = True
@@ -155,7 +155,7 @@ class Batcher:
                 rows += 1
         return new
 
-    async def _round(self, new: list[Call]) -> None:
+    async def _round(self, new: list[PendingRow]) -> None:
         running, self._running = self._running, [*self._running, *new]
         try:
             await asyncio.to_thread(
@@ -163,7 +163,7 @@ class Batcher:
             )
         except OutOfMemory:
             self._halve()
-        except Exception as error:  # noqa: BLE001 - told to everybody who waits, who would wait for ever else
+        except Exception as error:  # noqa: BLE001 - raised again in every waiting call, which would wait forever otherwise
             for call in self._running:
                 call.fail(error)
             self._running = []

@@ -12,7 +12,7 @@ from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria
 
 from i2a.errors import ModelError
 from i2a.models.local.batching import OutOfMemory, Row
-from i2a.models.local.padded import Batch, can_be_split
+from i2a.models.local.padded import PaddedBatch, can_be_split
 from i2a.models.local.prefixes import Prefixes, length
 from i2a.models.local.sampling import Draw, Ends
 from i2a.text import one_line
@@ -81,7 +81,7 @@ class Generator:
         """Some tokens more for each of `rows`: until all have ended, or `enough(ended, steps)`."""
         if not rows:
             return
-        batch = Batch.of(rows, self.model.device)
+        batch = PaddedBatch.of(rows, self.model.device)
         most = max(row.left for row in rows)
         draw = Draw(rows, batch.width, self._stops)
         config = GenerationConfig(do_sample=False, num_beams=1, use_cache=True, max_new_tokens=most, pad_token_id=0)

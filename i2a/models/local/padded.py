@@ -25,7 +25,7 @@ def can_be_split(model: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class PaddedBatch:
     """Rows side by side: first what is `known` of each, then what is yet to be read (`fresh` tokens). Both parts are
     padded on the left, where the mask is 0. `ids` and `mask` are (rows, width)."""
 
@@ -56,7 +56,7 @@ class Batch:
 
     def cache(self, config: Any) -> Cache:
         """What is known of the rows, as the model takes it."""
-        layers = [Room(self.width + MORE) for _ in DynamicCache(config=config).layers]
+        layers = [GrowingLayer(self.width + MORE) for _ in DynamicCache(config=config).layers]
         if self.past:
             for place, layer in enumerate(layers):
                 layer.fill(self.past, [known[place] if known else None for known in self.known])
@@ -75,7 +75,7 @@ class Batch:
         return tuple((of_row(layer.keys), of_row(layer.values)) for layer in cache.layers)
 
 
-class Room(DynamicLayer):  # type: ignore[misc]
+class GrowingLayer(DynamicLayer):  # type: ignore[misc]
     """Keys and values in tensors with room for tokens to come: the library's own layer copies them at every token."""
 
     def __init__(self, capacity: int) -> None:

@@ -18,7 +18,7 @@ def length(known: KeysValues | None) -> int:
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
+class Prefix:
     ids: list[int]
     known: KeysValues
     reachable: int = 0  # heads that lead here
@@ -29,8 +29,8 @@ class Prefixes:
 
     def __init__(self, room: int) -> None:
         self._room = room
-        self._entries: dict[int, Entry] = {}  # by id(entry), the one used longest ago first
-        self._heads: dict[int, Entry] = {}
+        self._entries: dict[int, Prefix] = {}  # by id(entry), the one used longest ago first
+        self._heads: dict[int, Prefix] = {}
 
     def longest(self, ids: Sequence[int]) -> KeysValues | None:
         """What is known for the beginning of `ids`, less than all of it: the model must read at least one token."""
@@ -47,8 +47,8 @@ class Prefixes:
         return tuple((keys[:, :same], values[:, :same]) for keys, values in found.known)
 
     def keep(self, ids: Sequence[int], known: KeysValues) -> None:
-        """Remember a copy: what is given may be a view of a whole batch."""
-        entry = Entry(list(ids), tuple((keys.clone(), values.clone()) for keys, values in known))
+        """Remember a copy: `known` may be a view of a whole batch."""
+        entry = Prefix(list(ids), tuple((keys.clone(), values.clone()) for keys, values in known))
         for head in heads(ids):
             if old := self._heads.get(head):
                 self._unreach(old)
@@ -63,12 +63,12 @@ class Prefixes:
         self._entries.clear()
         self._heads.clear()
 
-    def _unreach(self, entry: Entry) -> None:
+    def _unreach(self, entry: Prefix) -> None:
         entry.reachable -= 1
         if not entry.reachable:
             del self._entries[id(entry)]
 
-    def _drop(self, entry: Entry) -> None:
+    def _drop(self, entry: Prefix) -> None:
         for head in heads(entry.ids):
             if self._heads.get(head) is entry:
                 del self._heads[head]

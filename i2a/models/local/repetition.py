@@ -1,7 +1,7 @@
-"""DRY, "don't repeat yourself": what a token loses for going on with words that were said before. Knows no torch.
+"""DRY, "don't repeat yourself": what a token loses for repeating words that came before. Knows no torch.
 
 As in llama.cpp and text-generation-webui (Weidmann 2024, https://github.com/oobabooga/text-generation-webui/pull/5677),
-but for what the assistant says alone: it may well repeat the words of the user.
+but for what the assistant says alone: it may repeat the words of the user.
 """
 
 from collections import defaultdict
@@ -21,26 +21,26 @@ class Dry(NamedTuple):
 
 
 class Repetition:
-    """What was said, reply by reply, the one that is being written last. No sequence of tokens goes across replies."""
+    """The tokens of the replies so far, the one being written last. No sequence of tokens goes across replies."""
 
     def __init__(self, dry: Dry, replies: Iterable[Sequence[int]]) -> None:
         self._dry = dry
-        self._said: list[int | None] = []
+        self._tokens: list[int | None] = []
         self._after: dict[int, list[tuple[int, int]]] = defaultdict(list)  # by token, what followed it, and where
         for reply in replies:
-            self._said.append(None)
+            self._tokens.append(None)
             for token in reply:
                 self.add(token)
 
     def add(self, token: int) -> None:
-        """One more of the last reply."""
-        if (last := self._said[-1]) is not None:
-            self._after[last].append((token, len(self._said)))
-        self._said.append(token)
+        """Add a token to the last reply."""
+        if (last := self._tokens[-1]) is not None:
+            self._after[last].append((token, len(self._tokens)))
+        self._tokens.append(token)
 
     def penalties(self) -> dict[int, float]:
         """By token, what it loses if it comes next; of several places where it followed, the longest match counts."""
-        if (last := self._said[-1]) is None:
+        if (last := self._tokens[-1]) is None:
             return {}
         multiplier, base, allowed = self._dry
         longest: dict[int, int] = {}
@@ -49,8 +49,8 @@ class Repetition:
         return {token: multiplier * base ** (n - allowed) for token, n in longest.items() if n >= allowed}
 
     def _alike(self, place: int) -> int:
-        """How many tokens before `place` are the last ones that were said, at least one."""
+        """How many tokens before `place` are the last ones, at least one."""
         n = 1
-        while n < LONGEST and self._said[place - 1 - n] == self._said[-1 - n] is not None:
+        while n < LONGEST and self._tokens[place - 1 - n] == self._tokens[-1 - n] is not None:
             n += 1
         return n

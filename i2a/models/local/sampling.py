@@ -59,7 +59,9 @@ class Draw:
         self._temperature, self._top_p = column([row.temperature for row in rows]), column([row.top_p for row in rows])
         self._width, self._stops = width, stops
         self._ends = set(stops.tolist())
-        self._said = {place: Repetition(row.dry, [*row.said, row.written]) for place, row in enumerate(rows) if row.dry}
+        self._repetitions = {
+            place: Repetition(row.dry, [*row.earlier, row.written]) for place, row in enumerate(rows) if row.dry
+        }
         self._fresh = torch.tensor([not row.written for row in rows], device=device).nonzero()
         self.broken = torch.zeros(len(rows), 1, dtype=torch.bool, device=device)
 
@@ -67,7 +69,7 @@ class Draw:
         step = ids.shape[1] - self._width
         if not step:
             scores = scores.index_put((self._fresh, self._stops), torch.tensor(float("-inf"), device=scores.device))
-        if self._said:
+        if self._repetitions:
             scores = self._without_repetition(scores, ids[:, -1].tolist() if step else [])
         tokens, broken = pick(scores, self._temperature, self._top_p, self._chances[:, step, None])
         self.broken |= broken
@@ -77,10 +79,14 @@ class Draw:
         """The scores, less what `Repetition` takes. `drawn`: the last token of each row, from the second step on."""
         for place, token in enumerate(drawn):
             if token in self._ends:
-                self._said.pop(place, None)  # what follows an end only fills up
-            elif place in self._said:
-                self._said[place].add(token)
-        lost = {(place, token): loss for place, said in self._said.items() for token, loss in said.penalties().items()}
+                self._repetitions.pop(place, None)  # what follows an end only fills up
+            elif place in self._repetitions:
+                self._repetitions[place].add(token)
+        lost = {
+            (place, token): loss
+            for place, repetition in self._repetitions.items()
+            for token, loss in repetition.penalties().items()
+        }
         if not lost:
             return scores
         places = torch.tensor(list(lost), device=scores.device).unbind(1)

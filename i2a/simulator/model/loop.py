@@ -8,7 +8,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from rich.console import Console
 
 from i2a.errors import Interrupted
 from i2a.files import atomic_write
+from i2a.runs.training_folder import Card, read_log, room_on_disk, versions
 from i2a.simulator.model.associations import associations
 from i2a.simulator.model.batches import NOTHING, Example, batched, encode
 from i2a.simulator.model.curriculum import STAGES, Stage, documents, held_out, stage_at
@@ -30,9 +31,6 @@ from i2a.simulator.model.recall import Recall, recall
 from i2a.simulator.model.settings import RUNTIME, Base
 from i2a.simulator.model.tokenizer import learn
 from i2a.simulator.model.writing import predicted
-from training.folder import read_log, room_on_disk, versions
-
-Card = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
 
 COMMON = 150
 MEASURED, EVERY = 24, 4  # documents of each kind that recall is measured on, every so many rounds

@@ -58,7 +58,7 @@ def test_flags_and_a_file_make_the_settings(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_ctrl_c_before_the_first_step_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: Any) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("training.dpo.dpo", interrupted)
@@ -69,7 +69,7 @@ def test_ctrl_c_before_the_first_step_says_how_to_go_on(monkeypatch: pytest.Monk
 def test_the_first_process_has_its_word_before_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
 
-    def refuses(*_: Any) -> None:
+    def refuses(*_: Any, **__: Any) -> None:
         raise UsageError("no")
 
     monkeypatch.setattr("training.sft.sft", refuses)

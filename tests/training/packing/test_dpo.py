@@ -17,7 +17,7 @@ from transformers import TrainingArguments
 
 from i2a.errors import UsageError
 from tests.tiny import CHATML, model, tokenizer
-from tests.training.packed_cases import (
+from tests.training.packing.cases import (
     FP32,
     PLAIN,
     REWRITES,
@@ -326,7 +326,7 @@ def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("localhost", 0))
         world = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
-    command = [sys.executable, str(Path(__file__).parents[1] / "packed_rank.py"), str(tmp_path)]
+    command = [sys.executable, str(Path(__file__).parent / "rank.py"), str(tmp_path)]
     ranks = [
         subprocess.Popen(
             command, env=os.environ | world | {"RANK": rank, "LOCAL_RANK": rank}, stdout=subprocess.DEVNULL

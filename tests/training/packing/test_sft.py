@@ -12,7 +12,7 @@ from transformers import TrainingArguments
 from trl import SFTConfig, SFTTrainer
 
 from tests.tiny import CHATML, model, tokenizer
-from tests.training.packed_cases import FP32, PLAIN, REWRITES, Pair, arguments, conversation, divergence, losses
+from tests.training.packing.cases import FP32, PLAIN, REWRITES, Pair, arguments, conversation, divergence, losses
 from training.packing.sft import PackedSFTTrainer
 from training.packing.tree import pack
 

@@ -91,8 +91,8 @@ async def test_it_may_be_told_not_to_repeat_what_it_has_said_and_only_that(
     await answer(client(folder), dialogue(3))
     await answer(client(folder, dry_multiplier=0.8, dry_allowed_length=1), [*dialogue(3), *dialogue(4)])
     plain, varied = rows
-    assert (plain.dry, plain.said) == (None, ())
-    assert (varied.dry, varied.said) == (Dry(0.8, 1.75, 1), [tiny.tokenizer().encode("y")] * 2)
+    assert (plain.dry, plain.earlier) == (None, ())
+    assert (varied.dry, varied.earlier) == (Dry(0.8, 1.75, 1), [tiny.tokenizer().encode("y")] * 2)
 
 
 async def test_only_what_is_new_is_answered_and_its_tokens_are_counted(folder: Path) -> None:

@@ -95,7 +95,7 @@ def test_no_reply_begins_with_its_end() -> None:
 
 def test_no_two_tokens_follow_each_other_twice_also_after_a_pause_and_other_rows_are_left_alone() -> None:
     def made(dry: Dry | None) -> list[Row]:
-        varied = [Row([1, 2], 40, 0.1, 1.0, seed, dry, said=[list(range(200))]) for seed in range(4)]
+        varied = [Row([1, 2], 40, 0.1, 1.0, seed, dry, earlier=[list(range(200))]) for seed in range(4)]
         return [*varied, Row([1, 2], 40, 0.1, 1.0, seed=9)]
 
     model = double()

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from i2a.errors import UsageError
+from i2a.models.local.template import ChatTemplate, Tokens
 from tests.chat_templates import DIALOGUE, FAMILIES, LLAMA3, MISTRAL, REPLY
 from tests.tiny import CHATML, tokenizer
-from training.chat import ChatTemplate, Tokens
 
 
 def split(words: Any, tokens: Tokens) -> tuple[str, str]:
@@ -114,6 +114,45 @@ def test_thoughts_of_earlier_turns_are_seen_as_the_template_shows_them() -> None
     assert ChatTemplate(words).tokens(thought, REPLY) == ChatTemplate(words).tokens(DIALOGUE, REPLY)
 
 
+# Inference and training.
+
+
+@pytest.mark.parametrize("system", [False, True], ids=["no system message", "system message"])
+@pytest.mark.parametrize("turns", [1, 2, 3, 4])
+@every_family
+def test_a_model_is_asked_in_the_tokens_that_it_was_trained_on(name: str, turns: int, system: bool) -> None:
+    words = FAMILIES[name].make()
+    template = ChatTemplate(words)
+    messages = [*([says("system", "Be brief.")] if system else []), *dialogue(turns)]
+    asked, (trained, start) = template.prompt(messages), template.tokens(messages, REPLY)
+    if name == "reasoning":  # the one template that opens a reply with what no reply begins with, which is a note
+        asked = asked[: -len(words.encode("<think>\n"))]
+        assert template.notes == (
+            "generation opens a reply with '<think>\\n', which the replies trained on do not begin with",
+        )
+    assert trained[:start] == asked
+    assert words.decode(asked).count("Be brief.") == system
+
+
+def test_a_system_message_that_is_rendered_with_the_last_user_message_goes_before_the_first() -> None:
+    template = ChatTemplate(FAMILIES["Mistral"].make())
+    messages = [says("system", "SYS"), says("user", "one"), says("assistant", "two"), says("user", "three")]
+    asked = "<s>[INST] SYS\n\none[/INST] two</s>[INST] three[/INST]"
+    assert template.tokenizer.decode(template.prompt(messages)) == asked
+    assert template.tokenizer.decode(template.tokens(messages, "four").ids) == asked + " four</s>"
+
+
+def test_a_template_that_cannot_be_trained_with_can_still_be_asked() -> None:
+    counted = ChatTemplate(tokenizer("{{ messages | length }} messages " + CHATML))
+    assert counted.untrainable == (
+        "the chat template of the tokenizer cannot be trained with: "
+        "once there is a reply, it renders the messages before it differently"
+    )
+    asked = counted.tokenizer.decode(counted.prompt([says("system", "Be brief."), *DIALOGUE]))
+    assert asked.startswith("4 messages <|im_start|>system\nBe brief.")
+    assert counted.stop_id == counted.tokenizer.eos_token_id
+
+
 # What a template has no place for.
 
 
@@ -178,7 +217,7 @@ UNUSABLE = {
 @pytest.mark.parametrize("reason", UNUSABLE)
 def test_a_template_that_cannot_work_is_refused_with_the_reason(reason: str) -> None:
     with pytest.raises(UsageError) as error:
-        ChatTemplate(tokenizer(UNUSABLE[reason], bos_token="<s>"))
+        ChatTemplate.for_training(tokenizer(UNUSABLE[reason], bos_token="<s>"))
     assert reason.replace("\\\\", "\\") in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -190,7 +229,7 @@ def test_a_tokenizer_without_a_template_is_refused() -> None:
 
 def test_a_template_whose_special_tokens_the_tokenizer_does_not_know_is_refused() -> None:
     with pytest.raises(UsageError, match=r"a reply ends with '<\|eot_id\|>', which is no special token"):
-        ChatTemplate(tokenizer(LLAMA3, bos_token="<s>"))
+        ChatTemplate.for_training(tokenizer(LLAMA3, bos_token="<s>"))
 
 
 def test_a_row_whose_dialogue_changes_with_the_reply_is_refused_though_the_template_seemed_fine() -> None:

@@ -9,6 +9,7 @@ import datasets
 import torch
 from trl import DPOConfig, DPOTrainer
 
+from tests.tiny import model, tokenizer
 from training.packing.tree import Row, pack
 
 Pair = tuple[list[dict[str, str]], str, str]  # prompt, chosen, rejected
@@ -126,3 +127,33 @@ def divergence(one: Any, other: Any, start: dict[str, torch.Tensor]) -> float:
                 update += float((weight - start[name]).double().square().sum())
     assert update > 0, "nothing was learnt"
     return float((apart / update) ** 0.5)
+
+
+# Models in which attention matters, and rows of token ids without words.
+
+SLIDING = {"sliding_window": 12}
+MIXED = {"use_sliding_window": True, "sliding_window": 12, "layer_types": ["full_attention", "sliding_attention"]}
+ARCHITECTURES = [("Llama", {}), ("Qwen2", {}), ("Qwen2", MIXED), ("Mistral", SLIDING), ("Gemma", {})]
+WORDS = tokenizer()
+
+
+def tiny(family: str = "Llama", **config: Any) -> Any:
+    """Weights large enough that attention matters."""
+    return model(WORDS, family=family, initializer_range=0.2, **config)
+
+
+def grown(turns: int, seed: int = 0, *, bushy: bool = False) -> list[tuple[Row, Row]]:
+    chance = random.Random(seed)
+
+    def said() -> list[int]:
+        return [chance.randrange(250) for _ in range(chance.randint(2, 8))]
+
+    def grow(history: list[int], left: int) -> list[tuple[Row, Row]]:
+        prompt = history + said()
+        replies = prompt + said(), prompt + said()
+        pairs: list[tuple[Row, Row]] = [((replies[0], len(prompt)), (replies[1], len(prompt)))]
+        for reply in (replies if bushy else [chance.choice(replies)]) if left > 1 else []:
+            pairs += grow(reply, left - 1)
+        return pairs
+
+    return grow(said(), turns)

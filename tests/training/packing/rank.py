@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from transformers import LlamaForCausalLM, TrainingArguments
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from training.packing.dpo import DPOLoss, PackedDPOTrainer
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from i2a.models.local.template import ChatTemplate
 from tests.chat_templates import DIALOGUE, FAMILIES, REPLY
 from tests.tiny import model
-from training.chat import ChatTemplate
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),

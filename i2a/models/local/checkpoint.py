@@ -1,0 +1,177 @@
+"""A checkpoint on disk or on the hub: finding its files, and loading tokenizer and model from them.
+
+The same for inference and for training: a folder, the `model` folder in it, a name on the Hugging Face hub, or an
+adapter, which sits on a base at a revision of its own. Whatever is missing or broken is one `UsageError`.
+"""
+
+import json
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
+
+from i2a.digests import digest
+from i2a.errors import UsageError
+from i2a.text import one_line
+
+ADAPTER = "adapter_config.json"
+FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
+OTHER_FILES = ["*/*", "consolidated*"]  # the same weights in other forms
+TAIL = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """`name`: as the user wrote it. `folder`: where its files are. `revision`: of a model on the hub, if one was asked
+    for. `base`: the checkpoint that an adapter of `adapter_type` (as PEFT names it) sits on."""
+
+    name: str
+    folder: Path
+    revision: str | None = None
+    base: "Checkpoint | None" = None
+    adapter_type: str | None = None
+
+    @classmethod
+    def find(cls, name: str, revision: str | None = None) -> Self:
+        """Downloads what is on the hub. Raises `UsageError`: there is no such model, or no base of an adapter."""
+        folder = _find(name, revision)
+        if _is_local(name):
+            revision = None
+        if not (folder / ADAPTER).is_file() or (folder / "config.json").is_file():
+            return cls(name, folder, revision)
+        try:
+            config = json.loads((folder / ADAPTER).read_text("utf-8"))
+            kind, base = str(config["peft_type"]), str(config["base_model_name_or_path"])
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UsageError(f"{folder / ADAPTER} cannot be read; save the adapter again") from None
+        try:
+            return cls(name, folder, revision, cls.find(base, config.get("revision")), kind)
+        except UsageError as error:
+            raise UsageError(f"{name} is an adapter, and its base is not there: {error}") from None
+
+    @property
+    def source(self) -> str:
+        """What names it anywhere: the absolute path of a local folder, else the name on the hub."""
+        return str(Path(self.name).expanduser().resolve()) if _is_local(self.name) else self.name
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """As JSON, for the manifest of what is made from it."""
+        return {"source": self.source, "revision": self.revision, "fingerprint": self.fingerprint}
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits of configuration, template and weights, also of the base; of the weights their sizes and their
+        last mebibytes."""
+        folders = [self.folder, *([self.base.folder] if self.base else [])]
+        parts = []
+        for file in sorted(file for folder in folders for file in folder.iterdir()):
+            if file.suffix in (".safetensors", ".bin", ".jinja") or file.name in (
+                "config.json",
+                "tokenizer.json",
+                ADAPTER,
+            ):
+                size = file.stat().st_size
+                with file.open("rb") as data:
+                    data.seek(max(0, size - TAIL))
+                    parts += [f"{file.name} {size} ".encode(), data.read()]
+        return digest(b"".join(parts))
+
+    @property
+    def context(self) -> int | None:
+        """The most tokens that the model can read, if it says so."""
+        return getattr(self.config().get_text_config(), "max_position_embeddings", None)
+
+    def config(self) -> Any:
+        """The configuration of the model, without its weights. Raises `UsageError`."""
+        if self.base:
+            return self.base.config()
+        with _opening(self.name):
+            return AutoConfig.from_pretrained(self.folder)
+
+    def tokenizer(self) -> Any:
+        """Its own; of an adapter that brings none, that of the base. Raises `UsageError`."""
+        if self.base and not (self.folder / "tokenizer_config.json").is_file():
+            return self.base.tokenizer()
+        with _opening(self.name):
+            return AutoTokenizer.from_pretrained(self.folder)
+
+    def skeleton(self, *, adapter: bool) -> Any:
+        """What `load` returns, without weights: on the meta device. Raises `UsageError`."""
+        with _opening(self.name), torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(self.config())
+            if self.base is None or not adapter:
+                return model
+            from peft import PeftConfig, get_peft_model
+
+            return get_peft_model(model, PeftConfig.from_pretrained(str(self.folder)))
+
+    def load(self, dtype: Any, *, trainable_adapter: bool = False) -> Any:
+        """The model, on the CPU. An adapter is merged into its base or, if `trainable_adapter`, stays an adapter.
+
+        `dtype` is torch's, or "auto" for that of the weights. Raises `UsageError`.
+        """
+        if self.base is None:
+            with _opening(self.name):
+                model = AutoModelForCausalLM.from_pretrained(self.folder, dtype=dtype)
+            # A new adapter writes down this name of its base, and must find it from anywhere.
+            model.name_or_path = str(self.folder.resolve()) if _is_local(self.name) else self.name
+            return model
+        model = self.base.load(dtype)
+        words = len(self.tokenizer())
+        with _opening(self.name), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 uses what transformers 5.23 is about to drop
+            from peft import PeftModel
+
+            if words > model.get_input_embeddings().num_embeddings:
+                model.resize_token_embeddings(words)
+            model = PeftModel.from_pretrained(model, str(self.folder), is_trainable=trainable_adapter)
+            return model if trainable_adapter else model.merge_and_unload()
+
+
+def _is_local(name: str) -> bool:
+    return Path(name).expanduser().is_dir()
+
+
+def _find(name: str, revision: str | None) -> Path:
+    """The folder with the model's files."""
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        for place in (folder, folder / "model"):
+            if any((place / file).is_file() for file in ("config.json", ADAPTER)):
+                return place
+        unfinished = (folder / "checkpoints").is_dir()
+        why = "holds a training that is not finished; --resume it first" if unfinished else "holds no model"
+        raise UsageError(f"{name} {why}")
+    try:
+        path = snapshot_download(
+            name, revision=revision, allow_patterns=FILES, ignore_patterns=OTHER_FILES, etag_timeout=10
+        )
+    except (HFValidationError, OSError, ValueError) as error:
+        why = f"{name} is no folder, and no model of that name can be had from the Hugging Face hub"
+        raise UsageError(f"{why} ({one_line(str(error)):.120})") from None
+    return Path(path)
+
+
+@contextmanager
+def _opening(name: str) -> Iterator[None]:
+    """Silence the progress bar, and name the model in whatever goes wrong."""
+    with ExitStack() as after:
+        if logging.is_progress_bar_enabled():
+            logging.disable_progress_bar()
+            after.callback(logging.enable_progress_bar)
+        try:
+            yield
+        except ImportError as error:
+            raise UsageError(f"{name}: {one_line(str(error)):.200}") from None
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            raise UsageError(f"{name} cannot be loaded: {one_line(str(error)):.200}") from None

@@ -1,0 +1,252 @@
+"""A tokenizer's chat template: the tokens of a prompt, of a prompt with its reply, and where the reply begins and ends.
+
+Training and inference use the same object, so a model is asked in the tokens that it was trained on. A dialogue is
+always rendered and tokenized as a whole, and a template that rewrites earlier messages is followed. The loss begins
+where the rendering of the prompt, with what opens a reply, and that of prompt and reply part (as in TRL 1.16). Loads no
+model.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+from jinja2 import TemplateError
+
+from i2a.errors import BadRequest, UsageError
+from i2a.text import one_line
+
+TemplateMessage = Mapping[str, str]  # `role` and `content`
+
+
+class Tokens(NamedTuple):
+    """`ids`: prompt, reply, and what the template closes a reply with. `ids[start:]` carry the loss; `start` >= 1."""
+
+    ids: list[int]
+    start: int
+
+
+class Fitted(NamedTuple):
+    """A prompt as far as it fits, its tokens with each reply, and how many of its oldest turns were dropped."""
+
+    prompt: list[TemplateMessage]
+    tokens: tuple[Tokens, ...]
+    dropped: int
+
+
+class ChatTemplate:
+    """What a tokenizer makes of messages. Raises `UsageError` for one without a template that renders a dialogue.
+
+    `moves_system`: a system message is merged into the first user message, because the template has no place for it or
+    shows it elsewhere once there is a reply. `drops_opening`: what the assistant says before the user is left out.
+    `stop_id`: the special token that ends a reply, if one does; it need not be the tokenizer's EOS. `untrainable`: why
+    the template cannot be trained with, if it cannot. `notes`: what is done about its limits, in sentences.
+    """
+
+    def __init__(self, tokenizer: Any, name: str = "") -> None:
+        self.tokenizer = tokenizer
+        self._name = name or str(getattr(tokenizer, "name_or_path", "")) or "the tokenizer"
+        if not getattr(tokenizer, "chat_template", None):
+            raise UsageError(
+                f"{self._name} has no chat template; take a chat model (often named -Instruct or -Chat), "
+                "or put one beside its tokenizer as chat_template.jinja"
+            )
+        self.moves_system = self.drops_opening = False
+        before, again = (self._render([*PROBE[:-1], _says("user", words)], opens_reply=True) for words in ENDS)
+        self._opening = _common(before[::-1], again[::-1])  # tokens between the user's words and the reply
+        added = {id for id, token in tokenizer.added_tokens_decoder.items() if token.special}
+        self._special = added | set(tokenizer.all_special_ids)
+        self.stop_id: int | None = None
+        self.untrainable: str | None = None
+        self._try_replies()
+        self.moves_system = not self._has_place_for(_says("system", "Verdigris"))
+        self.drops_opening = not self._has_place_for(_says("assistant", "Verdigris"))
+        self.notes = self._notes()
+
+    @classmethod
+    def for_training(cls, tokenizer: Any, name: str = "") -> Self:
+        """Raises `UsageError` with the reason for a template that cannot be trained with, too."""
+        template = cls(tokenizer, name)
+        if template.untrainable:
+            raise UsageError(template.untrainable)
+        return template
+
+    @property
+    def pad_id(self) -> int | None:
+        """What fills up a batch. Mask it by length, not by value: it can be the token that ends a reply."""
+        pad = self.tokenizer.pad_token_id
+        return self.stop_id if pad is None else int(pad)
+
+    # What a model is asked with, and what it answers.
+
+    def prompt(self, messages: Sequence[TemplateMessage], *, thinking: bool | None = None) -> list[int]:
+        """The tokens of `messages` and of what opens a reply. Raises `BadRequest` if the template refuses them.
+
+        `thinking` is passed to the template as `enable_thinking`, unless it is None.
+        """
+        options = {} if thinking is None else {"enable_thinking": thinking}
+        try:
+            return self._render(self._adapted(messages), opens_reply=True, **options)
+        except UsageError as error:
+            raise BadRequest(str(error)) from None
+
+    def replies(self, messages: Iterable[TemplateMessage]) -> list[list[int]]:
+        """The tokens of each message of the assistant in `messages`."""
+        replies = [message["content"] for message in messages if message["role"] == "assistant"]
+        return [self.tokenizer.encode(reply, add_special_tokens=False) for reply in replies]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of `ids`, without special tokens."""
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+
+    # What a model is trained on. A prompt ends with a message of the user.
+
+    def tokens(self, prompt: Sequence[TemplateMessage], reply: str) -> Tokens:
+        """Raises `UsageError` if the template cannot render these messages."""
+        return self._tokens(prompt, (reply,))[0]
+
+    def pair(self, prompt: Sequence[TemplateMessage], chosen: str, rejected: str) -> tuple[Tokens, Tokens]:
+        """Both replies with the same start, the earlier of the two, as TRL takes it. Raises as `tokens` does."""
+        one, other = self._tokens(prompt, (chosen, rejected))
+        return one, other
+
+    def fit(self, prompt: Sequence[TemplateMessage], replies: Sequence[str], max_length: int | None) -> Fitted | None:
+        """`prompt` less as few of its oldest turns as let every reply to it fit into `max_length` tokens.
+
+        A turn is a user message and what follows up to the next one; a leading system message stays. None: not even
+        the last turn fits. Raises as `tokens` does.
+        """
+        head = [message for message in prompt[:1] if message["role"] == "system"]
+        turns = [place for place, message in enumerate(prompt) if message["role"] == "user"]
+
+        def less(dropped: int) -> Fitted | None:
+            rest = [*head, *prompt[turns[dropped] :]] if dropped else list(prompt)
+            tokens = self._tokens(rest, replies)
+            fits = max_length is None or max(len(ids) for ids, _ in tokens) <= max_length
+            return Fitted(rest, tokens, dropped) if fits else None
+
+        if whole := less(0):
+            return whole
+        counts = range(1, len(turns))  # each turn dropped makes it shorter
+        found = bisect_left(counts, True, key=lambda dropped: less(dropped) is not None)
+        return less(counts[found]) if found < len(counts) else None
+
+    def _tokens(self, prompt: Sequence[TemplateMessage], replies: Sequence[str]) -> tuple[Tokens, ...]:
+        messages = self._adapted(prompt)
+        before = self._render(messages, opens_reply=True)
+        whole = [self._render([*messages, _says("assistant", reply)]) for reply in replies]
+        start = min(_common(before, ids) for ids in whole)
+        if start < len(before) - self._opening:
+            raise self._refusal("once there is a reply, it renders the messages before it differently")
+        return tuple(Tokens(ids, start) for ids in whole)
+
+    # How messages are rendered, by the same rule for training and inference.
+
+    def _adapted(self, messages: Sequence[TemplateMessage]) -> list[TemplateMessage]:
+        """The messages in a form that the template has a place for."""
+        adapted = list(messages)
+        users = [place for place, message in enumerate(adapted) if message["role"] == "user"]
+        if self.moves_system and users and adapted[0]["role"] == "system":
+            first = users[0]
+            adapted[first] = _says("user", f"{adapted[0]['content']}\n\n{adapted[first]['content']}")
+            del adapted[0]
+        if self.drops_opening and users:
+            opening = 1 if adapted[0]["role"] == "system" else 0
+            while adapted[opening]["role"] == "assistant":
+                del adapted[opening]
+        return adapted
+
+    def _render(self, messages: Sequence[TemplateMessage], *, opens_reply: bool = False, **options: bool) -> list[int]:
+        """Raises `UsageError` if the template refuses the messages."""
+        try:
+            ids = self.tokenizer.apply_chat_template(
+                list(messages), add_generation_prompt=opens_reply, return_dict=False, **options
+            )
+        except (TemplateError, TypeError, KeyError, ValueError) as error:
+            roles = ", ".join(message["role"] for message in messages)
+            reason = one_line(str(error)) or type(error).__name__
+            raise UsageError(f"the chat template of {self._name} refuses messages of {roles}: {reason}") from None
+        return list(ids)
+
+    # What the template can do, found out with words that no template has by itself.
+
+    def _try_replies(self) -> None:
+        """Find the token that ends a reply, and whether the template can be trained with."""
+        try:
+            one, other = (self._render([*PROBE, _says("assistant", words)]) for words in ENDS)
+            closing = one[len(one) - _common(one[::-1], other[::-1]) :]
+            self.stop_id = next((id for id in closing if id in self._special), None)
+            self._check_roles(one)
+            bos = self.tokenizer.bos_token_id
+            if bos is not None and one[:2] == [bos, bos]:
+                raise self._refusal("it begins with the BOS token twice")
+            self._tokens(PROBE, ENDS)
+            self._check_closing(closing)
+        except UsageError as error:
+            self.untrainable = str(error)
+
+    def _check_roles(self, ids: list[int]) -> None:
+        text = self.tokenizer.decode(ids)
+        for message in (*PROBE, _says("assistant", ENDS[0])):
+            if message["content"] not in text:
+                raise self._refusal(f"it ignores what the {message['role']} says")
+
+    def _check_closing(self, closing: list[int]) -> None:
+        """Refuse to train if generation would not stop after a reply. `closing`: the tokens after its words."""
+        text = self.tokenizer.decode(closing)
+        if not text.strip():
+            raise self._refusal("a reply ends without any token at which generation would stop")
+        stop = next(place for place, id in enumerate(closing) if self.tokenizer.decode([id]).strip())
+        if closing[stop] not in self._special:
+            raise self._refusal(f"a reply ends with {text!r}, which is no special token, so generation would not stop")
+        if any(id not in self._special and self.tokenizer.decode([id]).strip() for id in closing[stop:]):
+            more = self.tokenizer.decode(closing[stop + 1 :]).strip()
+            raise self._refusal(f"it writes {more!r} after the end of a reply, though nobody asks for another one")
+
+    def _has_place_for(self, first: TemplateMessage) -> bool:
+        """Whether the template shows this message before the user's first, also once there is a reply."""
+        prompt = [first, *PROBE]
+        try:
+            shown = [self._render(prompt, opens_reply=True)]
+            if self.untrainable is None:
+                shown.append(self.tokens(prompt, ENDS[0]).ids)
+        except UsageError:
+            return False
+        return all(first["content"] in self.tokenizer.decode(ids) for ids in shown)
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = []
+        if self.moves_system:
+            notes.append("the system message is merged into the first user message: the template has no place for it")
+        if self.drops_opening:
+            notes.append("what the assistant says before the user is left out: the template has no place for it")
+        if opening := self._unlearnt_opening():
+            notes.append(f"generation opens a reply with {opening!r}, which the replies trained on do not begin with")
+        return tuple(notes)
+
+    def _unlearnt_opening(self) -> str:
+        """What opens a reply in a prompt, but does not stand before a reply that is there; mostly nothing."""
+        if self.untrainable:
+            return ""
+        before, whole = self._render(PROBE, opens_reply=True), self.tokens(PROBE, ENDS[0]).ids
+        if self.tokenizer.decode(whole).startswith(self.tokenizer.decode(before)):
+            return ""
+        return str(self.tokenizer.decode(before[_common(before, whole) :]))
+
+    def _refusal(self, reason: str) -> UsageError:
+        return UsageError(f"the chat template of {self._name} cannot be trained with: {reason}")
+
+
+def _says(role: str, content: str) -> TemplateMessage:
+    return {"role": role, "content": content}
+
+
+ENDS = ("Saffron", "Pewter")  # no common end
+PROBE = [_says("user", "Quartz"), _says("assistant", "Walnut"), _says("user", "Heron")]
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many ids the two begin with alike."""
+    for place, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return place
+    return min(len(one), len(other))

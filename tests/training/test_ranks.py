@@ -1,0 +1,50 @@
+"""Several processes: the first one does the work, and all of them go on with what came of it."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from training import ranks
+
+WORK = """
+from i2a.errors import UsageError
+from training import ranks
+
+def fails():
+    raise UsageError("the disk is full")
+
+ranks.join()
+print(ranks.run_on_first(lambda: f"work of {ranks.is_first()}"))
+try:
+    ranks.run_on_first(fails)
+except UsageError as error:
+    print("refused:", error)
+"""
+
+
+def test_all_processes_get_the_result_or_the_error_of_the_first() -> None:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        world = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", WORK],
+            env=os.environ | world | {"RANK": rank, "LOCAL_RANK": rank},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in "01"
+    ]
+    for process in processes:
+        printed, _ = process.communicate(timeout=100)
+        assert printed.splitlines() == ["work of True", "refused: the disk is full"]
+
+
+def test_one_process_is_the_first() -> None:
+    assert ranks.is_first()
+    assert ranks.run_on_first(lambda: 3) == 3
+    with pytest.raises(ZeroDivisionError):
+        ranks.run_on_first(lambda: 1 / 0)

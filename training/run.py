@@ -1,0 +1,292 @@
+"""What SFT and DPO share: a training from its settings to its model. The scripts beside it bring rows and trainer.
+
+    with TrainingRun.open("sft", config) as run:                    # model, tokenizer, precision, packing
+        data = run.tokenize(sft_rows, SFT_COLUMNS, PairFilter())    # corpus -> rows -> tokens on disk
+        trainer = ...                                               # of run.model(), run.arguments(), data
+        run.fit(trainer)
+        run.save(trainer)
+
+Run by every process of a training: the first one reads the corpus, writes and prints; the others wait for it.
+"""
+
+import logging
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any
+
+import datasets
+import huggingface_hub
+import torch
+import transformers
+from peft import LoraConfig, get_peft_model
+from rich.console import Console
+from rich.text import Text
+
+from i2a.errors import Interrupted, UsageError
+from i2a.models.local.checkpoint import Checkpoint
+from i2a.models.local.template import ChatTemplate
+from i2a.runs.training_folder import Card, TrainingFolder, read_log, room_on_disk, step_of, versions
+from training import ranks
+from training.corpus import Corpus, Make
+from training.data import Columns, MoreRows, TokenizedData, TokenizeStats, tokenize
+from training.leaks import Part
+from training.packing.check import NotPackable
+from training.progress import AlreadyFinished, LogCallback, ProgressCallback, StopCallback, first_and_last
+from training.rows import PairFilter
+from training.saving import gather_weights, save_model
+from training.settings import Training
+from training.setup import TrainingSetup
+
+
+@dataclass(frozen=True)
+class SessionStats:
+    """What this process did: `steps` of training, in so many `seconds`, on `tokens`; GPU `memory` at most, in bytes."""
+
+    steps: int
+    seconds: float
+    tokens: int
+    memory: int | None
+
+
+class TrainingRun:
+    """One training in its folder, made by `open`. `data` and `session` are there once it has tokenized and fitted."""
+
+    data: TokenizedData
+    session: SessionStats
+
+    def __init__(self, stage: str, config: Training, console: Console, stack: ExitStack) -> None:
+        processes = ranks.join()
+        self.stage, self.config, self.console = stage, config, console
+        self.folder = TrainingFolder(config.out)
+        self.checkpoint = Checkpoint.find(config.model, config.revision)
+        self.tokenizer = self.checkpoint.tokenizer()
+        self.template = ChatTemplate.for_training(self.tokenizer, config.model)
+        self.tokenizer.pad_token_id = self.template.pad_id
+        self.setup = TrainingSetup.resolve(config, self.checkpoint, processes)
+        self.max_length = min(config.max_length, self.checkpoint.context or sys.maxsize)
+        self._stack = stack
+
+    @classmethod
+    @contextmanager
+    def open(cls, stage: str, config: Training, console: Console | None = None) -> Iterator["TrainingRun"]:
+        """Settle everything that can be settled without loading weights. With a console, progress is shown there.
+
+        Raises `UsageError` for whatever cannot work, before a model is loaded or a file is overwritten.
+        """
+        quieten_libraries()
+        console = console if console and ranks.is_first() else Console(quiet=True)
+        with ExitStack() as stack:
+            stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore", FutureWarning)  # the libraries' advice to one another
+            run = cls(stage, config, console, stack)
+            try:
+                yield run
+            except NotPackable as reason:  # its architecture could; with its very weights the trial failed
+                if ranks.is_first():
+                    run.folder.clear()
+                raise UsageError(f"{reason}; take --packing rows") from None
+
+    # The data.
+
+    def tokenize(
+        self, make: Make, columns: Columns, pairs: PairFilter, more: MoreRows | None = None
+    ) -> TokenizedData | None:
+        """The rows of the corpus as tokens in the folder, which is locked until the run is closed.
+
+        `make`: `sft_rows` or `dpo_rows`; `more`: see `data.tokenize`. None: the training in the folder has finished,
+        and `result` says how. Raises `UsageError`; a folder that belongs to something else stays as it is.
+        """
+        written = ranks.run_on_first(lambda: self._write_tokens(make, columns, pairs, more))
+        if written is None:
+            return None
+        stats, warnings = written
+        if self.setup.fallback_reason:
+            self.console.print(Text(f"{self.setup.fallback_reason}; training falls back to rows"))
+        for warning in warnings:
+            self.console.print(Text(warning, style="dim"))
+        self.data = TokenizedData.read(self.folder, stats, warnings, packs=self.setup.packs)
+        return self.data
+
+    def _write_tokens(
+        self, make: Make, columns: Columns, pairs: PairFilter, more: MoreRows | None
+    ) -> tuple[dict[Part, TokenizeStats], tuple[str, ...]] | None:
+        config, folder = self.config, self.folder
+        corpus = Corpus.read(config.runs, make, pairs, validation=config.validation, seed=config.seed)
+        fingerprint = {
+            "stage": self.stage,
+            "model": self.checkpoint.identity,
+            "corpus": corpus.fingerprint,
+            "personas": corpus.personas,
+            "settings": config.identity,
+            "packing": self.setup.packing,
+        }
+        metadata = {"corpus": corpus.metadata, "config": config.model_dump(mode="json"), "versions": versions()}
+        self._stack.enter_context(TrainingFolder.open(config.out, fingerprint, metadata, resume=config.resume))
+        if folder.result() is not None:
+            return None
+        try:
+            with room_on_disk(folder), self.console.status("Reading the corpus"):
+                stats = tokenize(folder, corpus, columns, self.template, self.max_length, more)
+            shortened = stats["train"].warnings(self.max_length)
+            if not stats["train"].rows:
+                raise UsageError(f"no row is short enough: {'; '.join(shortened)}; raise --max-length")
+        except UsageError:
+            folder.clear()
+            raise
+        return stats, (*corpus.warnings, *shortened, *self.template.notes)
+
+    # What a trainer is made of.
+
+    def model(self) -> Any:
+        """The model to start from, loaded once more with each call; an adapter it comes with is trained further or,
+        where all weights are trained, merged."""
+        dtype = torch.bfloat16 if self.setup.adapter and self.setup.bf16 else torch.float32
+        model = self.checkpoint.load(dtype, trainable_adapter=self.setup.adapter)
+        return model if self.setup.adapter else model.requires_grad_(True)
+
+    @property
+    def new_adapter(self) -> LoraConfig | None:
+        """LoRA on every linear layer but the head; None if no adapter is trained, or the model comes with one."""
+        if not self.setup.adapter or self.checkpoint.base:
+            return None
+        rank, alpha, revision = self.config.lora_rank, self.config.lora_alpha, self.checkpoint.revision
+        return LoraConfig(
+            r=rank, lora_alpha=alpha, target_modules="all-linear", task_type="CAUSAL_LM", revision=revision
+        )
+
+    def model_with_adapter(self) -> Any:
+        """`model` with `new_adapter`, if there is one, as TRL would add it."""
+        model, adapter = self.model(), self.new_adapter
+        if adapter is None:
+            return model
+        transformers.set_seed(self.config.seed)
+        return get_peft_model(model, adapter)
+
+    def datasets(self) -> dict[str, Any]:
+        """The data and the tokenizer, as arguments of a trainer."""
+        return {
+            "train_dataset": self.data.train,
+            "eval_dataset": self.data.validation,
+            "processing_class": self.tokenizer,
+        }
+
+    def arguments(self) -> dict[str, Any]:
+        """Of `transformers.TrainingArguments`, or of TRL's."""
+        config, setup = self.config, self.setup
+        batch, accumulation = setup.micro_batch, setup.accumulation
+        if setup.packs:
+            batch, accumulation = max(1, round(self.data.train.per_step(config.batch) / setup.processes)), 1
+        in_epoch = -(-len(self.data.train) // (batch * accumulation * setup.processes))
+        steps = config.max_steps or config.epochs * in_epoch
+        gpu = torch.accelerator.is_available()
+        checkpointing = gpu if config.gradient_checkpointing is None else config.gradient_checkpointing
+        return {
+            "output_dir": str(self.folder.checkpoints),
+            "per_device_train_batch_size": batch,
+            "per_device_eval_batch_size": batch,
+            "gradient_accumulation_steps": accumulation,
+            "num_train_epochs": config.epochs,
+            "max_steps": config.max_steps or -1,
+            "learning_rate": setup.learning_rate,
+            "lr_scheduler_type": config.schedule,
+            "warmup_steps": int(config.warmup * steps),  # the first one has rate 0: a short training needs every step
+            "weight_decay": config.weight_decay,
+            "max_grad_norm": config.max_grad_norm,
+            "seed": config.seed,
+            "bf16": setup.bf16,
+            "use_cpu": not gpu,
+            "activation_checkpointing": checkpointing,
+            "save_steps": config.save_every,
+            "save_total_limit": config.keep,
+            "eval_strategy": "no" if self.data.validation is None else "steps",
+            "eval_steps": config.save_every,
+            "prediction_loss_only": True,
+            "logging_steps": 1,
+            "logging_nan_inf_filter": False,
+            "report_to": config.report_to or "none",
+            "disable_tqdm": True,
+            "dataloader_pin_memory": gpu,
+            "ddp_find_unused_parameters": False,
+        }
+
+    # From its first step to its result.
+
+    def fit(self, trainer: Any) -> None:
+        """Train to the end, from the last checkpoint if there is one.
+
+        Raises `Interrupted` after Ctrl-C, `UsageError` for a full disk or a loss that is not a number.
+        """
+        progress = ProgressCallback(self.console, quiet=self.config.quiet)
+        stop = StopCallback(self.console)
+        trainer.remove_callback(transformers.PrinterCallback)
+        for callback in (LogCallback(self.folder), progress, stop):
+            trainer.add_callback(callback)
+        checkpoint = ranks.run_on_first(lambda: self.folder.checkpoint)
+        began = time.monotonic()
+        try:
+            with room_on_disk(self.folder), stop.listening(), suppress(AlreadyFinished):
+                trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+        except KeyboardInterrupt:
+            raise Interrupted(f"stopped at once; {self._how_to_resume()}") from None
+        finally:
+            progress.stop()
+        state = trainer.state
+        if stop.stopped:
+            raise Interrupted(f"stopped after step {state.global_step} of {state.max_steps}; {self._how_to_resume()}")
+        before = step_of(checkpoint) if checkpoint else 0
+        tokens = next((int(line["num_tokens"]) for line in reversed(state.log_history) if "num_tokens" in line), 0)
+        memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+        self.session = SessionStats(state.global_step - before, time.monotonic() - began, tokens, memory)
+
+    def _how_to_resume(self) -> str:
+        last = self.folder.checkpoint
+        return f"the same command with --resume goes on from {f'step {step_of(last)}' if last else 'the start'}"
+
+    def save(self, trainer: Any, card: Card | None = None) -> dict[str, Any]:
+        """Measure on the validation part, then write model, `card` and result; returns `result`."""
+        validation = trainer.evaluate() if self.data.validation is not None else None
+        weights = gather_weights(trainer)
+        if not ranks.is_first():
+            return {}
+        log = read_log(self.folder.log_file)
+        first, last = first_and_last(log)
+        saved = [line["tokens_saved"] for line in log if "tokens_saved" in line]
+        result = {
+            "stage": self.stage,
+            **self.setup.summary(trainer.args),
+            "model": str(self.folder.path),
+            "rows": self.data.rows,
+            "steps": trainer.state.global_step,
+            "first": first,
+            "last": last,
+            "tokens_saved": fmean(saved) if saved else None,
+            "validation": validation and {name.removeprefix("eval_"): validation[name] for name in validation},
+            "session": asdict(self.session),
+            "notes": list(self.data.warnings),
+        }
+        with room_on_disk(self.folder), self.folder.model() as part:
+            save_model(trainer, weights, part, stop_id=self.template.stop_id)
+            if card:
+                (part / "README.md").write_text(card(result, self.folder.manifest()), encoding="utf-8")
+        self.folder.finish(result)
+        return result
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """How the training in the folder ended: `result.json`. Empty but in the first process."""
+        return (self.folder.result() or {}) if ranks.is_first() else {}
+
+
+def quieten_libraries() -> None:
+    """No bars and hints between our lines, and no telemetry."""
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    for name in ("trl", "accelerate", "peft"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True

@@ -1,0 +1,96 @@
+"""The settings of a training, resolved for a model and this machine: precision, processes, batch, packed trees or rows.
+
+Resolved before any weights are loaded, and the same in every process.
+"""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, Self
+
+import torch
+
+from i2a.errors import UsageError
+from i2a.models.local.checkpoint import Checkpoint
+from training import ranks
+from training.packing.check import NotPackable, check_packable, no_dropout
+from training.settings import DPO, Training
+
+
+@dataclass(frozen=True)
+class TrainingSetup:
+    """`adapter`: an adapter is trained, not all weights. `packs`: on packed trees, not on rows; `fallback_reason`: why
+    on rows, if the settings left it open. `micro_batch`: rows that a process computes at once, if they are not packed.
+    """
+
+    adapter: bool
+    bf16: bool
+    learning_rate: float
+    processes: int
+    micro_batch: int
+    accumulation: int
+    packs: bool
+    fallback_reason: str | None
+
+    @classmethod
+    def resolve(cls, config: Training, checkpoint: Checkpoint, processes: int) -> Self:
+        """Raises `UsageError`: GPUs, a batch or a precision that cannot be used like this, or a missing reporter;
+        `NotPackable` if the settings ask for trees and the model cannot be trained on them."""
+        if processes == 1 and torch.cuda.device_count() > 1:
+            raise UsageError(
+                f"{torch.cuda.device_count()} GPUs, and one process: `accelerate launch --config_file "
+                '"$(i2a train accelerate ddp)" -m i2a.cli train ...` uses all, CUDA_VISIBLE_DEVICES=0 one'
+            )
+        able = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+        if config.dtype == "bf16" and torch.cuda.is_available() and not able:
+            raise UsageError("this GPU has no bf16; take --dtype fp32")
+        share, rest = divmod(config.batch, processes)
+        if rest:
+            raise UsageError(
+                f"--batch {config.batch} cannot be shared by {processes} processes; take a multiple of that"
+            )
+        for reporter in config.report_to:
+            if find_spec(reporter) is None:
+                raise UsageError(f"--report-to {reporter} needs the package {reporter}: pip install {reporter}")
+        adapter = checkpoint.base is not None if config.lora is None else config.lora
+        micro = max(size for size in range(1, min(config.micro_batch, share) + 1) if share % size == 0)
+        bf16 = able if config.dtype == "auto" else config.dtype == "bf16"
+        rate = config.rate(adapter=adapter)
+        packs, reason = _packing(config, checkpoint, adapter=adapter)
+        return cls(adapter, bf16, rate, processes, micro, share // micro, packs, reason)
+
+    def summary(self, arguments: Any) -> dict[str, Any]:
+        """For the result and the card; `arguments` are those of the trainer."""
+        trees = {"trees_per_step": arguments.per_device_train_batch_size * self.processes}
+        settings = {
+            "learning_rate": self.learning_rate,
+            "dtype": "bf16" if self.bf16 else "fp32",
+            "processes": self.processes,
+            "packing": self.packing,
+            "why_rows": self.fallback_reason,
+            **(trees if self.packs else {"micro_batch": self.micro_batch}),
+        }
+        return {"adapter": self.adapter, "settings": settings}
+
+    @property
+    def packing(self) -> str:
+        """As the settings name it."""
+        return "tree" if self.packs else "rows"
+
+
+def _packing(config: Training, checkpoint: Checkpoint, *, adapter: bool) -> tuple[bool, str | None]:
+    """Whether trees are packed, and why not if the settings left it open."""
+    if config.packing == "rows":
+        return False, None
+    try:
+        if ranks.deepspeed():
+            raise NotPackable("trees cannot be packed with DeepSpeed, which steps after every backward pass")
+        model = checkpoint.skeleton(adapter=adapter)
+        preferences = isinstance(config, DPO)
+        if preferences:
+            no_dropout(model)
+        check_packable(model, dropout=not preferences)
+    except NotPackable as reason:
+        if config.packing == "tree":
+            raise NotPackable(f"{reason}; take --packing rows") from None
+        return False, str(reason)
+    return True, None
