@@ -1,12 +1,12 @@
 """One string names a model: `KIND[:NAME][@URL][?PARAMETER=VALUE&...]`, for instance `offline`, `openai:gpt-4o-mini`,
-`openai:qwen3@http://localhost:8000/v1?temperature=0.8`, `hf:runs/sft?dtype=bfloat16`. A kind is a name in the entry-point
-group `i2a.models`, the path of a Python file that holds one subclass of `Model`, or `package.module:CLASS`.
+`openai:qwen3@http://localhost:8000/v1?temperature=0.8`, `hf:runs/sft?dtype=bfloat16`. A kind is a name in the
+entry-point group `i2a.models`, the path of a file that holds one subclass of `Model`, or `package.module:CLASS`.
 """
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from i2a.errors import UsageError
@@ -49,15 +49,13 @@ class ModelSpec:
         path = Path(self.kind)
         if path.suffix == ".py":
             module = load_file(path)
-            found = [
-                value for value in vars(module).values() if _is_model(value) and value.__module__ == module.__name__
-            ]
+            classes = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
         else:
-            found = [value for value in [find("models", self.kind, type)] if _is_model(value)]
+            classes = [find("models", self.kind, type)]
+        found = [value for value in classes if isinstance(value, type) and issubclass(value, Model)]
         if len(found) != 1:
             raise UsageError(f"{self.kind}: found {len(found)} subclasses of i2a.models.model.Model, need one")
-        kind: type[Model] = found[0]
-        return kind
+        return found[0]
 
     def open(self) -> Model:
         """The model. Raises `UsageError` where the name, the URL, a parameter or a key is missing."""
@@ -71,7 +69,3 @@ class ModelSpec:
             + (f"@{self.url}" if self.url else "")
             + (f"?{params}" if params else "")
         )
-
-
-def _is_model(value: Any) -> bool:
-    return isinstance(value, type) and issubclass(value, Model)
