@@ -61,8 +61,9 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     dialogue, "user" or "assistant", if not under its own name. `visible_answers`: the structured answers of other
     roles that `values` reads.
 
-    In a team that tells everybody everything, `transcript_roles` are the speakers whose messages make up the dialogue,
-    and `visible_roles` others whose messages it may read beside it; there a scenario marks what it shows.
+    For teams, which broadcast every message: `transcript_roles` are the speakers whose messages make up the dialogue,
+    `visible_roles` others whose messages it may read beside it. A message whose metadata is marked `ON_PATH` or `SHOWN`
+    is the one or the other, whoever spoke.
     """
 
     component_type = "agent"

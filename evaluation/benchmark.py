@@ -20,7 +20,7 @@ from evaluation.scores import write as write_scores
 from evaluation.settings import Evaluation
 from evaluation.summary import BenchmarkSummary, summarise
 from evaluation.summary import write as write_summary
-from i2a.runs.clients import Client
+from i2a.models.autogen import Client
 from i2a.runs.outcome import RunResult
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.runner import execute

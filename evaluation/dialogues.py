@@ -20,7 +20,7 @@ from i2a.trees.tree import Node, Tree
 CANDIDATE = "candidate"
 
 
-class Dialogue(Protocol):
+class EvalDialogue(Protocol):
     """The dialogue of one tree."""
 
     async def run(self, tree: Tree, session: Session, judges: Mapping[str, Rater]) -> None:
@@ -90,7 +90,7 @@ class StoredDialogue:
 
 
 def grow_rated(
-    dialogues: Mapping[str, Dialogue], judges: Mapping[str, ModelSpec], rater: type[Rater[Any]]
+    dialogues: Mapping[str, EvalDialogue], judges: Mapping[str, ModelSpec], rater: type[Rater[Any]]
 ) -> Callable[[Tree, Session], Awaitable[None]]:
     """What grows a tree: its dialogue among `dialogues`, found by its id, with every reply rated by every judge."""
 

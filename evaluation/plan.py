@@ -11,13 +11,14 @@ from agents.inducer import Inducer
 from agents.user import User
 from evaluation.candidates import Candidate, parse_all
 from evaluation.cases import Case, Cases, crossed, recorded
-from evaluation.dialogues import Dialogue, LiveDialogue, ReplayDialogue, grow_rated
+from evaluation.dialogues import EvalDialogue, LiveDialogue, ReplayDialogue, grow_rated
 from evaluation.judge import RATERS, Rater
 from evaluation.settings import Evaluation
 from evaluation.summary import Conditions
 from i2a.errors import UsageError
+from i2a.models.autogen import Client
 from i2a.models.spec import ModelSpec
-from i2a.runs.clients import Client, check_clients, spec_for
+from i2a.runs.clients import check_clients, spec_for
 from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.simulated import simulated_by_name
@@ -91,13 +92,13 @@ def cases_of(
 
 def laid_out(
     candidates: Sequence[Candidate], cases: Cases, users: Mapping[str, ModelSpec], conditions: Conditions
-) -> tuple[list[Tree], dict[str, Dialogue]]:
+) -> tuple[list[Tree], dict[str, EvalDialogue]]:
     """An empty tree for each candidate and case, and its dialogue by its id; without `users` the stored ones.
 
     Candidate after candidate, so that a local model is asked for many dialogues at once.
     """
     trees: list[Tree] = []
-    dialogues: dict[str, Dialogue] = {}
+    dialogues: dict[str, EvalDialogue] = {}
     for candidate in candidates:
         for case in cases.all:
             donor = cases.donor(case, conditions.seed) if candidate.wrapper == "shuffled" else None

@@ -20,7 +20,8 @@ from evaluation.settings import Evaluation
 from evaluation.summary import Conditions
 from i2a.digests import digest
 from i2a.errors import UsageError
-from i2a.runs.clients import Client, check_clients
+from i2a.models.autogen import Client
+from i2a.runs.clients import check_clients
 from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
 from i2a.trees.json import read

@@ -49,14 +49,14 @@ class Scenario:
         return self._options.resolve(options)
 
     def grow(self, tree: Tree, clients: Mapping[str, Model], **options: Any) -> Coroutine[Any, Any, None]:
-        """Let `tree` grow, with the client of each role in `clients`; `options` as `resolve` gives them.
+        """Let `tree` grow, with the client of each role in `clients`; `options` as `resolve` takes them.
 
         The roles know the tree's persona as `profile` and `personality`, where their prompts name them.
         """
         persona = {"profile": tree.persona.profile, "personality": tree.persona.personality}
         roles = {name: kind(name, clients[name], **persona) for name, kind in self.roles.items()}
         introduce(roles.values())
-        return self.script(tree, **roles, **self._options.arguments(options))
+        return self.script(tree, **roles, **self._options.arguments(self.resolve(options)))
 
 
 def scenario(script: Script | None = None, /, *, roles: object = None) -> Scenario:
@@ -99,6 +99,8 @@ def _roles(script: Script, hints: Mapping[str, Any], where: str) -> dict[str, ty
             raise UsageError(
                 f"{where}: {name!r} needs a subclass of Role as its annotation, or a * before; write: {SHAPE}"
             )
+        if not hasattr(kind, "prompt"):
+            raise UsageError(f'{where}: role {kind.__name__} has no prompt; write: prompt = Prompt("...")')
         roles[name] = kind
     return roles
 

@@ -7,9 +7,10 @@ from rich.console import Console
 
 from i2a.digests import seed_of
 from i2a.errors import UsageError
+from i2a.models.autogen import Client
 from i2a.models.spec import ModelSpec
 from i2a.personas.pool import PersonaPool
-from i2a.runs.clients import Client, check_clients, spec_for
+from i2a.runs.clients import check_clients, spec_for
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
 from i2a.runs.runner import execute

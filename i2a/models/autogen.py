@@ -159,7 +159,10 @@ class ModelClient(ChatCompletionClient, Component[ModelClientConfig]):
         return cls(config.model)
 
 
-def as_model(model: Model | ChatCompletionClient) -> Model:
+Client = Model | ChatCompletionClient  # what a caller may bring
+
+
+def as_model(model: Client) -> Model:
     """A model, whichever of the two it is; a `ModelClient` gives up the model that it holds."""
     if isinstance(model, ModelClient):
         return model.model

@@ -23,6 +23,7 @@ from agents.persona_writers import PersonalityWriter, ProfileWriter
 from agents.role import Role
 from i2a.digests import digest, seed_of
 from i2a.errors import I2AError, ModelError, UsageError
+from i2a.models.autogen import Client
 from i2a.models.spec import ModelSpec
 from i2a.models.usage import UsageTracker
 from i2a.personas.collections import read_texts
@@ -30,7 +31,7 @@ from i2a.personas.encoders import Encoder, open_encoder
 from i2a.personas.growing import GrowingPool, Rules
 from i2a.personas.pool import PersonaPool
 from i2a.personas.settings import Growth
-from i2a.runs.clients import Client, check_clients, spec_for
+from i2a.runs.clients import check_clients, spec_for
 from i2a.runs.live import View, money
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan

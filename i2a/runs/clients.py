@@ -3,15 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from autogen_core.models import ChatCompletionClient
-
 from i2a.errors import UsageError
-from i2a.models.autogen import as_model
+from i2a.models.autogen import Client, as_model
 from i2a.models.model import Model, Price
 from i2a.models.spec import ModelSpec
 from i2a.models.usage import find_price
 
-Client = Model | ChatCompletionClient
 EVERY = "*"  # the key of a client for all roles that have none of their own
 KIND = "client"
 

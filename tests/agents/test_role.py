@@ -15,7 +15,7 @@ from agents.inducer import Inducer
 from agents.judge import Judge
 from agents.prompt import Prompt
 from agents.responders import NOTHING, PreferredResponder, RejectedResponder, describe
-from agents.role import Role, structured
+from agents.role import ON_PATH, SHOWN, Role, structured
 from agents.user import User
 from i2a.errors import MalformedAnswer, RateLimited, UsageError
 from i2a.models.autogen import ModelClient
@@ -339,3 +339,16 @@ async def test_a_role_without_instructions_sends_no_system_message() -> None:
     client = ScriptedClient.saying("Hi!")
     await ask(Untold("assistant", client), text("user", "Hello."))
     assert client.requests[0].messages == (Message("user", "Hello."),)
+
+
+async def test_a_mark_says_what_a_message_is_whoever_spoke_it() -> None:
+    client = ScriptedClient(lambda request: preference("1"))
+    marked = [
+        TextMessage(content="I bake.", source="alice", metadata={ON_PATH: "yes"}),
+        TextMessage(content="Bread?", source="bob", metadata={SHOWN: "yes"}),
+        TextMessage(content="I see.", source="user", metadata={SHOWN: "yes"}),
+        TextMessage(content="noise", source="carol"),
+    ]
+    await ask(Judge("judge", client, **VALUES), *marked)
+    assert client.requests[0].replies == ("Bread?", "I see.")
+    assert "<dialogue>\nAlice: I bake.\n</dialogue>" in client.requests[0].text

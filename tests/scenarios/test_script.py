@@ -119,6 +119,11 @@ HEAD = "from agents.user import User\nfrom scenarios import scenario\n\n"
         ("@scenario\nasync def chat(tree, user: int): ...", 4, "'user' needs a subclass of Role as its annotation"),
         ("@scenario\nasync def chat(tree, user: Usr): ...", 5, "name 'Usr' is not defined"),
         ("@scenario\nclass Chat: ...", 4, "must be a coroutine"),
+        (
+            "from agents.role import Role\n@scenario\nasync def chat(tree, user: Role): ...",
+            5,
+            "role Role has no prompt; write: prompt = Prompt",
+        ),
         ("@scenario()\nasync def chat(tree, user: User): ...", 4, "write @scenario above"),
         ("@scenario(roles={'user': User})\nasync def chat(tree, cast): ...", 4, "roles are parameters"),
         ("@scenario\nasync def chat(tree, cast): ...", 4, "there is no cast any more, roles are parameters"),

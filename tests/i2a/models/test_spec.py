@@ -1,12 +1,16 @@
 """One string names a model, wherever it runs, and never holds a key."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from i2a.errors import UsageError
+from i2a.models.model import Message
 from i2a.models.openai import OpenAIModel
 from i2a.models.spec import ModelSpec
+from i2a.models.usage import find_price
 from i2a.simulator.client import OfflineModel
 
 HF_PARAMS = (("device", "cuda:0"), ("dtype", "bfloat16"), ("revision", "a/b"))
@@ -121,3 +125,54 @@ def test_a_spec_opens_the_model_of_its_kind() -> None:
 def test_what_cannot_be_opened_is_told_before_any_call(text: str) -> None:
     with pytest.raises(UsageError):
         ModelSpec.parse(text).open()
+
+
+ECHO = """
+from i2a.models.model import Completion, Model
+
+class Echo(Model):
+    \"\"\"Says what was said.\"\"\"
+
+    def __init__(self, times): self.times = times
+
+    @classmethod
+    def from_spec(cls, name, url, params): return cls(int(params.get("times", 1)))
+
+    async def complete(self, messages, parameters):
+        return Completion(messages[-1].content * self.times, "stop", 1, 1)
+"""
+
+
+async def test_a_model_of_ones_own_is_named_by_its_file_or_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_models").mkdir()
+    (tmp_path / "my_models/__init__.py").touch()
+    (tmp_path / "my_models/echo.py").write_text(ECHO)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for kind in (
+        "my_models/echo.py",
+        "./my_models/echo.py:Echo",
+        str(tmp_path / "my_models/echo.py"),
+        "my_models.echo:Echo",
+    ):
+        spec = ModelSpec.parse(f"{kind}?times=2")
+        assert ModelSpec.parse(str(spec)) == spec
+        assert (await spec.open().complete([Message("user", "Ho.")], {})).content == "Ho.Ho."
+        assert find_price(spec) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nowhere.py", "nowhere.py: there is no such file"),
+        ("no.such:Model", "cannot import no.such"),
+        ("i2a.models.spec:ModelSpec", "found 0 subclasses"),
+        ("i2a.models.spec:Nothing", "has no 'Nothing'"),
+    ],
+)
+def test_what_is_no_model_of_ones_own_is_told(text: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        ModelSpec.parse(text).open()
+    assert said in str(caught.value)

@@ -73,6 +73,40 @@ def test_where_no_judge_was_asked_twice_there_is_no_flip_rate() -> None:
     assert Summary.of([tree]).flip_rate is None
 
 
+def three_replies(*compared: tuple[int, int, bool], labels: str) -> Tree:
+    """A message with three replies; `compared`: two of them, and whether the orders agree. `labels`: p, r or -."""
+    tree = Tree("t", "test", Persona("p", "A baker.", "Blunt."), 7)
+    here = tree.add(None, Utterance("user", "Hello."))
+    replies = [tree.add(here, Utterance("bob", text)) for text in "ABC"]
+    for i, j, agree in compared:
+        one, other = replies[i], replies[j]
+        here.verdicts += [Verdict(one, other, one, ""), Verdict(other, one, one if agree else other, "")]
+    for reply, label in zip(replies, labels, strict=True):
+        reply.label = {"p": "preferred", "r": "rejected", "-": None}[label]  # type: ignore[assignment]
+    return tree
+
+
+@pytest.mark.parametrize(
+    ("compared", "labels", "labelled", "flipped"),
+    [
+        (((0, 1, True), (0, 2, True), (1, 2, True)), "prr", 2, 0),
+        (((0, 1, True), (0, 2, True), (1, 2, False)), "prr", 2, 1),
+        (((0, 1, True), (0, 2, False), (1, 2, False)), "pr-", 1, 2),
+        (((0, 1, False), (0, 2, False), (1, 2, False)), "---", 0, 3),
+        (((0, 1, True),), "pr-", 1, 0),
+    ],
+)
+def test_of_three_replies_every_pair_is_counted(
+    compared: tuple[tuple[int, int, bool], ...], labels: str, labelled: int, flipped: int
+) -> None:
+    tree = three_replies(*compared, labels=labels)
+    summary = Summary.of([tree])
+    assert (summary.labelled, summary.flipped, summary.unjudged) == (len(tree.pairs), flipped, 0)
+    assert summary.labelled == labelled
+    assert summary.wins == ({"bob": labelled} if labelled else {})
+    assert summary.pairs == labelled + flipped
+
+
 @given(st.lists(st.lists(st.sampled_from(OUTCOMES), max_size=5), max_size=5))
 def test_every_compared_pair_is_one_of_labelled_flipped_and_unjudged(corpus: list[list[str]]) -> None:
     summary = Summary.of(tree_of(*outcomes) for outcomes in corpus)

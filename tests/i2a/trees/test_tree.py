@@ -134,3 +134,14 @@ def test_no_two_trees_share_their_nodes() -> None:
     one, other = (Tree(id, "test", Persona("p", "A baker.", "Blunt."), 7) for id in ("a", "b"))
     one.add(None, Utterance("user", "Hello."))
     assert list(other) == []
+
+
+async def test_a_call_that_was_not_awaited_is_told_what_to_write(tree: Tree) -> None:
+    async def user() -> Utterance:
+        return Utterance("user", "Hello.")
+
+    with pytest.raises(TypeError, match=r"not awaited; write: tree.add\(here, await ROLE\(here\)\)"):
+        tree.add(None, user())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="takes an Utterance, not a str"):
+        tree.add(None, "Hello.")  # type: ignore[arg-type]
+    assert list(tree) == []
