@@ -120,7 +120,7 @@ class HFModel(Model):
 
     async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
         """Raises `BadRequest` for what the model can never answer, and `ModelError`."""
-        config = self._settled(parameters)
+        config = self._resolved(parameters)
         prompt = self._prompt(messages)
         room = (self._loaded.context or len(prompt) + config.max_new_tokens) - len(prompt)
         if room < 1:
@@ -153,7 +153,7 @@ class HFModel(Model):
     def _prompt(self, messages: Sequence[Message]) -> list[int]:
         return self._loaded.chat.prompt(as_json(messages), thinking=self._config.thinking)
 
-    def _settled(self, args: Mapping[str, Any]) -> HFConfig:
+    def _resolved(self, args: Mapping[str, Any]) -> HFConfig:
         """The settings with those of the call, which have OpenAI's names."""
         if unknown := sorted(args.keys() - ARGUMENTS):
             raise BadRequest(f"{self} does not take {', '.join(unknown)}; it takes {', '.join(sorted(ARGUMENTS))}")
