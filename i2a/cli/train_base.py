@@ -56,13 +56,14 @@ def base(
     flags = {name: value for name, value in given.items() if value is not None}
     config = settle(Base, {}, flags, file=None, missing={})
     try:
+        from i2a.simulator.model.card import card
         from i2a.simulator.model.loop import train_base
     except ModuleNotFoundError as error:
         if error.name not in EXTRA:
             raise
         raise UsageError(f"training needs the package {error.name}: pip install 'i2a[train]'") from None
     try:
-        result = train_base(config, Console(stderr=True))
+        result = train_base(config, Console(stderr=True), card)
     except KeyboardInterrupt:
         raise Interrupted("interrupted; the same command with --resume goes on") from None
     typer.echo(json.dumps(result)) if as_json else typer.echo(_in_words(result), err=True)

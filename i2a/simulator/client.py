@@ -15,9 +15,8 @@ from pydantic import BaseModel
 from i2a.errors import UsageError
 from i2a.models.text_client import TextClient, as_json, estimate_tokens
 from i2a.simulator import engine
-from i2a.simulator.parts import candidates
-from i2a.simulator.parts.prompt_parser import Message
-from i2a.simulator.parts.writer_values import Values
+from i2a.simulator.engine import Message
+from i2a.simulator.parts.writer_markup import Values
 
 
 class OfflineConfig(BaseModel):
@@ -36,7 +35,7 @@ class OfflineClient(TextClient, Component[OfflineConfig]):
     def __init__(self, name: str = "", values: Values = "all") -> None:
         super().__init__()
         self._config = OfflineConfig(name=name, values=values)
-        self._answer = partial(engine.answer, values=values) if values != "all" else candidates.named(name)
+        self._answer = partial(engine.answer, values=values) if values != "all" else engine.named(name)
 
     @classmethod
     def from_spec(cls, name: str, url: str | None, params: dict[str, str]) -> Self:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from i2a.simulator.model.associations import Associations
+from i2a.simulator.model.batches import Associations
 from i2a.simulator.model.documents import ASSISTANT, USER
 
 CONTEXT = 4096

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from i2a.simulator.language.text import lexicon, rng, stems
-from i2a.simulator.parts.prompt_parser import Task
+from i2a.simulator.parts.prompt_parser import PromptTask
 from i2a.simulator.persona.evidence import wordings
 from i2a.simulator.persona.facts import Fact, facts
 
@@ -14,13 +14,15 @@ _AFFIRMATIVE = lexicon("affirmative")
 _NEGATIVE = lexicon("negative")
 
 
-def fill(schema: Mapping[str, Any], task: Task, *, seed: int) -> str:
+def fill(schema: Mapping[str, Any], task: PromptTask, *, seed: int) -> str:
     """A valid JSON document of the schema, in the schema's order of properties."""
     chance = rng("form", seed, task.dialogue.last)
     return json.dumps(_value(schema, schema, task, chance, depth=0), ensure_ascii=False)
 
 
-def _value(node: Mapping[str, Any], root: Mapping[str, Any], task: Task, chance: random.Random, *, depth: int) -> Any:
+def _value(
+    node: Mapping[str, Any], root: Mapping[str, Any], task: PromptTask, chance: random.Random, *, depth: int
+) -> Any:
     node = _resolve(node, root)
     if "const" in node:
         return node["const"]
@@ -60,7 +62,7 @@ def _resolve(node: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, A
     return target if isinstance(target, Mapping) else {}
 
 
-def _choice(choices: list[Any], task: Task, chance: random.Random) -> Any:
+def _choice(choices: list[Any], task: PromptTask, chance: random.Random) -> Any:
     named = {str(choice).lower(): choice for choice in choices}
     yes = next((named[name] for name in named if name in _AFFIRMATIVE), None)
     no = next((named[name] for name in named if name in _NEGATIVE), None)
@@ -70,12 +72,12 @@ def _choice(choices: list[Any], task: Task, chance: random.Random) -> Any:
 
 
 def _array(
-    node: Mapping[str, Any], root: Mapping[str, Any], task: Task, chance: random.Random, *, depth: int
+    node: Mapping[str, Any], root: Mapping[str, Any], task: PromptTask, chance: random.Random, *, depth: int
 ) -> list[Any]:
     items = _resolve(node.get("items", {}), root)
     least, most = int(node.get("minItems", 0)), int(node.get("maxItems", 20))
     if items.get("type", "string") == "string" and "enum" not in items:
-        found: list[Any] = list(wordings(_given(task), task.dialogue.users))[:most]
+        found: list[Any] = list(wordings(_facts(task), task.dialogue.users))[:most]
         return found + [_sentence(items, task)] * (least - len(found))
     return (
         [_value(items, root, task, chance, depth=depth + 1) for _ in range(max(least, min(1, most)))]
@@ -94,21 +96,21 @@ def _number(node: Mapping[str, Any], kind: str, chance: random.Random) -> int | 
     )
 
 
-def _sentence(node: Mapping[str, Any], task: Task) -> str:
+def _sentence(node: Mapping[str, Any], task: PromptTask) -> str:
     """What the person said last, cut to the length that the schema allows."""
     said = " ".join(task.dialogue.users[-2:]) or "Nothing has been said yet."
     most = int(node.get("maxLength", 400))
     return said[:most].ljust(int(node.get("minLength", 0)), ".")
 
 
-def _given(task: Task) -> tuple[Fact, ...]:
+def _facts(task: PromptTask) -> tuple[Fact, ...]:
     return tuple(
-        fact for tag, text in task.given.items() for fact in facts(text, "profile" if tag == "profile" else "belief")
+        fact for tag, text in task.system.items() for fact in facts(text, "profile" if tag == "profile" else "belief")
     )
 
 
-def _evident(task: Task) -> bool:
+def _evident(task: PromptTask) -> bool:
     """Whether the person's own words show what the system prompt holds in tags: most of its content words."""
-    held = frozenset[str]().union(*(fact.needs for fact in _given(task)))
+    held = frozenset[str]().union(*(fact.needs for fact in _facts(task)))
     spoken = frozenset[str]().union(*(stems(text) for text in task.dialogue.users))
     return bool(held) and len(held & spoken) >= 0.6 * len(held)

@@ -1,6 +1,6 @@
-"""The Judge: a score of one reply for one person, 1 to 5, and the choice between two.
+"""The Judge: a score of one reply for one person, 1 to 5; from it a grade, a pass or fail, and the choice between two.
 
-Every credit passes through gates first, each of which answers an adversary that once fooled a judge:
+Every credit is multiplied by penalties first, each of which answers an adversary that once fooled a judge:
 parrots, lists of facts, keyword salad, all styles at once, repeated best replies, injections, flattery.
 """
 
@@ -11,9 +11,8 @@ from functools import lru_cache
 from i2a.simulator.language.text import fold, rng, shorten, stems, words
 from i2a.simulator.parts.penalties import GATES
 from i2a.simulator.parts.prompt_parser import Dialogue
-from i2a.simulator.parts.responder import closeness, fits
 from i2a.simulator.persona.evidence import Mention, false_claim, mentions, revealed, taken_up
-from i2a.simulator.persona.facts import Fact, facts
+from i2a.simulator.persona.facts import Fact, closeness, facts, fits
 from i2a.simulator.persona.style import STYLES, shape, shown, styles, suits
 from i2a.simulator.persona.topics import topics
 
@@ -24,7 +23,7 @@ _CLEAR = 0.3  # from this difference on, neither the order nor chance decides
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Recipient:
     """A persona as the judge reads it."""
 
     facts: tuple[Fact, ...]
@@ -33,7 +32,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class ReplyScore:
     """A reply's marks: three components in 0..1, the gate that multiplies them, the total in 1..5; and why."""
 
     facts: float
@@ -47,12 +46,12 @@ class Score:
 
 
 @lru_cache(maxsize=4096)
-def persona(profile: str, personality: str) -> Person:
-    return Person(facts(profile), styles(personality), stems(profile))
+def recipient(profile: str, personality: str) -> Recipient:
+    return Recipient(facts(profile), styles(personality), stems(profile))
 
 
 @lru_cache(maxsize=1024)  # a pair is judged in both orders
-def score(reply: str, dialogue: Dialogue, person: Person) -> Score:
+def score(reply: str, dialogue: Dialogue, person: Recipient) -> ReplyScore:
     """The marks of `reply` as the answer to the person's last message in `dialogue`."""
     reply = shorten(fold(reply), 1500)
     gate, fault = _gate(reply, dialogue)
@@ -69,10 +68,10 @@ def score(reply: str, dialogue: Dialogue, person: Person) -> Score:
     wrong = false_claim(reply, person.words, dialogue.users)
     if wrong:
         total, fault = min(total, _WORST), fault or f"takes for granted what is not so ({wrong})"
-    return Score(content, style, engagement, gate, total, recalls, style_shown, fault)
+    return ReplyScore(content, style, engagement, gate, total, recalls, style_shown, fault)
 
 
-def prefer(replies: tuple[str, str], dialogue: Dialogue, person: Person, *, seed: int) -> str:
+def prefer(replies: tuple[str, str], dialogue: Dialogue, person: Recipient, *, seed: int) -> str:
     """The JSON verdict. When the two are nearly level, chance and a slight liking for the first decide."""
     first, second = (score(reply, dialogue, person) for reply in replies)
     lead = first.total - second.total
@@ -93,7 +92,7 @@ def _gate(reply: str, dialogue: Dialogue) -> tuple[float, str]:
     return product, fault
 
 
-def _content(reply: str, dialogue: Dialogue, person: Person) -> tuple[float, str, bool, float]:
+def _content(reply: str, dialogue: Dialogue, person: Recipient) -> tuple[float, str, bool, float]:
     """Credit for what was remembered, the fact that earned most of it, whether something untold was used, and what
     share of the total is left because of memories that are beside the point or too many, 0 where there are none."""
     earlier, last = dialogue.users[:-1], dialogue.last
@@ -148,7 +147,7 @@ def _distinct(made: tuple[Mention, ...]) -> int:
     return len(kept)
 
 
-def _style(reply: str, person: Person) -> tuple[float, str]:
+def _style(reply: str, person: Recipient) -> tuple[float, str]:
     """The match of the styles shown with those that suit the person, less what is foreign to it."""
     visible = shown(reply)
     welcome = suits(person.styles)
@@ -176,12 +175,12 @@ def _engagement(reply: str, dialogue: Dialogue) -> float:
     return 0.4 * on_topic + 0.25 * fitting + 0.2 * min(1.0, own * 1.5) + 0.15 * ("?" in reply)
 
 
-def _reason(winner: str, first: Score, second: Score) -> str:
+def _reason(winner: str, first: ReplyScore, second: ReplyScore) -> str:
     best, other = (first, second) if winner == "1" else (second, first)
     return f"Reply {winner} {merits(best)}; reply {'2' if winner == '1' else '1'} {merits(other)}."
 
 
-def merits(one: Score) -> str:
+def merits(one: ReplyScore) -> str:
     """What to say of a reply after `The reply ...`."""
     if one.fault:
         return one.fault
@@ -191,3 +190,30 @@ def merits(one: Score) -> str:
     if style:
         return f"{style}, which suits this person, but recalls nothing"
     return "is a remark that would suit anybody" if one.engagement > 0.5 else "hardly answers the message"
+
+
+_PASS = 4  # the least grade that the strict protocol lets through
+_WAVERING = 0.1  # standard deviation: near the line between two grades chance decides, as it does with people
+
+
+def rate(reply: str, dialogue: Dialogue, person: Recipient, *, seed: int) -> str:
+    """The JSON answer of the graded protocol: the reason, then the grade."""
+    marks = score(reply, dialogue, person)
+    return _answer(marks, "score", grade(marks, reply, seed=seed))
+
+
+def passes(reply: str, dialogue: Dialogue, person: Recipient, *, seed: int) -> str:
+    """The JSON answer of the strict protocol: a good reply passes if it suits both this person's manner and life."""
+    marks = score(reply, dialogue, person)
+    both = bool(marks.style_shown and marks.recalls)
+    return _answer(marks, "passes", both and grade(marks, reply, seed=seed) >= _PASS)
+
+
+def grade(marks: ReplyScore, reply: str, *, seed: int) -> int:
+    """The total as a whole number of 1 to 5."""
+    wavered = marks.total + rng("rating", seed, reply).gauss(0.0, _WAVERING)
+    return min(5, max(1, round(wavered)))
+
+
+def _answer(marks: ReplyScore, key: str, value: int | bool) -> str:
+    return json.dumps({"reason": f"The reply {merits(marks)}.", key: value}, ensure_ascii=False)

@@ -1,4 +1,7 @@
-"""A fact put into words by the person whom it is about: in a frame where its shape is certain, else as a clause."""
+"""A fact put into words: by the person whom it is about, and by the one who remembers it.
+
+In a frame where its shape is certain, by a reference where that is enough, else as a clause.
+"""
 
 import random
 import re
@@ -6,11 +9,12 @@ from functools import lru_cache
 
 from i2a.simulator.language import grammar, verbs
 from i2a.simulator.language.text import capital, fresh, lexicon, load, lower_first, stems, with_article, words
-from i2a.simulator.parts import voice
+from i2a.simulator.parts.references import Shape, ending, reference
 from i2a.simulator.persona.fact_kinds import aspect
 from i2a.simulator.persona.facts import Fact
 
-LINES = load("user.toml")
+_LINES = load("user.toml")["reveal"]
+_RECALLED = load("responder.toml")
 _AGAINST = lexicon("against")
 _EVENT = re.compile(
     r"(?:attending|participating|hosting|visiting|going|trying|collecting|taking|volunteering|organizing|exploring)\b"
@@ -27,7 +31,7 @@ _LONG = 9  # words of a noun phrase
 def phrase(fact: Fact, used: str, chance: random.Random) -> str:
     """A natural statement that gives the fact away."""
     group, said = _frame(fact)
-    lines = LINES["reveal"][group]
+    lines = _LINES[group]
     if len(said.split()) > 5 and group not in _CLAUSES:
         # A long phrase reads well only where the sentence ends with it.
         lines = [line for line in lines if line.endswith(("{x}.", "{a}.")) or line.startswith("{X}.")] or lines
@@ -36,7 +40,7 @@ def phrase(fact: Fact, used: str, chance: random.Random) -> str:
     if fact.more and not apart and re.search(r"\{[xX]\}\.", line) and chance.random() < 0.7:
         said += fact.more
     said = capital(said) if "{X}" in line else said
-    filled = voice.fill(voice.fill(line, "{X}", said), "{x}", said)
+    filled = _fill(_fill(line, "{X}", said), "{x}", said)
     if "{a}" in filled:
         filled = filled.replace("{a}", with_article(said) if not grammar.has_determiner(said) else said)
     return grammar.tidy(filled)
@@ -65,14 +69,14 @@ def _noun_frame(fact: Fact) -> tuple[str, str]:
         return group, lower_first(said)
     if fact.kind == "state":
         group = "state_" + said.lower().split()[0]
-        return (group if group in LINES["reveal"] else "state"), lower_first(said)
+        return (group if group in _LINES else "state"), lower_first(said)
     if fact.kind == "like":
         if _EVENT.match(said):
             return "like_event", said
         return ("like_ing" if grammar.is_gerund(said) else "like_noun"), said
     if fact.kind == "have":
         group = "have_" + possession(fact)
-        return group, voice.possessive(said, "my") if group in _PERSONAL else said
+        return group, _possessive(said, "my") if group in _PERSONAL else said
     return "", said
 
 
@@ -90,3 +94,72 @@ def possession(fact: Fact) -> str:
         if head & nouns and not (group in ("family", "home") and " of " in fact.mine):
             return group
     return "other"
+
+
+# What leads to a reference, by its shape: `about your cat`, `about how you fold frogs`.
+_BEFORE: dict[Shape, str] = {
+    "own": "your",
+    "noun": "the",
+    "ing": "",
+    "verb": "how you",
+    "wish": "wanting to",
+    "learning": "",
+    "state": "being",
+    "clause": "how",
+}
+
+
+def weave(fact: Fact, manner: str, used: str, chance: random.Random, about: tuple[str, ...] = ()) -> str:
+    """A sentence that brings up something known: `weave` recalls it in a talk about some topics, `echo` picks up what
+    was just said."""
+    group, said = _filling(fact, about)
+    line = fresh(_RECALLED[manner][group], used, chance)
+    return grammar.tidy(_fill(line, "{x}", said))
+
+
+@lru_cache(maxsize=16384)
+def _filling(fact: Fact, about: tuple[str, ...]) -> tuple[str, str]:
+    """The group of frames for a fact, and what goes into their slot: a phrase that can stand behind `about`."""
+    found = reference(fact, about)
+    if found:
+        return "any", " ".join(filter(None, (_BEFORE[found.shape], found.lead, found.text)))
+    if fact.kind in ("job", "age") or (fact.kind == "am" and grammar.has_determiner(fact.yours)):
+        said = lower_first(brief(fact))
+        return "any", f"being {said if fact.kind == 'age' or grammar.has_determiner(said) else with_article(said)}"
+    return ("grief", _clause(fact)) if aspect(fact) == "grief" else ("any", f"how {_clause(fact)}")
+
+
+def _clause(fact: Fact) -> str:
+    yours = brief(fact)
+    if fact.kind in ("say", "belief"):
+        return yours
+    if fact.kind == "do" and yours.startswith("have "):
+        return f"you've {yours[5:]}"
+    if fact.kind in ("like", "have"):
+        return f"you {fact.kind} {yours}"
+    return grammar.clause("you", yours if fact.kind == "do" else "be " + lower_first(yours))
+
+
+def brief(fact: Fact) -> str:
+    """A fact as one brings it up: without what trails behind, as long as it can still be told from any other."""
+    return ending(fact, 0)
+
+
+@lru_cache(maxsize=8192)
+def _possessive(noun: str, owner: str) -> str:
+    """`a cat, Tom` as `my cat, Tom`; a phrase that has its owner already stays."""
+    first, _, rest = noun.partition(" ")
+    if first.lower() in ("a", "an", "the") and rest:
+        return f"{owner} {rest}"
+    if first.lower() in ("one",) and rest:
+        return f"{owner} {rest}"
+    if first.lower() in ("my", "your", "his", "her", "their", "several", "many", "some"):
+        return f"{owner} {rest}" if first.lower() in ("several", "many", "some") and rest else noun
+    return f"{owner} {noun}"
+
+
+def _fill(template: str, slot: str, said: str) -> str:
+    """Put a phrase into its slot; one that ends in names ("my cat, Tom") gets a comma where the sentence goes on."""
+    if re.search(r", [A-Z]", said):
+        template = re.sub(re.escape(slot) + r"(?= \w)", slot + ",", template)
+    return template.replace(slot, said)

@@ -11,8 +11,6 @@ from i2a.simulator.parts.prompt_parser import Dialogue
 from i2a.simulator.persona.fact_kinds import Tone, tone
 from i2a.simulator.persona.style import STYLES, shape
 
-__all__ = ["fill", "possessive", "reply", "say", "shape"]
-
 LEADING = 0.9  # of the messages that show a style: by one of its leads, where one fits
 MIRRORED = 0.9  # of the replies to a person who has used a lead
 
@@ -105,19 +103,6 @@ def _signed(style: str, key: str, mood: Tone) -> tuple[tuple[str, str], ...]:
     return tuple((phrase.lstrip("+-~"), fixed_part(phrase.lstrip("+-~"))) for phrase in kept)
 
 
-@lru_cache(maxsize=8192)
-def possessive(noun: str, owner: str) -> str:
-    """`a cat, Tom` as `my cat, Tom`; a phrase that has its owner already stays."""
-    first, _, rest = noun.partition(" ")
-    if first.lower() in ("a", "an", "the") and rest:
-        return f"{owner} {rest}"
-    if first.lower() in ("one",) and rest:
-        return f"{owner} {rest}"
-    if first.lower() in ("my", "your", "his", "her", "their", "several", "many", "some"):
-        return f"{owner} {rest}" if first.lower() in ("several", "many", "some") and rest else noun
-    return f"{owner} {noun}"
-
-
 def _pick(styles: tuple[str, ...], chance: random.Random) -> str:
     """One style to show: the leading ones most often."""
     if not styles:
@@ -164,10 +149,3 @@ def _full(word: str, after: str) -> str:
     if word.endswith("'d") and after.endswith(("en", "ed")):
         return word.removesuffix("'d") + " had"
     return word if after in ("been", "got", "had", "better") else _FULL.get(word, word)
-
-
-def fill(template: str, slot: str, said: str) -> str:
-    """Put a phrase into its slot; one that ends in names ("my cat, Tom") gets a comma where the sentence goes on."""
-    if re.search(r", [A-Z]", said):
-        template = re.sub(re.escape(slot) + r"(?= \w)", slot + ",", template)
-    return template.replace(slot, said)

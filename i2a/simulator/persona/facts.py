@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from i2a.simulator.language import grammar
-from i2a.simulator.language.predicates import Kind, Piece
-from i2a.simulator.language.splitting import beliefs, pieces
-from i2a.simulator.language.text import STOP, stem, stems, with_article, words
+from i2a.simulator.language.text import STOP, load, stem, stems, with_article, words
+from i2a.simulator.persona.pieces import beliefs, pieces
+from i2a.simulator.persona.predicates import Kind, Piece
 from i2a.simulator.persona.topics import topics
 
 _NAMED = re.compile(r",?\s+(?:named|called)\s+", re.I)
 _THEIRS = re.compile(r"^((?:\w+ of )?)their\b")
+_NEAR = load("words.toml")["near"]
+_LEISURE = frozenset(
+    ("sport", "outdoors", "food", "music", "books", "films", "crafts", "garden", "games", "travel", "volunteering")
+)
+_FREE_TIME = stems("free Saturday weekend evening fill empty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +90,20 @@ def _fact(piece: Piece) -> Fact:
         more = re.sub(r"\bthem\b", "us", re.sub(r"\btheir\b", "our", more))
     when = (grammar.shift(piece.when, subject, "I"), grammar.shift(piece.when, subject, "you"))
     return Fact(text, piece.kind, mine, yours, needs, short, about, when, more)
+
+
+def fits(fact: Fact, last: str, about: tuple[str, ...]) -> bool:
+    """Whether a fact is on the topic of a message; an open evening fits any leisure."""
+    spoken = stems(last)
+    if closeness(fact, spoken, about) > 0:
+        return True
+    return len(spoken & _FREE_TIME) >= 2 and not _LEISURE.isdisjoint(fact.topics)
+
+
+def closeness(fact: Fact, spoken: frozenset[str], about: tuple[str, ...]) -> float:
+    """How near a fact is to a message: shared words, shared topics, neighbouring topics."""
+    shared = len(fact.needs & spoken)
+    same = sum(1.0 for topic in fact.topics[:3] if topic in about[:3])
+    lead = 1.0 if about and about[0] in fact.topics[:2] else 0.0
+    near = 0.3 if about and any(topic in _NEAR.get(about[0], ()) for topic in fact.topics[:2]) else 0.0
+    return shared + same + lead + near

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from i2a.simulator.language.text import rng
-from i2a.simulator.parts.phrasing import phrase
-from i2a.simulator.parts.recall import weave
+from i2a.simulator.parts.phrasing import phrase, weave
 from i2a.simulator.persona.evidence import revealed
 from i2a.simulator.persona.facts import Fact, facts
 

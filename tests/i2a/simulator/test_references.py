@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from i2a.simulator.language.text import rng, stems
-from i2a.simulator.parts.phrasing import phrase
-from i2a.simulator.parts.recall import weave
+from i2a.simulator.parts.phrasing import phrase, weave
 from i2a.simulator.parts.references import reference
 from i2a.simulator.parts.writer_profile import profile
 from i2a.simulator.persona.evidence import false_claim, mentions

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from i2a.errors import Interrupted, UsageError
-from i2a.simulator.model import curriculum, loop
+from i2a.simulator.model import documents, loop
+from i2a.simulator.model.card import card
 from i2a.simulator.model.settings import Base
 
 SMALL = {"tokens": 12_000, "vocabulary": 500, "hidden": 64, "threads": 1, "layers": 2, "view": "quiet"}
@@ -13,8 +14,8 @@ SMALL = {"tokens": 12_000, "vocabulary": 500, "hidden": 64, "threads": 1, "layer
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    stages = tuple(stage._replace(round=4, batch=1024) for stage in curriculum.STAGES)
-    monkeypatch.setattr(curriculum, "STAGES", stages)
+    stages = tuple(stage._replace(round=4, batch=1024) for stage in documents.STAGES)
+    monkeypatch.setattr(documents, "STAGES", stages)
     monkeypatch.setattr(loop, "STAGES", stages)
     monkeypatch.setattr(loop, "MEASURED", 4)
 
@@ -32,7 +33,7 @@ def same(one, other):
 def test_it_learns_and_loads_as_any_model_does(tmp_path):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    result = loop.train_base(Base(out=tmp_path / "base", **SMALL))
+    result = loop.train_base(Base(out=tmp_path / "base", **SMALL), card=card)
     log = [json.loads(line) for line in (tmp_path / "base/log.jsonl").read_text().splitlines()]
 
     copying = [line["loss"] for line in log if line["stage"] == "copying"]

@@ -4,8 +4,7 @@ import random
 
 import pytest
 
-from i2a.simulator.model.associations import associations
-from i2a.simulator.model.batches import Example
+from i2a.simulator.model.batches import Example, associations
 
 USER, ASSISTANT, END, THE = 1, 2, 3, 4
 FUR, PAWS, TUNE, CAT, HEN, DRUM = range(10, 16)
