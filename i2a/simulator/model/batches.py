@@ -97,18 +97,18 @@ RARE = 4.0  # a pair seen so often counts half
 
 
 class Associations(NamedTuple):
-    """Two vectors of each token, (vocabulary, dimensions): what it asks for in a message, what it holds in an answer.
+    """Two vectors of each token, (vocabulary, dimensions): as a cue in a message, and in the answer to one.
     Their product is large where the one leads to the other. All zero for a token that says nothing."""
 
-    ask: torch.Tensor
-    held: torch.Tensor
+    cue: torch.Tensor
+    answer: torch.Tensor
 
 
 def associations(
     examples: Sequence[Example], *, user: int, assistant: int, vocabulary: int, dimensions: int, seed: int
 ) -> Associations:
     """Learnt from what is recalled and the messages before it, between the tokens `user` and `assistant`."""
-    together, asked, held, count = Counter[tuple[int, int]](), Counter[int](), Counter[int](), 0
+    together, cues, answers, count = Counter[tuple[int, int]](), Counter[int](), Counter[int](), 0
     met = torch.ones(vocabulary)
     for example in examples:
         met += torch.bincount(torch.tensor(example.ids), minlength=vocabulary)
@@ -118,10 +118,10 @@ def associations(
             )
             message, answer = set(example.ids[began:ended]), {example.ids[place] for place in span}
             together.update((one, other) for one in message for other in answer)
-            asked.update(message)
-            held.update(answer)
+            cues.update(message)
+            answers.update(answer)
             count += 1
-    asks, holds = (_counts(counter, vocabulary) for counter in (asked, held))
+    asks, holds = (_counts(counter, vocabulary) for counter in (cues, answers))
     pairs = torch.tensor(list(together)).T
     seen = torch.tensor(list(together.values()), dtype=torch.float32)
     chance = asks[pairs[0]] * holds[pairs[1]] / count

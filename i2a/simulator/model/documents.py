@@ -101,7 +101,7 @@ def _nouns() -> tuple[str, ...]:
 def fitting(known: Sequence[Fact], last: str) -> Fact | None:
     """What was told before and bears most on a message: shared words and topics decide, then what was told last."""
     spoken, about = stems(last), topics(last)
-    best = [fact for fact in known if fact.kind != "belief" and not fact.needs <= spoken and fits(fact, last, about)]
+    best = [fact for fact in known if fact.kind != "belief" and not fact.keywords <= spoken and fits(fact, last, about)]
     return max(reversed(best), key=lambda fact: closeness(fact, spoken, about), default=None)
 
 
@@ -116,24 +116,24 @@ def dense_recall(seed: int, number: int) -> Document:
     """A few messages that each tell something, then questions after it."""
     chance = rng("dense", seed, number)
     who = person(chance, scrambled=chance.choice((0.0, 0.0, 0.4)))
-    told = list(facts(who.profile))
-    chance.shuffle(told)
-    told = told[: chance.randint(2, 7)]
+    known = list(facts(who.profile))
+    chance.shuffle(known)
+    known = known[: chance.randint(2, 7)]
     talk, asking = Talk(who), BRIEFLY if chance.random() < 0.7 else ABOUT
-    for fact in told:
-        message = talk.in_manner(phrase(fact, talk.said, chance), chance)
+    for fact in known:
+        message = talk.in_manner(phrase(fact, talk.used, chance), chance)
         if chance.random() < TAKEN_UP:
             talk.ask(f"{message} {chance.choice(ABOUT_IT)}", fact, "echo", chance)
         else:
             talk.tell(message)
-    for fact in chance.sample([*told, *told], k=min(2 * len(told), QUESTIONS)):
-        if chance.random() < BY_WORD and (known := reference(fact)):
-            word = known.text.split()[0].rstrip(",")
+    for fact in chance.sample([*known, *known], k=min(2 * len(known), QUESTIONS)):
+        if chance.random() < BY_WORD and (named := reference(fact)):
+            word = named.text.split()[0].rstrip(",")
             talk.ask(chance.choice(asking).format(word), fact, "weave", chance)
         else:
-            remark = cue(fact, talk.said, chance) or chance.choice(user.LINES["follow"]["any"])
+            remark = cue(fact, talk.used, chance) or chance.choice(user.LINES["follow"]["any"])
             around = f"{talk.in_manner(remark, chance)} {chance.choice(AROUND)}"
-            talk.ask(around, fitting(told, remark), "weave", chance)
+            talk.ask(around, fitting(known, remark), "weave", chance)
     return talk.parts
 
 
@@ -146,8 +146,8 @@ def long_recall(seed: int, number: int) -> Document:
     for _ in range(chance.randint(2, TURNS)):
         message = user.speak(acting, talk.dialogue, seed=chance.getrandbits(32))
         if chance.random() < ASKING:
-            told = talk.dialogue.users
-            before = fitting(in_order(revealed(facts(who.profile), told), told), message)
+            messages = talk.dialogue.users
+            before = fitting(in_order(revealed(facts(who.profile), messages), messages), message)
             just = next((fact for fact in revealed(facts(who.profile), [message]) if fact.kind != "belief"), None)
             if just and (before is None or chance.random() < 0.5):
                 talk.ask(f"{message} {chance.choice(ABOUT_IT)}", just, "echo", chance)
@@ -168,13 +168,13 @@ class Talk:
         self.parts: list[DocumentPart] = []
 
     @property
-    def said(self) -> str:
+    def used(self) -> str:
         """By the person, to be not said again."""
         return " ".join(self.dialogue.users).lower()
 
     def in_manner(self, text: str, chance: random.Random) -> str:
         """As the person says it, every other time in their own manner."""
-        return say([text], self.manner, self.said, chance) if chance.random() < 0.5 else text
+        return say([text], self.manner, self.used, chance) if chance.random() < 0.5 else text
 
     def upto(self, message: str) -> Dialogue:
         """What was said, and this message."""
@@ -198,26 +198,26 @@ class Talk:
         self.answer(message, _split(text, found.text if found else brief(known)))
 
     def answer(self, message: str, parts: Sequence[DocumentPart]) -> None:
-        said = "".join(part.text for part in parts).removesuffix(END)
-        self.dialogue = Dialogue((*self.upto(message).lines, ("assistant", said)))
+        text = "".join(part.text for part in parts).removesuffix(END)
+        self.dialogue = Dialogue((*self.upto(message).lines, ("assistant", text)))
         self.parts += [DocumentPart(USER + message + END + ASSISTANT, "context"), *parts]
 
 
 def _split(answer: str, recalled: str) -> list[DocumentPart]:
     """An answer as parts, the last place where something is recalled as one of its own."""
-    before, said, after = answer.rpartition(recalled)
-    if not said:
+    before, found, after = answer.rpartition(recalled)
+    if not found:
         before, after = answer, ""
-    if before.endswith(" ") and said:  # a word and the space before it are one token
-        before, said = before[:-1], f" {said}"
-    parts = DocumentPart(before, "reply"), DocumentPart(said, "recall"), DocumentPart(after + END, "reply")
+    if before.endswith(" ") and found:  # a word and the space before it are one token
+        before, found = before[:-1], f" {found}"
+    parts = DocumentPart(before, "reply"), DocumentPart(found, "recall"), DocumentPart(after + END, "reply")
     return [part for part in parts if part.text]
 
 
 def in_order(known: Sequence[Fact], messages: Sequence[str]) -> list[Fact]:
     """Facts in the order in which they were told."""
-    said = [stems(message) for message in messages]
-    return sorted(known, key=lambda fact: next(i for i, spoken in enumerate(said) if fact.needs <= spoken))
+    content = [stems(message) for message in messages]
+    return sorted(known, key=lambda fact: next(i for i, spoken in enumerate(content) if fact.keywords <= spoken))
 
 
 HELD_OUT = 10**9  # documents from this number on are only measured on

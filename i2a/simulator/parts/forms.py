@@ -98,9 +98,9 @@ def _number(node: Mapping[str, Any], kind: str, chance: random.Random) -> int | 
 
 def _sentence(node: Mapping[str, Any], task: PromptTask) -> str:
     """What the person said last, cut to the length that the schema allows."""
-    said = " ".join(task.dialogue.users[-2:]) or "Nothing has been said yet."
+    text = " ".join(task.dialogue.users[-2:]) or "Nothing has been said yet."
     most = int(node.get("maxLength", 400))
-    return said[:most].ljust(int(node.get("minLength", 0)), ".")
+    return text[:most].ljust(int(node.get("minLength", 0)), ".")
 
 
 def _facts(task: PromptTask) -> tuple[Fact, ...]:
@@ -111,6 +111,6 @@ def _facts(task: PromptTask) -> tuple[Fact, ...]:
 
 def _evident(task: PromptTask) -> bool:
     """Whether the person's own words show what the system prompt holds in tags: most of its content words."""
-    held = frozenset[str]().union(*(fact.needs for fact in _facts(task)))
+    keywords = frozenset[str]().union(*(fact.keywords for fact in _facts(task)))
     spoken = frozenset[str]().union(*(stems(text) for text in task.dialogue.users))
-    return bool(held) and len(held & spoken) >= 0.6 * len(held)
+    return bool(keywords) and len(keywords & spoken) >= 0.6 * len(keywords)

@@ -101,7 +101,7 @@ def _content(reply: str, dialogue: Dialogue, person: Recipient) -> tuple[float, 
     if not made:
         return (_TAKEN_UP, taken.text, False, 0.0) if taken else (0.0, "", False, 0.0)
     before = set(revealed((mention.fact for mention in made), earlier))
-    heard = frozenset().union(*(stems(message) for message in dialogue.users)) if dialogue.users else frozenset()
+    known = frozenset().union(*(stems(message) for message in dialogue.users)) if dialogue.users else frozenset()
     about = topics(last)
     credits: list[tuple[float, str]] = []
     untold, astray = False, 0
@@ -110,9 +110,9 @@ def _content(reply: str, dialogue: Dialogue, person: Recipient) -> tuple[float, 
             credit = _credit(mention, last, about)
             astray += credit == 0.0
             credits.append((credit, mention.fact.text))
-        elif mention.fact.needs <= stems(last):
+        elif mention.fact.keywords <= stems(last):
             credits.append((0.45 if mention.woven else 0.1, mention.fact.text))
-        elif len(mention.fact.needs & stems(reply) - heard) > 0 and _is_claim(mention):
+        elif len(mention.fact.keywords & stems(reply) - known) > 0 and _is_claim(mention):
             untold = True
     if taken:
         credits.append((_TAKEN_UP, taken.text))
@@ -125,7 +125,7 @@ def _content(reply: str, dialogue: Dialogue, person: Recipient) -> tuple[float, 
 
 def _credit(mention: Mention, last: str, about: tuple[str, ...]) -> float:
     """1 for a memory on the topic of the message, less where it is near or only just said, nothing where it is off."""
-    if mention.fact.needs <= stems(last):
+    if mention.fact.keywords <= stems(last):
         return 0.45 if mention.woven else 0.1
     if not fits(mention.fact, last, about):
         return 0.0
@@ -135,15 +135,15 @@ def _credit(mention: Mention, last: str, about: tuple[str, ...]) -> float:
 
 def _is_claim(mention: Mention) -> bool:
     """A fact of one everyday word ("hiking") may be met by chance; anything longer is knowledge."""
-    return len(mention.fact.needs) >= 2
+    return len(mention.fact.keywords) >= 2
 
 
 def _distinct(made: tuple[Mention, ...]) -> int:
     """How many different facts were named, where facts that share most of their words count once."""
     kept: list[frozenset[str]] = []
-    for mention in sorted(made, key=lambda one: -len(one.fact.needs)):
-        if not any(2 * len(mention.fact.needs & other) >= len(mention.fact.needs) for other in kept):
-            kept.append(mention.fact.needs)
+    for mention in sorted(made, key=lambda one: -len(one.fact.keywords)):
+        if not any(2 * len(mention.fact.keywords & other) >= len(mention.fact.keywords) for other in kept):
+            kept.append(mention.fact.keywords)
     return len(kept)
 
 

@@ -30,10 +30,10 @@ _MANNERS = 3
 
 def parrot(reply: str, dialogue: Dialogue) -> float:
     """The share of the reply's word triples that stand in the person's last two messages, me and you swapped."""
-    said = frozenset[tuple[str, ...]]()
+    recent = frozenset[tuple[str, ...]]()
     for message in dialogue.users[-2:]:
-        said |= _triples(message)
-    return _fall(_overlap(reply, said), 0.25, 0.6)
+        recent |= _triples(message)
+    return _fall(_overlap(reply, recent), 0.25, 0.6)
 
 
 def echo(reply: str, dialogue: Dialogue) -> float:
@@ -136,9 +136,9 @@ def _triples(text: str) -> frozenset[tuple[str, ...]]:
     return frozenset(zip(tokens, tokens[1:], tokens[2:], strict=False))
 
 
-def _overlap(reply: str, said: frozenset[tuple[str, ...]]) -> float:
+def _overlap(reply: str, triples: frozenset[tuple[str, ...]]) -> float:
     own = _triples(reply)
-    return len(own & said) / len(own) if own else 0.0
+    return len(own & triples) / len(own) if own else 0.0
 
 
 _NO_NOUN_AFTER = frozenset({"a", "an", "the", "my", "your", "our", "their"})

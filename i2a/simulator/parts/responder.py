@@ -39,8 +39,8 @@ class Impression:
         """The facts that a reply may bring up after these messages of the person."""
         if not self.described:
             return self.revealed
-        said = (fact for wording in wordings(self.described, messages) for fact in facts(wording))
-        return tuple(dict.fromkeys((*self.revealed, *said)))
+        repeated = (fact for wording in wordings(self.described, messages) for fact in facts(wording))
+        return tuple(dict.fromkeys((*self.revealed, *repeated)))
 
 
 @lru_cache(maxsize=8192)
@@ -141,13 +141,13 @@ def _pick(
     spoken = stems(last)
     recent = stems(" ".join(dialogue.assistants[-1:]))
     usable = [fact for fact in facts if fact.kind != "belief"]
-    earlier = [fact for fact in usable if not fact.needs <= spoken]
-    fitting = [fact for fact in earlier if fits(fact, last, about) and not fact.needs <= recent]
+    earlier = [fact for fact in usable if not fact.keywords <= spoken]
+    fitting = [fact for fact in earlier if fits(fact, last, about) and not fact.keywords <= recent]
     if fitting and chance.random() < 0.95:
         again = {mention.fact for reply in dialogue.assistants for mention in mentions(tuple(fitting), reply)}
         fitting.sort(key=lambda fact: (fact in again, -closeness(fact, spoken, about), chance.random()))
         return fitting[0], False
-    now = [fact for fact in usable if fact.needs <= spoken]
+    now = [fact for fact in usable if fact.keywords <= spoken]
     if now and chance.random() < 0.85:
         return chance.choice(now), True
     if earlier and chance.random() < 0.08:

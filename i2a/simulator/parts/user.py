@@ -48,11 +48,11 @@ class Move:
 
 
 @lru_cache(maxsize=4096)
-def character(given: tuple[tuple[str, str], ...]) -> Character:
+def character(tagged: tuple[tuple[str, str], ...]) -> Character:
     """The character that the tagged blocks of the prompt describe; unknown tags hold what the person believes."""
-    blocks = dict(given)
+    blocks = dict(tagged)
     beliefs = tuple(
-        fact for tag, text in given if tag not in ("profile", "personality") for fact in facts(text, "belief")
+        fact for tag, text in tagged if tag not in ("profile", "personality") for fact in facts(text, "belief")
     )
     personality = blocks.get("personality", "")
     return Character(facts(blocks.get("profile", "")), beliefs, styles(personality), fold(" ".join(blocks.values())))
@@ -83,12 +83,12 @@ def plan(person: Character, dialogue: Dialogue, chance: random.Random) -> Move:
     """The next move. Reveals lead at first; from the fourth message on the person comes back to what it has told."""
     own = dialogue.users
     everything = (*person.facts, *person.beliefs)
-    told = revealed(everything, own)
+    known = revealed(everything, own)
     asked = bool(own) and bool(_PROBES.search(dialogue.lines[-1][1]))
     agenda = [
         fact
         for fact in _agenda(person, own[0] if own else str(chance.random()))
-        if fact not in told and (asked or fact not in person.beliefs)
+        if fact not in known and (asked or fact not in person.beliefs)
     ]
     old = [fact for fact in revealed(everything, own[:-1]) if _back(fact)]
     last_topics = topics(own[-1]) if own else ()
@@ -96,9 +96,9 @@ def plan(person: Character, dialogue: Dialogue, chance: random.Random) -> Move:
     turn = len(own)
     draw = chance.random()
     back = 0.0 if turn < 2 or not old else min(0.75, 0.15 + 0.1 * turn)
-    held = next((fact for fact in agenda if fact in person.beliefs), None)
-    if held and draw < 0.7:
-        return Move("reveal", held)
+    belief = next((fact for fact in agenda if fact in person.beliefs), None)
+    if belief and draw < 0.7:
+        return Move("reveal", belief)
     if draw < back:
         return Move("return", chance.choice(old))
     if agenda and draw < back + (1 - back) * (0.6 if turn == 0 else 0.86):
@@ -120,7 +120,7 @@ def _agenda(person: Character, opening: str) -> list[Fact]:
             pool.insert(min(len(pool), 2 * index), belief)
     for index in range(len(pool)):
         for later in range(index + 1, len(pool)):
-            if pool[later].needs < pool[index].needs:
+            if pool[later].keywords < pool[index].keywords:
                 pool[index], pool[later] = pool[later], pool[index]
     return pool
 
@@ -168,15 +168,15 @@ def _back(fact: Fact) -> str:
 
 def _safe(person: Character, dialogue: Dialogue, chance: random.Random) -> str:
     """A message that gives nothing away and was not sent before; numbered days are the last resort."""
-    known: Sequence[str] = dialogue.users
-    held = {fact.needs for fact in (*person.facts, *person.beliefs)}
+    sent: Sequence[str] = dialogue.users
+    secrets = {fact.keywords for fact in (*person.facts, *person.beliefs)}
     pool = [*LINES["follow"]["any"], *LINES["open"]["empty"], *LINES["open"]["small"], *LINES["follow"]["free"]]
     chance.shuffle(pool)
     for line in pool:
         spoken = stems(line)
-        if line not in known and not any(needs <= spoken for needs in held):
+        if line not in sent and not any(keywords <= spoken for keywords in secrets):
             return line
-    return f"So, {len(known)} messages in, and I still like talking to you."
+    return f"So, {len(sent)} messages in, and I still like talking to you."
 
 
 _QUESTIONS = tuple(

@@ -35,13 +35,13 @@ def write(messages: Sequence[Message], *, seed: int, values: Values = "all") -> 
     system = "\n".join(message.content for message in messages if message.role == "system")
     if not asks_for_personas(system):
         raise ValueError("the prompt names no <kind> (profile or personality) or no <count>")
-    given = blocks(system)
-    wanted = min(int(given["count"]), _MOST)
-    seen = {line.removeprefix("- ").strip() for line in given.get("examples", "").splitlines()}
+    request = blocks(system)
+    wanted = min(int(request["count"]), _MOST)
+    seen = {line.removeprefix("- ").strip() for line in request.get("examples", "").splitlines()}
     texts: list[str] = []
-    chance = rng("writer", given["kind"], seed, system)
+    chance = rng("writer", request["kind"], seed, system)
     while len(texts) < wanted:
-        text = profile(chance, values).text if given["kind"] == "profile" else personality(chance).text
+        text = profile(chance, values).text if request["kind"] == "profile" else personality(chance).text
         if text not in seen:
             seen.add(text)
             texts.append(text)

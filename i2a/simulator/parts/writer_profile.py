@@ -63,9 +63,9 @@ class Life:
             if "lodged" in self.holds and _NEEDS_A_HOUSE.search(markup):
                 continue
             text = self.fill(markup)
-            said = telling(text)
-            if not said & self.words:
-                self.words |= said
+            words = telling(text)
+            if not words & self.words:
+                self.words |= words
                 self.groups |= {tag for tag in entry.tags if tag.startswith("#")}
                 return text
         return None
@@ -170,7 +170,7 @@ def _someone(chance: random.Random, values: Values) -> tuple[Life, str, list[str
     age = chance.randint(entry.youngest, entry.oldest)
     holds |= entry.tags
     life = Life(chance, who, age, culture, place, holds, values, {tag for tag in entry.tags if tag.startswith("#")})
-    day, *details = (life.fill(choose(told, chance)) for told in entry.text.split(" ; "))
+    day, *details = (life.fill(choose(markup, chance)) for markup in entry.text.split(" ; "))
     life.words |= telling(" ".join((day, *details)))
     return life, day, details
 

@@ -40,15 +40,15 @@ def pieces(text: str) -> Iterator[Piece]:
     person = implied(text)
     for sentence in _sentences(text):
         for part in apart(sentence, person):
-            told = list(impersonal(part))
-            yield from told or _pieces(_unnamed(part, text), person)
+            found = list(impersonal(part))
+            yield from found or _pieces(_unnamed(part, text), person)
 
 
 def beliefs(text: str) -> Iterator[Piece]:
     """The sentences of a text, without "the pupil believes that"; their pronouns are not about the person."""
     for sentence in _sentences(text):
-        held = _BELIEVES.sub("", sentence, count=1)
-        yield Piece(held, "belief", held, "")
+        belief = _BELIEVES.sub("", sentence, count=1)
+        yield Piece(belief, "belief", belief, "")
 
 
 def _unnamed(sentence: str, text: str) -> str:
@@ -233,16 +233,16 @@ def _halves(sentence: str) -> list[str]:
 
 def impersonal(sentence: str) -> Iterator[Piece]:
     """The pieces of such a sentence; none where it is another one."""
-    told = _PASTIME.match(sentence) or _LONG_PASTIME.match(sentence)
+    pastime = _PASTIME.match(sentence) or _LONG_PASTIME.match(sentence)
     learnt, thing = _TO_LEARN.match(sentence), _THINGS.match(sentence)
-    if told:
-        doing = lower_first(told["doing"])
+    if pastime:
+        doing = lower_first(pastime["doing"])
         if doing.startswith("learning "):
             yield Piece(sentence, "am", doing, "they", key=doing)
         else:
             # Read alone, a list would be several things, and `training a team` no liking.
             alone = [(piece.kind, piece.core) for piece in nominal(doing)] == [("like", doing)]
-            yield Piece(told["doing"] if alone else sentence, "like", doing, "they", key=doing)
+            yield Piece(pastime["doing"] if alone else sentence, "like", doing, "they", key=doing)
     elif learnt:
         yield Piece(sentence, "do", f"want to learn {learnt['what']}", "they", key=learnt["what"])
     elif thing:

@@ -19,10 +19,10 @@ _FORGIVEN = 5  # content words of an example for each one that may be missing
 @lru_cache(maxsize=8192)
 def traits_shown(text: str) -> tuple[str, ...]:
     """The names of the traits whose examples the text is like, in the order of the table."""
-    said = stems(text)
-    likely = {at for word in said for at in _BY_WORD.get(word, ())}
+    content = stems(text)
+    likely = {at for word in content for at in _BY_WORD.get(word, ())}
     found = (_EXAMPLES[at] for at in sorted(likely))
-    return tuple(dict.fromkeys(name for name, known in found if len(known - said) <= len(known) // _FORGIVEN))
+    return tuple(dict.fromkeys(name for name, known in found if len(known - content) <= len(known) // _FORGIVEN))
 
 
 def _examples() -> list[tuple[str, frozenset[str]]]:

@@ -124,8 +124,8 @@ def test_a_message_leads_back_to_what_fits_its_topic():
     import random
 
     who = person(random.Random(1))
-    others = (fact for number in range(40) for fact in person(random.Random(number)).facts)
+    others = (fact for number in range(40) for fact in facts(person(random.Random(number)).profile))
     food = next(fact for fact in others if fact.topics[:1] == ("food",))
 
-    assert fitting([*who.facts[:1], food], "The kitchen looks like a battlefield again.") == food
+    assert fitting([*facts(who.profile)[:1], food], "The kitchen looks like a battlefield again.") == food
     assert fitting([], "The kitchen looks like a battlefield again.") is None
