@@ -1,17 +1,10 @@
 """The model card: what a model was made of and how, so that somebody else can judge it and make it again."""
 
-import platform
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 TITLES = {"sft": "supervised fine-tuning", "dpo": "direct preference optimisation"}
-LIBRARIES = ("i2a", "torch", "transformers", "trl", "peft", "accelerate")
-
-
-def versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
 
 
 def card(result: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import torch
 from peft import get_peft_model
 from transformers import set_seed
 
-from training.folder import TrainingFolder
+from i2a.runs.training_folder import TrainingFolder
 from training.model import Start, new_adapter
 from training.packing.dataset import PackedRows
 from training.prepare import Prepared

@@ -11,10 +11,9 @@ from typing import Any, Generic
 from rich.console import Console
 
 from i2a.errors import UsageError
-from training.card import versions
+from i2a.runs.training_folder import TrainingFolder, room_on_disk, versions
 from training.chat import ChatTemplate
 from training.corpus import Corpus, Make
-from training.folder import TrainingFolder, room_on_disk
 from training.mix import general_rows
 from training.model import Start
 from training.rows import Choice

@@ -20,7 +20,7 @@ from transformers import TrainerCallback
 
 from i2a.errors import UsageError
 from i2a.files import atomic_write
-from training.folder import TrainingFolder, read_log
+from i2a.runs.training_folder import TrainingFolder, read_log
 
 LINE = 10.0
 SHOWN = {"loss": "loss", "eval_loss": "held-out loss", "rewards/margins": "margin", "rewards/accuracies": "accuracy"}

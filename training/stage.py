@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.text import Text
 
 from i2a.errors import Interrupted, UsageError
+from i2a.runs.training_folder import TrainingFolder, read_log, room_on_disk, step_of
 from training import ranks
 from training.card import card
 from training.chat import ChatTemplate
-from training.folder import TrainingFolder, read_log, room_on_disk, step_of
 from training.material import material
 from training.model import Start, save, weights
 from training.packing.check import NotPackable

@@ -12,10 +12,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, DPOTrainer
 
 from i2a.errors import Interrupted
+from i2a.runs.training_folder import read_log
 from tests.tiny import checkpoint
 from tests.training.trainings import SMALL, equal, interrupt_after, refusal, train, weights
 from training.corpus import Corpus
-from training.folder import read_log
 from training.rows import Choice, dpo_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")

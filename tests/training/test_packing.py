@@ -10,11 +10,11 @@ import torch
 from rich.console import Console
 
 from i2a.errors import Interrupted
+from i2a.runs.training_folder import read_log
 from tests.tiny import checkpoint, tokenizer
 from tests.training.trainings import SMALL, equal, interrupt_after, refusal, train, weights
 from training.corpus import Corpus
 from training.dpo import dpo
-from training.folder import read_log
 from training.packing.check import NotPackable
 from training.packing.dpo import DPOLoss
 from training.rows import Choice, dpo_rows, sft_rows

@@ -13,7 +13,7 @@ from rich.console import Console
 
 import training.progress as progress
 from i2a.errors import UsageError
-from training.folder import TrainingFolder, read_log
+from i2a.runs.training_folder import TrainingFolder, read_log
 from training.progress import Log, Show, Stop, Through, in_words
 
 CPU = SimpleNamespace(device=torch.device("cpu"))

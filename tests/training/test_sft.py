@@ -10,12 +10,12 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from i2a.errors import Interrupted, UsageError
+from i2a.runs.training_folder import read_log
 from tests.fakes import no_more_space
 from tests.tiny import checkpoint
 from tests.training.trainings import equal, interrupt_after, refusal, train, weights
 from training.chat import ChatTemplate
 from training.corpus import Corpus
-from training.folder import read_log
 from training.model import save
 from training.rows import Choice, sft_rows
 

@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file
 
 from i2a.errors import UsageError
+from i2a.runs.training_folder import read_log
 from training.dpo import dpo
-from training.folder import read_log
 from training.settings import DPO, SFT
 from training.sft import sft
 

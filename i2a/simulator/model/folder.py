@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from training.folder import TrainingFolder
+from i2a.runs.training_folder import TrainingFolder
 
 STATE = "state.pt"
 

@@ -19,14 +19,13 @@ from rich.progress import Progress, TextColumn
 from i2a.errors import Interrupted
 from i2a.files import atomic_write
 from i2a.jsonl import append, dumps
+from i2a.runs.training_folder import read_log, room_on_disk, versions
 from i2a.simulator.model.batches import NOTHING, Example, TokenBatch, associations, batched, collate, encode
 from i2a.simulator.model.documents import ASSISTANT, STAGES, USER, CurriculumStage, documents, held_out, stage_at
 from i2a.simulator.model.folder import BaseFolder
 from i2a.simulator.model.model import build, topic_dimensions
 from i2a.simulator.model.settings import RUNTIME, Base
 from i2a.simulator.model.tokenizer import learn
-from training.card import versions
-from training.folder import read_log, room_on_disk
 
 COMMON = 150
 MEASURED, EVERY = 24, 4  # documents of each kind that recall is measured on, every so many rounds

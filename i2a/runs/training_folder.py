@@ -1,4 +1,4 @@
-"""The folder of a training: the model in the end, and until then what `--resume` needs. Loads no model.
+"""The folder of a training: the model in the end, and until then what `--resume` needs. Any training; loads no model.
 
 manifest.json    what the training is; resume refuses to go on with anything else
 log.jsonl        loss, learning rate, rewards and so on of each step, one line each
@@ -9,19 +9,23 @@ result.json      how it ended; there once the model is
 
 import errno
 import json
+import platform
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 
+from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.files import atomic_write
 from i2a.runs.folder import Folder
 
 COMPLETE = "complete"
+LIBRARIES = ("i2a", "torch", "transformers", "trl", "peft", "accelerate")
 NO_SPACE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
@@ -98,11 +102,21 @@ def step_of(checkpoint: Path) -> int:
 
 
 def read_log(file: Path, *, upto: int | None = None) -> list[dict[str, Any]]:
-    """The lines of a log, less a torn last one and, if `upto` is given, the steps after it."""
-    if not file.exists():
-        return []
-    lines = [json.loads(line) for line in file.read_text("utf-8").splitlines(keepends=True) if line.endswith("\n")]
+    """The lines of a log; with `upto`, those up to that step. Raises `UsageError` for a line that is not JSON."""
+    lines = (line for _, line in jsonl.read(file))
     return [line for line in lines if upto is None or line["step"] <= upto]
+
+
+def rewrite_log(file: Path, *, upto: int) -> None:
+    """Drop the lines after step `upto`: a resumed training writes them again."""
+    kept = read_log(file, upto=upto)
+    with atomic_write(file) as target:
+        target.writelines(jsonl.dumps(line).encode() + b"\n" for line in kept)
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the libraries that decide what a training computes."""
+    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
 
 
 @contextmanager

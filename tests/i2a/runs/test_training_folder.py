@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save_file
 
 from i2a.errors import UsageError
+from i2a.runs.training_folder import COMPLETE, TrainingFolder, read_log, room_on_disk
 from tests.fakes import no_more_space
-from training.folder import COMPLETE, TrainingFolder, read_log, room_on_disk
 
 WEIGHTS = {"w": torch.zeros(100_000)}
 
