@@ -13,9 +13,9 @@ from autogen_core.models import CreateResult, LLMMessage, RequestUsage
 from pydantic import BaseModel
 
 from i2a.errors import UsageError
+from i2a.models.model import Message
 from i2a.models.text_client import TextClient, as_json, estimate_tokens
 from i2a.simulator import engine
-from i2a.simulator.engine import Message
 from i2a.simulator.parts.writer_markup import Values
 
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from i2a.errors import UsageError
+from i2a.models.model import Message
 from i2a.simulator.parts import controls, forms, inducer, judge, responder, user, writer
-from i2a.simulator.parts.prompt_parser import Message, read
+from i2a.simulator.parts.prompt_parser import read
 from i2a.simulator.parts.writer_markup import Values
 
-__all__ = ["MODELS", "AnswerFunction", "Message", "answer", "named"]
+__all__ = ["MODELS", "AnswerFunction", "answer", "named"]
 
 # `oracle` is the engine itself, which shows in its replies what a hint tells it; it has a name so that an evaluation
 # can ask for it.

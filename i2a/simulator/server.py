@@ -22,8 +22,9 @@ from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
 
 from i2a.errors import UsageError
+from i2a.models.model import Message
 from i2a.models.text_client import estimate_tokens
-from i2a.simulator.engine import MODELS, AnswerFunction, Message, named
+from i2a.simulator.engine import MODELS, AnswerFunction, named
 
 Fault = Literal["rate_limit", "server_error", "drop", "slow", "html", "empty", "malformed"]
 FAULTS: tuple[Fault, ...] = get_args(Fault)

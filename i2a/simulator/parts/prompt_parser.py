@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from i2a.models.model import Message
 from i2a.simulator.language.text import fold, shorten
 
 _LONGEST = 3000  # characters of a message
@@ -13,11 +14,6 @@ _BLOCK = re.compile(r"<([a-z][a-z0-9_]*)>\n?(.*?)\n?</\1>", re.S)
 _LINE = re.compile(r"^([A-Z][\w-]{0,30}):(?: |$)", re.M)
 _ASKS = re.compile(r"\bask (?:\w+ ){0,4}questions?\b", re.I)
 _LOOKS_LIKE_OPENER = re.compile(r"^\s*\(.*\)\s*$", re.S)
-
-
-class Message(NamedTuple):
-    role: Literal["system", "user", "assistant"]
-    content: str
 
 
 @dataclass(frozen=True, slots=True)

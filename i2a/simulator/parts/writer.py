@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from i2a.models.model import Message
 from i2a.simulator.language.text import load, rng
-from i2a.simulator.parts.prompt_parser import Message, blocks
+from i2a.simulator.parts.prompt_parser import blocks
 from i2a.simulator.parts.writer_markup import Values, Who, choose, fit_into, render
 from i2a.simulator.parts.writer_profile import profile
 

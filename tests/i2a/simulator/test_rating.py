@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from i2a.models.model import Message
 from i2a.personas.pool import PersonaPool
-from i2a.simulator.engine import Message, answer, named
+from i2a.simulator.engine import answer, named
 from i2a.simulator.parts import inducer, judge, responder, user
 from i2a.simulator.parts.controls import echo, fact_list, word_salad
 from i2a.simulator.parts.judge import recipient, score

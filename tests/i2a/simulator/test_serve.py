@@ -26,9 +26,9 @@ from i2a.errors import (
     Unreachable,
     UsageError,
 )
+from i2a.models.model import Message
 from i2a.models.openai import OpenAIClient
 from i2a.models.text_client import estimate_tokens
-from i2a.simulator.engine import Message
 from i2a.simulator.server import FAULTS, ServeOptions, make_app, serve
 
 HELLO: list[LLMMessage] = [UserMessage(content="hello there", source="User")]

@@ -10,10 +10,10 @@ from functools import cache
 import pytest
 
 from i2a.errors import UsageError
+from i2a.models.model import Message
 from i2a.models.spec import ModelSpec
 from i2a.simulator.client import OfflineClient
 from i2a.simulator.language.text import load, rng, sentences, stems
-from i2a.simulator.parts.prompt_parser import Message
 from i2a.simulator.parts.writer import WrittenPersonality, asks_for_personas, personality, traits, write
 from i2a.simulator.parts.writer_markup import Values, agree, gerund, part, render
 from i2a.simulator.parts.writer_profile import WrittenProfile, profile
