@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2a.personas.encoders import Encoder, open_encoder
-from i2a.personas.index import KeptVectors, filter_batch
+from i2a.personas.growing import KeptVectors, filter_batch
 from i2a.personas.pool import PersonaPool
 
 Matrix = NDArray[np.float32]

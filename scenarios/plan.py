@@ -47,7 +47,7 @@ class Plan:
         }
         about = {
             "config": config.model_dump(mode="json", exclude={"out", "resume", "retry_failed", "view"}),
-            "notes": list(pool.notes),
+            "notes": list(pool.warnings),
             "python": platform.python_version(),
         }
         trees = drawn_trees(scenario, options, pool, config)

@@ -14,7 +14,7 @@ from i2a.text import one_line
 from i2a.trees.persona import KINDS, Kind
 
 if TYPE_CHECKING:
-    from i2a.personas.diversity import Diversity, Overlap, Pair
+    from i2a.personas.diversity import Diversity, Overlap, SimilarPair
     from i2a.personas.encoders import Encoder
     from i2a.personas.quality import Rejection
 
@@ -158,12 +158,12 @@ def examine(pools: Sequence[Pool], benchmark: Sequence[Pool], encoder: "Encoder"
         if pool.kind == other.kind
     ]
     rejected = [tally(pool.texts, pool.kind) for pool in pools]
-    return Findings(encoder.name, encoder.threshold, encoder.notes, pools, rejected, reports, overlaps)
+    return Findings(encoder.name, encoder.threshold, encoder.warnings, pools, rejected, reports, overlaps)
 
 
 def _draw(findings: Findings, png: Path) -> None:
     with _needing_the_extra():
-        from i2a.personas.plot import draw
+        from i2a.report.persona_plot import draw
     # Where a path is too long for a title, its end says more than its beginning.
     draw([(str(pool.file)[-60:], report) for pool, report in zip(findings.pools, findings.reports, strict=True)], png)
 
@@ -206,7 +206,7 @@ def _similarity(report: "Diversity", encoder: str) -> Iterator[str]:
 
 
 def _coverage(report: "Diversity") -> Iterator[str]:
-    from i2a.personas.diversity import Traits
+    from i2a.personas.lexicon import Traits
 
     covered = report.coverage
     if isinstance(covered, Traits):
@@ -231,7 +231,7 @@ def _overlap(pool: Pool, other: Pool, benchmark: bool, found: "Overlap") -> Iter
         yield from _pair(pair)
 
 
-def _pair(pair: "Pair") -> Iterator[str]:
+def _pair(pair: "SimilarPair") -> Iterator[str]:
     yield _row("", f"{pair.similarity:.2f}  {_place(pair.first, pair.first_text)}")
     yield _row("", f"      {_place(pair.second, pair.second_text)}")
 
@@ -289,9 +289,9 @@ def sample(
     drawn.write(out)
     counts = {"personas": count, "profiles": len(drawn.profiles), "personalities": len(drawn.personalities)}
     if as_json:
-        typer.echo(json.dumps(counts | {"notes": list(pool.notes)}))
+        typer.echo(json.dumps(counts | {"notes": list(pool.warnings)}))
         return
-    for note in pool.notes:
+    for note in pool.warnings:
         typer.echo(note, err=True)
     parts = f"{_count(len(drawn.profiles), 'profile')} and {_count(len(drawn.personalities), 'personality')}"
     typer.echo(f"{count:,} {'persona' if count == 1 else 'personas'} of {parts} are in {out}")

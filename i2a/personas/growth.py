@@ -117,7 +117,7 @@ def sifted(config: Growth, collection: Path, console: Console | None) -> Grown:
     seeds, encoder, meter = read_seeds(config), open_encoder(config.encoder), Meter({})
     pool = GrowingPool(config.rules(encoder, seeds), seeds, encoder)
     view = GrowthView(console, meter, pool, config)
-    for note in encoder.notes:
+    for note in encoder.warnings:
         view.say(note)
     texts = read_texts(collection, config.column)
     while not (pool.full or pool.saturated) and (chunk := list(islice(texts, CHUNK))):
@@ -147,7 +147,7 @@ async def growth(config: Growth, console: Console | None = None) -> Grown:
         resume=config.resume,
     ) as session:
         view = GrowthView(console, session.meter, pool, config)
-        for note in encoder.notes:
+        for note in encoder.warnings:
             view.say(note)
         prototype = writer("writer", session.models[spec])
 

@@ -28,7 +28,7 @@ class Letters:
 
     name = "letters"
     threshold = 0.999
-    notes = ("it only counts letters",)
+    warnings = ("it only counts letters",)
 
     def encode(self, texts: Sequence[str]) -> Any:
         np = pytest.importorskip("numpy", reason="the extra `personas` is not installed")
