@@ -114,6 +114,9 @@ def normalized(text: str) -> str:
     return "".join(char for char in text.casefold() if char.isalnum())
 
 
+# Vectors.
+
+
 class KeptVectors:
     """Unit vectors that only grow in number; float32, in one matrix that doubles when it is full.
 

@@ -92,6 +92,9 @@ def batched(examples: Sequence[Example], tokens: int, pad: int, chance: random.R
         yield collate(group, pad)
 
 
+# Associations: latent semantic analysis as in Levy & Goldberg 2014, but between the two sides of an exchange: `fur`
+# asks for `gecko`, not for itself.
+
 SHIFT = 0.3  # what a pair must have beyond chance, in nats
 RARE = 4.0  # a pair seen so often counts half
 

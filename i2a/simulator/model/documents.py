@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from i2a.simulator.language.text import STOP, fresh, lexicon, rng, stems
 from i2a.simulator.parts import responder, user
-from i2a.simulator.parts.phrasing import brief, phrase, weave
+from i2a.simulator.parts.phrasing import brief, phrase, recall
 from i2a.simulator.parts.prompt_parser import Dialogue
 from i2a.simulator.parts.references import reference
 from i2a.simulator.parts.voice import reply, say
@@ -190,7 +190,7 @@ class Talk:
             self.answer(message, [DocumentPart(chance.choice(NOTHING) + END, "reply")])
             return
         about = topics(message)
-        parts = [weave(known, frame, "", chance, about)]
+        parts = [recall(known, frame, "", chance, about)]
         if chance.random() < REMARK:
             parts.insert(0, responder.acknowledged(about, "", chance))
         text = reply(parts, self.manner, self.upto(message), chance) if chance.random() < MANNER else " ".join(parts)
@@ -219,6 +219,8 @@ def in_order(known: Sequence[Fact], messages: Sequence[str]) -> list[Fact]:
     content = [stems(message) for message in messages]
     return sorted(known, key=lambda fact: next(i for i, spoken in enumerate(content) if fact.keywords <= spoken))
 
+
+# What is read when.
 
 HELD_OUT = 10**9  # documents from this number on are only measured on
 LATER = 10**6

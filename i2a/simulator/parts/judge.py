@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from i2a.simulator.language.text import fold, rng, shorten, stems, words
-from i2a.simulator.parts.penalties import GATES
+from i2a.simulator.parts.penalties import PENALTIES
 from i2a.simulator.parts.prompt_parser import Dialogue
 from i2a.simulator.persona.evidence import Mention, false_claim, mentions, revealed, taken_up
 from i2a.simulator.persona.facts import Fact, closeness, facts, fits
@@ -33,12 +33,12 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class ReplyScore:
-    """A reply's marks: three components in 0..1, the gate that multiplies them, the total in 1..5; and why."""
+    """A reply's marks: three components in 0..1, the penalty that multiplies them, the total in 1..5; and why."""
 
     facts: float
     style: float
     engagement: float
-    gate: float
+    penalty: float
     total: float
     recalls: str = ""
     style_shown: str = ""
@@ -54,11 +54,11 @@ def recipient(profile: str, personality: str) -> Recipient:
 def score(reply: str, dialogue: Dialogue, person: Recipient) -> ReplyScore:
     """The marks of `reply` as the answer to the person's last message in `dialogue`."""
     reply = shorten(fold(reply), 1500)
-    gate, fault = _gate(reply, dialogue)
+    penalty, fault = _penalty(reply, dialogue)
     content, recalls, untold, aside = _content(reply, dialogue, person)
     style, style_shown = _style(reply, person)
     engagement = _engagement(reply, dialogue)
-    total = 1.0 + 4.0 * gate * (0.45 * content + 0.32 * style + 0.23 * engagement)
+    total = 1.0 + 4.0 * penalty * (0.45 * content + 0.32 * style + 0.23 * engagement)
     if untold:
         total, fault = 1.0 + (total - 1.0) * 0.4, fault or "brings up something it cannot know"
     if aside:
@@ -68,7 +68,7 @@ def score(reply: str, dialogue: Dialogue, person: Recipient) -> ReplyScore:
     wrong = false_claim(reply, person.words, dialogue.users)
     if wrong:
         total, fault = min(total, _WORST), fault or f"takes for granted what is not so ({wrong})"
-    return ReplyScore(content, style, engagement, gate, total, recalls, style_shown, fault)
+    return ReplyScore(content, style, engagement, penalty, total, recalls, style_shown, fault)
 
 
 def prefer(replies: tuple[str, str], dialogue: Dialogue, person: Recipient, *, seed: int) -> str:
@@ -81,11 +81,11 @@ def prefer(replies: tuple[str, str], dialogue: Dialogue, person: Recipient, *, s
     return json.dumps({"reason": _reason(winner, first, second), "winner": winner}, ensure_ascii=False)
 
 
-def _gate(reply: str, dialogue: Dialogue) -> tuple[float, str]:
-    """The product of all gates, and the name of the narrowest one that bit."""
+def _penalty(reply: str, dialogue: Dialogue) -> tuple[float, str]:
+    """The product of all penalties, and the name of the narrowest one that bit."""
     product, worst, fault = 1.0, 0.7, ""
-    for name, gate in GATES:
-        value = gate(reply, dialogue)
+    for name, penalty in PENALTIES:
+        value = penalty(reply, dialogue)
         product *= value
         if value < worst:
             worst, fault = value, name
@@ -111,7 +111,7 @@ def _content(reply: str, dialogue: Dialogue, person: Recipient) -> tuple[float, 
             astray += credit == 0.0
             credits.append((credit, mention.fact.text))
         elif mention.fact.keywords <= stems(last):
-            credits.append((0.45 if mention.woven else 0.1, mention.fact.text))
+            credits.append((0.45 if mention.own_words else 0.1, mention.fact.text))
         elif len(mention.fact.keywords & stems(reply) - known) > 0 and _is_claim(mention):
             untold = True
     if taken:
@@ -126,11 +126,11 @@ def _content(reply: str, dialogue: Dialogue, person: Recipient) -> tuple[float, 
 def _credit(mention: Mention, last: str, about: tuple[str, ...]) -> float:
     """1 for a memory on the topic of the message, less where it is near or only just said, nothing where it is off."""
     if mention.fact.keywords <= stems(last):
-        return 0.45 if mention.woven else 0.1
+        return 0.45 if mention.own_words else 0.1
     if not fits(mention.fact, last, about):
         return 0.0
     strong = closeness(mention.fact, stems(last), about) >= 1
-    return (1.0 if strong else 0.8) * (1.0 if mention.woven else 0.3)
+    return (1.0 if strong else 0.8) * (1.0 if mention.own_words else 0.3)
 
 
 def _is_claim(mention: Mention) -> bool:
@@ -191,6 +191,8 @@ def merits(one: ReplyScore) -> str:
         return f"{style}, which suits this person, but recalls nothing"
     return "is a remark that would suit anybody" if one.engagement > 0.5 else "hardly answers the message"
 
+
+# Grades.
 
 _PASS = 4  # the least grade that the strict protocol lets through
 _WAVERING = 0.1  # standard deviation: near the line between two grades chance decides, as it does with people

@@ -10,7 +10,7 @@ from functools import lru_cache
 from i2a.simulator.language import grammar, verbs
 from i2a.simulator.language.text import capital, fresh, lexicon, load, lower_first, stems, with_article, words
 from i2a.simulator.parts.references import Shape, ending, reference
-from i2a.simulator.persona.fact_kinds import aspect
+from i2a.simulator.persona.fact_kinds import theme
 from i2a.simulator.persona.facts import Fact
 
 _LINES = load("user.toml")["reveal"]
@@ -56,7 +56,7 @@ def _frame(fact: Fact) -> tuple[str, str]:
     if fact.kind == "belief":
         return "belief", lower_first(clause)
     verb = fact.mine.split(" ", 1)[0]
-    return ("against" if fact.kind == "do" and verb in _AGAINST else aspect(fact)), clause
+    return ("against" if fact.kind == "do" and verb in _AGAINST else theme(fact)), clause
 
 
 def _noun_frame(fact: Fact) -> tuple[str, str]:
@@ -96,6 +96,8 @@ def possession(fact: Fact) -> str:
     return "other"
 
 
+# By the one who remembers it.
+
 # What leads to a reference, by its shape: `about your cat`, `about how you fold frogs`.
 _BEFORE: dict[Shape, str] = {
     "own": "your",
@@ -109,7 +111,7 @@ _BEFORE: dict[Shape, str] = {
 }
 
 
-def weave(fact: Fact, manner: str, used: str, chance: random.Random, about: tuple[str, ...] = ()) -> str:
+def recall(fact: Fact, manner: str, used: str, chance: random.Random, about: tuple[str, ...] = ()) -> str:
     """A sentence that brings up something known: `weave` recalls it in a talk about some topics, `echo` picks up what
     was just said."""
     group, text = _filling(fact, about)
@@ -126,18 +128,12 @@ def _filling(fact: Fact, about: tuple[str, ...]) -> tuple[str, str]:
     if fact.kind in ("job", "age") or (fact.kind == "am" and grammar.has_determiner(fact.yours)):
         text = lower_first(brief(fact))
         return "any", f"being {text if fact.kind == 'age' or grammar.has_determiner(text) else with_article(text)}"
-    return ("grief", _clause(fact)) if aspect(fact) == "grief" else ("any", f"how {_clause(fact)}")
+    return ("grief", _clause(fact)) if theme(fact) == "grief" else ("any", f"how {_clause(fact)}")
 
 
 def _clause(fact: Fact) -> str:
-    yours = brief(fact)
-    if fact.kind in ("say", "belief"):
-        return yours
-    if fact.kind == "do" and yours.startswith("have "):
-        return f"you've {yours[5:]}"
-    if fact.kind in ("like", "have"):
-        return f"you {fact.kind} {yours}"
-    return grammar.clause("you", yours if fact.kind == "do" else "be " + lower_first(yours))
+    text = brief(fact)
+    return fact.clause_of("you", lower_first(text) if fact.kind in ("am", "state") else text)
 
 
 def brief(fact: Fact) -> str:

@@ -11,8 +11,8 @@ from typing import Literal
 
 from i2a.simulator.language import grammar, verbs
 from i2a.simulator.language.text import STOP, lexicon, stem, stems
-from i2a.simulator.persona.evidence import telling
-from i2a.simulator.persona.fact_kinds import aspect, can_be_asked, is_running
+from i2a.simulator.persona.evidence import distinctive
+from i2a.simulator.persona.fact_kinds import can_be_asked, is_running, theme
 from i2a.simulator.persona.facts import Fact
 from i2a.simulator.persona.topics import topics_of
 
@@ -66,7 +66,7 @@ class Reference:
 @lru_cache(maxsize=16384)
 def reference(fact: Fact, about: tuple[str, ...] = ()) -> Reference | None:
     """How to refer to a fact from a message about these topics. None where only a whole clause will do."""
-    if fact.kind in ("age", "job", "belief") or (aspect(fact) == "grief" and fact.kind != "state"):
+    if fact.kind in ("age", "job", "belief") or (theme(fact) == "grief" and fact.kind != "state"):
         return None
     tied = [*(topic for topic in about if topic in fact.topics), *fact.topics]
     for topic in dict.fromkeys(tied):
@@ -81,7 +81,7 @@ def _otherwise(fact: Fact) -> list[int]:
     """Where a reference can begin that no word ties to anything."""
     if fact.kind in ("do", "am", "state", "like"):
         return [0]
-    mark = telling(fact)
+    mark = distinctive(fact)
     return [word.start() for word in _WORD.finditer(fact.yours) if stem(word[0].lower()) in mark][:2]
 
 
@@ -184,7 +184,7 @@ def _widened(clause: str, start: int) -> Iterator[int]:
 
 def ending(fact: Fact, start: int) -> str:
     """The fact from there on, without what trails behind as long as it can be told from any other."""
-    text, mark = fact.yours[start:], telling(fact)
+    text, mark = fact.yours[start:], distinctive(fact)
     another = _ANOTHER.search(text)
     if another and _enough(fact, text[: another.start()]):
         text = text[: another.start()]
@@ -209,5 +209,5 @@ def _has_verb(fact: Fact, head: str) -> bool:
 
 def _enough(fact: Fact, text: str) -> bool:
     """Whether a text that speaks to the person counts as a mention of the fact."""
-    mark = telling(fact)
+    mark = distinctive(fact)
     return 2 * len(stems(text) & mark) >= len(mark)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from i2a.simulator.language import grammar
 from i2a.simulator.language.text import fresh, load, rng, sentences, stems
 from i2a.simulator.parts import voice
-from i2a.simulator.parts.phrasing import weave
+from i2a.simulator.parts.phrasing import recall
 from i2a.simulator.parts.prompt_parser import Dialogue
 from i2a.simulator.persona.evidence import mentions, wordings
 from i2a.simulator.persona.facts import Fact, closeness, facts, fits
@@ -80,7 +80,7 @@ def informed(known: str, dialogue: Dialogue, *, seed: int) -> str:
     if mood < 0.1 and not person.described:
         return grammar.tidy(fresh(LINES["curious"]["any"], used, chance))
     if fact:
-        parts.append(weave(fact, "echo" if just_said else "weave", used, chance, about))
+        parts.append(recall(fact, "echo" if just_said else "weave", used, chance, about))
         if chance.random() < 0.45:
             parts.insert(0, acknowledged(about, used, chance))
     else:

@@ -179,6 +179,8 @@ def _safe(person: Character, dialogue: Dialogue, chance: random.Random) -> str:
     return f"So, {len(sent)} messages in, and I still like talking to you."
 
 
+# What the person says to the other's last words.
+
 _QUESTIONS = tuple(
     (re.compile(pattern, re.I), group)
     for pattern, group in (

@@ -55,25 +55,25 @@ def reply(
     style = _pick(styles, chance)
     parts = list(parts)
     opens = chance.random() < 0.6 or parts[-1].endswith("?")
-    if mirrors and chance.random() < MIRRORED and (lead := _heard(dialogue, mood)):
+    if mirrors and chance.random() < MIRRORED and (lead := _used_lead(dialogue, mood)):
         parts[0] = _lead(lead, parts[0])
     else:
         for name in dict.fromkeys((style, *styles[:3])) if style else ():
             choices = phrases(name, "reply_open" if opens else "reply_close", mood, dialogue.used)
             if choices:
-                _dress(parts, chance.choice(choices), opens=opens)
+                _attach(parts, chance.choice(choices), opens=opens)
                 break
     return _finish(parts[:3], forms - {"long-forms"} if style != "formal" else forms, chance)
 
 
-def _heard(dialogue: Dialogue, mood: Tone) -> str:
+def _used_lead(dialogue: Dialogue, mood: Tone) -> str:
     """The lead that the person used last, but for that of the last reply; empty where there is none."""
     recent = " ".join(dialogue.assistants[-1:])
     leads = [lead for style in STYLES for lead in _leads(style, mood) if lead not in recent]
     return next((lead for message in reversed(dialogue.users) for lead in leads if lead in message), "")
 
 
-def _dress(parts: list[str], phrase: str, *, opens: bool) -> None:
+def _attach(parts: list[str], phrase: str, *, opens: bool) -> None:
     """Put a phrase before or behind the parts."""
     if not opens:
         parts.append(phrase)

@@ -49,6 +49,9 @@ def write(messages: Sequence[Message], *, seed: int, values: Values = "all") -> 
     return "\n".join(f"{place}. {text}" for place, text in enumerate(texts, 1))
 
 
+# Personalities.
+
+
 class WriterTrait(NamedTuple):
     name: str
     hard: bool

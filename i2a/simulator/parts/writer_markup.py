@@ -21,6 +21,10 @@ _SHARED = frozenset({"homes", "food", "family"})  # sentence patterns, in which 
 ALTERNATIVES = re.compile(r"\(([^()|]*(?:\|[^()|]*)+)\)")
 
 
+# Which values a text may draw: all, or one of two parts, so that no value of a test set need be met in training. What
+# is a value depends on the table: an entry of its own, or an alternative in a sentence that both parts share.
+
+
 def part(values: Values, items: Iterable[str]) -> list[str]:
     """Those of `items` that belong to a part; each stays where it is, whatever stands beside it."""
     return [item for item in items if values == "all" or _unseen(item) == (values == "unseen")]
@@ -44,6 +48,8 @@ def _fewer(values: Values, alternatives: list[str]) -> str:
 def _unseen(item: str) -> bool:
     return rng("values", item).random() < _UNSEEN
 
+
+# Entries of the tables, and sentences of them.
 
 Who = Literal["she", "he", "they"]
 
@@ -145,6 +151,9 @@ def fit_into(sentences: list[str], most: int, words: tuple[str, ...], chance: ra
         sentences = [*sentences[:i], one or "", *sentences[i + 1 : j], *sentences[j + 1 :]]
     return sentences
 
+
+# Sentences without a subject. A text in which every sentence opens with `She` is, to a sentence encoder, much like any
+# other such text; people who write about people vary this as well.
 
 _PREDICATE = re.compile(r"@ \*(\w+) (.+)")
 _OWNED = re.compile(r"@r (?!cousin|aunt|closest|best|mother|father|sister|brother|husband|wife|partner)")

@@ -63,7 +63,7 @@ class Life:
             if "lodged" in self.holds and _NEEDS_A_HOUSE.search(markup):
                 continue
             text = self.fill(markup)
-            words = telling(text)
+            words = subject_stems(text)
             if not words & self.words:
                 self.words |= words
                 self.groups |= {tag for tag in entry.tags if tag.startswith("#")}
@@ -110,7 +110,7 @@ class Life:
         return dish.lstrip("~")
 
 
-def telling(text: str) -> set[str]:
+def subject_stems(text: str) -> set[str]:
     """The stems that tell what a fact is about; two facts of a text share none."""
     return {stem for stem in stems(re.sub(r"[*@]", "", text)) if len(stem) > 3 and stem not in _COMMON}
 
@@ -171,7 +171,7 @@ def _someone(chance: random.Random, values: Values) -> tuple[Life, str, list[str
     holds |= entry.tags
     life = Life(chance, who, age, culture, place, holds, values, {tag for tag in entry.tags if tag.startswith("#")})
     day, *details = (life.fill(choose(markup, chance)) for markup in entry.text.split(" ; "))
-    life.words |= telling(" ".join((day, *details)))
+    life.words |= subject_stems(" ".join((day, *details)))
     return life, day, details
 
 

@@ -36,7 +36,7 @@ def wordings(facts: Iterable[Fact], messages: Iterable[str]) -> tuple[str, ...]:
 @dataclass(frozen=True, slots=True)
 class Mention:
     fact: Fact
-    woven: bool
+    own_words: bool
 
 
 @lru_cache(maxsize=16384)
@@ -53,16 +53,16 @@ def clauses(reply: str) -> tuple[tuple[str, frozenset[str], bool], ...]:
 def mentions(facts: Iterable[Fact], reply: str) -> tuple[Mention, ...]:
     """The facts that a reply brings up: half of a fact's telling words in one clause, or all but one of a long fact.
 
-    A mention is woven in when its clause has words of its own, some of them those that make grammar.
+    `own_words`: whether the clause has words beside the fact, some of them those that make grammar.
     """
     parts = clauses(reply)
     found = []
     for fact in facts:
-        mark = telling(fact)
+        mark = distinctive(fact)
         for clause, spoken, to_you in parts:
             hit = mark & spoken
             if len(hit) * 2 > len(mark) or (len(hit) * 2 == len(mark) and to_you):
-                found.append(Mention(fact, _woven(clause, fact, asks="?" in reply)))
+                found.append(Mention(fact, _has_own_words(clause, fact, asks="?" in reply)))
                 break
     return tuple(found)
 
@@ -72,14 +72,14 @@ def taken_up(facts: Iterable[Fact], reply: str, message: str) -> Fact | None:
     spoken = stems(message)
     for fact in facts:
         if fact.keywords <= spoken:
-            mark = telling(fact) - _SMALL_TALK
+            mark = distinctive(fact) - _SMALL_TALK
             for clause, own, _ in clauses(reply):
-                if mark & own and _woven(clause, fact, asks="?" in reply):
+                if mark & own and _has_own_words(clause, fact, asks="?" in reply):
                     return fact
     return None
 
 
-def _woven(clause: str, fact: Fact, *, asks: bool) -> bool:
+def _has_own_words(clause: str, fact: Fact, *, asks: bool) -> bool:
     """Whether a clause says more than the fact itself: three words of its own, or two beside a question."""
     own = [word for word in words(clause) if stem(word) not in fact.keywords and word not in _wording(fact)]
     return len(own) >= (2 if asks else 3) and sum(word in STOP for word in own) >= 2
@@ -90,13 +90,13 @@ def _wording(fact: Fact) -> frozenset[str]:
     return frozenset(words(fact.text)) - _YOU
 
 
-def telling(fact: Fact) -> frozenset[str]:
+def distinctive(fact: Fact) -> frozenset[str]:
     """The stems of a fact that could not stand in any other, or all of them."""
-    return _telling_words(fact.keywords)
+    return _distinctive_stems(fact.keywords)
 
 
 @lru_cache(maxsize=16384)
-def _telling_words(keywords: frozenset[str]) -> frozenset[str]:
+def _distinctive_stems(keywords: frozenset[str]) -> frozenset[str]:
     """The words of a fact that could not stand in any other, if it has such."""
     return keywords - _GENERIC or keywords
 
@@ -136,9 +136,9 @@ def false_claim(reply: str, truth: frozenset[str], messages: Iterable[str]) -> s
     for group, thing in _claims(reply):
         if not (_group(truth, group) or _group(known, group)):
             return thing
-    for telling, recounted in _presumed(reply):
-        unheard = [word for word in telling if stem(word) not in truth and stem(word) not in known]
-        if 2 * len(unheard) > len(telling) and len(unheard) >= (1 if recounted else 2):
+    for claimed, recounted in _presumed(reply):
+        unheard = [word for word in claimed if stem(word) not in truth and stem(word) not in known]
+        if 2 * len(unheard) > len(claimed) and len(unheard) >= (1 if recounted else 2):
             return " ".join(unheard)
     return None
 
@@ -171,13 +171,15 @@ def _presumed(reply: str) -> tuple[tuple[tuple[str, ...], bool], ...]:
         if _PRESUMES.search(sentence) and not _WONDERS.search(sentence):
             recounted = bool(_RECALLS.search(sentence))
             names = {name.lower() for name in _NAME.findall(sentence)}
-            telling = (word for word in words(sentence) if word in names or _tells(word, concrete=not recounted))
-            found.append((tuple(dict.fromkeys(telling)), recounted))
+            claimed = (
+                word for word in words(sentence) if word in names or _is_telling(word, concrete=not recounted)
+            )
+            found.append((tuple(dict.fromkeys(claimed)), recounted))
     return tuple(found)
 
 
 @lru_cache(maxsize=16384)
-def _tells(word: str, *, concrete: bool) -> bool:
+def _is_telling(word: str, *, concrete: bool) -> bool:
     """Whether a word can be right or wrong about somebody: no small talk, and if it must be `concrete`, of a topic or a
     deed, for `your dedication` claims nothing."""
     root = stem(word)

@@ -17,7 +17,7 @@ _LACK = re.compile(r"\bno (?:job|work|money|home|water|time)\b", re.I)
 
 
 @lru_cache(maxsize=8192)
-def aspect(fact: Fact) -> str:
+def theme(fact: Fact) -> str:
     """grief, trouble, learning, past, home, work, meal, pastime, other (somebody or something else), or plain."""
     content, words = stems(fact.mine), fact.mine.lower().split()
     if content & _GRIEF:

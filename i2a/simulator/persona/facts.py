@@ -44,9 +44,10 @@ class Fact:
         """The fact as a whole clause of `I` or `you`."""
         text = self.mine if person == "I" else self.yours
         when = self.when[person != "I"]
-        return f"{self._clause(person, text)} {when}" if when else self._clause(person, text)
+        return f"{self.clause_of(person, text)} {when}" if when else self.clause_of(person, text)
 
-    def _clause(self, person: str, text: str) -> str:
+    def clause_of(self, person: str, text: str) -> str:
+        """Such a clause with other words for the fact, e.g. fewer."""
         if self.kind in ("say", "belief"):
             return text
         if self.kind == "do" and text.startswith("have "):

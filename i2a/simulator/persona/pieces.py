@@ -169,6 +169,8 @@ def _starts_predicate(rest: str) -> bool:
     )
 
 
+# Sentences that tell of a person without a word for the person: `Free hours go to knitting` is of what they like.
+
 _DOING = r"(?:[a-z][\w-]*ing|reading aloud)\b[^;]*"
 _TIME = (
     r"(?:(?:free|spare|idle) (?:hours?|time|money|evenings?)|what is left of the (?:week|day|month|pay)"

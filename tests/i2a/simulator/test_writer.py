@@ -17,7 +17,7 @@ from i2a.simulator.language.text import load, rng, sentences, stems
 from i2a.simulator.parts.writer import WrittenPersonality, asks_for_personas, personality, traits, write
 from i2a.simulator.parts.writer_markup import Values, agree, gerund, part, render
 from i2a.simulator.parts.writer_profile import WrittenProfile, profile
-from i2a.simulator.persona.evidence import telling
+from i2a.simulator.persona.evidence import distinctive
 from i2a.simulator.persona.facts import facts
 
 PROMPT = "You invent people.\n\n<kind>{kind}</kind>\n<count>{count}</count>\n\n<examples>\n- {example}\n</examples>"
@@ -215,7 +215,7 @@ def test_most_of_what_tells_of_an_unseen_life_was_never_read() -> None:
     read = stems(" ".join(of_values("seen")[:300]))
 
     def known(texts: tuple[str, ...]) -> float:
-        marks = [mark for text in texts for fact in facts(text) for mark in telling(fact)]
+        marks = [mark for text in texts for fact in facts(text) for mark in distinctive(fact)]
         return sum(mark in read for mark in marks) / len(marks)
 
     assert known(of_values("seen")[300:]) > 0.9
