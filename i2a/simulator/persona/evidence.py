@@ -171,9 +171,7 @@ def _presumed(reply: str) -> tuple[tuple[tuple[str, ...], bool], ...]:
         if _PRESUMES.search(sentence) and not _WONDERS.search(sentence):
             recounted = bool(_RECALLS.search(sentence))
             names = {name.lower() for name in _NAME.findall(sentence)}
-            claimed = (
-                word for word in words(sentence) if word in names or _is_telling(word, concrete=not recounted)
-            )
+            claimed = (word for word in words(sentence) if word in names or _is_telling(word, concrete=not recounted))
             found.append((tuple(dict.fromkeys(claimed)), recounted))
     return tuple(found)
 

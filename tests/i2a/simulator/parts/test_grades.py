@@ -16,7 +16,7 @@ from i2a.simulator.parts.controls import echo, fact_list, word_salad
 from i2a.simulator.parts.judge import recipient, score
 from i2a.simulator.parts.prompt_parser import Dialogue
 from i2a.trees.persona import Persona
-from tests.i2a.simulator.test_judge import ADVERSARIES, GOOD, LINES, PERSONALITY, PROFILE
+from tests.i2a.simulator.parts.test_judge import ADVERSARIES, GOOD, LINES, PERSONALITY, PROFILE
 
 GRADED = {"properties": {"reason": {"type": "string"}, "score": {"enum": [1, 2, 3, 4, 5]}}}
 STRICT = {"properties": {"reason": {"type": "string"}, "passes": {"type": "boolean"}}}

@@ -14,7 +14,7 @@ from i2a.simulator.persona.evidence import false_claim, mentions
 from i2a.simulator.persona.facts import Fact, facts
 from i2a.simulator.persona.topics import topics_of
 
-SEEDS = Path(__file__).parents[3] / "i2a" / "personas" / "seeds" / "profiles.jsonl"
+SEEDS = Path(__file__).parents[4] / "i2a" / "personas" / "seeds" / "profiles.jsonl"
 
 
 def one(text: str) -> Fact:

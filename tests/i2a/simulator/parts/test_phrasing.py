@@ -12,7 +12,7 @@ from i2a.simulator.parts.phrasing import phrase, recall
 from i2a.simulator.persona.evidence import revealed
 from i2a.simulator.persona.facts import Fact, facts
 
-SEEDS = Path(__file__).parents[3] / "i2a" / "personas" / "seeds" / "profiles.jsonl"
+SEEDS = Path(__file__).parents[4] / "i2a" / "personas" / "seeds" / "profiles.jsonl"
 PROFILES = [json.loads(line) for line in SEEDS.read_text(encoding="utf-8").splitlines() if line]
 SUBJECT = {
     "I": re.compile(r"(?:I|I'm|I've|my|our)\b|(?:[a-z]+ )+"),
