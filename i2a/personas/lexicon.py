@@ -194,7 +194,7 @@ def traits(texts: Sequence[str]) -> Traits:
 
 
 def demographics(texts: Sequence[str]) -> Demographics:
-    """What profiles cover. An age is the first one told, a pronoun the first one used."""
+    """What profiles cover. The first age and the first pronoun of a text count."""
     found = [next((int(hit[1] or hit[2]) for hit in _AGE.finditer(text)), None) for text in texts]
     ages = Counter("unknown" if age is None else f"{age // 10 * 10}-{age // 10 * 10 + 9}" for age in found)
     pronouns = Counter(hit[1].lower() if (hit := _PRONOUN.search(text)) else "none" for text in texts)

@@ -11,8 +11,7 @@ from i2a.simulator.parts.writer_markup import Values
 
 __all__ = ["MODELS", "AnswerFunction", "answer", "named"]
 
-# `oracle` is the engine itself, which shows in its replies what a hint tells it; it has a name so that an evaluation
-# can ask for it.
+# `oracle` is the engine itself, whose replies show what it knows of the person; an evaluation asks for it by name.
 MODELS = ("offline", *(f"offline:{name}" for name in ("oracle", *controls.CONTROLS)))
 
 

@@ -26,11 +26,11 @@ from i2a.trees.persona import Persona
 
 USER, ASSISTANT, END = "<|user|>", "<|assistant|>", "<|end|>"
 TURNS = 10
-QUESTIONS = 8  # after what was told, at most
-BY_WORD = 0.4  # of the questions after what was told; the others ask by what it has to do with
-TAKEN_UP = 0.4  # of the messages that tell something: they ask for a word on it at once
-ASKING = 0.3  # of the messages of a dialogue; with more, the model recalls unasked
-REMARK, MANNER = 0.4, 0.85  # of the answers: begin with a remark, show some manner
+QUESTIONS = 8  # about earlier messages, at most
+BY_WORD = 0.4  # of the questions name a word of the fact; the others, something related to it
+TAKEN_UP = 0.4  # of the messages that state a fact also ask for a remark on it
+ASKING = 0.3  # of the messages of a dialogue ask for something earlier; with more, the model recalls unasked
+REMARK, MANNER = 0.4, 0.85  # of the answers begin with a remark; show some manner
 BRIEFLY = ("And {}?", "So, {}?", "About {}?", "What about {}?")
 ABOUT = (
     "What did I say about {}?",
@@ -99,7 +99,7 @@ def _nouns() -> tuple[str, ...]:
 
 
 def fitting(known: Sequence[Fact], last: str) -> Fact | None:
-    """What was told before and bears most on a message: shared words and topics decide, then what was told last."""
+    """The known fact that is closest to a message by words and topics; of several, the last."""
     spoken, about = stems(last), topics(last)
     best = [fact for fact in known if fact.kind != "belief" and not fact.keywords <= spoken and fits(fact, last, about)]
     return max(reversed(best), key=lambda fact: closeness(fact, spoken, about), default=None)
@@ -113,7 +113,7 @@ def cue(fact: Fact, used: str, chance: random.Random) -> str:
 
 
 def dense_recall(seed: int, number: int) -> Document:
-    """A few messages that each tell something, then questions after it."""
+    """A few messages that each state a fact, then questions about these facts."""
     chance = rng("dense", seed, number)
     who = person(chance, scrambled=chance.choice((0.0, 0.0, 0.4)))
     known = list(facts(who.profile))
@@ -138,7 +138,7 @@ def dense_recall(seed: int, number: int) -> Document:
 
 
 def long_recall(seed: int, number: int) -> Document:
-    """A dialogue with somebody who chats with whoever it is in the same way, but recalls what was told when asked."""
+    """A dialogue with a partner whose replies would suit anybody, and who recalls facts when asked."""
     chance = rng("long", seed, number)
     who = person(chance, scrambled=chance.choice((0.0, 0.0, 0.4)))
     acting = user.character((("profile", who.profile), ("personality", who.personality)))
@@ -160,7 +160,7 @@ def long_recall(seed: int, number: int) -> Document:
 
 
 class Talk:
-    """A document in the making: what was said so far, and its parts."""
+    """A document in the making: the dialogue so far, and the parts."""
 
     def __init__(self, who: Persona) -> None:
         self.manner = styles(who.personality)
@@ -169,7 +169,7 @@ class Talk:
 
     @property
     def used(self) -> str:
-        """By the person, to be not said again."""
+        """The person's messages in lower case: what not to repeat."""
         return " ".join(self.dialogue.users).lower()
 
     def in_manner(self, text: str, chance: random.Random) -> str:
@@ -177,7 +177,7 @@ class Talk:
         return say([text], self.manner, self.used, chance) if chance.random() < 0.5 else text
 
     def upto(self, message: str) -> Dialogue:
-        """What was said, and this message."""
+        """The dialogue with this message at its end."""
         return Dialogue((*self.dialogue.lines, ("user", message)))
 
     def tell(self, message: str) -> None:
@@ -215,7 +215,7 @@ def _split(answer: str, recalled: str) -> list[DocumentPart]:
 
 
 def in_order(known: Sequence[Fact], messages: Sequence[str]) -> list[Fact]:
-    """Facts in the order in which they were told."""
+    """Facts in the order in which the messages reveal them."""
     content = [stems(message) for message in messages]
     return sorted(known, key=lambda fact: next(i for i, spoken in enumerate(content) if fact.keywords <= spoken))
 

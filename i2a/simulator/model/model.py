@@ -17,8 +17,8 @@ SLOW = 0.004  # radians a token, from which on a pair of dimensions compares ove
 QUIET = 0.1  # what the random parts add to the residual stream, so that they do not drown the built ones
 SHARP = 2.0  # of the last norm: how sure it is of what it copies
 FAINT = 0.6  # share of a common token's identity that is left out: rare words decide what matches
-TOPICS = 18  # dimensions of what a message asks for and a word holds
-ABOUT = 0.45  # length of what a token asks for or holds, as a share of a whole embedding
+TOPICS = 18  # dimensions of the cues of a message and of the words that answer them
+ABOUT = 0.45  # length of a token's associations, as a share of a whole embedding
 
 
 def build(
@@ -163,7 +163,7 @@ def _copying(model: Any, space: Subspaces, common: Sequence[int]) -> None:
         head = Head.of(model, 0, number)
         head.look_back(2.0, 0.01, 1.2, back=number + 1)
         head.move(space.now, place, 0.12)
-    # Two that look alike: what is said is told from other words by twice as many dimensions.
+    # Two of them: twice as many dimensions tell the copied word from others.
     for number, place in enumerate((space.copied, space.copied_too)):
         induction = Head.of(model, _last(model), number)
         induction.match((space.now, space.before), (space.before, space.earlier), strength=5.0)
@@ -171,7 +171,7 @@ def _copying(model: Any, space: Subspaces, common: Sequence[int]) -> None:
 
 
 def _finding(model: Any, space: Subspaces, associations: Associations, user: int, assistant: int) -> None:
-    """A head that goes from what the last message asks for to a word of the user's that holds it, and says that."""
+    """A head that goes from the cues of the last message to a word of the user's that answers them, and copies it."""
     embeddings = model.model.embed_tokens.weight
     whole = STD * math.sqrt(model.config.hidden_size)
     for place in (space.cue, space.answer, space.talk, space.speaker, space.tag):

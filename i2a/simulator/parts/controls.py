@@ -23,7 +23,7 @@ def echo(dialogue: Dialogue, known: str, seed: int) -> str:
 
 
 def fact_list(dialogue: Dialogue, known: str, seed: int) -> str:
-    """What it knows of the person, one fact after the other: from its hint, else from what the person has told."""
+    """What it knows of the person, one fact after the other: from its hint, else from the person's messages."""
     person = impression(known)
     facts = [fact.clause("you") for fact in (*person.revealed, *person.described)] or _self_descriptions(dialogue.users)
     chance = rng("facts", seed, dialogue.last)

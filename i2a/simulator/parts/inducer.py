@@ -9,7 +9,7 @@ from i2a.simulator.persona.style import shown, traits
 
 
 def infer(profile: str, personality: str, dialogue: Dialogue) -> str:
-    """The JSON answer: parts of the profile that were said, traits that showed in two messages or by a clear marker."""
+    """The JSON answer: facts that the messages reveal, and traits that showed in two messages or by a clear marker."""
     messages = dialogue.users
     facts_shown = wordings(facts(profile), messages)
     manner = shown_traits(personality, messages)

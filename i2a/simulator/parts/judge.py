@@ -17,7 +17,7 @@ from i2a.simulator.persona.style import STYLES, shape, shown, styles, suits
 from i2a.simulator.persona.topics import topics
 
 _WORST = 1.2  # the most for a reply that says what is not so, or recites
-_TAKEN_UP = 0.35  # credit for going on with what was only just said, without saying all of it again
+_TAKEN_UP = 0.35  # credit for taking up the last message without repeating it
 _MOST_FACTS = 2  # that a reply can name without reciting them
 _CLEAR = 0.3  # from this difference on, neither the order nor chance decides
 
@@ -124,7 +124,7 @@ def _content(reply: str, dialogue: Dialogue, person: Recipient) -> tuple[float, 
 
 
 def _credit(mention: Mention, last: str, about: tuple[str, ...]) -> float:
-    """1 for a memory on the topic of the message, less where it is near or only just said, nothing where it is off."""
+    """1 for a memory on the topic of the message, less where it is near or a repetition, 0 where it is off."""
     if mention.fact.keywords <= stems(last):
         return 0.45 if mention.own_words else 0.1
     if not fits(mention.fact, last, about):

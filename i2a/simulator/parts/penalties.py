@@ -88,7 +88,7 @@ def has_odd_length(reply: str, dialogue: Dialogue) -> float:
 
 
 def shows_every_style(reply: str, dialogue: Dialogue) -> float:
-    """Every style at once, or manners and nothing besides."""
+    """Every style at once, or style markers and nothing else."""
     tokens = words(reply)
     bare = 1 - len(plain(tokens)) / len(tokens) if len(tokens) > 6 else 0.0
     return _ramp(len(shown(reply)), _MANNERS, 6) * _ramp(bare, 0.6, 0.85)

@@ -137,7 +137,7 @@ def _clause(fact: Fact) -> str:
 
 
 def brief(fact: Fact) -> str:
-    """A fact as one brings it up: without what trails behind, as long as it can still be told from any other."""
+    """A fact as one brings it up: without what trails behind, as long as it is still distinct from other facts."""
     return ending(fact, 0)
 
 

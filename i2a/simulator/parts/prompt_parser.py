@@ -18,7 +18,7 @@ _LOOKS_LIKE_OPENER = re.compile(r"^\s*\(.*\)\s*$", re.S)
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """What was said, oldest first, as (speaker, text); `user` is the person, whoever held that chat role."""
+    """The messages, oldest first, as (speaker, text); `user` is the person, whatever chat role it has in the prompt."""
 
     lines: tuple[tuple[Literal["user", "assistant"], str], ...]
 
@@ -32,7 +32,7 @@ class Dialogue:
 
     @property
     def used(self) -> str:
-        """All that the assistant has said, in lower case: what it need not say again."""
+        """The assistant's messages in lower case: what not to repeat."""
         return " ".join(self.assistants).lower()
 
     @property

@@ -86,7 +86,7 @@ def _otherwise(fact: Fact) -> list[int]:
 
 
 def _from(fact: Fact, start: int) -> Reference | None:
-    """The reference that begins here, if the fact can be told by it."""
+    """The reference that begins here, if it identifies the fact."""
     head, text = fact.yours[:start], fact.yours[start:]
     if not head:
         return _whole(fact)
@@ -183,7 +183,7 @@ def _widened(clause: str, start: int) -> Iterator[int]:
 
 
 def ending(fact: Fact, start: int) -> str:
-    """The fact from there on, without what trails behind as long as it can be told from any other."""
+    """The fact from there on, without what trails behind as long as that identifies it."""
     text, mark = fact.yours[start:], distinctive(fact)
     another = _ANOTHER.search(text)
     if another and _enough(fact, text[: another.start()]):

@@ -137,7 +137,7 @@ def _asks_back(message: str) -> bool:
 def _pick(
     facts: tuple[Fact, ...], last: str, about: tuple[str, ...], dialogue: Dialogue, chance: random.Random
 ) -> tuple[Fact | None, bool]:
-    """A known fact that fits the last message, and whether it was only just said, which is second best."""
+    """A known fact that fits the last message, and whether the last message itself stated it, which is second best."""
     spoken = stems(last)
     recent = stems(" ".join(dialogue.assistants[-1:]))
     usable = [fact for fact in facts if fact.kind != "belief"]
@@ -156,6 +156,6 @@ def _pick(
 
 
 def acknowledged(about: tuple[str, ...], used: str, chance: random.Random) -> str:
-    """A remark on what was said, by its topics."""
+    """A remark on a message, by its topics."""
     topic = next((topic for topic in about if topic in LINES["ack"]), "any")
     return fresh(LINES["ack"][topic], used, chance)

@@ -80,7 +80,7 @@ def _copies(message: str, person: Character) -> bool:
 
 
 def plan(person: Character, dialogue: Dialogue, chance: random.Random) -> Move:
-    """The next move. Reveals lead at first; from the fourth message on the person comes back to what it has told."""
+    """The next move. Reveals lead at first; from the fourth message on the person comes back to earlier facts."""
     own = dialogue.users
     everything = (*person.facts, *person.beliefs)
     known = revealed(everything, own)

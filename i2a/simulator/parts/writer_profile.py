@@ -55,7 +55,7 @@ class Life:
         return entry.youngest <= self.age <= entry.oldest and needs <= self.holds and not entry.tags & self.groups
 
     def draw(self, table: tuple[TableEntry, ...]) -> str | None:
-        """One entry that fits and shares no telling word with what is there already, filled in."""
+        """One entry that fits and shares no subject with what is there already, filled in."""
         able = [entry for entry in table if self.fits(entry)]
         self.chance.shuffle(able)
         for entry in able[:20]:
@@ -111,7 +111,7 @@ class Life:
 
 
 def subject_stems(text: str) -> set[str]:
-    """The stems that tell what a fact is about; two facts of a text share none."""
+    """The stems that say what a fact is about; two facts of a text share none."""
     return {stem for stem in stems(re.sub(r"[*@]", "", text)) if len(stem) > 3 and stem not in _COMMON}
 
 
@@ -127,8 +127,8 @@ def elsewhere(chance: random.Random, place: str, values: Values) -> str:
 
 
 _LIFE = "writer_life.toml"
-_IMPERSONAL = 0.65  # the share of facts told without a pronoun, where they can be
-# How often a text holds one of these, besides age, day, home and family; asked in a random order until it is full.
+_IMPERSONAL = 0.65  # the share of facts stated without a pronoun, where they can be
+# How often a text holds one of these, beside age, day, home and family; tried in a random order until it is full.
 _SHARES = (
     ("hobbies", 0.9), ("food", 0.6), ("pets", 0.4), ("objects", 0.6), ("learning", 0.65), ("worries", 0.75),
     ("habits", 0.5), ("body", 0.25), ("detail", 0.6), ("detail", 0.3), ("hobbies", 0.3), ("objects", 0.2),
@@ -146,7 +146,7 @@ def profile(chance: random.Random, values: Values = "all") -> WrittenProfile:
         life, day, details = _someone(chance, values)
         opening = _opening(life, day)
         facts = [*_home(life), *_family(life)]
-        facts += _more(life, details, chance.randint(6, 8) - len(facts))  # besides age and day
+        facts += _more(life, details, chance.randint(6, 8) - len(facts))  # beside age and day
         if chance.random() < 0.7:
             chance.shuffle(facts)
         at = chance.choice((0, 0, 0, 1, 2))

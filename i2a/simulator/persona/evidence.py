@@ -1,4 +1,4 @@
-"""What words give away: which facts a person has said, and which facts and claims a reply makes about that person."""
+"""Which facts of a persona some messages reveal, and which facts and claims a reply makes about the person."""
 
 import re
 from collections.abc import Iterable
@@ -51,7 +51,7 @@ def clauses(reply: str) -> tuple[tuple[str, frozenset[str], bool], ...]:
 
 
 def mentions(facts: Iterable[Fact], reply: str) -> tuple[Mention, ...]:
-    """The facts that a reply brings up: half of a fact's telling words in one clause, or all but one of a long fact.
+    """The facts that a reply brings up: half of their distinctive words in one clause, or all but one of a long fact.
 
     `own_words`: whether the clause has words beside the fact, some of them those that make grammar.
     """
@@ -68,7 +68,7 @@ def mentions(facts: Iterable[Fact], reply: str) -> tuple[Mention, ...]:
 
 
 def taken_up(facts: Iterable[Fact], reply: str, message: str) -> Fact | None:
-    """A fact told in the message of which a clause of the reply takes up a telling word, in words of its own."""
+    """A fact that the message reveals and a clause of the reply takes up: a distinctive word, and words of its own."""
     spoken = stems(message)
     for fact in facts:
         if fact.keywords <= spoken:
@@ -164,8 +164,8 @@ def _group(spoken: frozenset[str], group: int) -> bool:
 
 @lru_cache(maxsize=16384)
 def _presumed(reply: str) -> tuple[tuple[tuple[str, ...], bool], ...]:
-    """The telling words of each sentence that takes something about the person for granted, and whether it recounts
-    what they said; then every word tells that is no small talk."""
+    """The words of each sentence that takes something about the person for granted, and whether it recounts what they
+    said: then every word counts that is no small talk."""
     found = []
     for sentence in sentences(reply):
         if _PRESUMES.search(sentence) and not _WONDERS.search(sentence):

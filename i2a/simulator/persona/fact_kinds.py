@@ -1,4 +1,4 @@
-"""What a fact is like, so that what is said around it fits: a pastime, a job, a home, a loss, bad luck."""
+"""What a fact is about, so that the words around it fit: a pastime, a job, a home, a loss, bad luck."""
 
 import re
 from functools import lru_cache
@@ -60,7 +60,7 @@ def is_running(fact: Fact) -> bool:
 
 @lru_cache(maxsize=16384)
 def tone(text: str) -> Tone:
-    """Whether a text tells something good or bad; a text that does both is bad."""
+    """Whether a text has good or bad news; one with both is bad."""
     content = stems(text)
     if content & (_TROUBLE | _GRIEF) or _LACK.search(text):
         return "bad"

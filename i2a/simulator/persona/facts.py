@@ -24,7 +24,7 @@ class Fact:
     """One thing that is true of a person.
 
     `text` is the persona's own wording, `mine` and `yours` the same from within and from outside (a noun phrase, an
-    -ing phrase or a verb phrase, as `kind` has it), `keywords` the stems that make it known once they are said.
+    -ing phrase or a verb phrase, as `kind` has it), `keywords` the stems that reveal it once a message has them all.
     `short` is the wording without the names ("two cats"), with the stems of that. `when` is an adverbial that
     comes last, from within and from outside. `more` is what the person may add, no part of the fact (", which I
     found").
@@ -73,7 +73,7 @@ def facts(text: str, tag: str = "profile") -> tuple[Fact, ...]:
 
 def _fact(piece: Piece) -> Fact:
     text, core, subject = piece.text, piece.core, piece.subject
-    # A wording of function words only ("is always there for you") is known when all of it is said.
+    # A wording of function words only ("is always there for you") is known when all of it occurs.
     key = piece.key or text
     stemmed = stems(key) or frozenset(stem(word) for word in words(key) if word not in STOP) or frozenset(words(key))
     keywords = frozenset({piece.age}) if piece.age else stemmed

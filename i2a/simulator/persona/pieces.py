@@ -169,7 +169,7 @@ def _starts_predicate(rest: str) -> bool:
     )
 
 
-# Sentences that tell of a person without a word for the person: `Free hours go to knitting` is of what they like.
+# Sentences about a person that do not name the person: `Free hours go to knitting` says what they like.
 
 _DOING = r"(?:[a-z][\w-]*ing|reading aloud)\b[^;]*"
 _TIME = (
@@ -208,7 +208,7 @@ _AGED = re.compile(r"(?:At|Aged|(?:His|Her|Their|My|Your) age is) (\d{1,3})(?=,|
 
 
 def apart(sentence: str, person: str) -> list[str]:
-    """A sentence, cut where one that tells of the person without a word for it begins or ends."""
+    """A sentence, cut where one that does not name the person begins or ends."""
     found = []
     for part in (half for piece in _BEFORE.split(sentence) for half in _halves(piece)):
         aged = _AGED.match(part)
