@@ -1,1 +1,1 @@
-"""The roles as AutoGen agents, their prompts, and the offline engine that can play them all."""
+"""The roles as AutoGen agents, with their prompts beside them."""

@@ -5,9 +5,8 @@ from agents.prompt import Prompt
 from agents.role import Role
 
 
-class Inducer(Role):
-    """Notes, in the persona's own words, what the user has revealed so far. `facts`: `profile`, `personality`."""
+class Inducer(Role[Inference]):
+    """Notes, in the persona's own words, what the user has revealed so far. Values: `profile`, `personality`."""
 
     prompt = Prompt.beside(__file__, "inducer.txt")
-    dialogue = frozenset({"user", "assistant", "preferred"})
-    answer = Inference
+    transcript_roles = frozenset({"user", "assistant", "preferred"})

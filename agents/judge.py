@@ -1,26 +1,21 @@
 """The Judge: sees the whole persona and says which of two replies this user would rather get."""
 
-from collections.abc import Sequence
-
-from autogen_agentchat.messages import BaseChatMessage, TextMessage
-
 from agents.answers import Preference
 from agents.prompt import Prompt
-from agents.role import Role
+from agents.role import Role, RoleView
 
 
-class Judge(Role):
-    """Compares the last two replies it was shown, in that order. `facts`: `profile`, `personality`.
+class Judge(Role[Preference]):
+    """Compares the last two replies it was shown, in that order, whoever gave them. Values: `profile`, `personality`.
 
     Raises `ValueError` if it was shown fewer than two.
     """
 
     prompt = Prompt.beside(__file__, "judge.txt")
-    asides = frozenset({"preferred", "rejected"})
-    answer = Preference
+    visible_roles = frozenset({"preferred", "rejected"})
 
-    def values(self, view: Sequence[BaseChatMessage]) -> dict[str, str]:
-        replies = [m.content for m in view if m.source in self.asides and isinstance(m, TextMessage)]
-        if len(replies) < 2:
-            raise ValueError("the judge compares two replies: show it a preferred and a rejected one first")
-        return {"first": replies[-2], "second": replies[-1]}
+    def values(self, view: RoleView) -> dict[str, str]:
+        if len(view.shown) < 2:
+            raise ValueError("the judge compares two replies; write: await judge(here, one, other)")
+        first, second = view.shown[-2:]
+        return {"first": first.content, "second": second.content}

@@ -5,12 +5,12 @@ from agents.role import Role
 
 
 class ProfileWriter(Role):
-    """Writes profiles. `facts`: `count`, `examples` (one a line)."""
+    """Writes profiles. Values: `count`, `examples` (one a line)."""
 
     prompt = Prompt.beside(__file__, "profile_writer.txt")
 
 
 class PersonalityWriter(Role):
-    """Writes personalities. `facts`: `count`, `examples` (one a line)."""
+    """Writes personalities. Values: `count`, `examples` (one a line)."""
 
     prompt = Prompt.beside(__file__, "personality_writer.txt")

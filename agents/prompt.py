@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from string import Template
 from typing import Self
@@ -61,21 +61,15 @@ class Prompt:
 
 
 class _Part:
-    """Text with `$names`; what it was filled with lately is kept, for a persona comes again with every turn."""
+    """Text with `$names`."""
 
     def __init__(self, text: str, tags: frozenset[str]) -> None:
-        template = Template(text)
-        self.names = tuple(template.get_identifiers())
-
-        @lru_cache(maxsize=256)
-        def filled(*values: str) -> str:
-            return template.substitute(dict(zip(self.names, (harmless(v, tags) for v in values), strict=True)))
-
-        self._filled = filled
+        self.template, self.tags = Template(text), tags
+        self.names = tuple(self.template.get_identifiers())
 
     def fill(self, values: Mapping[str, str]) -> str:
         try:
-            return self._filled(*[values[name] for name in self.names])
+            return self.template.substitute({name: harmless(values[name], self.tags) for name in self.names})
         except KeyError as missing:
             known = ", ".join(f"${name}" for name in sorted({*values, "dialogue"}))
             raise UsageError(f"a prompt asks for ${missing.args[0]}, which nobody gives; there are: {known}") from None

@@ -1,31 +1,27 @@
 """The two Responders: the same instructions, with and without the Inducer's inference as a private hint."""
 
-from collections.abc import Sequence
-
-from autogen_agentchat.messages import BaseChatMessage, StructuredMessage
-
 from agents.answers import Inference
 from agents.prompt import Prompt
-from agents.role import Role
+from agents.role import Role, RoleView
 
 
 class RejectedResponder(Role):
-    """Replies without a hint. It never sees what the Inducer says, in a team that tells everybody neither."""
+    """Replies without a hint. It never sees what the Inducer says, not even in a team that broadcasts everything."""
 
     prompt = Prompt.beside(__file__, "responder.txt")
-    voice = "assistant"
+    chat_role = "assistant"
 
 
 class PreferredResponder(Role):
     """Replies with the Inducer's latest inference as a private hint."""
 
     prompt = Prompt.beside(__file__, "responder.txt", "hint.txt")
-    asides = frozenset({"inducer"})
-    aside_answers = (Inference,)
-    voice = "assistant"
+    visible_roles = frozenset({"inducer"})
+    visible_answers = (Inference,)
+    chat_role = "assistant"
 
-    def values(self, view: Sequence[BaseChatMessage]) -> dict[str, str]:
-        inferences = [m.content for m in view if isinstance(m, StructuredMessage) and isinstance(m.content, Inference)]
+    def values(self, view: RoleView) -> dict[str, str]:
+        inferences = [answer for answer in view.answers if isinstance(answer, Inference)]
         return {"known": describe(inferences[-1]) if inferences else NOTHING}
 
 

@@ -1,39 +1,49 @@
 """The base of every role: an AutoGen agent that is a prompt, what it may see, and the form of its answer.
 
-A role works in any AutoGen team, where it keeps what it has seen, and in our scenarios, where it is forked for each
-call and shown the path it speaks at: there the tree is the only state.
+A role is called in our scenarios (`await judge(here, one, other)`), where the tree is its only memory, and works in any
+AutoGen team, where it keeps what it has seen. AutoGen is met here and in `i2a.models.autogen` only.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
-from itertools import count
-from typing import Any, ClassVar, Self
-from uuid import uuid4
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Self, cast, get_args, get_origin
 
 from autogen_agentchat.agents import BaseChatAgent
 from autogen_agentchat.base import Response
 from autogen_agentchat.messages import BaseChatMessage, StructuredMessage, TextMessage
 from autogen_core import CancellationToken, Component, ComponentModel
-from autogen_core.models import (
-    AssistantMessage,
-    ChatCompletionClient,
-    CreateResult,
-    LLMMessage,
-    RequestUsage,
-    SystemMessage,
-    UserMessage,
-)
+from autogen_core.models import ChatCompletionClient, RequestUsage
 from pydantic import BaseModel, ValidationError
+from typing_extensions import TypeVar
 
 from agents.prompt import Prompt
-from i2a.errors import MalformedAnswer
-from i2a.models.text_client import response_format
+from i2a.errors import MalformedAnswer, UsageError
+from i2a.models.autogen import AutoGenModel, ModelClient, as_model
+from i2a.models.model import ChatRole, Completion, Message, Model
+from i2a.models.response_format import response_format
+from i2a.trees.tree import Node, TokenUsage, Utterance
+from i2a.validation import problem
 
-ON_PATH = "on_path"  # the mark, in a message's metadata, of the dialogue that a scenario shows
-PROCESS, NUMBERS = uuid4().hex, count()
+A = TypeVar("A", default=Utterance)
+
+ON_PATH, SHOWN = "on_path", "shown"  # marks in a message's metadata: part of the dialogue; shown beside it
 TRIES = 2
 REPAIR = """Your answer could not be used: {error}.
 Answer again, with one JSON object of the form asked for and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleView:
+    """What a role sees when it is asked, oldest first; `speaker` is the chat role under which the words stand.
+
+    `shown`: utterances beside the dialogue, such as the replies that a judge compares. `answers`: structured answers
+    of other roles.
+    """
+
+    dialogue: Sequence[Utterance]
+    shown: Sequence[Utterance] = ()
+    answers: Sequence[BaseModel] = ()
 
 
 class RoleConfig(BaseModel):
@@ -41,171 +51,216 @@ class RoleConfig(BaseModel):
 
     name: str
     model_client: ComponentModel
-    facts: dict[str, str] = {}
+    prompt_values: dict[str, str] = {}
 
 
-class Role(BaseChatAgent, Component[RoleConfig]):
-    """A role. Subclasses set the class variables; those with more to show the model override `values`.
+class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
+    """A role that answers with an `A`: `class Judge(Role[Preference])`, or an `Utterance` if nothing is said.
 
-    `dialogue`: the speakers whose messages make up the dialogue, in a team that tells everybody everything; the path
-    that a scenario shows is dialogue whoever spoke. `asides`: other speakers whose messages it may read.
-    `aside_answers`: the forms of those, where they have structure. `voice`: under which name its words stand in the
-    dialogue, if not under its own. `answer`: the form of a structured answer; None for plain text. `facts` (in the
-    constructor): values for the prompt that no message brings.
+    Subclasses set `prompt`; those with more to show the model override `values`. `chat_role`: as whom it speaks in the
+    dialogue, "user" or "assistant", if not under its own name. `visible_answers`: the structured answers of other
+    roles that `values` reads.
+
+    In a team that tells everybody everything, `transcript_roles` are the speakers whose messages make up the dialogue,
+    and `visible_roles` others whose messages it may read beside it; there a scenario marks what it shows.
     """
 
     component_type = "agent"
     component_config_schema = RoleConfig
 
     prompt: ClassVar[Prompt]
-    dialogue: ClassVar[frozenset[str]] = frozenset({"user", "assistant"})
-    asides: ClassVar[frozenset[str]] = frozenset()
-    voice: ClassVar[str | None] = None
     answer: ClassVar[type[BaseModel] | None] = None
-    aside_answers: ClassVar[tuple[type[BaseModel], ...]] = ()
+    chat_role: ClassVar[str | None] = None
+    visible_answers: ClassVar[tuple[type[BaseModel], ...]] = ()
+    transcript_roles: ClassVar[frozenset[str]] = frozenset({"user", "assistant"})
+    visible_roles: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, name: str, model_client: ChatCompletionClient, **facts: str) -> None:
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "prompt" in vars(cls) and not isinstance(cls.prompt, Prompt):
+            raise TypeError(f'{cls.__name__}.prompt must be a Prompt; write: prompt = Prompt("...")')
+        if "answer" in vars(cls):
+            raise TypeError(f"{cls.__name__} must name its answer in brackets; write: class {cls.__name__}(Role[FORM])")
+        bases = (base for base in vars(cls).get("__orig_bases__", ()) if issubclass(get_origin(base) or object, Role))
+        for form in (form for base in bases for form in get_args(base)):
+            if isinstance(form, type) and issubclass(form, BaseModel):
+                cls.answer = form
+            elif not isinstance(form, TypeVar) and form is not Utterance:
+                raise TypeError(f"{cls.__name__} answers with a pydantic model or an Utterance, not with {form!r}")
+
+    def __init__(self, name: str, model_client: Model | ChatCompletionClient, **prompt_values: str) -> None:
         super().__init__(name, (self.__doc__ or name).strip().splitlines()[0])
-        self._client, self._facts = model_client, facts
-        self._mine = {name, self.voice or name}
-        self._spoken = self.dialogue | self._mine
-        self._sees = self._spoken | self.asides
-        self._view: list[BaseChatMessage] = []
+        self._model = as_model(model_client).for_role(name)
+        self._client = model_client
+        self._prompt_values = prompt_values
+        self._mine = frozenset({name, self.chat_role or name})
+        self._chat_roles: Mapping[str, str] = {}
+        self._memory: list[BaseChatMessage] = []
+
+    def __call__(self, here: Node | None, *shown: Node, **given: BaseModel | str | float) -> Coroutine[Any, Any, A]:
+        """Let the role answer after the node `here` (None: at the opening). Nothing is remembered.
+
+        It sees the path to `here` and the nodes `shown`, whoever spoke them. `given`: values for the names in its
+        prompt, and structured answers of other roles. Raises `ModelError` where no usable answer is to be had, and
+        `UsageError` for what is shown or given to a role that would not use it.
+        """
+        values = self._used(shown, given)
+        view = RoleView(
+            self._utterances(() if here is None else here.path),
+            self._utterances(shown),
+            [answer for answer in given.values() if isinstance(answer, BaseModel)],
+        )
+        return self._answer(view, values, [])
+
+    def values(self, view: RoleView) -> dict[str, str]:
+        """What fills the prompt beside the values that the role has, and `$dialogue`."""
+        return {"shown": transcript(view.shown)} if view.shown else {}
+
+    def _utterances(self, nodes: Iterable[Node]) -> list[Utterance]:
+        named = self._chat_roles
+        return [Utterance(named.get(node.speaker, node.speaker), node.content) for node in nodes]
+
+    def _used(self, shown: Sequence[Node], given: Mapping[str, BaseModel | str | float]) -> dict[str, str]:
+        """The values for the prompt among `given`. Raises `UsageError` for what the role has no use for."""
+        kind = type(self).__name__
+        if shown and type(self).values is Role.values and "shown" not in self.prompt.names:
+            raise UsageError(f"{self.name} would not see the nodes it is shown: write $shown in the prompt of {kind}")
+        values = {}
+        for name, value in given.items():
+            if name in self.prompt.names:
+                values[name] = value.model_dump_json() if isinstance(value, BaseModel) else str(value)
+            elif not isinstance(value, self.visible_answers):
+                what = f"add {type(value).__name__} to its visible_answers" if isinstance(value, BaseModel) else ""
+                use = " or ".join(filter(None, (f"write ${name} in its prompt", what)))
+                raise UsageError(f"{self.name} would not see {name}={value!r}: {use} (class {kind})")
+        return values
+
+    def _request(self, view: RoleView, given: Mapping[str, str]) -> list[Message]:
+        values = {**self._prompt_values, **self.values(view), **given}
+        if self.prompt.shows_dialogue:
+            values["dialogue"] = transcript(view.dialogue)
+        request: list[Message] = []
+        if instructions := self.prompt.instructions(values):  # a model with none is called as a plain user calls it
+            request.append(Message("system", instructions))
+        if text := self.prompt.request(values):
+            request.append(Message("user", text))
+        if not self.prompt.shows_dialogue:
+            mine = self._mine
+            for speaker, content, _ in view.dialogue:
+                chat_role: ChatRole = "assistant" if speaker in mine else "user"
+                request.append(Message(chat_role, content))
+        return request
+
+    async def _answer(self, view: RoleView, given: Mapping[str, str], completions: list[Completion]) -> A:
+        """Ask; an answer of the wrong form is repaired once with the error shown, then asked for afresh.
+
+        Every completion that was needed is appended to `completions`.
+        """
+        request, model, form = self._request(view, given), self._model, self.answer
+        if form is None:
+            completion = await model.complete(request, {})
+            completions.append(completion)
+            usage = TokenUsage(completion.prompt_tokens, completion.completion_tokens)
+            return cast(A, Utterance(self.name, completion.content.strip(), usage))
+        parameters = {"response_format": response_format(form)} if model.structured_output else {}
+        for _ in range(TRIES):
+            messages = request
+            for _ in ("as it is", "repair"):
+                completion = await model.complete(messages, parameters)
+                completions.append(completion)
+                try:
+                    return cast(A, form.model_validate_json(json_object(completion.content)))
+                except ValidationError as error:
+                    mistake = problem(error)
+                repair = Message("user", REPAIR.format(error=mistake))
+                messages = [*request, Message("assistant", completion.content), repair]
+        raise MalformedAnswer(f"{self.name} gave no usable answer in {2 * TRIES} tries: {mistake}")
+
+    # As an agent of AutoGen.
 
     @property
     def produced_message_types(self) -> Sequence[type[BaseChatMessage]]:
         return (structured(self.answer),) if self.answer else (TextMessage,)
 
-    def fork(self, model_client: ChatCompletionClient | None = None, /, **facts: str) -> Self:
-        """The same role with an empty memory of its own, told `facts` too, on another model client if one is given."""
-        fork = object.__new__(type(self))  # copy.copy takes 6 us
-        fork.__dict__.update(self.__dict__)
-        fork._view = []
-        fork._client = model_client or self._client
-        fork._facts = self._facts | facts if facts else self._facts
-        return fork
-
     async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
-        """Answer. Raises `MalformedAnswer`, and whatever the model client raises; then nothing is remembered."""
-        view = self._view + [m for m in messages if ON_PATH in m.metadata or m.source in self._sees]
-        asked = self._ask(view)
-        message = await (self._answer if self.answer else self._speak)(asked, cancellation_token)
-        view.append(message)
-        self._view = view
+        """Answer. Raises `MalformedAnswer`, and whatever the model raises; then nothing is remembered."""
+        memory = self._memory + [m for m in messages if self._sees(m)]
+        completions: list[Completion] = []
+        call = asyncio.ensure_future(self._answer(self._view(memory), {}, completions))
+        cancellation_token.link_future(call)
+        answer = await call
+        usage = RequestUsage(sum(c.prompt_tokens for c in completions), sum(c.completion_tokens for c in completions))
+        message: BaseChatMessage
+        if isinstance(answer, BaseModel):
+            message = structured(type(answer))(content=answer, source=self.name, models_usage=usage)
+        else:
+            content = cast(Utterance, answer).content
+            message = TextMessage(content=content, source=self.name, models_usage=usage)
+        self._memory = [*memory, message]
         return Response(chat_message=message)
 
-    def values(self, view: Sequence[BaseChatMessage]) -> dict[str, str]:
-        """What fills the prompt beside `facts` and `$dialogue`."""
-        return {}
+    def _sees(self, message: BaseChatMessage) -> bool:
+        return self._in_dialogue(message) or self._beside(message)
 
-    def _ask(self, view: Sequence[BaseChatMessage]) -> list[LLMMessage]:
-        # Its own answers with structure are in its view too, but no part of the dialogue.
-        spoken = [m for m in view if isinstance(m, TextMessage) and (ON_PATH in m.metadata or m.source in self._spoken)]
-        values = self._facts | self.values(view)
-        if self.prompt.shows_dialogue:
-            values["dialogue"] = "\n".join([line(message.source, message.content) for message in spoken])
-        asked: list[LLMMessage] = []
-        if instructions := self.prompt.instructions(values):  # a model with none is called as a plain user calls it
-            asked.append(SystemMessage(content=instructions))
-        if request := self.prompt.request(values):
-            asked.append(UserMessage(content=request, source="user"))
-        if not self.prompt.shows_dialogue:
-            mine = self._mine
-            asked += [said(AssistantMessage if m.source in mine else UserMessage, m.content) for m in spoken]
-        return asked
+    def _in_dialogue(self, message: BaseChatMessage) -> bool:
+        return ON_PATH in message.metadata or message.source in self.transcript_roles | self._mine
 
-    async def _speak(self, asked: list[LLMMessage], token: CancellationToken) -> BaseChatMessage:
-        result = await self._client.create(asked, cancellation_token=token)
-        text = str(result.content).strip()
-        return TextMessage(content=text, source=self.name, models_usage=result.usage, id=new_id(), metadata={})
+    def _beside(self, message: BaseChatMessage) -> bool:
+        return SHOWN in message.metadata or message.source in self.visible_roles
 
-    async def _answer(self, asked: list[LLMMessage], token: CancellationToken) -> BaseChatMessage:
-        """Ask, show the error once if the answer has the wrong form, then ask afresh."""
-        assert self.answer is not None
-        args = create_args(self.answer) if self._supports_schema else {}
-        for _ in range(TRIES):
-            first = await self._client.create(asked, extra_create_args=args, cancellation_token=token)
-            try:
-                return self._parsed(first)
-            except ValidationError as error:
-                mistake = said(UserMessage, REPAIR.format(error=_one_line(error)))
-            again = [*asked, said(AssistantMessage, str(first.content)), mistake]
-            second = await self._client.create(again, extra_create_args=args, cancellation_token=token)
-            try:
-                return self._parsed(second, spent_before=first.usage)
-            except ValidationError as error:
-                problem = _one_line(error)
-        raise MalformedAnswer(f"{self.name} gave no usable answer in {2 * TRIES} tries: {problem}")
-
-    def _parsed(self, result: CreateResult, spent_before: RequestUsage | None = None) -> BaseChatMessage:
-        assert self.answer is not None
-        text, usage = str(result.content), result.usage
-        answer = self.answer.model_validate_json(text[text.find("{") : text.rfind("}") + 1] or text)
-        if spent_before:
-            usage = RequestUsage(
-                usage.prompt_tokens + spent_before.prompt_tokens,
-                usage.completion_tokens + spent_before.completion_tokens,
-            )
-        return structured(self.answer)(content=answer, source=self.name, models_usage=usage, id=new_id(), metadata={})
-
-    @property
-    def _supports_schema(self) -> bool:
-        return bool(self._client.model_info.get("structured_output"))
+    def _view(self, memory: Sequence[BaseChatMessage]) -> RoleView:
+        # Its own structured answers are in its memory too, but no part of the dialogue.
+        texts = [m for m in memory if isinstance(m, TextMessage)]
+        return RoleView(
+            [Utterance(m.source, m.content) for m in texts if self._in_dialogue(m) and SHOWN not in m.metadata],
+            [Utterance(m.source, m.content) for m in texts if self._beside(m) and ON_PATH not in m.metadata],
+            [m.content for m in memory if isinstance(m, StructuredMessage) and self._beside(m)],
+        )
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
-        self._view = []
+        self._memory = []
 
     async def save_state(self) -> Mapping[str, Any]:
-        return {"view": [message.dump() for message in self._view]}
+        return {"view": [message.dump() for message in self._memory]}
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
         known: list[type[BaseChatMessage]] = [
             TextMessage,
             *self.produced_message_types,
-            *map(structured, self.aside_answers),
+            *map(structured, self.visible_answers),
         ]
         kinds = {kind.__name__: kind for kind in known}
-        self._view = [kinds[stored["type"]].load(stored) for stored in state["view"]]
+        self._memory = [kinds[stored["type"]].load(stored) for stored in state["view"]]
 
     def _to_config(self) -> RoleConfig:
-        return RoleConfig(name=self.name, model_client=self._client.dump_component(), facts=self._facts)
+        client = self._client
+        if not isinstance(client, ChatCompletionClient | AutoGenModel):
+            client = ModelClient(client)
+        return RoleConfig(name=self.name, model_client=client.dump_component(), prompt_values=self._prompt_values)
 
     @classmethod
     def _from_config(cls, config: RoleConfig) -> Self:
-        return cls(config.name, ChatCompletionClient.load_component(config.model_client), **config.facts)
+        return cls(config.name, ChatCompletionClient.load_component(config.model_client), **config.prompt_values)
 
 
-def new_id() -> str:
-    """An id that no other message has, in any process (a uuid4 for each would take 3 us)."""
-    return f"{PROCESS}-{next(NUMBERS)}"
+def introduce(roles: Iterable[Role[Any]]) -> None:
+    """Tell the roles of one tree as whom each of the others speaks in the dialogue."""
+    roles = list(roles)
+    chat_roles = {role.name: role.chat_role or role.name for role in roles}
+    for role in roles:
+        role._chat_roles = chat_roles
 
 
-# A message and its line are asked for again with every turn that follows.
-@lru_cache(maxsize=4096)
-def said(kind: type[UserMessage | AssistantMessage], content: str) -> LLMMessage:
-    """What was said, as a model takes it. Who said it is all in the kind: servers know no other names."""
-    return kind(content=content, source=kind.__name__)
+def transcript(utterances: Iterable[Utterance]) -> str:
+    """One line each, `Speaker: words`."""
+    return "\n".join([f"{speaker.capitalize()}: {' '.join(content.split())}" for speaker, content, _ in utterances])
 
 
-@lru_cache(maxsize=4096)
-def line(speaker: str, content: str) -> str:
-    """One line of a transcript, `Speaker: words`."""
-    return f"{speaker.capitalize()}: {' '.join(content.split())}"
-
-
-@cache
 def structured(answer: type[BaseModel]) -> type[StructuredMessage[Any]]:
     """The AutoGen message that carries such an answer."""
     return StructuredMessage[answer]  # type: ignore[valid-type]
 
 
-@cache
-def create_args(answer: type[BaseModel]) -> dict[str, Any]:
-    """What asks a model for such an answer; the same object for every call."""
-    return {"response_format": response_format(answer)}
-
-
-def _one_line(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    where = ".".join(map(str, problem["loc"]))
-    return f"{where}: {problem['msg']}" if where else problem["msg"]
+def json_object(text: str) -> str:
+    """The JSON object in `text`, which may stand between prose or in a fence; all of it if there is none."""
+    return text[text.find("{") : text.rfind("}") + 1] or text

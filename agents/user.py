@@ -5,8 +5,8 @@ from agents.role import Role
 
 
 class User(Role):
-    """A person with a profile and a personality, in a chat. `facts`: `profile`, `personality`."""
+    """A person with a profile and a personality, in a chat. Values: `profile`, `personality`."""
 
     prompt = Prompt.beside(__file__, "user.txt")
-    dialogue = frozenset({"user", "assistant", "preferred"})
-    voice = "user"
+    transcript_roles = frozenset({"user", "assistant", "preferred"})
+    chat_role = "user"

@@ -53,7 +53,7 @@ def main() -> None:
         with server("--latency", str(args.latency), "--slots", str(args.slots)) as model:
             grow(here / "warm-up", model, 8, 1)
             result, seconds = grow(here / "http", model, args.conversations, args.turns)
-        calls = sum(count.calls for count in result.meter.counts.values())
+        calls = sum(count.calls for count in result.meter.usage.values())
         bound = max(calls * args.latency / args.slots, args.turns * 3 * args.latency)
         print(f"{calls} calls in {seconds:.2f} s; the bound is {bound:.2f} s; ratio {seconds / bound:.3f}")
         grow(here / "in-process", "offline", args.conversations, args.turns)

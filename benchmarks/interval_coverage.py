@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
-from evaluation.bootstrap import Bootstrap, Case, Estimate, Floats
-from evaluation.metrics import measures
-from evaluation.results import MEASURES, Counts, judged
+from evaluation.bootstrap import Bootstrap, CaseKey, Estimate, Floats
+from evaluation.metrics import MEASURES, measures
+from evaluation.results import Counts, judge_results
 
 TURNS = 10
 K = np.arange(1, TURNS + 1)
@@ -73,10 +73,10 @@ def estimated(scores: Sequence[Floats], bootstrap: Bootstrap) -> list[Estimate]:
     """What an evaluation says about the same, the bent curve against the straight one."""
     counts = Counts(len(bootstrap.cases), (0,) * TURNS)
     levels = dict(zip(("straight", "bent"), scores, strict=True))
-    seen = judged("", bootstrap, levels, dict.fromkeys(levels, counts), "straight")
-    own, (against,) = seen.results[1], seen.differences
+    results = judge_results("", bootstrap, levels, dict.fromkeys(levels, counts), "straight")
+    own, (against,) = results.candidates[1], results.differences
     return [
-        *(own.al[0], own.al[-1], *(own.measures[name] for name in MEASURES[:4])),
+        *(own.al[0], own.al[-1], *(own.measures[measure.name] for measure in MEASURES[:4])),
         *(against.measures[name] for name in ("avg", "ir", "n_ir")),
         against.relative["avg"],
     ]
@@ -88,7 +88,7 @@ def study(world: World, worlds: int, resamples: int) -> None:
     straight, bent = (np.mean([both[i].mean(0) for both in endless], axis=0) for i in (0, 1))
     truth = numbers(bent, straight)
     cases = [
-        Case(f"{p}/{t}", f"p{p:03}", f"t{t:03}") for p in range(world.profiles) for t in range(world.personalities)
+        CaseKey(f"{p}/{t}", f"p{p:03}", f"t{t:03}") for p in range(world.profiles) for t in range(world.personalities)
     ]
     held, width, value = np.zeros((3, len(SHOWN)))
     for seed in range(worlds):

@@ -1,6 +1,6 @@
 """What a call costs beside the model: roles, journal and runner, against a bare AutoGen `AssistantAgent.run`.
 
-Both use the same client, which answers at once, in the same process, in turns. Run: python benchmarks/orchestration.py
+Both get answers at once, in the same process, in turns. Run: python benchmarks/orchestration.py
 """
 
 import argparse
@@ -12,13 +12,12 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from autogen_agentchat.agents import AssistantAgent
 from autogen_core.models import CreateResult, LLMMessage, RequestUsage
 
-from i2a.models.spec import ModelSpec
-from i2a.simulator.client import OfflineClient
+from i2a.models.autogen import ModelClient
+from i2a.models.model import FREE, Completion, Message, Model, Price
 from scenarios import Simulation, simulate
 
 ANSWERS = {
@@ -28,33 +27,44 @@ ANSWERS = {
 }
 
 
-class InstantClient(OfflineClient):
+class InstantModel(Model):
     """Answers what the role could have answered, with no work of its own."""
 
-    async def create(
-        self, messages: Sequence[LLMMessage], *, extra_create_args: Mapping[str, Any] = {}, **_: Any
-    ) -> CreateResult:
-        schema = extra_create_args.get("response_format", {}).get("json_schema", {}).get("name")
+    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+        schema = parameters.get("response_format", {}).get("json_schema", {}).get("name")
         await asyncio.sleep(0)
-        return CreateResult(finish_reason="stop", content=ANSWERS[schema], usage=RequestUsage(300, 30), cached=False)
+        return Completion(ANSWERS[schema], "stop", 300, 30)
+
+    def price(self) -> Price:
+        return FREE
+
+
+class InstantClient(ModelClient):
+    """The same as AutoGen takes it, with as little between."""
+
+    async def create(self, messages: Sequence[LLMMessage], **_: Any) -> CreateResult:
+        await asyncio.sleep(0)
+        return CreateResult(finish_reason="stop", content=ANSWERS[None], usage=RequestUsage(300, 30), cached=False)
 
 
 def ours(conversations: int, turns: int) -> float:
     """CPU seconds per call of a whole simulation: personas, roles, journal, runner, trees on disk."""
-    with tempfile.TemporaryDirectory() as folder, patch.object(ModelSpec, "open", lambda spec: InstantClient()):
+    with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
         result = simulate(
-            Simulation(out=Path(folder) / "run", conversations=conversations, turns=turns, concurrency=64)
+            Simulation(out=Path(folder) / "run", conversations=conversations, turns=turns, concurrency=64),
+            clients={"*": InstantModel()},
         )
         spent = time.process_time() - start
-    return spent / sum(count.calls for count in result.meter.counts.values())
+    return spent / sum(used.calls for used in result.usage.by_role().values())
 
 
 def assistant_agents(conversations: int, turns: int) -> float:
     """CPU seconds per call of one `AssistantAgent` for each conversation, `run` once a turn, nothing stored."""
 
     async def conversation(number: int) -> None:
-        agent = AssistantAgent(f"agent{number}", InstantClient(), system_message="You chat with a person.")
+        client = InstantClient(InstantModel())
+        agent = AssistantAgent(f"agent{number}", client, system_message="You chat with a person.")
         for _ in range(turns):
             await agent.run(task=str(ANSWERS[None]))
 

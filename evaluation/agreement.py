@@ -1,47 +1,43 @@
-"""Whether those who score agree: judges with each other, and with people whose ratings come from a file.
+"""Agreement of the judges with each other, and with people whose ratings come from a file.
 
-Krippendorff's alpha (ordinal) over many, Cohen's kappa (quadratic weights) and the share of equal scores for every two.
-Where nothing varies no coefficient is defined, and none is given.
+Krippendorff's alpha (ordinal) over several raters; Cohen's kappa (quadratic weights) and the share of equal scores for
+every pair. A coefficient is undefined where all scores are equal. Knows no table.
 """
 
 import csv
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import krippendorff
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 from sklearn.metrics import cohen_kappa_score
 
-from evaluation.scores import Protocol, Score, first_problem
+from evaluation.scores import Protocol, Score
+from i2a import jsonl
 from i2a.errors import UsageError
-from i2a.report.tables import number
-from i2a.text import one_line
+from i2a.validation import problem
 
 HUMAN = "human"
 
 
-class Reply(NamedTuple):
-    """What is scored."""
+class ReplyKey(NamedTuple):
+    """Which reply a score is for."""
 
     candidate: str
     case: str
     turn: int
 
 
-Scored = Mapping[Reply, int]
+Scored = Mapping[ReplyKey, int]
 
 
 class StoredRating(BaseModel):
-    """A human rating: an object of JSONL, or a row of CSV under these heads. Whatever else it holds is ignored."""
+    """A human rating: an object of JSONL, or a row of CSV with these columns. Other keys are ignored."""
 
     candidate: str
     case: str
@@ -50,14 +46,18 @@ class StoredRating(BaseModel):
     rater: str | None = None
 
     @property
+    def reply(self) -> ReplyKey:
+        return ReplyKey(self.candidate, self.case, self.turn)
+
+    @property
     def by(self) -> str:
-        """The rater, under a name that no judge has."""
+        """The name of the rater, which no judge can have."""
         return f"{HUMAN}:{self.rater}" if self.rater else HUMAN
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Two raters over the `replies` that both scored. None: undefined."""
+class RaterPair:
+    """Two raters on the `replies` that both scored. None: undefined."""
 
     first: str
     second: str
@@ -68,7 +68,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Alpha:
-    """Krippendorff's alpha of several raters over the `replies` that two of them scored at least. None: undefined."""
+    """Krippendorff's alpha of several raters on the `replies` that at least two of them scored. None: undefined."""
 
     among: str
     raters: int
@@ -82,40 +82,23 @@ class Agreement:
 
     raters: tuple[str, ...]
     alphas: tuple[Alpha, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[RaterPair, ...]
     unmatched: int
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
-    def table(self) -> RenderableType:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for i, head in enumerate(("agreement of", "and", "replies", "equal", "kappa")):
-            table.add_column(Text(head), justify="left" if i < 2 else "right", overflow="fold")
-        for pair in self.pairs:
-            equal = "-" if pair.equal is None else f"{pair.equal:.1%}"
-            names = [Text(one_line(name)) for name in (pair.first, pair.second)]
-            table.add_row(*names, f"{pair.replies:,}", equal, number(pair.kappa, 3))
-        lines = ["- kappa: Cohen's, quadratic weights; alpha: Krippendorff's, ordinal"]
-        for each in self.alphas:
-            lines.append(f"- alpha of {each.raters} {each.among} on {each.replies:,} replies: {number(each.alpha, 3)}")
-        if None in [*(each.alpha for each in self.alphas), *(pair.kappa for pair in self.pairs)]:
-            lines.append('- "-": undefined, for nothing was scored by two, or all of it alike')
-        if self.unmatched:
-            lines.append(f"- {self.unmatched:,} human ratings are of replies that no judge scored; left out")
-        return Group(table, *(Text(line, "dim") for line in lines))
-
 
 def agreement(scores: Iterable[Score], protocol: Protocol, ratings: Path | None = None) -> Agreement | None:
-    """How far the judges in `scores` agree with each other and with the people in `ratings`; None for one rater alone.
+    """How far the judges in `scores` agree with each other and with the people in `ratings`; None for a single rater.
 
-    Raises `UsageError` with file and line for what is not a rating, no score of the protocol, or a second rating of a
-    reply by one rater; and if no rating in the file is of a reply that was scored.
+    Raises `UsageError`, with file and line, for a line that is not a rating, a score that the protocol does not have,
+    and a second rating of a reply by one rater; also if no rating is of a reply that was scored.
     """
-    judges: dict[str, dict[Reply, int]] = defaultdict(dict)
+    judges: dict[str, dict[ReplyKey, int]] = defaultdict(dict)
     for score in scores:
         if score.score is not None:
-            judges[score.judge][Reply(score.candidate, score.case, score.turn)] = score.score
+            judges[score.judge][ReplyKey(score.candidate, score.case, score.turn)] = score.score
     known = set().union(*judges.values())
     stored = _read(ratings, protocol) if ratings else {}
     people = {name: {reply: rated[reply] for reply in rated if reply in known} for name, rated in stored.items()}
@@ -133,19 +116,19 @@ def agreement(scores: Iterable[Score], protocol: Protocol, ratings: Path | None 
     )
 
 
-def _pair(first: str, second: str, raters: Mapping[str, Scored], protocol: Protocol) -> Pair:
+def _pair(first: str, second: str, raters: Mapping[str, Scored], protocol: Protocol) -> RaterPair:
     one, other = raters[first], raters[second]
     both = [(one[reply], other[reply]) for reply in one if reply in other]
     if not both:
-        return Pair(first, second, 0, None, None)
+        return RaterPair(first, second, 0, None, None)
     a, b = zip(*both, strict=True)
     equal = sum(x == y for x, y in both) / len(both)
     if len({*a, *b}) == 1:  # 0/0: chance alone makes them agree
-        return Pair(first, second, len(both), equal, None)
+        return RaterPair(first, second, len(both), equal, None)
     # The weights go by the place of a score in `labels`: all that the protocol has, not those that occur.
     labels = range(protocol.lowest, protocol.highest + 1)
     kappa = cohen_kappa_score(a, b, labels=list(labels), weights="quadratic")
-    return Pair(first, second, len(both), equal, float(kappa))
+    return RaterPair(first, second, len(both), equal, float(kappa))
 
 
 def _alpha(among: str, raters: Sequence[Scored]) -> Alpha:
@@ -157,40 +140,32 @@ def _alpha(among: str, raters: Sequence[Scored]) -> Alpha:
     return Alpha(among, len(raters), len(units), alpha)
 
 
-def _read(file: Path, protocol: Protocol) -> dict[str, dict[Reply, int]]:
+def _read(file: Path, protocol: Protocol) -> dict[str, dict[ReplyKey, int]]:
     """The ratings in a file, by rater. Raises `UsageError`."""
-    given: dict[str, dict[Reply, int]] = defaultdict(dict)
+    ratings: dict[str, dict[ReplyKey, int]] = defaultdict(dict)
+    for number, row in _csv_rows(file) if file.suffix.lower() == ".csv" else jsonl.read(file, must_exist=True):
+        where = f"{file}:{number}"
+        try:
+            rating = StoredRating.model_validate(row)
+        except ValidationError as error:
+            raise UsageError(f"{where}: not a rating: {problem(error)}") from None
+        if not protocol.lowest <= rating.score <= protocol.highest:
+            scale = f"{protocol.lowest} to {protocol.highest}"
+            raise UsageError(f"{where}: {rating.score} is no score of the protocol {protocol.name!r}, {scale}")
+        if rating.reply in ratings[rating.by]:
+            raise UsageError(f"{where}: {rating.by} rates this reply a second time")
+        ratings[rating.by][rating.reply] = rating.score
+    return ratings
+
+
+def _csv_rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """The line number and the cells of each row; empty cells are left out. Raises `UsageError`."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
-            for number, row in _rows(lines, comma=file.suffix.lower() == ".csv"):
-                try:
-                    rating = StoredRating.model_validate(row)
-                except ValidationError as error:
-                    raise UsageError(f"{file}:{number}: not a rating: {first_problem(error)}") from None
-                reply = Reply(rating.candidate, rating.case, rating.turn)
-                if not protocol.lowest <= rating.score <= protocol.highest:
-                    words = f"{rating.score} is no score of the protocol {protocol.name!r}"
-                    raise UsageError(f"{file}:{number}: {words}, {protocol.lowest} to {protocol.highest}")
-                if reply in given[rating.by]:
-                    raise UsageError(f"{file}:{number}: {rating.by} rates this reply a second time")
-                given[rating.by][reply] = rating.score
+            reader = csv.DictReader(lines)
+            for row in reader:
+                yield reader.line_num, {key: value for key, value in row.items() if value != ""}
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}; give a CSV or JSONL file of ratings") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{file}: cannot be read: {error}") from None
-    return given
-
-
-def _rows(lines: IO[str], *, comma: bool) -> Iterator[tuple[int, Any]]:
-    """Line number and what stands there; a line of JSONL that is no JSON comes as it is, to be refused as no rating."""
-    if comma:
-        reader = csv.DictReader(lines)
-        for row in reader:
-            yield reader.line_num, {key: value for key, value in row.items() if value != ""}
-        return
-    for place, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                yield place, json.loads(line)
-            except ValueError:
-                yield place, line

@@ -1,7 +1,7 @@
-"""The audit of the user simulator: does it play the person? Read off the dialogues alone, with no model's opinion.
+"""The audit of the user simulator: does it play its persona? Computed from the dialogues alone, without a model.
 
-Facts are told apart by their content words, so a revealed fact in other words is missed and a share is a lower bound.
-With an offline user nothing is missed: it never says the content words of a fact without meaning it.
+Facts are recognised by their content words, so a fact revealed in other words is missed, and a share is a lower bound.
+With an offline user nothing is missed: it never uses the content words of a fact without meaning the fact.
 """
 
 import re
@@ -16,7 +16,7 @@ from i2a.simulator.persona.evidence import CLAIM_GROUPS, revealed, wordings
 from i2a.simulator.persona.facts import Fact, facts
 from i2a.trees.tree import Inference, Tree
 
-ALIKE = 0.8  # shared words of two messages, as a share of all their words, from which on one repeats the other
+ALIKE = 0.8  # a message repeats an earlier one from this share of common words on
 EXAMPLES = 3
 
 # What assistants say and friends do not.
@@ -43,31 +43,32 @@ CLAIM = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
-    """Counts over the user's side of some dialogues; sums of findings are findings.
+class AuditCounts:
+    """Counts over the user's messages of some dialogues; they can be added up.
 
-    `revealed` and `of_facts`, by turn: facts of the profile that the messages up to there hold, and facts there are.
-    `given`, `right`: what the Inducer said was revealed of the profile, and how much of it was. `there`, `found`: what
-    was revealed, and how much of it the Inducer said. `examples`: a few messages of each kind that should not be.
+    `revealed` and `facts`, by turn: facts of the profile that the messages so far reveal, and facts of the profile.
+    `inferred`, `correct`: items of the profile that the Inducer inferred, and how many of them were revealed.
+    `inferable`, `found`: items that were revealed, and how many of them the Inducer inferred. `examples`: a few
+    messages for each fault.
     """
 
     dialogues: int = 0
     messages: int = 0
     revealed: tuple[int, ...] = ()
-    of_facts: tuple[int, ...] = ()
+    facts: tuple[int, ...] = ()
     invented: int = 0
     reversed: int = 0
     repeated: int = 0
     ended_early: int = 0
     inductions: int = 0
     failed_inductions: int = 0
-    given: int = 0
-    right: int = 0
-    there: int = 0
+    inferred: int = 0
+    correct: int = 0
+    inferable: int = 0
     found: int = 0
     examples: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def __add__(self, other: "Findings") -> "Findings":
+    def __add__(self, other: "AuditCounts") -> "AuditCounts":
         sums: dict[str, Any] = {}
         for name in self.__slots__:
             mine, theirs = getattr(self, name), getattr(other, name)
@@ -78,14 +79,14 @@ class Findings:
                 sums[name] = {kind: (mine.get(kind, ()) + theirs.get(kind, ()))[:EXAMPLES] for kind in kinds}
             else:
                 sums[name] = mine + theirs
-        return Findings(**sums)
+        return AuditCounts(**sums)
 
     def as_json(self) -> dict[str, Any]:
         """Shares are of messages, but `ended_early` of dialogues; None where there is nothing to take a share of."""
         return {
             "dialogues": self.dialogues,
             "messages": self.messages,
-            "revealed_by_turn": [share(a, b) for a, b in zip(self.revealed, self.of_facts, strict=True)],
+            "revealed_by_turn": [share(a, b) for a, b in zip(self.revealed, self.facts, strict=True)],
             "invented": share(self.invented, self.messages),
             "role_reversal": share(self.reversed, self.messages),
             "repetition": share(self.repeated, self.messages),
@@ -93,8 +94,8 @@ class Findings:
             "inducer": {
                 "asked": self.inductions + self.failed_inductions,
                 "failed": self.failed_inductions,
-                "precision": share(self.right, self.given),
-                "recall": share(self.found, self.there),
+                "precision": share(self.correct, self.inferred),
+                "recall": share(self.found, self.inferable),
             },
             "examples": {kind: list(messages) for kind, messages in self.examples.items()},
         }
@@ -104,13 +105,13 @@ def share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def findings(tree: Tree, turns: int) -> Findings:
-    """What one evaluated dialogue of `turns` planned turns shows about its user."""
+def audit_counts(tree: Tree, turns: int) -> AuditCounts:
+    """The counts of one evaluated dialogue of `turns` planned turns."""
     asked = [node for node in tree if node.speaker == USER]
     messages = [node.content for node in asked]
     known = facts(tree.persona.profile)
     truth = stems(f"{tree.persona.profile} {tree.persona.personality}")
-    odd = {
+    faults = {
         "invented": [m for m in messages if invents(m, truth)],
         "role_reversal": [m for m in messages if REVERSAL.search(m)],
         "repetition": [m for i, m in enumerate(messages) if any(alike(m, before) for before in messages[:i])],
@@ -118,41 +119,44 @@ def findings(tree: Tree, turns: int) -> Findings:
     }
     inferences = [(i, node.inference) for i, node in enumerate(asked) if node.inference is not None]
     marks = [induced(known, messages[: i + 1], inference) for i, inference in inferences]
-    given, right, there, found = (sum(column) for column in zip(*marks, strict=True)) if marks else (0, 0, 0, 0)
-    return Findings(
+    inferred, correct, inferable, found = (
+        (sum(column) for column in zip(*marks, strict=True)) if marks else (0, 0, 0, 0)
+    )
+    return AuditCounts(
         dialogues=1,
         messages=len(messages),
         revealed=tuple(len(revealed(known, messages[: i + 1])) for i in range(len(messages))),
-        of_facts=(len(known),) * len(messages),
-        invented=len(odd["invented"]),
-        reversed=len(odd["role_reversal"]),
-        repeated=len(odd["repetition"]),
-        ended_early=bool(odd["early_ending"]) or len(messages) < turns,
+        facts=(len(known),) * len(messages),
+        invented=len(faults["invented"]),
+        reversed=len(faults["role_reversal"]),
+        repeated=len(faults["repetition"]),
+        ended_early=bool(faults["early_ending"]) or len(messages) < turns,
         inductions=len(inferences),
-        failed_inductions=sum("inducer" in node.notes for node in asked),
-        given=given,
-        right=right,
-        there=there,
+        failed_inductions=sum("inducer" in node.metadata for node in asked),
+        inferred=inferred,
+        correct=correct,
+        inferable=inferable,
         found=found,
-        examples={kind: tuple(found[:EXAMPLES]) for kind, found in odd.items() if found},
+        examples={kind: tuple(faulty[:EXAMPLES]) for kind, faulty in faults.items() if faulty},
     )
 
 
 def induced(known: Sequence[Fact], messages: Sequence[str], inference: Inference) -> tuple[int, int, int, int]:
-    """What the Inducer gave, how much of that is right, what there was to find, and how much of that it found.
+    """The numbers of items inferred, of those correct, of items inferable, and of those found.
 
-    An item is right if the user has said all its content words, or if it is what the messages support of a fact.
+    An item is correct if the user's messages have all its content words, or if it is the part of a fact that they
+    support.
     """
     supported = [stems(text) for text in wordings(known, messages)]
-    said = frozenset[str]().union(*(stems(message) for message in messages))
+    used = frozenset[str]().union(*(stems(message) for message in messages))
     items = [stems(item) for item in inference.profile]
-    right = sum(item <= said or any(item <= fact for fact in supported) for item in items)
+    correct = sum(item <= used or any(item <= fact for fact in supported) for item in items)
     found = sum(any(fact <= item for item in items) for fact in supported)
-    return len(items), right, len(supported), found
+    return len(items), correct, len(supported), found
 
 
 def invents(message: str, truth: frozenset[str]) -> bool:
-    """Whether the person claims to have or to be something that its persona, whose stems are `truth`, does not hold."""
+    """Whether the user claims to have or to be something that is not in the persona, whose stems are `truth`."""
     claimed = {stem(word) for match in CLAIM.finditer(message) for word in words(match[1] or match[2] or match[3])}
     return any(claimed & group and not truth & group for group in CLAIM_GROUPS)
 
@@ -163,22 +167,22 @@ def alike(message: str, before: str) -> bool:
 
 
 class Audit:
-    """The findings of an evaluation: over all dialogues and, where the user talked with each, by candidate."""
+    """The counts of an evaluation: over all dialogues and, unless users were replayed, by candidate."""
 
     def __init__(self, turns: int, *, replayed: bool) -> None:
         self._turns, self._replayed = turns, replayed
-        self._by_candidate: dict[str, Findings] = {}
+        self._by_candidate: dict[str, AuditCounts] = {}
 
     def add(self, tree: Tree) -> None:
         candidate = tree.options["candidate"]
-        # Replayed users say the same to all candidates.
+        # Replayed users say the same to every candidate.
         if self._replayed and self._by_candidate.keys() - {candidate}:
             return
-        before = self._by_candidate.get(candidate, Findings())
-        self._by_candidate[candidate] = before + findings(tree, self._turns)
+        before = self._by_candidate.get(candidate, AuditCounts())
+        self._by_candidate[candidate] = before + audit_counts(tree, self._turns)
 
     @property
-    def all(self) -> Findings:
+    def all(self) -> AuditCounts:
         return total(self._by_candidate.values())
 
     def as_json(self) -> dict[str, Any]:
@@ -188,5 +192,5 @@ class Audit:
         }
 
 
-def total(parts: Iterable[Findings]) -> Findings:
-    return sum(parts, Findings())
+def total(parts: Iterable[AuditCounts]) -> AuditCounts:
+    return sum(parts, AuditCounts())

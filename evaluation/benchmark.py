@@ -1,149 +1,117 @@
-"""From settings to a result: cases are laid out, dialogues held and rated, numbers drawn up. What `i2a evaluate` runs.
+"""From settings to numbers: an evaluation is planned, carried out, and its numbers derived. What `i2a evaluate` runs.
 
 Everything but `trees.jsonl` is derived from it, and written anew by each session that completes the run.
 """
 
-import asyncio
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from evaluation.audit import Audit
-from evaluation.judge import rate, scores
-from evaluation.plan import planned
-from evaluation.rejudge import rejudged
+from evaluation.judge import scores
+from evaluation.plan import EvalPlan, plan_evaluation
+from evaluation.rejudge import plan_rejudging
 from evaluation.scores import Score
 from evaluation.scores import read as read_scores
 from evaluation.scores import write as write_scores
 from evaluation.settings import Evaluation
-from evaluation.summary import Summary, summarise
+from evaluation.summary import BenchmarkSummary, summarise
 from evaluation.summary import write as write_summary
-from evaluation.work import Work, facts
-from i2a.errors import I2AError, Interrupted
-from i2a.models.text_client import TextClient
-from i2a.models.usage import Meter
-from i2a.report.plots import draw
+from i2a.runs.clients import Client
+from i2a.runs.outcome import RunResult
 from i2a.runs.run_folder import RunFolder
-from i2a.runs.runner import Ending, complete
-from i2a.runs.session import Session
+from i2a.runs.runner import execute
+from i2a.runs.simulated import is_simulated
+from i2a.runs.sync import run_sync
 from i2a.trees.json import read
-from i2a.trees.summary import Summary as Corpus
-from i2a.trees.tree import Node, Tree
-from scenarios.cast import Player
 
 if TYPE_CHECKING:
     from evaluation.agreement import Agreement
 
 SCORES = "scores.jsonl"
+OFFLINE, LLM = "offline simulator", "LLM"
+Draw = Callable[[BenchmarkSummary, Path], object]
 
 
-class Result(NamedTuple):
-    """How an evaluation ended. `summary` is None while dialogues are `left`, and where every one failed; `written` is
-    what stands in `summary.json`. The rest as in `scenarios.simulation.Result`.
+@dataclass(frozen=True, slots=True)
+class EvalResult:
+    """How the `run` ended and what it measured: no `summary` while dialogues are left, or where every one failed.
+
+    `written`: what is in `summary.json`. `agreement`: None for a judge alone.
     """
 
-    folder: Path
-    summary: Summary | None
-    agreement: "Agreement | None"
-    written: dict[str, Any]
-    failures: Counter[str]
-    left: int
-    stopped: I2AError | None
-    meter: Meter
-
-    @property
-    def failed(self) -> int:
-        return self.failures.total()
+    run: RunResult
+    summary: BenchmarkSummary | None = None
+    agreement: "Agreement | None" = None
+    written: Mapping[str, Any] = field(default_factory=dict)
 
 
-def evaluate(config: Evaluation, console: Console | None = None) -> Result:
+def evaluate(
+    config: Evaluation,
+    *,
+    clients: Mapping[str, Client] = {},
+    console: Console | None = None,
+    draw: Draw | None = None,
+) -> EvalResult:
     """Run an evaluation, e.g. `evaluate(Evaluation(out="runs/a", candidates=["offline"]))`; a console shows it.
 
-    Raises `UsageError` for what is not as it must be, before anything is written or called.
+    `clients` are open model clients of your own, by role (`user`, `judge`, `inducer`), by the name of a candidate or by
+    model string; they stay open. `draw` is called with the summary and the folder of a complete run, to draw its
+    curves. Raises `UsageError` for what is not as it must be, before anything is written or called.
     """
-    try:
-        return asyncio.run(evaluation(config, console))
-    except asyncio.CancelledError:
-        raise Interrupted("stopped at once; the same command with --resume goes on") from None
+    return run_sync(evaluate_async(config, clients=clients, console=console, draw=draw))
 
 
-async def evaluation(config: Evaluation, console: Console | None = None) -> Result:
-    """The same for those who are in an event loop already."""
-    work = planned(config) if config.rejudge is None else rejudged(config.rejudge, config)
-    async with Session.open(
-        config.out,
-        identity=work.identity,
-        about=work.about,
-        models=[*work.models, *work.judges.values()],
-        prices=work.prices,
-        limits=config.limits,
-        resume=config.continues,
-    ) as session:
-        for failure in work.lost:
-            if failure["id"] not in session.failures:
-                session.folder.append_failure(failure)
-
-        async def grow(tree: Tree) -> None:
-            cast = work.dialogues.cast(session, tree)
-            judges: dict[str, Player] = {}
-            for name, spec in work.judges.items():
-                # A ledger for each judge: whom else is asked changes neither its seeds nor its answers.
-                client = session.clients(tree.id, tree.seed, {"judge": spec})["judge"]
-                judges[name] = Player(cast, "judge", work.rater("judge", client, **facts(tree.persona)))
-
-            async def rated(message: Node, reply: Node) -> None:
-                await rate(judges, message, reply)
-
-            await work.dialogues.hold(tree, cast, rated)
-
-        ending = await complete(session, work.trees, grow, config, summary=Corpus(), console=console)
-        return result(config, work, session, ending)
+async def evaluate_async(
+    config: Evaluation,
+    *,
+    clients: Mapping[str, Client] = {},
+    console: Console | None = None,
+    draw: Draw | None = None,
+) -> EvalResult:
+    """`evaluate` for callers that await."""
+    if config.rejudge is None:
+        plan = plan_evaluation(config, clients)
+    else:
+        plan = plan_rejudging(config.rejudge, config, clients)
+    run = await execute(plan.run, config, console=console)
+    if not run.complete:
+        return EvalResult(run)
+    result = derive(plan, run, config)
+    if draw is not None and result.summary is not None:
+        draw(result.summary, run.folder)
+    return result
 
 
-def result(config: Evaluation, work: Work, session: Session, ending: Ending) -> Result:
-    """Draw up the numbers of a complete run."""
-    folder = session.folder
-    summary, agreed, written = None, None, dict[str, Any]()
-    if ending.finished and not ending.left:
-        audit = score(work, folder)
-        summary = summarise(
-            read_scores(folder.path / SCORES),
-            work.conditions,
-            candidates=list(work.candidates),
-            baseline=config.baseline,
-        )
-        agreed = agreement_of(config, work, folder)
-        written = summary.as_json() | {
-            "models": described(work, session),
-            "failed": {name: count_of(name, work, ending.failed) for name in work.candidates},
-            "failures": dict(ending.reasons),
-            "audit": audit.as_json(),
-            "agreement": agreed.as_json() if agreed else None,
-            "usage": session.meter.as_json(),
-        }
-        write_summary(folder.path / "summary.json", written)
-        draw(summary, folder.path)
-    how = (ending.reasons, ending.left, ending.stopped)
-    return Result(folder.path, summary, agreed, written, *how, session.meter)
+def derive(plan: EvalPlan, run: RunResult, config: Evaluation) -> EvalResult:
+    """The numbers of a complete run, from its trees; writes `scores.jsonl` and `summary.json`."""
+    folder = RunFolder(run.folder)
+    manifest, file = folder.manifest(), run.folder / SCORES
+    conditions = replace(plan.conditions, engine=OFFLINE if is_simulated(manifest) else LLM)
+    audit = score(folder, Audit(conditions.turns, replayed=conditions.mode == "replay"))
+    summary = summarise(read_scores(file), conditions, candidates=list(plan.candidates), baseline=config.baseline)
+    agreed = None
+    if len(conditions.judges) > 1 or config.ratings is not None:
+        from evaluation.agreement import agreement  # imports scikit-learn, which takes a second
+
+        agreed = agreement(read_scores(file), conditions.protocol, config.ratings)
+    written = summary.as_json() | {
+        "models": described(plan, manifest),
+        "failed": failed_by_candidate(plan, run),
+        "failures": dict(run.reasons),
+        "audit": audit.as_json(),
+        "agreement": agreed.as_json() if agreed else None,
+        "usage": run.usage.as_json(),
+    }
+    write_summary(run.folder / "summary.json", written)
+    return EvalResult(run, summary, agreed, written)
 
 
-def described(work: Work, session: Session) -> dict[str, dict[str, Any]]:
-    """What each candidate is, with what its model string leaves open where the model tells: weights, sampling."""
-    clients = {str(spec): client for spec, client in session.models.items()}
-    models: dict[str, dict[str, Any]] = {}
-    for name, candidate in work.candidates.items():
-        client = clients.get(candidate["model"])
-        effective = client.describe() if isinstance(client, TextClient) else {}
-        models[name] = {**candidate} | ({"effective": effective} if effective else {})
-    return models
-
-
-def score(work: Work, folder: RunFolder) -> Audit:
+def score(folder: RunFolder, audit: Audit) -> Audit:
     """Write the scores that the trees hold, and audit the user on the way."""
-    audit = Audit(work.conditions.turns, replayed=work.conditions.mode == "replay")
 
     def found() -> Iterator[Score]:
         for tree in read(folder.trees_file):
@@ -154,16 +122,16 @@ def score(work: Work, folder: RunFolder) -> Audit:
     return audit
 
 
-def agreement_of(config: Evaluation, work: Work, folder: RunFolder) -> "Agreement | None":
-    """The agreement of the judges with each other and with people; None for a judge alone."""
-    if len(work.conditions.judges) == 1 and config.ratings is None:
-        return None
-    from evaluation.agreement import agreement  # brings scikit-learn, which takes a second
+def described(plan: EvalPlan, manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What each candidate is, with what its model string leaves open where the model tells: weights, sampling."""
+    local = manifest.get("models", {})
+    return {
+        name: {**candidate} | ({"effective": local[candidate["model"]]} if candidate["model"] in local else {})
+        for name, candidate in plan.candidates.items()
+    }
 
-    return agreement(read_scores(folder.path / SCORES), work.conditions.protocol, config.ratings)
 
-
-def count_of(name: str, work: Work, failed: Iterable[str]) -> int:
-    """How many dialogues of a candidate failed; an id is `CANDIDATE/CASE`."""
-    candidates = [max((c for c in work.candidates if id.startswith(f"{c}/")), key=len) for id in failed]
-    return candidates.count(name)
+def failed_by_candidate(plan: EvalPlan, run: RunResult) -> dict[str, int]:
+    """How many dialogues of each candidate failed; an id is `CANDIDATE/CASE`."""
+    names = [max((name for name in plan.candidates if id.startswith(f"{name}/")), key=len) for id in run.failures]
+    return {name: names.count(name) for name in plan.candidates}

@@ -1,8 +1,8 @@
-"""Intervals for numbers made of scores: a bootstrap clustered over crossed profiles and personalities.
+"""Intervals for statistics of scores: a bootstrap over crossed profiles and personalities.
 
-Cases that share a profile or a personality are alike, so that both are drawn anew, each on its own, with replacement;
-a case weighs the product of how often its two halves were drawn (Owen, 2007, "The pigeonhole bootstrap"). All
-candidates are seen through the same draws. It knows arrays and cases, no judges, files or names of candidates.
+Cases that share a profile or a personality are correlated, so both are resampled independently, with replacement; the
+weight of a case is the product of how often its two halves were drawn (Owen, 2007, "The pigeonhole bootstrap"). All
+candidates use the same draws. Knows arrays and cases; no judges, files or names of candidates.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,13 +18,13 @@ Floats = NDArray[np.float64]
 
 RESAMPLES = 10_000
 LEVEL = 0.95
-# An interval stands on the resamples in which the number is defined; it is not given if more than this share has none.
+# Intervals use the resamples in which the number is defined; there is none if it is undefined in a larger share.
 UNDEFINED = 0.05
-BLOCK = 2_000_000  # weights held at once
+BLOCK = 2_000_000  # weights in memory at once
 
 
-class Case(NamedTuple):
-    """One conversation to be held: whom with. Cases with the same halves are repetitions."""
+class CaseKey(NamedTuple):
+    """A case and the ids of the two halves of its persona. Cases with the same halves are repetitions."""
 
     id: str
     profile: str
@@ -40,7 +40,7 @@ class Interval(NamedTuple):
 class Estimate:
     """A number with its interval of 95%. `undefined`: the share of resamples in which it has no value.
 
-    `value` is None where the number is undefined, `interval` where too few resamples define it or nothing varies.
+    `value` is None if the number is undefined; `interval` if it is defined in too few resamples, or nothing varies.
     """
 
     value: float | None
@@ -49,16 +49,16 @@ class Estimate:
 
 
 class Draws(NamedTuple):
-    """A statistic (S numbers) in resamples of both factors, and in resamples of one factor with the other held."""
+    """A statistic (S numbers) in resamples of both factors, and in resamples of one with the other kept fixed."""
 
     both: Floats  # (resamples, S)
     single: tuple[tuple[int, Floats], ...]  # for each factor that varies: its number of levels, (resamples, S)
 
 
 class Bootstrap:
-    """The resamples of these cases. The same cases and seed give the same resamples, whatever the order of `cases`."""
+    """The resamples of `cases`. The same cases, in any order, and the same seed give the same resamples."""
 
-    def __init__(self, cases: Sequence[Case], *, resamples: int = RESAMPLES, seed: int = 0) -> None:
+    def __init__(self, cases: Sequence[CaseKey], *, resamples: int = RESAMPLES, seed: int = 0) -> None:
         self.cases = tuple(cases)
         self.resamples, self.seed = resamples, seed
         random = np.random.default_rng(seed)
@@ -69,14 +69,14 @@ class Bootstrap:
             self._factors.append((of_case, drawn.astype(np.uint16)))
 
     def only(self, rows: NDArray[np.bool_]) -> "Bootstrap":
-        """That of some of the cases: a profile or personality nobody has a score for must not count as a level."""
+        """The bootstrap of these cases: a profile or personality without any score must not count as a level."""
         if rows.all():
             return self
         some = [case for case, wanted in zip(self.cases, rows, strict=True) if wanted]
         return Bootstrap(some, resamples=self.resamples, seed=self.seed)
 
     def draws(self, scores: Sequence[Floats], statistic: Callable[[Sequence[Floats]], Floats]) -> Draws:
-        """What `statistic` says in every resample.
+        """The `statistic` of every resample.
 
         `scores`: arrays (cases, K), NaN where there is no score. `statistic` takes as many arrays (..., K) of levels,
         which are NaN where no case drawn has a score, and returns (..., S).
@@ -87,7 +87,7 @@ class Bootstrap:
         there, filled = scored.astype(np.float64), np.where(scored, table, 0)
 
         def curves(weights: Floats) -> Floats:
-            with np.errstate(invalid="ignore"):  # 0/0: nobody who was drawn has a score at this turn
+            with np.errstate(invalid="ignore"):  # 0/0: no drawn case has a score at this turn
                 levels: Floats = (weights @ filled) / (weights @ there)
             return statistic([levels[:, start : start + width] for start in range(0, levels.shape[1], width)])
 
@@ -104,7 +104,7 @@ class Bootstrap:
         return int(self._factors[factor][1].shape[1])
 
     def _weights(self, factors: Sequence[tuple[NDArray[np.intp], NDArray[np.uint16]]]) -> Iterator[Floats]:
-        """How often each case counts in each resample, some resamples (rows) at a time."""
+        """The weight of each case in each resample, a block of resamples (rows) at a time."""
         rows = max(1, BLOCK // max(1, len(self.cases)))
         for start in range(0, self.resamples, rows):
             weights = np.ones((min(rows, self.resamples - start), len(self.cases)))
@@ -120,12 +120,12 @@ def level_curves(scores: Sequence[Floats]) -> list[Floats]:
 
 
 def estimates(values: Floats, draws: Draws, *, shape: Sequence[bool]) -> list[Estimate]:
-    """A number and its interval for each of the S `values`; `shape` says which measure the shape of a curve.
+    """A number and its interval for each of the S `values`; `shape` marks those that measure the shape of a curve.
 
-    Those (R2, N-IR) are biased in resamples, where the noise of a curve is doubled, so that percentiles miss them;
-    their interval is the estimate +- t standard errors of the bootstrap. Measured in worlds of 20 profiles and 5
-    personalities (benchmarks/interval_coverage.py), intervals of 95% hold the truth in 93-100% of cases; those of R2 in
-    68-85%, for noise lowers R2 itself.
+    Those (R2, N-IR) are biased in resamples, where the noise of a curve is doubled, so percentiles miss them; their
+    interval is the estimate +- t standard errors of the bootstrap. In simulated worlds of 20 profiles and 5
+    personalities (benchmarks/interval_coverage.py), 95% intervals cover the truth in 93-100% of cases; those of R2 in
+    68-85%, as noise lowers R2 itself.
     """
     return [
         _estimate(float(value), draws.both[:, i], [(n, drawn[:, i]) for n, drawn in draws.single], about=about)
@@ -150,11 +150,11 @@ def _estimate(value: float, both: Floats, single: Sequence[tuple[int, Floats]], 
 
 
 def widened(variances: Sequence[tuple[int, float]]) -> float:
-    """How many standard errors of the bootstrap an interval reaches to each side: 1.96, and more for few levels.
+    """The half-width of an interval in standard errors of the bootstrap: 1.96, and more for few levels.
 
-    `variances`: of each factor, its number of levels and the variance of the number when that factor alone is drawn
-    anew. Drawing from n levels gives (n-1)/n of the variance, and Student's t has longer tails than a normal: together
-    3.1 instead of 1.96 for 5 personalities. Percentiles at these normal quantiles are the expanded percentile interval
+    `variances`: for each factor, its number of levels and the variance of the number when only that factor is
+    resampled. Resampling n levels gives (n-1)/n of the variance, and Student's t has longer tails than a normal: 3.1
+    instead of 1.96 for 5 personalities. Percentiles at these normal quantiles are the expanded percentile interval
     (Hesterberg, 2015, "What Teachers Should Know About the Bootstrap"); Satterthwaite gives the degrees of freedom.
     """
     tail = (1 - LEVEL) / 2
@@ -166,12 +166,12 @@ def widened(variances: Sequence[tuple[int, float]]) -> float:
     return -float(scale**0.5 * stdtrit(freedom, tail))
 
 
-def _factors(cases: Sequence[Case]) -> list[list[str]]:
-    """The halves to be drawn anew, as the name of its level for each case.
+def _factors(cases: Sequence[CaseKey]) -> list[list[str]]:
+    """The factors to resample, each as the name of its level for every case.
 
-    A half that all cases share says nothing about its kind and is held; if they share both, the cases are drawn. If
-    each profile comes with one personality only, the personalities are the clusters (and the other way round): drawing
-    both would count the same chance twice.
+    A half that all cases share does not vary and is kept fixed; if they share both, the cases are resampled. If each
+    profile comes with one personality only, the personalities are the clusters (and the other way round): resampling
+    both would count the same variance twice.
     """
     profiles, personalities = [case.profile for case in cases], [case.personality for case in cases]
     cells = len(set(zip(profiles, personalities, strict=True)))

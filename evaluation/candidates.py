@@ -8,12 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from autogen_core.models import ChatCompletionClient
-
 from agents.prompt import Prompt
 from agents.responders import PreferredResponder, describe
 from agents.role import Role
 from i2a.errors import UsageError
+from i2a.models.model import Model
 from i2a.models.spec import ModelSpec
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Inference
@@ -25,7 +24,7 @@ class Plain(Role):
     """A model as anybody would talk to it."""
 
     prompt = Prompt("")
-    voice = "assistant"
+    chat_role = "assistant"
 
 
 class Reminded(Plain):
@@ -41,7 +40,7 @@ class Brief(Plain):
 
 
 class Oracle(Plain):
-    """Is told the whole persona, the ceiling. `facts`: `known`."""
+    """Is told the whole persona, the ceiling. Values: `known`."""
 
     prompt = PreferredResponder.prompt
 
@@ -91,12 +90,12 @@ class Candidate:
     def identity(self) -> dict[str, Any]:
         return {"wrapper": self.wrapper, "model": str(self.model), "prompt": self.role.prompt.fingerprint}
 
-    def play(self, client: ChatCompletionClient, persona: Persona) -> Plain:
+    def play(self, model: Model, persona: Persona) -> Plain:
         """The candidate as it talks to `persona`, of whom only an oracle is told."""
         if self.wrapper != "oracle":
-            return self.role("candidate", client)
+            return self.role("candidate", model)
         whole = Inference(reason="", profile=[persona.profile], personality=[persona.personality])
-        return self.role("candidate", client, known=describe(whole))
+        return self.role("candidate", model, known=describe(whole))
 
 
 def parse_all(texts: Iterable[str]) -> list[Candidate]:

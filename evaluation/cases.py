@@ -1,4 +1,4 @@
-"""Cases: whom the candidates meet. A persona and a seed and, for replay, the dialogue that was held with it.
+"""Cases: the users that every candidate meets. A persona, a seed and, for replay, a stored dialogue.
 
 They follow from the personas (or a stored run) and the seed of the evaluation, never from a candidate.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from i2a.digests import digest
 from i2a.errors import UsageError
 from i2a.personas.pool import PersonaPool
-from i2a.trees.json import read
+from i2a.trees.json import read, trees_of
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Node, Tree
 
@@ -22,7 +22,7 @@ USER = "user"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`seed` is that of every tree of this case, whoever the candidate. `dialogue`: the stored path, for replay."""
+    """`seed` is that of the trees of all candidates. `dialogue`: the stored path, for replay."""
 
     id: str
     persona: Persona
@@ -31,17 +31,17 @@ class Case:
 
     @property
     def messages(self) -> int:
-        """How many messages of the user the stored dialogue has."""
+        """The number of messages of the user in the stored dialogue."""
         return sum(node.speaker == USER for node in self.dialogue)
 
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """All cases of an evaluation, in order, and where they come from, in words."""
+    """All cases of an evaluation, in order, and in words where they come from."""
 
     all: tuple[Case, ...]
     provenance: str
-    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -65,7 +65,7 @@ class Cases:
             "fingerprint": self.fingerprint,
         }
 
-    def stranger(self, case: Case, seed: int) -> Case:
+    def donor(self, case: Case, seed: int) -> Case:
         """A case of another profile and another personality, the same for every candidate. Raises `UsageError`."""
         mine = case.persona
         others = [
@@ -74,27 +74,27 @@ class Cases:
             if other.persona.profile_id != mine.profile_id and other.persona.personality_id != mine.personality_id
         ]
         if not others:
-            raise UsageError("shuffled needs cases with two profiles and two personalities at least; add cases")
-        return random.Random(f"{seed}/{case.id}/stranger").choice(others)
+            raise UsageError("shuffled needs cases with at least two profiles and two personalities; add cases")
+        return random.Random(f"{seed}/{case.id}/stranger").choice(others)  # the text of version 0.1, for the same draw
 
 
 def crossed(profiles: Path | None, personalities: Path | None, count: int | None, seed: int) -> Cases:
-    """Every profile with every personality, or `count` of these drawn. None and None: the benchmark that comes with
-    i2a, 20 profiles x 5 personalities. A file of whole personas, given for both, is taken as it is.
+    """Every profile with every personality, or a draw of `count` of these. None and None: the benchmark that comes with
+    i2a, 20 profiles x 5 personalities. A file of whole personas, given as both, is used as it is.
     """
     if (profiles is None) is not (personalities is None):
-        raise UsageError("--profiles and --personalities go together: the seeds of i2a are no test cases")
+        raise UsageError("--profiles and --personalities go together: i2a's seeds are not for testing")
     if profiles is None:
         pool, provenance = PersonaPool.benchmark(), "the benchmark of i2a, written by hand"
     else:
         pool = PersonaPool.read(profiles, personalities)
         provenance = " x ".join(dict.fromkeys(file.name for file in (profiles, personalities) if file))
     personas = product(pool) if count is None else pool.draw(count, seed)
-    return Cases(tuple(Case(p.id, p, seed_of(p.id, seed)) for p in personas), provenance, pool.warnings)
+    return Cases(tuple(Case(p.id, p, case_seed(p.id, seed)) for p in personas), provenance, pool.warnings)
 
 
 def product(pool: PersonaPool) -> Sequence[Persona]:
-    """All personas of the pool: those listed or, if there are none, every profile with every personality."""
+    """All personas of the pool: the listed ones or, if there are none, every profile with every personality."""
     return pool.personas or [
         Persona("", profile, personality, profile_id, personality_id)
         for profile_id, profile in pool.profiles.items()
@@ -103,9 +103,13 @@ def product(pool: PersonaPool) -> Sequence[Persona]:
 
 
 def recorded(run: Path, count: int | None, seed: int) -> Cases:
-    """A case for each stored dialogue of a run, or for `count` of them; a tree gives one, the first that was held."""
-    file = run if run.is_file() else run / "trees.jsonl"
-    found = [Case(tree.id, tree.persona, seed_of(tree.id, seed), path) for tree in read(file) if (path := held(tree))]
+    """A case for each stored dialogue of a run, or for `count` of them; each tree gives its first dialogue."""
+    file = trees_of(run)
+    found = [
+        Case(tree.id, tree.persona, case_seed(tree.id, seed), path)
+        for tree in read(file)
+        if (path := first_dialogue(tree))
+    ]
     if not found:
         raise UsageError(f"{file}: no dialogue in it has a speaker {USER!r}, whose messages could be replayed")
     if count is not None:
@@ -116,10 +120,10 @@ def recorded(run: Path, count: int | None, seed: int) -> Cases:
     return Cases(tuple(found), f"dialogues stored in {run.name}")
 
 
-def held(tree: Tree) -> tuple[Node, ...]:
-    """The first dialogue of the tree that was held with its user, from the opening on: users and assistants, no more.
+def first_dialogue(tree: Tree) -> tuple[Node, ...]:
+    """The first dialogue of the tree that has a user, from its opening on.
 
-    Who else answered (preferred, rejected, a candidate) stands as assistant.
+    Whoever answered the user (preferred, rejected, a candidate) is called assistant.
     """
     paths = (end.path for end in tree.ends)
     path: list[Node] = []
@@ -130,12 +134,15 @@ def held(tree: Tree) -> tuple[Node, ...]:
 
 
 def shuffled(ids: Iterable[str], seed: int) -> list[str]:
-    """An order that follows from the ids and the seed; a shorter draw is the beginning of a longer one."""
+    """An order that follows from the ids and the seed; a shorter draw is a prefix of a longer one."""
     order = list(ids)
     random.Random(f"{seed}/cases").shuffle(order)
     return order
 
 
-def seed_of(case: str, seed: int) -> int:
-    """The seed of a case: the same in every run with this seed, whatever the other cases; 31 bits, as servers take."""
+def case_seed(case: str, seed: int) -> int:
+    """The seed of a case: the same in every run with this `seed`, whatever the other cases; 31 bits, as servers take.
+
+    Not `i2a.digests.seed_of`: the seeds of version 0.1 stay as they were.
+    """
     return random.Random(f"{seed}/{case}").getrandbits(31)

@@ -1,6 +1,6 @@
-"""Evaluations side by side: one table for each protocol and judge, made anew from the scores of several runs.
+"""Evaluations side by side: one summary for each protocol and judge, computed from the scores of several runs.
 
-Runs go together if they were held under the same conditions. Others are refused, or on demand mixed and marked so.
+Only runs under the same conditions are compared. Others are refused or, on demand, mixed and marked as such.
 """
 
 import json
@@ -11,19 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
-from rich.console import Group, RenderableType
-from rich.text import Text
 
 from evaluation.bootstrap import RESAMPLES
-from evaluation.scores import PROTOCOLS, Score, first_problem, read
-from evaluation.summary import FORMAT, Conditions, Summary, summarise
+from evaluation.scores import PROTOCOLS, Score, read
+from evaluation.summary import FORMAT, BenchmarkSummary, Conditions, summarise
 from i2a.errors import UsageError
-from i2a.report.tables import table
 from i2a.text import one_line
+from i2a.validation import problem
 
 
 class StoredSummary(BaseModel):
-    """What of a `summary.json` a comparison builds on."""
+    """The part of a `summary.json` that a comparison needs."""
 
     format: str
     protocol: str
@@ -38,8 +36,8 @@ class StoredSummary(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """A finished evaluation. `name` tells it from the others: its folder's name, or more of the path."""
+class StoredEvaluation:
+    """A complete evaluation on disk. `name` is that of its folder, or the path where two folders have one name."""
 
     path: Path
     name: str
@@ -52,10 +50,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`summaries`: one for each protocol and judge. `mixed`: what differs between the runs, a line for each."""
+    """`summaries`: one for each protocol and judge. `mixed`: the differences between the runs, one line each."""
 
-    runs: tuple[Run, ...]
-    summaries: tuple[Summary, ...]
+    runs: tuple[StoredEvaluation, ...]
+    summaries: tuple[BenchmarkSummary, ...]
     mixed: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -65,31 +63,20 @@ class Comparison:
             "comparisons": [summary.as_json() for summary in self.summaries],
         }
 
-    def table(self) -> RenderableType:
-        parts: list[RenderableType] = []
-        if self.mixed:
-            parts = [Text("MIXED: these runs differ, and their numbers cannot be compared as they stand:", "bold red")]
-            parts += [Text(f"- {line}", "red") for line in self.mixed]
-        for summary in self.summaries:
-            parts += [Text()] * bool(parts) + [table(summary, mixed=bool(self.mixed))]
-        return Group(*parts)
-
 
 def compare(
     runs: Sequence[Path], *, mix: bool = False, baseline: str | None = None, resamples: int = RESAMPLES, seed: int = 0
 ) -> Comparison:
     """The candidates of `runs` in common tables, the others against `baseline` (default: the first of the first run).
 
-    A candidate that several runs hold is called `NAME [RUN]`. Raises `UsageError`: a folder holds no complete
-    evaluation, one is named twice, the conditions differ and `mix` is not set, or the baseline is unknown.
+    A candidate of several runs is called `NAME [RUN]`. Raises `UsageError`: a folder holds no complete evaluation or is
+    named twice, the conditions differ and `mix` is not set, or the baseline is unknown.
     """
     opened = _named([_open(path) for path in runs])
     mixed = tuple(dict.fromkeys(line for run in opened[1:] for line in differences(opened[0], run)))
     if mixed and not mix:
         more = f" and {len(mixed) - 1} more" if len(mixed) > 1 else ""
-        raise UsageError(
-            f"these runs cannot be compared: {mixed[0]}{more}; --mix puts them into one table all the same"
-        )
+        raise UsageError(f"these runs cannot be compared: {mixed[0]}{more}; add --mix to compare them anyway")
     names = _candidates(opened, always=bool(mixed))
     baseline = baseline and _baseline(baseline, names)
     groups = dict.fromkeys((run.conditions.protocol.name, judge) for run in opened for judge in run.conditions.judges)
@@ -100,12 +87,12 @@ def compare(
     return Comparison(tuple(opened), tuple(summaries), mixed)
 
 
-def differences(first: Run, second: Run) -> Iterator[str]:
-    """What differs between the conditions of two runs, in words, a line for each."""
+def differences(first: StoredEvaluation, second: StoredEvaluation) -> Iterator[str]:
+    """The differences between the conditions of two runs, in words, one line each."""
     one, other = (_comparable(run.conditions) for run in (first, second))
     for name in one:
         for where, a, b in _unequal(name, one[name], other[name]):
-            yield one_line(f"{where} is {_said(a)} in {first.name} and {_said(b)} in {second.name}")
+            yield one_line(f"{where} is {_in_words(a)} in {first.name} and {_in_words(b)} in {second.name}")
 
 
 def _comparable(conditions: Conditions) -> dict[str, Any]:
@@ -123,26 +110,26 @@ def _unequal(name: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
         yield name, one, other
 
 
-def _said(value: Any) -> str:
+def _in_words(value: Any) -> str:
     return "missing" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def _open(path: Path) -> Run:
+def _open(path: Path) -> StoredEvaluation:
     file = path / "summary.json"
     try:
         stored = StoredSummary.model_validate_json(file.read_bytes())
     except OSError:
         raise UsageError(f"{path} holds no complete evaluation; `i2a evaluate ... --out {path}` makes one") from None
     except ValidationError as error:
-        raise UsageError(f"{file}: not a summary of format {FORMAT}: {first_problem(error)}") from None
+        raise UsageError(f"{file}: not a summary of format {FORMAT}: {problem(error)}") from None
     if stored.format != FORMAT or stored.protocol not in PROTOCOLS:
         raise UsageError(f"{file}: not a summary of format {FORMAT} with a protocol of {', '.join(PROTOCOLS)}")
-    said = {name: getattr(stored, name) for name in ("engine", "mode", "turns", "seed", "judges", "simulator")}
-    conditions = Conditions(PROTOCOLS[stored.protocol], personas=stored.personas, **said)
-    return Run(path, path.resolve().name, conditions, tuple(stored.candidates))
+    names = ("engine", "mode", "turns", "seed", "judges", "simulator", "personas")
+    conditions = Conditions(PROTOCOLS[stored.protocol], **{name: getattr(stored, name) for name in names})
+    return StoredEvaluation(path, path.resolve().name, conditions, tuple(stored.candidates))
 
 
-def _named(runs: Sequence[Run]) -> list[Run]:
+def _named(runs: Sequence[StoredEvaluation]) -> list[StoredEvaluation]:
     """The runs, with their paths for names where two folders have the same name."""
     if not runs:
         raise UsageError("name the folders of one evaluation or more")
@@ -153,11 +140,11 @@ def _named(runs: Sequence[Run]) -> list[Run]:
     return [run if names[run.name] == 1 else replace(run, name=str(run.path)) for run in runs]
 
 
-def _candidates(runs: Sequence[Run], *, always: bool) -> dict[str, dict[str, str]]:
+def _candidates(runs: Sequence[StoredEvaluation], *, always: bool) -> dict[str, dict[str, str]]:
     """By run, what each of its candidates is called in the comparison; `always` with the name of the run."""
-    held_by = Counter(candidate for run in runs for candidate in run.candidates)
+    runs_with = Counter(candidate for run in runs for candidate in run.candidates)
     return {
-        run.name: {name: f"{name} [{run.name}]" if always or held_by[name] > 1 else name for name in run.candidates}
+        run.name: {name: f"{name} [{run.name}]" if always or runs_with[name] > 1 else name for name in run.candidates}
         for run in runs
     }
 
@@ -174,14 +161,14 @@ def _baseline(wanted: str, names: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def _together(
-    runs: Sequence[Run],
+    runs: Sequence[StoredEvaluation],
     judge: str,
     names: Mapping[str, Mapping[str, str]],
     baseline: str | None,
     *,
     resamples: int,
     seed: int,
-) -> Summary:
+) -> BenchmarkSummary:
     """The runs as one judge sees them."""
     first = runs[0].conditions
     # A case and its halves are the same in two runs only if their personas are; else an id may mean anybody.

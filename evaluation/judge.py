@@ -4,22 +4,20 @@ What is not a rating stays *unscored* with its reason. It knows no candidate, an
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
-from autogen_agentchat.messages import BaseChatMessage, TextMessage
 from pydantic import field_validator
+from typing_extensions import TypeVar
 
 from agents.answers import Answer
 from agents.prompt import Prompt
-from agents.role import Role
+from agents.role import Role, RoleView
 from evaluation.scores import ALOE, STRICT, Protocol, Score
 from i2a.errors import ModelError
 from i2a.trees.tree import Node, Tree
-from scenarios.cast import Player
 
-RATED = "candidate"  # the speaker whose replies are rated
-RATINGS = "ratings"  # the note of a rated reply
+RATINGS = "ratings"  # where the metadata of a rated reply holds its ratings
 
 
 class Rating(Answer):
@@ -36,45 +34,48 @@ class Rating(Answer):
         return str(score) if isinstance(score, bool) else score
 
 
-class Verdict(Answer):
+class PassFail(Answer):
     """Whether the reply passes."""
 
     passes: bool
 
 
-class Rater(Role):
-    """Rates the last reply of the candidate that it was shown. `facts`: `profile`, `personality`."""
+R = TypeVar("R", bound=Rating | PassFail, default=Rating | PassFail)
+
+
+class Rater(Role[R]):
+    """Rates the last reply that it was shown, whoever gave it. Values: `profile`, `personality`."""
 
     protocol: ClassVar[Protocol]
-    asides = frozenset({RATED})
+    visible_roles = frozenset({"candidate"})
 
-    def values(self, view: Sequence[BaseChatMessage]) -> dict[str, str]:
-        return {"reply": [m.content for m in view if m.source == RATED and isinstance(m, TextMessage)][-1]}
+    def values(self, view: RoleView) -> dict[str, str]:
+        if not view.shown:
+            raise ValueError("a rater rates a reply; write: await rater(here, reply)")
+        return {"reply": view.shown[-1].content}
 
 
-class AloeRater(Rater):
-    """Gives a score of 1 to 5 by the rubric. `facts`: `profile`, `personality`."""
+class AloeRater(Rater[Rating]):
+    """Gives a score of 1 to 5 by the rubric. Values: `profile`, `personality`."""
 
     protocol = ALOE
     prompt = Prompt.beside(__file__, "rubric.txt")
-    answer = Rating
 
 
-class StrictRater(Rater):
-    """Lets a reply pass or fail. `facts`: `profile`, `personality`."""
+class StrictRater(Rater[PassFail]):
+    """Lets a reply pass or fail. Values: `profile`, `personality`."""
 
     protocol = STRICT
     prompt = Prompt.beside(__file__, "strict.txt")
-    answer = Verdict
 
 
-RATERS: dict[str, type[Rater]] = {rater.protocol.name: rater for rater in (AloeRater, StrictRater)}
+RATERS: dict[str, type[Rater[Any]]] = {rater.protocol.name: rater for rater in (AloeRater, StrictRater)}
 
 
-async def rate(judges: Mapping[str, Player], message: Node, reply: Node) -> None:
-    """Ask every judge about `reply` to `message`, and note the ratings on it, in the order of `judges`."""
+async def rate(judges: Mapping[str, Rater], message: Node, reply: Node) -> None:
+    """Ask every judge about `reply` to `message`, and keep the ratings with it, in the order of `judges`."""
 
-    async def rating(judge: Player) -> dict[str, Any]:
+    async def rating(judge: Rater) -> dict[str, Any]:
         try:
             answer = await judge(message, reply)
         except ModelError as problem:
@@ -84,19 +85,19 @@ async def rate(judges: Mapping[str, Player], message: Node, reply: Node) -> None
 
     async with asyncio.TaskGroup() as group:
         asked = {name: group.create_task(rating(judge)) for name, judge in judges.items()}
-    known = reply.notes.get(RATINGS, {})
-    reply.notes[RATINGS] = known | {name: task.result() for name, task in asked.items()}
+    known = reply.metadata.get(RATINGS, {})
+    reply.metadata[RATINGS] = known | {name: task.result() for name, task in asked.items()}
 
 
 def scores(tree: Tree) -> Iterator[Score]:
-    """The scores that the notes of an evaluated tree hold, turn after turn."""
+    """The scores that an evaluated tree holds, turn after turn."""
     persona, candidate, case = tree.persona, tree.options["candidate"], tree.options["case"]
     for reply in tree:
-        if RATINGS not in reply.notes:
+        if RATINGS not in reply.metadata:
             continue
         assert reply.parent is not None
         turn = sum(node.speaker == "user" for node in reply.path)
-        for judge, rating in reply.notes[RATINGS].items():
+        for judge, rating in reply.metadata[RATINGS].items():
             yield Score(
                 candidate=candidate,
                 case=case,

@@ -1,10 +1,8 @@
-"""From a curve of alignment levels to the five numbers of the ALOE benchmark (arXiv 2410.03642).
+"""The five measures of the ALOE benchmark (arXiv 2410.03642) for curves of alignment levels.
 
-AL(k) is the mean score at turn k. This module knows no judge, candidate or resample: curves in, numbers out.
+AL(k) is the mean score at turn k. Knows no judge, candidate or resample: curves in, numbers out.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -14,26 +12,38 @@ from numpy.typing import NDArray
 FLAT = 1e-13
 
 
-@dataclass(frozen=True, slots=True)
-class AlignmentCurve:
-    """What a curve AL(1..K) comes to. None: undefined, which is not the same as 0.
+class Measure(NamedTuple):
+    """One number that a curve AL(1..K) comes to.
 
-    avg    mean of AL(k) over k; None if no turn has a level
-    ir     improvement rate: slope b of the least-squares line AL(k) = a + bk, in points a turn; None below two turns
-    r2     share of the variance that this line explains; None below two turns and for a flat curve
-    n_ir   slope of N-AL(k) = (AL(k) - min) / (max - min) on k; None below two turns and for a flat curve
-    n_r2   R2 of that line: equal to r2, for it does not change under the map from AL to N-AL
+    name         its key in `summary.json`
+    symbol       what it is called in tables
+    digits       shown after the point
+    description  what it is
+    undefined    for which curves it has no value, which is not the same as 0
+    shape        whether it measures the shape of a curve, at whatever height it lies
     """
 
-    avg: float | None
-    ir: float | None
-    r2: float | None
-    n_ir: float | None
-    n_r2: float | None
+    name: str
+    symbol: str
+    digits: int
+    description: str
+    undefined: str
+    shape: bool = False
+
+
+FEW, FLAT_OR_FEW = "fewer than two turns", "fewer than two turns or a flat curve"
+# The order is that of `Measures`, and of all tables.
+MEASURES = (
+    Measure("avg", "AVG", 2, "mean of AL(k) over the turns", "no score at all"),
+    Measure("ir", "IR", 3, "improvement rate: slope of the least-squares line of AL(k) on k, in points a turn", FEW),
+    Measure("r2", "R2", 2, "share of the variance that this line explains", FLAT_OR_FEW, True),
+    Measure("n_ir", "N-IR", 3, "slope of that line for (AL(k) - min) / (max - min)", FLAT_OR_FEW, True),
+    Measure("n_r2", "N-R2", 2, "R2 of that line: equal to R2, as scaling does not change it", FLAT_OR_FEW, True),
+)
 
 
 class Measures(NamedTuple):
-    """The same for many curves at once: arrays of one shape, NaN where a number is undefined."""
+    """The numbers of many curves at once: arrays of one shape, NaN where a number is undefined. See `MEASURES`."""
 
     avg: NDArray[np.float64]
     ir: NDArray[np.float64]
@@ -42,25 +52,16 @@ class Measures(NamedTuple):
     n_r2: NDArray[np.float64]
 
 
-def alignment_curve(al: Sequence[float | None] | NDArray[np.float64]) -> AlignmentCurve:
-    """The numbers of one curve; `al[k - 1]` is AL(k).
-
-    A turn without a level (None or NaN) is left out, and the turns after it keep their k. A flat curve has an `ir` of
-    exactly 0. Two turns give an `r2` of 1, as any two points lie on a line. Raises `ValueError` if `al` is not one
-    finite number (or nothing) a turn.
-    """
-    levels = np.asarray(al, dtype=np.float64)
-    if levels.ndim != 1 or np.isinf(levels).any():
-        raise ValueError("a curve is one finite number, or None, for each turn")
-    return AlignmentCurve(*(None if np.isnan(number) else float(number) for number in measures(levels)))
-
-
 def measures(al: NDArray[np.float64]) -> Measures:
-    """The numbers of the curves that lie along the last axis of `al` (..., K), NaN where a turn has no level."""
+    """The numbers of the curves that lie along the last axis of `al` (..., K), NaN where a turn has no level.
+
+    A turn without a level is left out, and the turns after it keep their k. A flat curve has an `ir` of exactly 0. Two
+    turns give an `r2` of 1, as any two points lie on a line.
+    """
     there = ~np.isnan(al)
     turns = there.sum(-1)
     k = np.arange(1.0, al.shape[-1] + 1)
-    # 0/0 is how a number that is undefined comes out as NaN.
+    # 0/0 makes a number that is undefined NaN.
     with np.errstate(invalid="ignore", divide="ignore"):
         avg = np.where(there, al, 0).sum(-1) / turns
         mean_k = np.where(there, k, 0).sum(-1) / turns
@@ -69,7 +70,7 @@ def measures(al: NDArray[np.float64]) -> Measures:
         spread = high - low
         flat = spread <= FLAT * np.maximum(abs(low), abs(high))
         from_k = np.where(there, k - mean_k[..., None], 0)
-        # N-AL about its mean; R2 is taken here as well, where no unit of the scale can over- or underflow.
+        # N-AL minus its mean; R2 is computed here as well, where the unit of the scale cannot over- or underflow.
         from_avg = np.where(there, (al - avg[..., None]) / spread[..., None], 0)
         together = (from_k * from_avg).sum(-1)
         slope = together / (from_k**2).sum(-1)

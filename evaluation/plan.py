@@ -1,161 +1,170 @@
-"""From settings to dialogues that are to be held, live or in replay: who talks with whom.
+"""From settings to the plan of an evaluation: who talks with whom, live or in replay, and who rates.
 
 The seed of a tree is that of its case, so that all candidates meet the same user.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from agents.inducer import Inducer
-from agents.role import Role
 from agents.user import User
 from evaluation.candidates import Candidate, parse_all
 from evaluation.cases import Case, Cases, crossed, recorded
-from evaluation.live import DONOR, Rate, live
-from evaluation.replay import replay
+from evaluation.dialogues import Dialogue, LiveDialogue, ReplayDialogue, grow_rated
+from evaluation.judge import RATERS, Rater
 from evaluation.settings import Evaluation
 from evaluation.summary import Conditions
-from evaluation.work import (
-    SCENARIO,
-    Work,
-    about,
-    check_early,
-    engine,
-    facts,
-    identity,
-    is_offline,
-    judges_of,
-    priced,
-    provenance,
-)
 from i2a.errors import UsageError
 from i2a.models.spec import ModelSpec
+from i2a.runs.clients import Client, check_clients, spec_for
+from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
-from i2a.runs.session import Session
+from i2a.runs.simulated import simulated_by_name
 from i2a.trees.tree import Tree
-from scenarios.cast import Cast
 
-
-class Task(NamedTuple):
-    """One dialogue to be held. `stranger`: whose history a shuffled candidate is shown."""
-
-    candidate: Candidate
-    case: Case
-    stranger: Case | None
+SCENARIO, UNIT = "evaluation", "dialogues"
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """The dialogues of an evaluation, by the id of their tree. Without a `user` the stored ones are replayed."""
+class EvalPlan:
+    """One tree for each candidate and case, whose id is `CANDIDATE/CASE`. `candidates`: name -> what it is.
 
-    tasks: Mapping[str, Task]
-    turns: int
-    user: ModelSpec | None
-    inducer: ModelSpec | None
+    Under which engine the numbers stand, `conditions` does not say yet: that shows once the models are open.
+    """
 
-    def cast(self, session: Session, tree: Tree) -> Cast:
-        """Only an oracle, the user and the Inducer know the persona."""
-        candidate, _, stranger = self.tasks[tree.id]
-        models = {"candidate": candidate.model}
-        if self.user:
-            models |= {"user": self.user} | ({DONOR: self.user} if stranger else {})
-        if self.inducer:
-            models["inducer"] = self.inducer
-        clients = session.clients(tree.id, tree.seed, models)
-        roles: dict[str, Role] = {"candidate": candidate.play(clients["candidate"], tree.persona)}
-        for name, kind in (("user", User), ("inducer", Inducer)):
-            if name in clients:
-                roles[name] = kind(name, clients[name], **facts(tree.persona))
-        if DONOR in clients and stranger:
-            roles[DONOR] = User(DONOR, clients[DONOR], **facts(stranger.persona))
-        return Cast(roles)
-
-    async def hold(self, tree: Tree, cast: Cast, rate: Rate) -> None:
-        _, case, stranger = self.tasks[tree.id]
-        if self.user:
-            shuffle, induce = stranger is not None, self.inducer is not None
-            await live(tree, cast, rate, turns=self.turns, shuffle=shuffle, induce=induce)
-        else:
-            other = stranger.dialogue if stranger else ()
-            await replay(tree, cast, rate, path=case.dialogue, turns=self.turns, stranger=other)
+    run: RunPlan
+    conditions: Conditions
+    candidates: Mapping[str, Mapping[str, Any]]
 
 
-def planned(config: Evaluation) -> Work:
+def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> EvalPlan:
     """Raises `UsageError` for whatever cannot work."""
-    candidates = parse_all(config.candidates)
+    candidates = [
+        replace(candidate, model=spec_for(candidate.name, str(candidate.model), clients))
+        for candidate in parse_all(config.candidates)
+    ]
     check_early(config, [candidate.name for candidate in candidates])
-    judges, rater = judges_of(config)
+    judges, rater = judges_of(config, clients)
+    models = {candidate.name: candidate.model for candidate in candidates}
+    users = models_of_user(config, clients) if config.replay is None else {}
+    check_clients(clients, models | users | judges_by_role(judges))
+    simulated: dict[str, bool] = {}
     if config.replay is None:
-        user, inducer = ModelSpec.parse(config.user), inducer_of(config)
         cases, turns = crossed(config.profiles, config.personalities, config.cases, config.seed), config.turns
-        users = [user]
-        simulator: dict[str, Any] = {"model": str(user), "prompt": User.prompt.fingerprint}
+        simulator: dict[str, Any] = {"model": str(users["user"]), "prompt": User.prompt.fingerprint}
     else:
-        user, inducer = None, None
         cases = recorded(config.replay, config.cases, config.seed)
         turns = min(config.turns, max(case.messages for case in cases.all))
-        users = stored_users(config.replay)
-        simulator = {"replayed": cases.fingerprint, "model": str(users[0]) if users else None}
-    tasks = tasks_of(candidates, cases, config.seed)
+        user, simulated = stored_user(RunFolder(config.replay))
+        simulator = {"replayed": cases.fingerprint, "model": user}
     conditions = Conditions(
         protocol=rater.protocol,
-        engine=engine([*judges.values(), *users]),
-        mode="live" if user else "replay",
+        engine="",
+        mode="live" if users else "replay",
         turns=turns,
         seed=config.seed,
         judges=provenance(judges, rater),
         simulator=simulator,
         personas=cases.described,
     )
-    models = [*(candidate.model for candidate in candidates), *filter(None, (user, inducer))]
     named = {candidate.name: candidate.identity for candidate in candidates}
-    asked = {"model": str(inducer), "prompt": Inducer.prompt.fingerprint} if inducer else None
-    return Work(
-        conditions=conditions,
-        candidates=named,
-        judges=judges,
-        rater=rater,
-        dialogues=Planned(tasks, turns, user, inducer),
-        trees=[tree(id, task, conditions) for id, task in tasks.items()],
-        models=models,
-        prices=priced([*models, *judges.values()], config),
-        identity=identity(conditions, named, asked),
-        about=about(config, cases.notes),
+    inducer = users.get("inducer")
+    trees, dialogues = laid_out(candidates, cases, users, conditions)
+    run = RunPlan(
+        fingerprint=fingerprint(
+            conditions, named, {"model": str(inducer), "prompt": Inducer.prompt.fingerprint} if inducer else None
+        ),
+        models=models | users | judges,
+        trees=trees,
+        grow=grow_rated(dialogues, judges, rater),
+        unit=UNIT,
+        warnings=cases.warnings,
+        simulated=simulated,
     )
+    return EvalPlan(run, conditions, named)
 
 
-def tasks_of(candidates: list[Candidate], cases: Cases, seed: int) -> dict[str, Task]:
-    """Candidate after candidate, so that a local model is asked for many dialogues at once."""
+def laid_out(
+    candidates: Sequence[Candidate], cases: Cases, users: Mapping[str, ModelSpec], conditions: Conditions
+) -> tuple[list[Tree], dict[str, Dialogue]]:
+    """An empty tree for each candidate and case, and its dialogue by its id; without `users` the stored ones.
 
-    def task(candidate: Candidate, case: Case) -> Task:
-        return Task(candidate, case, cases.stranger(case, seed) if candidate.wrapper == "shuffled" else None)
+    Candidate after candidate, so that a local model is asked for many dialogues at once.
+    """
+    trees: list[Tree] = []
+    dialogues: dict[str, Dialogue] = {}
+    for candidate in candidates:
+        for case in cases.all:
+            donor = cases.donor(case, conditions.seed) if candidate.wrapper == "shuffled" else None
+            tree = empty_tree(candidate, case, donor, conditions)
+            trees.append(tree)
+            if users:
+                dialogues[tree.id] = LiveDialogue(
+                    candidate, conditions.turns, users["user"], users.get("inducer"), donor.persona if donor else None
+                )
+            else:
+                other = donor.dialogue if donor else ()
+                dialogues[tree.id] = ReplayDialogue(candidate, conditions.turns, case.dialogue, other)
+    return trees, dialogues
 
-    return {f"{candidate.name}/{case.id}": task(candidate, case) for candidate in candidates for case in cases.all}
 
-
-def tree(id: str, task: Task, conditions: Conditions) -> Tree:
+def empty_tree(candidate: Candidate, case: Case, donor: Case | None, conditions: Conditions) -> Tree:
     """A tree without nodes; its options say whose dialogue it is."""
-    candidate, case, stranger = task
     options = {"candidate": candidate.name, "case": case.id, "mode": conditions.mode, "turns": conditions.turns}
-    if stranger:
-        options["stranger"] = stranger.id
-    return Tree(id, SCENARIO, case.persona, case.seed, options)
+    if donor:
+        options["stranger"] = donor.id
+    return Tree(f"{candidate.name}/{case.id}", SCENARIO, case.persona, case.seed, options)
 
 
-def inducer_of(config: Evaluation) -> ModelSpec | None:
-    """By default it is asked where the truth is known and costs nothing."""
-    if config.inducer is not None:
-        return ModelSpec.parse(config.inducer)
-    return ModelSpec("offline") if is_offline(ModelSpec.parse(config.user)) else None
+def models_of_user(config: Evaluation, clients: Mapping[str, Client]) -> dict[str, ModelSpec]:
+    """The user and, if there is one, the Inducer: by default where the user is offline and it costs nothing."""
+    models = {"user": spec_for("user", config.user, clients)}
+    offline = simulated_by_name(str(models["user"]))
+    if config.inducer is not None or "inducer" in clients or offline:
+        models["inducer"] = spec_for("inducer", config.inducer or "offline", clients)
+    return models
 
 
-def stored_users(run: Path) -> list[ModelSpec]:
-    """The model that played the user of a stored run, if its manifest tells."""
-    try:
-        held = RunFolder(run).manifest()["identity"]
-    except UsageError:
-        return []
-    user = held.get("models", {}).get("user") or held.get("simulator", {}).get("model")
-    return [ModelSpec.parse(user)] if user else []
+def judges_of(config: Evaluation, clients: Mapping[str, Client]) -> tuple[dict[str, ModelSpec], type[Rater[Any]]]:
+    """The judges under the names that stand in the scores, their model strings; and what they are asked for."""
+    specs = [spec_for("judge", text, clients) for text in config.judge]
+    judges = {str(spec): spec for spec in specs}
+    if len(judges) < len(specs):
+        raise UsageError("a judge is named twice; a second opinion comes from another model or other parameters")
+    return judges, RATERS[config.protocol]
+
+
+def judges_by_role(judges: Mapping[str, ModelSpec]) -> dict[str, ModelSpec]:
+    """The judges under all the names that a client for them may have."""
+    return {**judges, "judge": next(iter(judges.values()))}
+
+
+def provenance(judges: Mapping[str, ModelSpec], rater: type[Rater[Any]]) -> dict[str, dict[str, str]]:
+    return {name: {"model": str(spec), "prompt": rater.prompt.fingerprint} for name, spec in judges.items()}
+
+
+def fingerprint(
+    conditions: Conditions, candidates: Mapping[str, Mapping[str, Any]], inducer: Mapping[str, str] | None
+) -> dict[str, Any]:
+    """What a resumed evaluation must share with the one it goes on with; the engine follows from the models."""
+    known = {name: value for name, value in conditions.as_json().items() if name != "engine"}
+    return {"scenario": SCENARIO, **known, "candidates": candidates, "inducer": inducer}
+
+
+def stored_user(run: RunFolder) -> tuple[str | None, dict[str, bool]]:
+    """The model that played the user of a stored run, and whether it was simulated, if its manifest says."""
+    if not run.manifest_file.exists():
+        return None, {}
+    manifest = run.manifest()
+    identity = manifest["identity"]
+    user = identity.get("models", {}).get("user") or identity.get("simulator", {}).get("model")
+    return user, manifest.get("simulated", {})
+
+
+def check_early(config: Evaluation, names: Sequence[str]) -> None:
+    """Raises `UsageError` now for what would else come up after the run."""
+    if config.baseline not in (None, *names):
+        raise UsageError(f"--baseline {config.baseline!r} is no candidate; choose one of: {', '.join(names)}")
+    if config.ratings is not None and not config.ratings.is_file():
+        raise UsageError(f"--ratings {config.ratings}: there is no such file")

@@ -1,98 +1,78 @@
-"""A second opinion: other judges rate the replies of an evaluation that was held before. No candidate is called."""
+"""A second opinion: other judges rate the replies of an earlier evaluation. No candidate is called."""
 
-import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agents.role import Role
-from evaluation.candidates import Plain
-from evaluation.judge import RATED, RATINGS
-from evaluation.live import Rate
+from evaluation.dialogues import StoredDialogue, grow_rated
+from evaluation.plan import (
+    SCENARIO,
+    UNIT,
+    EvalPlan,
+    check_early,
+    fingerprint,
+    judges_by_role,
+    judges_of,
+    provenance,
+)
+from evaluation.scores import PROTOCOLS
 from evaluation.settings import Evaluation
 from evaluation.summary import Conditions
-from evaluation.work import SCENARIO, Work, about, check_early, engine, identity, judges_of, priced, provenance
 from i2a.digests import digest
 from i2a.errors import UsageError
-from i2a.models.spec import ModelSpec
+from i2a.runs.clients import Client, check_clients
+from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
-from i2a.runs.session import Session
 from i2a.trees.json import read
 from i2a.trees.tree import Tree
-from scenarios.cast import Cast
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """Dialogues that are there, by the id of their tree. Only the ratings of `judges` are taken over with them."""
-
-    trees: Mapping[str, Tree]
-    judges: Mapping[str, Any]
-
-    def cast(self, session: Session, tree: Tree) -> Cast:
-        """Nobody in it is asked; the candidate lends its replies the voice of an assistant."""
-        silent: dict[str, Role] = {RATED: Plain(RATED, next(iter(session.models.values())))}
-        return Cast(silent)
-
-    async def hold(self, tree: Tree, cast: Cast, rate: Rate) -> None:
-        tree.roots.extend(self.trees[tree.id].roots)
-        async with asyncio.TaskGroup() as ratings:
-            for reply in tree:
-                if RATINGS in reply.notes and reply.parent is not None:
-                    known = reply.notes[RATINGS]
-                    reply.notes[RATINGS] = {name: known[name] for name in known if name in self.judges}
-                    ratings.create_task(rate(reply.parent, reply))
-
-
-def rejudged(run: Path, config: Evaluation) -> Work:
-    """The work of rating a complete evaluation anew; ratings by other judges stay if the protocol is the same.
+def plan_rejudging(run: Path, config: Evaluation, clients: Mapping[str, Client] = {}) -> EvalPlan:
+    """Rate a complete evaluation anew; ratings by other judges stay if the protocol is the same.
 
     Raises `UsageError` for a run that is no evaluation, or is not complete.
     """
     folder = RunFolder(run)
-    held = held_evaluation(folder)
-    check_early(config, list(held["candidates"]))
+    manifest = folder.manifest()
+    first = manifest["identity"]
+    if first.get("scenario") != SCENARIO:
+        raise UsageError(f"{run} is no evaluation; `i2a evaluate --replay {run}` makes one from it")
+    check_early(config, list(first["candidates"]))
     trees = {tree.id: tree for tree in (read(folder.trees_file) if folder.finished() else ())}
-    lost = [past[-1] for id, past in folder.failures().items() if id not in trees]
-    if missing := len(held["candidates"]) * held["personas"]["cases"] - len(trees) - len(lost):
+    failures = [past[-1] for id, past in folder.failures().items() if id not in trees]
+    if missing := len(first["candidates"]) * first["personas"]["cases"] - len(trees) - len(failures):
         raise UsageError(f"{run} is not complete, {missing} dialogues are left: go on with it (--resume) first")
-    judges, rater = judges_of(config)
-    kept = {**held["judges"]} if held["protocol"] == config.protocol else {}
-    user = held["simulator"]["model"]
-    conditions = Conditions(
-        protocol=rater.protocol,
-        engine=engine(map(ModelSpec.parse, [*judges, *kept, *([user] if user else [])])),
-        mode=held["mode"],
-        turns=held["turns"],
-        seed=held["seed"],
-        judges=provenance(judges, rater) | {name: kept[name] for name in kept if name not in judges},
-        simulator=held["simulator"],
-        personas=held["personas"],
-    )
-    return Work(
-        conditions=conditions,
-        candidates=held["candidates"],
-        judges=judges,
-        rater=rater,
-        dialogues=Stored(trees, conditions.judges),
+    judges, rater = judges_of(config, clients)
+    check_clients(clients, judges_by_role(judges))
+    conditions = conditions_of(first, config, provenance(judges, rater))
+    dialogues = {id: StoredDialogue(tree, conditions.judges) for id, tree in trees.items()}
+    plan = RunPlan(
+        fingerprint={**fingerprint(conditions, first["candidates"], first["inducer"]), "rejudged": contents(folder)},
+        models=judges,
         trees=[Tree(tree.id, tree.scenario, tree.persona, tree.seed, tree.options) for tree in trees.values()],
-        models=[],
-        prices=priced(judges.values(), config),
-        identity=identity(conditions, held["candidates"], held["inducer"]) | {"rejudged": fingerprint(folder)},
-        about=about(config),
-        lost=lost,
+        grow=grow_rated(dialogues, judges, rater),
+        unit=UNIT,
+        failures=failures,
+        simulated=manifest.get("simulated", {}),
+    )
+    return EvalPlan(plan, conditions, first["candidates"])
+
+
+def conditions_of(first: Mapping[str, Any], config: Evaluation, judges: Mapping[str, Any]) -> Conditions:
+    """Those of the first evaluation, less its judges; these stay beside the new ones if they rate alike."""
+    kept = first["judges"] if first["protocol"] == config.protocol else {}
+    return Conditions(
+        protocol=PROTOCOLS[config.protocol],
+        engine="",
+        mode=first["mode"],
+        turns=first["turns"],
+        seed=first["seed"],
+        judges={**judges, **{name: kept[name] for name in kept if name not in judges}},
+        simulator=first["simulator"],
+        personas=first["personas"],
     )
 
 
-def held_evaluation(folder: RunFolder) -> dict[str, Any]:
-    """What the manifest of an evaluation says it is. Raises `UsageError` for any other run."""
-    held: dict[str, Any] = folder.manifest()["identity"]
-    if held.get("scenario") != SCENARIO:
-        raise UsageError(f"{folder.path} is no evaluation; `i2a evaluate --replay {folder.path}` makes one from it")
-    return held
-
-
-def fingerprint(folder: RunFolder) -> str:
-    """Of the dialogues and the ratings that they have so far."""
+def contents(folder: RunFolder) -> str:
+    """A digest of the dialogues and the ratings that they have so far."""
     return digest(folder.trees_file.read_bytes() if folder.finished() else b"")

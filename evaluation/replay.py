@@ -4,27 +4,34 @@ As nothing waits for a candidate's reply, all of them can be asked for at once.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from evaluation.candidates import Plain
 from evaluation.cases import USER
-from evaluation.live import Rate
+from evaluation.judge import Rater, rate
 from i2a.trees.tree import Node, Tree, Utterance
-from scenarios.cast import Cast
 
 
 async def replay(
-    tree: Tree, cast: Cast, rate: Rate, *, path: Sequence[Node], turns: int, stranger: Sequence[Node] = ()
+    tree: Tree,
+    candidate: Plain,
+    judges: Mapping[str, Rater],
+    *,
+    path: Sequence[Node],
+    turns: int,
+    donor: Sequence[Node] = (),
 ) -> None:
     """Let the candidate answer the first `turns` messages of `path`; the stored replies stay as siblings.
 
-    With the path of a `stranger` the candidate is shown its history instead, as long as it was before that message.
+    With the path of a `donor`, the user of another persona, the candidate is shown its history instead, as long as it
+    was before that message.
     """
-    past = states(stranger)
+    past = states(donor)
     turn = 0
 
     async def answer(message: Node, shown: Node) -> None:
-        reply = tree.add(message, await cast.candidate(shown))
-        await rate(message, reply)
+        reply = tree.add(message, await candidate(shown))
+        await rate(judges, message, reply)
 
     here: Node | None = None
     async with asyncio.TaskGroup() as answers:

@@ -1,6 +1,6 @@
-"""What one judge's scores say about a candidate, and about two of them: AL(k), its measures, and their intervals.
+"""AL(k), its measures and their intervals by the scores of one judge: for each candidate, and against the baseline.
 
-It knows arrays of levels (cases, K) and the bootstrap, no scores, files or conditions.
+Knows arrays of levels (cases, K) and the bootstrap; no scores, files or conditions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evaluation.bootstrap import Bootstrap, Estimate, Floats, Interval, estimates, level_curves
-from evaluation.metrics import Measures, measures
+from evaluation.metrics import MEASURES, Measures, measures
 
-MEASURES = Measures._fields
-SHAPE = ("r2", "n_ir", "n_r2")  # those that measure the shape of a curve, at whatever height it lies
+NAMES = Measures._fields
+SHAPE = [measure.shape for measure in MEASURES]
 METHOD = (
     "bootstrap, profiles and personalities drawn independently: expanded percentiles; for r2, n_ir and n_r2 the "
     "estimate +- t standard errors"
@@ -21,14 +21,14 @@ METHOD = (
 
 
 class Counts(NamedTuple):
-    """How many cases of a candidate a judge saw, and how many replies of each turn it left without a score."""
+    """The cases of a candidate that a judge saw, and the replies of each turn that it gave no score."""
 
     cases: int
     unscored: tuple[int, ...]
 
 
-class Measured(NamedTuple):
-    """`relative` is empty for a single candidate."""
+class Estimates(NamedTuple):
+    """Numbers with their intervals. `relative` is empty for a single candidate."""
 
     al: tuple[Estimate, ...]
     measures: dict[str, Estimate]
@@ -36,8 +36,8 @@ class Measured(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """A candidate as one judge sees it. Counts are per turn; `missing` are turns of its `cases` without any line."""
+class CandidateResult:
+    """A candidate by the scores of one judge. Counts are per turn; `missing`: turns of its `cases` without a line."""
 
     candidate: str
     al: tuple[Estimate, ...]
@@ -53,12 +53,12 @@ class Result:
     def as_json(self) -> dict[str, Any]:
         return {
             "al": [level.value for level in self.al],
-            **{name: self.measures[name].value for name in MEASURES},
+            **{name: self.measures[name].value for name in NAMES},
             "intervals": {
                 "al": [level.interval for level in self.al],
-                **{name: self.measures[name].interval for name in MEASURES},
+                **{name: self.measures[name].interval for name in NAMES},
             },
-            "undefined_resamples": {name: self.measures[name].undefined for name in MEASURES},
+            "undefined_resamples": {name: self.measures[name].undefined for name in NAMES},
             "counts": {
                 "cases": self.cases,
                 "scored": self.scored,
@@ -72,7 +72,7 @@ class Result:
 class Difference:
     """A candidate minus the baseline, over the `replies` (case and turn) for which both have a score.
 
-    `relative`: the difference as a share of the baseline's number; undefined unless that number is surely above 0.
+    `relative`: the difference as a share of the baseline's number; undefined unless the interval of that is above 0.
     """
 
     candidate: str
@@ -87,17 +87,17 @@ class Difference:
             "baseline": self.baseline,
             "replies": self.replies,
             "al": [asdict(level) for level in self.al],
-            **{name: asdict(self.measures[name]) for name in MEASURES},
-            "relative_improvement": {name: asdict(self.relative[name]) for name in MEASURES},
+            **{name: asdict(self.measures[name]) for name in NAMES},
+            "relative_improvement": {name: asdict(self.relative[name]) for name in NAMES},
         }
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """Everything as one judge sees it; the candidates in their order, the differences without the baseline."""
+class JudgeResults:
+    """All candidates by the scores of one judge, in their order; the differences without the baseline."""
 
     judge: str
-    results: tuple[Result, ...]
+    candidates: tuple[CandidateResult, ...]
     differences: tuple[Difference, ...]
 
     def difference(self, candidate: str) -> Difference | None:
@@ -105,25 +105,26 @@ class Judged:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "candidates": {result.candidate: result.as_json() for result in self.results},
+            "candidates": {result.candidate: result.as_json() for result in self.candidates},
             "differences": {difference.candidate: difference.as_json() for difference in self.differences},
         }
 
 
-def judged(
+def judge_results(
     judge: str, bootstrap: Bootstrap, levels: Mapping[str, Floats], counts: Mapping[str, Counts], baseline: str
-) -> Judged:
+) -> JudgeResults:
     """`levels`: of each candidate, (cases of the bootstrap, K), NaN where there is no score."""
-    results = {}
+    results = dict[str, CandidateResult]()
     for name, own in levels.items():
         al, found, _ = _measured(bootstrap, own)
         scored = tuple(int(count) for count in np.isfinite(own).sum(axis=0))
-        results[name] = Result(name, al, _bounded(found, 0.0), counts[name].cases, scored, counts[name].unscored)
+        count = counts[name]
+        results[name] = CandidateResult(name, al, _bounded(found, 0.0), count.cases, scored, count.unscored)
     against = [_difference(bootstrap, name, levels, results[baseline]) for name in levels if name != baseline]
-    return Judged(judge, tuple(results.values()), tuple(against))
+    return JudgeResults(judge, tuple(results.values()), tuple(against))
 
 
-def _difference(bootstrap: Bootstrap, name: str, levels: Mapping[str, Floats], baseline: Result) -> Difference:
+def _difference(bootstrap: Bootstrap, name: str, levels: Mapping[str, Floats], baseline: CandidateResult) -> Difference:
     both = np.isfinite(levels[name]) & np.isfinite(levels[baseline.candidate])
     pair = [np.where(both, levels[which], np.nan) for which in (name, baseline.candidate)]
     al, found, relative = _measured(bootstrap, *pair)
@@ -133,27 +134,26 @@ def _difference(bootstrap: Bootstrap, name: str, levels: Mapping[str, Floats], b
     return Difference(name, baseline.candidate, int(both.sum()), al, _bounded(found, -1.0), relative)
 
 
-def _measured(bootstrap: Bootstrap, *levels: Floats) -> Measured:
-    """Of one array of levels; of two, the first minus the second, and that as a share of the second."""
+def _measured(bootstrap: Bootstrap, *levels: Floats) -> Estimates:
+    """For one array of levels; for two, the first minus the second, and that as a share of the second."""
     turns = levels[0].shape[1]
-    names = [*[""] * turns, *MEASURES * len(levels)]
     rows = np.asarray(np.isfinite(levels[0]).any(axis=1))
     if rows.any():
         there = [each[rows] for each in levels]
         draws = bootstrap.only(rows).draws(there, _statistic)
-        found = estimates(_statistic(level_curves(there)), draws, shape=[name in SHAPE for name in names])
+        found = estimates(_statistic(level_curves(there)), draws, shape=[False] * turns + SHAPE * len(levels))
     else:
-        found = [Estimate(None, None, 1.0)] * len(names)
-    own = turns + len(MEASURES)
-    return Measured(
+        found = [Estimate(None, None, 1.0)] * (turns + len(NAMES) * len(levels))
+    own = turns + len(NAMES)
+    return Estimates(
         tuple(found[:turns]),
-        dict(zip(MEASURES, found[turns:own], strict=True)),
-        dict(zip(names[own:], found[own:], strict=True)),
+        dict(zip(NAMES, found[turns:own], strict=True)),
+        dict(zip(NAMES, found[own:], strict=True)) if len(levels) > 1 else {},
     )
 
 
 def _statistic(curves: Sequence[Floats]) -> Floats:
-    """AL(1..K) and the measures; of two curves their difference, and that of the measures as a share of the second."""
+    """AL(1..K) and the measures; for two curves the differences, and those of the measures as a share of the second."""
     first, *others = (np.concatenate([al, np.stack(measures(al), -1)], axis=-1) for al in curves)
     if not others:
         return first
@@ -165,7 +165,7 @@ def _statistic(curves: Sequence[Floats]) -> Floats:
 
 
 def _bounded(found: Mapping[str, Estimate], lowest: float) -> dict[str, Estimate]:
-    """With the intervals of R2 cut at `lowest` and 1: it is a share, and a difference of shares is above -1."""
+    """`found` with the intervals of R2 cut at `lowest` and 1: R2 is a share, and a difference of shares is above -1."""
 
     def bounded(name: str, estimate: Estimate) -> Estimate:
         if name not in ("r2", "n_r2") or estimate.interval is None:

@@ -1,7 +1,4 @@
-"""Scores: one reply of a candidate, and what a judge gave it. Lines of `scores.jsonl`, read and written one at a time.
-
-Also what a score means: the protocols, which are never mixed.
-"""
+"""Scores of replies, the lines of `scores.jsonl`, read and written one at a time; and the protocols, their scales."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -10,19 +7,21 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.files import atomic_write
+from i2a.validation import problem
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """What a judge is asked for. A score is an integer `lowest`..`highest`; a level is the mean score times `unit`.
+    """A scale. A score is an integer from `lowest` to `highest`; a level is the mean score times `unit`.
 
-    `words` follow the name in tables and plots, for numbers of two protocols cannot be compared.
+    The `label` follows the name in tables and plots, as numbers of two protocols cannot be compared.
     """
 
     name: str
-    words: str
+    label: str
     lowest: int
     highest: int
     unit: float = 1.0
@@ -40,9 +39,9 @@ PROTOCOLS = {protocol.name: protocol for protocol in (ALOE, STRICT)}
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What `judge` gave to the reply of `candidate` at turn `turn` (from 1) of a case.
+    """The score by `judge` of the `reply` of `candidate` to the user's `message` at `turn` (from 1) of a case.
 
-    `score` is None where the reply is unscored: `reason` then says why. `message` is the user's, `reply` the answer.
+    `score` is None if the reply is unscored; `reason` then says why.
     """
 
     candidate: str
@@ -84,14 +83,7 @@ def load(line: str | bytes) -> Score:
     try:
         return Score(**dict(StoredScore.model_validate_json(line)))
     except ValidationError as error:
-        raise UsageError(f"not a score: {first_problem(error)}") from None
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first thing that pydantic finds wrong, in one line."""
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"]))
-    return f"{where}: {first['msg']}" if where else first["msg"]
+        raise UsageError(f"not a score: {problem(error)}") from None
 
 
 def write(file: Path, scores: Iterable[Score]) -> int:
@@ -108,14 +100,5 @@ def write(file: Path, scores: Iterable[Score]) -> int:
 
 
 def read(file: Path) -> Iterator[Score]:
-    """The scores in `file`, one at a time. Raises `UsageError` with file and line."""
-    try:
-        lines = file.open("rb")
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read ({error.strerror})") from None
-    with lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                yield load(line)
-            except UsageError as error:
-                raise UsageError(f"{file}:{number}: {error}") from None
+    """The scores in `file`, one at a time, less a torn last line. Raises `UsageError` with file and line."""
+    return jsonl.parse(file, load, must_exist=True)

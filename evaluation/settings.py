@@ -1,54 +1,70 @@
 """The settings of an evaluation: one model for flags, TOML files and Python."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from i2a.errors import UsageError
-from i2a.runs.session import Knobs
-from i2a.settings import read, settle
+from i2a.runs.config import RunConfig
+from i2a.settings import Flag, flag_name
+
+# What the stored dialogues determine, with --replay and with --rejudge.
+REPLAYED = frozenset({"profiles", "personalities", "user", "inducer"})
+REJUDGED = REPLAYED | {"candidates", "replay", "cases", "turns", "seed"}
 
 
-class Evaluation(Knobs):
-    """Everything that can be set; the `Knobs` and what stands below the gap may differ from one session to the next.
+class Evaluation(RunConfig):
+    """Everything that can be set.
 
-    `replay`: the run whose stored dialogues are the cases. `rejudge`: the evaluation whose dialogues are rated anew;
-    it then says all but the judges and the protocol. `inducer`: asked at the end of each live dialogue, for the audit;
-    None: the offline one if the user is offline, else nobody.
+    The settings of `RunConfig` and what stands below the gap may differ from one session to the next. `inducer`: asked
+    at the end of each live dialogue, for the audit; None: the offline one if the user is offline, else nobody.
     """
 
-    candidates: list[str] = Field([])
-    replay: Path | None = None
-    rejudge: Path | None = None
-    profiles: Path | None = None
-    personalities: Path | None = None
-    cases: int | None = Field(None, ge=1)
-    turns: int = Field(10, ge=1)
-    seed: int = 0
-    user: str = "offline"
-    judges: list[str] = Field(["offline"], min_length=1)
-    protocol: Literal["aloe", "strict"] = "aloe"
-    inducer: str | None = None
+    out: Path = Field(description="Folder that the evaluation is written to.", examples=["runs/eval"])
+    candidates: Annotated[list[str], Flag(metavar="CANDIDATE", positional=True)] = Field(
+        [],
+        description="MODEL or NAME=MODEL. reminder:MODEL, brief:MODEL, oracle:MODEL and shuffled:MODEL are ablations.",
+    )
+    replay: Path | None = Field(
+        None, description="Folder of a run. The user messages of its dialogues are replayed to every candidate."
+    )
+    rejudge: Path | None = Field(
+        None, description="Folder of an evaluation. Its dialogues are rated again, by other judges."
+    )
+    profiles: Path | None = Field(None, description="File of profiles. [default: 20 of the benchmark]")
+    personalities: Path | None = Field(None, description="File of personalities. [default: 5 of the benchmark]")
+    cases: int | None = Field(
+        None, ge=1, description="Draw this many cases. [default: every profile with every personality]"
+    )
+    turns: int = Field(10, ge=1, description="Turns of each dialogue.")
+    seed: int = Field(0, description="The same seed and models give the same numbers.")
+    user: str = Field("offline", description="Model that plays the user.")
+    judge: Annotated[list[str], Flag(was="judges")] = Field(
+        ["offline"], min_length=1, description="Model that rates the replies."
+    )
+    protocol: Literal["aloe", "strict"] = Field(
+        "aloe", description="How replies are rated: aloe (a score of 1-5) or strict (pass or fail)."
+    )
+    inducer: str | None = Field(
+        None,
+        description="Model of the Inducer, which says at the end of a dialogue what it has revealed about the user; "
+        "the audit measures its precision. [default: offline, if the user is offline]",
+    )
 
-    baseline: str | None = None
-    ratings: Path | None = None
+    baseline: str | None = Field(
+        None, description="Name of the candidate that others are compared with. [default: the first]"
+    )
+    ratings: Path | None = Field(
+        None,
+        description="CSV or JSONL file of human ratings, to measure their agreement with the judges. Fields: "
+        "candidate, case, turn, score and, if there are several people, rater.",
+    )
 
-
-def settings(file: Path | None, flags: Mapping[str, Any]) -> Evaluation:
-    """What a TOML file and flags say together; flags win. Raises `UsageError` that names the setting and its place."""
-    stored = read(Evaluation, file) if file else {}
-    missing = {"out": "say where to write with --out, e.g. --out runs/eval"}
-    config = settle(Evaluation, stored, flags, file=file, missing=missing)
-    given = {**stored, **flags}.keys()
-    for source, settled in (("rejudge", HELD), ("replay", LIVE)):
-        if getattr(config, source) is not None and (clash := sorted(settled & given)):
-            name = "CANDIDATE" if clash[0] == "candidates" else f"--{clash[0]}"
-            raise UsageError(f"--{source} takes it from the stored dialogues: leave out {name}")
-    return config
-
-
-# What the stored dialogues settle, with --replay and with --rejudge.
-LIVE = frozenset({"profiles", "personalities", "user", "inducer"})
-HELD = LIVE | {"candidates", "replay", "cases", "turns", "seed"}
+    @model_validator(mode="after")
+    def _takes_from_stored_dialogues(self) -> Self:
+        for source, determined in (("rejudge", REJUDGED), ("replay", REPLAYED)):
+            if getattr(self, source) is not None and (clash := sorted(determined & self.model_fields_set)):
+                flag = flag_name(clash[0], type(self).model_fields[clash[0]])
+                raise PydanticCustomError("clash", f"--{source} takes it from the stored dialogues: leave out {flag}")
+        return self

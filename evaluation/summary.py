@@ -1,7 +1,7 @@
-"""From scores to what they say: AL(k) and its measures for each candidate and judge, and paired differences.
+"""From scores to a summary: AL(k) and its measures for each candidate and judge, and paired differences.
 
-`summarise` streams the scores and holds only their numbers; `Summary.as_json` is what stands in `summary.json`. It
-knows nothing of models, folders or how the dialogues came about, and several judges are never averaged.
+`summarise` streams the scores and keeps only their numbers; `BenchmarkSummary.as_json` is the content of
+`summary.json`. Knows no models, no folders, and not how the dialogues came about. Judges are never averaged.
 """
 
 import json
@@ -12,18 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.bootstrap import LEVEL, RESAMPLES, Bootstrap, Case, Floats
-from evaluation.results import METHOD, Counts, Judged, judged
+from evaluation.bootstrap import LEVEL, RESAMPLES, Bootstrap, CaseKey, Floats
+from evaluation.results import METHOD, Counts, JudgeResults, judge_results
 from evaluation.scores import Protocol, Score
 from i2a.errors import UsageError
 from i2a.files import atomic_write
+from i2a.runs.simulated import is_simulated
 
 FORMAT = "i2a.evaluation/1"
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Under what the scores were given: numbers from different conditions do not go into one table.
+    """The conditions of the scores. Numbers from different conditions do not go into one table.
 
     engine     what plays the user and the judges, in words: "offline simulator", "LLM", "LLM user, offline judge"
     mode       "live" or "replay"
@@ -43,27 +44,32 @@ class Conditions:
     personas: Mapping[str, Any]
 
     def title(self, judge: str) -> str:
-        """What every number stands under."""
-        protocol = f"protocol {self.protocol.name} ({self.protocol.words})"
+        """The title of every table and plot."""
+        protocol = f"protocol {self.protocol.name} ({self.protocol.label})"
         return f"ALOE, {protocol}, {self.engine}, {self.mode}, {self.turns} turns, judge {judge}"
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the offline engine plays the user or a judge."""
+        return is_simulated({"identity": self.as_json()})
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"protocol": self.protocol.name}
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """What a run, or several, measured."""
+class BenchmarkSummary:
+    """The results of an evaluation, or of several together."""
 
     conditions: Conditions
     baseline: str
-    judged: tuple[Judged, ...]
+    by_judge: tuple[JudgeResults, ...]
     resamples: int
     seed: int
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON values; null for what is undefined. `candidates` are as the first judge sees them."""
-        first, *others = self.judged
+        """JSON values, null for what is undefined. `candidates` has the results of the first judge."""
+        first, *others = self.by_judge
         return {
             "format": FORMAT,
             **self.conditions.as_json(),
@@ -71,7 +77,7 @@ class Summary:
             "baseline": self.baseline,
             "judge": first.judge,
             **first.as_json(),
-            "other_judges": {judged.judge: judged.as_json() for judged in others},
+            "other_judges": {results.judge: results.as_json() for results in others},
         }
 
 
@@ -83,14 +89,14 @@ def summarise(
     baseline: str | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> Summary:
-    """What `scores` say under `conditions`.
+) -> BenchmarkSummary:
+    """The summary of `scores` under `conditions`.
 
-    `candidates`: all that were to be scored, in the order of the table; default: those of the scores, as they come.
-    `baseline`: the candidate that the others are compared with; default: the first. Raises `UsageError`: no scores, a
-    score that the protocol does not have, a case with two personas, two scores for one reply, an unknown name.
+    `candidates`: all candidates, in the order of the table; default: those of the scores, in their order. `baseline`:
+    the candidate that others are compared with; default: the first. Raises `UsageError`: no scores, a score that the
+    protocol does not have, a case with two personas, two scores for one reply, an unknown name.
     """
-    table = _Table(conditions)
+    table = _ScoreTable(conditions)
     for score in scores:
         table.add(score)
     names = list(candidates) or list(table.candidates)
@@ -103,11 +109,12 @@ def summarise(
     elif baseline not in names:
         raise UsageError(f"there is no candidate {baseline!r} to compare with; choose one of {', '.join(names)}")
     bootstrap = Bootstrap(list(table.cases.values()), resamples=resamples, seed=seed)
-    seen = []
+    by_judge = []
     for judge in conditions.judges:
         levels = {name: table.levels(judge, name, bootstrap.cases) for name in names}
-        seen.append(judged(judge, bootstrap, levels, {name: table.counts(judge, name) for name in names}, baseline))
-    return Summary(conditions, baseline, tuple(seen), resamples, seed)
+        counts = {name: table.counts(judge, name) for name in names}
+        by_judge.append(judge_results(judge, bootstrap, levels, counts, baseline))
+    return BenchmarkSummary(conditions, baseline, tuple(by_judge), resamples, seed)
 
 
 def write(file: Path, summary: Mapping[str, Any]) -> None:
@@ -119,12 +126,12 @@ def write(file: Path, summary: Mapping[str, Any]) -> None:
         raise UsageError(f"{file}: cannot be written: {error.strerror}") from None
 
 
-class _Table:
+class _ScoreTable:
     """The numbers of the scores, by judge, candidate and case: a row of K levels, and whether each was unscored."""
 
     def __init__(self, conditions: Conditions) -> None:
         self.conditions = conditions
-        self.cases: dict[str, Case] = {}
+        self.cases: dict[str, CaseKey] = {}
         self.candidates: dict[str, None] = {}
         self._rows: dict[tuple[str, str, str], Floats] = {}
         self._unscored: dict[tuple[str, str, str], set[int]] = {}
@@ -138,7 +145,7 @@ class _Table:
             raise UsageError(f"{where}: this run has the turns 1 to {turns}")
         if score.score is not None and not protocol.lowest <= score.score <= protocol.highest:
             raise UsageError(f"{where}: {score.score} is no score of the protocol {protocol.name!r}")
-        case = Case(score.case, score.profile, score.personality)
+        case = CaseKey(score.case, score.profile, score.personality)
         if self.cases.setdefault(score.case, case) != case:
             raise UsageError(f"{where}: this case has another persona elsewhere")
         self.candidates.setdefault(score.candidate)
@@ -152,7 +159,7 @@ class _Table:
         else:
             row[score.turn - 1] = score.score * protocol.unit
 
-    def levels(self, judge: str, candidate: str, cases: Sequence[Case]) -> Floats:
+    def levels(self, judge: str, candidate: str, cases: Sequence[CaseKey]) -> Floats:
         """(cases, K), NaN where there is no score."""
         nothing = np.full(self.conditions.turns, np.nan)
         return np.array([self._rows.get((judge, candidate, case.id), nothing) for case in cases])

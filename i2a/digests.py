@@ -1,4 +1,4 @@
-"""Short digests and the seeds that follow from them: the same text gives the same digest on any machine."""
+"""Short digests, and seeds made of them: the same text gives the same one on any machine."""
 
 from hashlib import blake2b
 

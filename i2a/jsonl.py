@@ -1,57 +1,76 @@
-"""Files of one JSON value a line: the one reader and the one writer.
+"""JSON Lines, one JSON value per line: the one reader and the one writer.
 
-A process that is killed while it writes leaves a last line without an end. It is no line: readers pass over it, and
-`repair` takes it away before a file is written to again.
+A process that is killed while it writes leaves a torn last line. Readers skip it, and `repair` removes it before the
+file is written to again. A last line that only lacks its newline is a line like any other.
 """
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from i2a.errors import UsageError
 
 BLANK = b" \t\r\n"
+BOM = b"\xef\xbb\xbf"
+
+T = TypeVar("T")
 
 
 class Line(NamedTuple):
-    """A line that is whole, without its end: its `number` from 1, the byte where it starts, and the text."""
+    """A complete line without its newline: its `number` from 1, the byte where it starts, and the text."""
 
     number: int
     start: int
     text: bytes
 
 
-def lines(file: Path) -> Iterator[Line]:
-    """The lines of `file` that hold something, one at a time; none if there is no such file.
+def lines(file: Path, *, must_exist: bool = False) -> Iterator[Line]:
+    """The lines of `file`, one at a time, without blank ones, a byte-order mark and a torn last line.
 
-    A byte-order mark, blank lines and the ends of lines that Windows writes are passed over, and so is a last line
-    without an end unless it is JSON as it stands: an editor leaves that, a process that was killed does not.
+    A file that is not there has no lines, unless it `must_exist`. Raises `UsageError` if the file cannot be read.
     """
-    if not file.exists():
-        return
+    try:
+        source = file.open("rb")
+    except FileNotFoundError:
+        if not must_exist:
+            return
+        raise UsageError(f"{file}: cannot be read: there is no such file") from None
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
     start = 0
-    with file.open("rb") as source:
+    with source:
         for number, line in enumerate(source, 1):
-            text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-            if text.strip(BLANK) and (line.endswith(b"\n") or _is_json(text)):
+            text = line.removeprefix(BOM) if number == 1 else line
+            if text.strip(BLANK) and (line.endswith(b"\n") or _is_complete(text)):
                 yield Line(number, start + len(line) - len(text), text.strip(BLANK))
             start += len(line)
 
 
-def read(file: Path) -> Iterator[tuple[int, Any]]:
-    """The number and the value of each line. Raises `UsageError` that names the first line that is not JSON."""
-    for number, _, text in lines(file):
+def parse(file: Path, parse_line: Callable[[bytes], T], *, must_exist: bool = False) -> Iterator[T]:
+    """What `parse_line` makes of each line. A `UsageError` that it raises gets the file and the line's number."""
+    for number, _, text in lines(file, must_exist=must_exist):
         try:
-            yield number, json.loads(text)
+            value = parse_line(text)
+        except UsageError as error:
+            raise UsageError(f"{file}:{number}: {error}") from None
+        yield value
+
+
+def read(file: Path, *, must_exist: bool = False) -> Iterator[tuple[int, Any]]:
+    """The number and the value of each line. Raises `UsageError` that names the first line that is not JSON."""
+    for number, _, text in lines(file, must_exist=must_exist):
+        try:
+            value = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise UsageError(f"{file}:{number}: not JSON: {error}") from None
+        yield number, value
 
 
 def append(file: Path, line: str) -> None:
-    """Write `line` at the end of `file`, whole or not at all. Raises `UsageError` if the disk is full."""
+    """Append `line` to `file`, completely or not at all. Raises `UsageError` if the disk is full."""
     size = file.stat().st_size if file.exists() else 0
     try:
         with file.open("ab") as target:
@@ -63,7 +82,7 @@ def append(file: Path, line: str) -> None:
 
 
 def repair(file: Path) -> None:
-    """Take away a last line that was torn, and give a whole one its end."""
+    """Remove a torn last line; add the newline if that is all that is missing."""
     if not file.exists():
         return
     with file.open("rb+") as source:
@@ -71,20 +90,21 @@ def repair(file: Path) -> None:
         for last in source:
             whole += len(last)
         if last and not last.endswith(b"\n"):
-            if _is_json(last):
+            if _is_complete(last):
                 source.write(b"\n")
             else:
                 source.truncate(whole - len(last))
 
 
 def dumps(value: Mapping[str, Any]) -> str:
-    """One line; text stays readable."""
+    """`value` as one line, without the newline. Characters beyond ASCII stay as they are."""
     return json.dumps(value, ensure_ascii=False)
 
 
-def _is_json(text: bytes) -> bool:
+def _is_complete(text: bytes) -> bool:
+    """Whether a last line without a newline is all there. A number never is: its digits may go on."""
     try:
-        json.loads(text)
+        value = json.loads(text.removeprefix(BOM))
     except (ValueError, RecursionError):
         return False
-    return True
+    return isinstance(value, bool) or not isinstance(value, int | float)

@@ -1,70 +1,136 @@
-"""Settings of a command: one pydantic model for flags, a TOML file and Python. Knows no command."""
+"""Settings of a command: one pydantic model for its flags, a TOML file and Python. Knows no command.
+
+Name, default, description and constraints stand in the field of the model. What a flag needs beyond that is a `Flag`
+in the annotation, e.g. `lora: Annotated[bool | None, Flag("--lora/--full")] = Field(None, description="...")`.
+"""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from i2a.errors import UsageError
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
-def settle(
-    model: type[Settings],
-    stored: Mapping[str, Any],
-    flags: Mapping[str, Any],
-    *,
-    file: Path | None,
-    missing: Mapping[str, str],
-) -> Settings:
-    """What is `stored` in a TOML `file` and the flags say together; flags win, dictionaries are joined.
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """How a setting is written on the command line, where `--NAME VALUE` does not say it.
 
-    Raises `UsageError` that names the setting and its place; `missing` says what to do about a required one that is
-    nowhere.
+    names: all of its flags, e.g. `--lora/--full`. metavar: what a value looks like. positional: it takes the words that
+    belong to no flag. was: its name in the TOML files of version 0.1, if that was another.
     """
-    given = {**stored, **flags}
+
+    names: str = ""
+    metavar: str = ""
+    positional: bool = False
+    was: str = ""
+
+    @classmethod
+    def of(cls, field: FieldInfo) -> "Flag":
+        return next((part for part in field.metadata if isinstance(part, Flag)), cls())
+
+
+def load(model: type[Settings], file: Path | None, flags: Mapping[str, Any]) -> Settings:
+    """The settings that a TOML file and flags make together. Flags win; dictionaries are joined.
+
+    Raises `UsageError` that names the setting and its place: `FILE: NAME` or `--FLAG`.
+    """
+    stored = read(model, file) if file else {}
+    values = {**stored, **flags}
     for name in stored.keys() & flags.keys():
         if isinstance(stored[name], dict) and isinstance(flags[name], dict):
-            given[name] = stored[name] | flags[name]
+            values[name] = stored[name] | flags[name]
     try:
-        return model(**given)
+        return model(**values)
     except ValidationError as error:
         problem = error.errors()[0]
-        name = str(problem["loc"][0])
-        if problem["type"] == "missing":
-            raise UsageError(missing[name]) from None
-        where = f"{file}: {name}" if name in stored and name not in flags else f"--{name.replace('_', '-')}"
-        raise UsageError(f"{where}: {problem['msg']}, not {problem['input']!r}") from None
+        in_file = bool(problem["loc"]) and problem["loc"][0] in stored.keys() - flags.keys()
+        raise UsageError(_in_words(model, problem, file if in_file else None)) from None
 
 
 def read(model: type[BaseModel], file: Path) -> dict[str, Any]:
-    """The settings in a TOML file; relative paths count from its folder. Raises `UsageError`."""
+    """The settings in a TOML file, whose names may have dashes or underscores. Raises `UsageError`.
+
+    Relative paths, also those of Python files, count from the folder of the file. One value is a list of one.
+    """
     try:
-        stored = tomllib.loads(file.read_text("utf-8"))
+        found = tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{file}: there is no such file") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{file}: not a TOML file: {error}") from None
-    for name, value in stored.items():
+    stored: dict[str, Any] = {}
+    for key, value in found.items():
+        name = key.replace("-", "_")
         if name not in model.model_fields:
-            near = difflib.get_close_matches(name, model.model_fields, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"settings: {', '.join(model.model_fields)}"
-            raise UsageError(f"{file}: there is no setting {name!r}; {hint}")
-        if _is_path(model.model_fields[name].annotation):
-            stored[name] = _beside(file, value)
+            raise UsageError(f"{file}: {_unknown(model, key)}")
+        if name in stored:
+            raise UsageError(f"{file}: {name} is set twice, with a dash and with an underscore")
+        kind = model.model_fields[name].annotation
+        several = value if isinstance(value, list) or not holds(kind, list) else [value]
+        stored[name] = _beside(file, several) if holds(kind, Path) else _script_beside(file, several)
     return stored
 
 
-def _is_path(annotation: Any) -> bool:
-    """Whether a setting is a path, several, or none."""
-    return annotation is Path or any(_is_path(part) for part in get_args(annotation))
+def flag_name(name: str, field: FieldInfo) -> str:
+    """What a setting is called on the command line: `--max-cost`, `RUN`."""
+    flag = Flag.of(field)
+    return flag.metavar if flag.positional else f"--{name.replace('_', '-')}"
+
+
+def holds(annotation: Any, kind: type) -> bool:
+    """Whether a setting is of this kind, or has parts that are: `holds(list[Path] | None, Path)`."""
+    return kind in (annotation, get_origin(annotation)) or any(
+        holds(part, kind) for part in get_args(annotation) if part is not NoneType
+    )
+
+
+def _in_words(model: type[BaseModel], problem: ErrorDetails, file: Path | None) -> str:
+    """One line for the first problem of a validation; `file` is where the value stands, if not on the command line."""
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return message
+    name = str(problem["loc"][0])
+    if (field := model.model_fields.get(name)) is None:
+        return _unknown(model, name)
+    flag = flag_name(name, field)
+    if problem["type"] == "missing":
+        place = "" if Flag.of(field).positional else f"{flag} "
+        examples = f", e.g. {place}{field.examples[0]}" if field.examples else ""
+        return f"{flag} is required: {(field.description or '').partition('. ')[0].rstrip('.')}{examples}"
+    return f"{f'{file}: {name}' if file else flag}: {message}, not {problem['input']!r}"
+
+
+def _unknown(model: type[BaseModel], key: str) -> str:
+    fields = model.model_fields
+    for name, field in fields.items():
+        if key.replace("-", "_") == Flag.of(field).was:
+            return f"`{key}` is now `{name}`"
+    near = difflib.get_close_matches(key.replace("-", "_"), fields, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"settings: {', '.join(fields)}"
+    return f"there is no setting {key!r}; {hint}"
 
 
 def _beside(file: Path, value: Any) -> Any:
     if isinstance(value, list):
         return [_beside(file, part) for part in value]
     return file.parent / value if isinstance(value, str) else value
+
+
+def _script_beside(file: Path, value: Any) -> Any:
+    """The value, if it names a Python file (`FILE.py`, `FILE.py:OBJECT`) from the folder of the TOML file."""
+    if isinstance(value, list):
+        return [_script_beside(file, part) for part in value]
+    if isinstance(value, str) and re.search(r"\.py(:\w+)?$", value):
+        return str((file.parent / value).absolute())
+    return value

@@ -1,6 +1,14 @@
-"""Foreign text, made fit for a terminal."""
+"""Text for people: foreign text made fit for a terminal, and counts with their nouns."""
 
 
 def one_line(text: str) -> str:
     """`text` in one line and printable: whatever a model writes must not steer the terminal."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def counted(count: int, what: str) -> str:
+    """`2,000 pairs without a verdict`, `1 pair without a verdict`: `what` begins with a plural that ends in s."""
+    noun, space, rest = what.partition(" ")
+    if count == 1:
+        noun = f"{noun.removesuffix('ies')}y" if noun.endswith("ies") else noun.removesuffix("s")
+    return f"{count:,} {noun}{space}{rest}"

@@ -4,18 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scenarios.cast import Cast
     from scenarios.script import Scenario, scenario
     from scenarios.settings import Simulation
-    from scenarios.simulation import Result, simulate
+    from scenarios.simulation import simulate
 
-__all__ = ["Cast", "Result", "Scenario", "Simulation", "scenario", "simulate"]
+__all__ = ["Scenario", "Simulation", "scenario", "simulate"]
 
-PLACES = {"Cast": "cast", "Result": "simulation", "Scenario": "script", "Simulation": "settings"}
+PLACES = {"Scenario": "script", "Simulation": "settings"}
 PLACES |= {"scenario": "script", "simulate": "simulation"}
 
 
 def __getattr__(name: str) -> Any:  # loaded on demand, so that `i2a --help` stays quick
+    if name == "Cast":
+        raise ImportError("there is no Cast any more: roles are parameters; `i2a scenarios new NAME` shows the form")
     if name not in PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"scenarios.{PLACES[name]}"), name)

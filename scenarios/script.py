@@ -1,34 +1,38 @@
-"""What a scenario script is: a coroutine with roles. How one is declared, found by name or path, and loaded."""
+"""What a scenario is: a coroutine whose parameters are its roles. How one is declared, found and loaded."""
 
-import importlib.util
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
-from agents.role import Role
+from agents.role import Role, introduce
+from i2a import plugins
 from i2a.digests import digest
-from i2a.errors import I2AError, UsageError
-from scenarios.cast import Cast
+from i2a.errors import UsageError
+from i2a.models.model import Model
+from i2a.options import Options
+from i2a.trees.tree import Tree
 
-Script = Callable[..., Awaitable[None]]
-BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-OPTIONS = (bool, int, float, str, list, type(None))
-SHAPE = "async def NAME(tree: Tree, cast: Cast, *, OPTION: TYPE = DEFAULT) -> None"
+Script = Callable[..., Coroutine[Any, Any, None]]
+SHAPE = "async def NAME(tree: Tree, user: User, judge: Judge, *, turns: int = 10) -> None"
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A script and the roles it calls. `options`: the keyword-only parameters of the script, with their defaults."""
+    """A script, the roles it calls, and its options: the keyword-only parameters of the script, with their defaults."""
 
     name: str
     about: str
-    roles: Mapping[str, type[Role]]
-    options: Mapping[str, Any]
+    roles: Mapping[str, type[Role[Any]]]
     script: Script
+    _options: Options
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The options with their defaults, as JSON holds them."""
+        return self._options.defaults
 
     @property
     def file(self) -> Path:
@@ -40,116 +44,83 @@ class Scenario:
         parts = [self.file.read_text("utf-8"), *(f"{name} {role.prompt.text}" for name, role in self.roles.items())]
         return digest("\x1e".join(parts))
 
-    def settle(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """All options, those given converted to the type of the default. Raises `UsageError`."""
-        options = dict(self.options)
-        for name, value in given.items():
-            if name not in options:
-                known = ", ".join(options) or "none"
-                raise UsageError(f"scenario {self.name} has no option {name!r}; its options: {known}")
-            kind = type(options[name])
-            try:
-                options[name] = _convert(value, kind)
-            except (KeyError, ValueError):
-                raise UsageError(f"option {name}={value!r} of scenario {self.name} must be {kind.__name__}") from None
-        return options
+    def resolve(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """All options, `options` in place of defaults, as JSON holds them. Raises `UsageError`."""
+        return self._options.resolve(options)
+
+    def grow(self, tree: Tree, clients: Mapping[str, Model], **options: Any) -> Coroutine[Any, Any, None]:
+        """Let `tree` grow, with the client of each role in `clients`; `options` as `resolve` gives them.
+
+        The roles know the tree's persona as `profile` and `personality`, where their prompts name them.
+        """
+        persona = {"profile": tree.persona.profile, "personality": tree.persona.personality}
+        roles = {name: kind(name, clients[name], **persona) for name, kind in self.roles.items()}
+        introduce(roles.values())
+        return self.script(tree, **roles, **self._options.arguments(options))
 
 
-def scenario(*, roles: Mapping[str, type[Role]]) -> Callable[[Script], Scenario]:
-    """Declare a scenario. `roles` names the cast: `{"user": User, ...}`. Raises `UsageError` for a wrong shape."""
+def scenario(script: Script | None = None, /, *, roles: object = None) -> Scenario:
+    """Declare a scenario: write `@scenario` above a coroutine with the shape of `SHAPE`.
 
-    def declare(script: Script) -> Scenario:
-        where = f"{Path(inspect.getfile(script)).name}:{inspect.getsourcelines(script)[1]}"
-        if not inspect.iscoroutinefunction(script):
-            raise UsageError(f"{where}: the script must be a coroutine; write: {SHAPE}")
-        if not isinstance(roles, Mapping):
-            raise UsageError(f"{where}: roles name the cast; write @scenario(roles={{'user': User, ...}})")
-        parameters = list(inspect.signature(script).parameters.values())
-        if [p.name for p in parameters[:2]] != ["tree", "cast"]:
-            raise UsageError(f"{where}: the script takes the tree and the cast first; write: {SHAPE}")
-        for option in parameters[2:]:
-            if option.kind is not option.KEYWORD_ONLY or option.default is option.empty:
-                raise UsageError(f"{where}: option {option.name!r} needs a * before it and a default; write: {SHAPE}")
-            if not isinstance(option.default, OPTIONS):
-                raise UsageError(f"{where}: option {option.name!r} must be a number, a text, true or false, or a list")
-        for name, role in roles.items():
-            if not (isinstance(role, type) and issubclass(role, Role)):
-                raise UsageError(f"{where}: role {name!r} is {role!r}, not a subclass of agents.role.Role")
-            if not name.isidentifier() or name.startswith("_") or hasattr(Cast, name):
-                raise UsageError(f"{where}: {name!r} cannot name a role; write another Python identifier")
-        about = (inspect.getdoc(script) or "").partition("\n")[0]
-        options = {option.name: option.default for option in parameters[2:]}
-        return Scenario(script.__name__, about, dict(roles), options, script)
+    Parameters annotated with subclasses of `Role` are its roles, keyword-only ones its options. Raises `UsageError`,
+    which says what to write instead; `roles` was an argument in version 0.1.
+    """
+    if script is None:
+        caller = sys._getframe(1)
+        where = f"{Path(caller.f_code.co_filename).name}:{caller.f_lineno}"
+        raise UsageError(f"{where}: @scenario takes no arguments, roles are parameters; write @scenario above: {SHAPE}")
+    where = f"{Path(inspect.getfile(script)).name}:{inspect.getsourcelines(script)[1]}"
+    if not inspect.iscoroutinefunction(script):
+        raise UsageError(f"{where}: the script must be a coroutine; write: {SHAPE}")
+    try:
+        hints = get_type_hints(script)
+        options = Options.of(script, f"scenario {script.__name__}")
+    except (NameError, TypeError) as error:
+        raise UsageError(f"{where}: {error}; write: {SHAPE}") from None
+    about = (inspect.getdoc(script) or "").partition("\n")[0]
+    return Scenario(script.__name__, about, _roles(script, hints, where), script, options)
 
-    return declare
+
+def _roles(script: Script, hints: Mapping[str, Any], where: str) -> dict[str, type[Role[Any]]]:
+    """The parameters that are roles. Raises `UsageError` for one that is neither the tree, a role nor an option."""
+    parameters = list(inspect.signature(script).parameters.values())
+    if not parameters or parameters[0].name != "tree":
+        raise UsageError(f"{where}: the script takes the tree first; write: {SHAPE}")
+    roles: dict[str, type[Role[Any]]] = {}
+    for parameter in parameters[1:]:
+        name, kind = parameter.name, hints.get(parameter.name)
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            continue
+        if name == "cast":
+            raise UsageError(f"{where}: there is no cast any more, roles are parameters; write: {SHAPE}")
+        if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD or parameter.default is not parameter.empty:
+            raise UsageError(f"{where}: option {name!r} needs a * before it and a default; write: {SHAPE}")
+        if not (isinstance(kind, type) and issubclass(kind, Role)):
+            raise UsageError(
+                f"{where}: {name!r} needs a subclass of Role as its annotation, or a * before; write: {SHAPE}"
+            )
+        roles[name] = kind
+    return roles
 
 
 def installed() -> dict[str, str]:
     """The scenarios that can be named, and where each comes from."""
-    return {point.name: point.value for point in sorted(entry_points(group="i2a.scenarios"), key=lambda p: p.name)}
+    return {name: point.value for name, point in plugins.installed("scenarios").items()}
 
 
 def find(name: str) -> Scenario:
-    """The scenario with this name, or in the file at this path. Raises `UsageError`."""
-    if name.endswith(".py") or "/" in name:
+    """The scenario with this name, in the file at this path, or `package:object`. Raises `UsageError`."""
+    if name.endswith(".py") or "/" in name.partition(":")[0]:
         return load(Path(name))
-    for point in entry_points(group="i2a.scenarios"):
-        if point.name == name:
-            found = point.load()
-            if isinstance(found, Scenario):
-                return found
-            raise UsageError(f"scenario {name}: {point.value} is not decorated with @scenario(roles=...)")
-    raise UsageError(
-        f"there is no scenario {name!r}; there are: {', '.join(installed())}; or give the path of a .py file"
-    )
+    return plugins.find("scenarios", name, Scenario)
 
 
 def load(path: Path) -> Scenario:
     """The one scenario in the file at `path`. Raises `UsageError`: what is wrong, where, what to write instead."""
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file; `i2a scenarios new NAME` writes one to start from")
-    spec = importlib.util.spec_from_file_location(f"scenario_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    try:
-        spec.loader.exec_module(module)
-    except UsageError:
-        raise
-    except SyntaxError as error:
-        where = f"{error.filename or path}:{error.lineno}"
-        raise UsageError(f"{where}: {error.msg}: {(error.text or '').strip()}") from None
-    except Exception as error:  # noqa: BLE001 - whatever a user's file raises is told in one line
-        raise UsageError(blame(error, path)) from None
-    scenarios = [value for value in vars(module).values() if isinstance(value, Scenario)]
+    scenarios = [value for value in vars(plugins.load_file(path)).values() if isinstance(value, Scenario)]
     found = [value for value in scenarios if value.file.resolve() == path.resolve()]
     if len(found) != 1:
-        raise UsageError(
-            f"{path}: found {len(found)} scenarios, need one; write @scenario(roles={{...}}) above: {SHAPE}"
-        )
+        raise UsageError(f"{path}: found {len(found)} scenarios, need one; write @scenario above: {SHAPE}")
     return found[0]
-
-
-def blame(error: BaseException, path: Path) -> str:
-    """`error` in one line, with the line of the user's own file where it came up."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    trace, line = error.__traceback__, 0
-    while trace is not None:
-        if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    kind = "" if isinstance(error, I2AError) else f"{type(error).__name__}: "
-    return f"{path}:{line}: {kind}{error}" if line else f"{path}: {kind}{error}"
-
-
-def _convert(value: Any, kind: type) -> Any:
-    """`value` as the `kind` of the option's default. Raises `ValueError` rather than change what was meant."""
-    if isinstance(value, str) and kind in (int, float, bool):
-        return kind(value) if kind is not bool else BOOLEANS[value.lower()]
-    if (kind is float and type(value) is int) or (kind is str and type(value) in (int, float)):
-        return kind(value)
-    if kind is type(None) or type(value) is kind:
-        return value
-    raise ValueError(value)

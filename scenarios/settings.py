@@ -1,33 +1,31 @@
 """The settings of a simulation: one model for flags, TOML files and Python."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from i2a.runs.session import Knobs
-from i2a.settings import read, settle
+from i2a.runs.config import RunConfig
+from i2a.settings import Flag
 
 
-class Simulation(Knobs):
-    """Everything that can be set; the `Knobs` alone may differ from one session of a run to the next."""
+class Simulation(RunConfig):
+    """Everything that can be set. Only the settings of `RunConfig` may differ from one session of a run to the next."""
 
-    scenario: str = "aloe"
-    profiles: Path | None = None
-    personalities: Path | None = None
-    conversations: int = Field(10, ge=1)
-    turns: int | None = Field(None, ge=1)
-    options: dict[str, Any] = Field({})
-    seed: int = 0
-    model: str = "offline"
-    role_models: dict[str, str] = Field({})
-
-
-def settings(file: Path | None, flags: Mapping[str, Any]) -> Simulation:
-    """What a TOML file and flags say together; flags win. Raises `UsageError` that names the setting and its place."""
-    stored = read(Simulation, file) if file else {}
-    if file and str(stored.get("scenario", "")).endswith(".py"):
-        stored["scenario"] = str((file.parent / stored["scenario"]).absolute())
-    missing = {"out": "say where to write with --out, e.g. --out runs/first"}
-    return settle(Simulation, stored, flags, file=file, missing=missing)
+    scenario: str = Field("aloe", description="Name of a scenario, or the path of a script.")
+    profiles: Path | None = Field(None, description="File of profiles. [default: the 20 that come with i2a]")
+    personalities: Path | None = Field(None, description="File of personalities. [default: the 20 that come with i2a]")
+    conversations: int = Field(10, ge=1, description="How many conversations, each with another persona.")
+    turns: int | None = Field(None, ge=1, description="Turns of each conversation. [default: the scenario's]")
+    option: Annotated[dict[str, Any], Flag(was="options")] = Field(
+        {}, description="Option of the scenario; `i2a scenarios list` shows them."
+    )
+    seed: int = Field(0, description="The same seed and models give the same corpus.")
+    model: str = Field(
+        "offline",
+        description="Model of all roles: offline, openai:NAME, openai:NAME@URL (key: OPENAI_API_KEY), hf:FOLDER or "
+        "hf:HUB_ID.",
+    )
+    role_model: Annotated[dict[str, str], Flag(metavar="ROLE=MODEL", was="role_models")] = Field(
+        {}, description="Another model for one role, e.g. judge=openai:gpt-4o."
+    )

@@ -1,73 +1,83 @@
-"""From settings to a corpus: personas are drawn, models opened, trees grown. What `i2a simulate` runs."""
+"""From settings to a corpus: personas are drawn and a tree is planned for each. What `i2a simulate` runs."""
 
-import asyncio
-from collections import Counter
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 
-from i2a.errors import I2AError, Interrupted
-from i2a.models.usage import Meter
-from i2a.runs.runner import complete
+from i2a.digests import seed_of
+from i2a.errors import UsageError
+from i2a.models.spec import ModelSpec
+from i2a.personas.pool import PersonaPool
+from i2a.runs.clients import Client, check_clients, spec_for
+from i2a.runs.outcome import RunResult
+from i2a.runs.plan import RunPlan
+from i2a.runs.runner import execute
 from i2a.runs.session import Session
-from i2a.trees.json import read
-from i2a.trees.summary import Summary
+from i2a.runs.sync import run_sync
 from i2a.trees.tree import Tree
-from scenarios.cast import Cast
-from scenarios.plan import Plan
+from scenarios.script import Scenario, find
 from scenarios.settings import Simulation
 
 
-class Result(NamedTuple):
-    """How a run ended. `failures`: the conversations that failed, by their last reason. `stopped`: why the run ended
-    early, if it did; what is `left` then waits for `resume`.
+def simulate(config: Simulation, *, clients: Mapping[str, Client] = {}, console: Console | None = None) -> RunResult:
+    """Run a simulation, e.g. `simulate(Simulation(out="runs/a", conversations=4))`; a console shows its progress.
+
+    `clients` are open model clients of your own, by role (`{"judge": client}`) or model string; `"*"` serves every role
+    without one. They stay open. Works in a notebook too. Raises `UsageError` for what is not as it must be, before
+    anything is written or called.
     """
-
-    folder: Path
-    summary: Summary
-    failures: Counter[str]
-    left: int
-    stopped: I2AError | None
-    meter: Meter
-
-    @property
-    def failed(self) -> int:
-        return self.failures.total()
+    return run_sync(simulate_async(config, clients=clients, console=console))
 
 
-def simulate(config: Simulation, console: Console | None = None) -> Result:
-    """Run a simulation, e.g. `simulate(Simulation(out="runs/a", conversations=4))`; with a console, watch it there.
-
-    Raises `UsageError` for what is not as it must be, before anything is written or called.
-    """
-    try:
-        return asyncio.run(simulation(config, console))
-    except asyncio.CancelledError:
-        raise Interrupted("stopped at once; the same command with --resume goes on") from None
+async def simulate_async(
+    config: Simulation, *, clients: Mapping[str, Client] = {}, console: Console | None = None
+) -> RunResult:
+    """`simulate` for callers that await."""
+    return await execute(plan_simulation(config, clients), config, console=console)
 
 
-async def simulation(config: Simulation, console: Console | None = None) -> Result:
-    """The same for those who are in an event loop already."""
-    plan = Plan.of(config)
-    async with Session.open(
-        config.out,
-        identity=plan.identity,
-        about=plan.about,
-        models=plan.models.values(),
-        prices=plan.prices,
-        limits=config.limits,
-        resume=config.continues,
-    ) as session:
-        folder = session.folder
-        summary = Summary.of(read(folder.trees_file) if folder.finished() else ())
-        prototypes = {name: role(name, session.models[plan.models[name]]) for name, role in plan.scenario.roles.items()}
+def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> RunPlan:
+    """Raises `UsageError` for whatever cannot work."""
+    scenario = find(config.scenario)
+    options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
+    models = models_of_roles(scenario, config, clients)
+    pool = PersonaPool.read(config.profiles, config.personalities)
 
-        async def grow(tree: Tree) -> None:
-            facts = {"profile": tree.persona.profile, "personality": tree.persona.personality}
-            clients = session.clients(tree.id, tree.seed, plan.models)
-            cast = Cast({name: role.fork(clients[name], **facts) for name, role in prototypes.items()})
-            await plan.scenario.script(tree, cast, **plan.options)
+    def grow(tree: Tree, session: Session) -> Awaitable[None]:
+        return scenario.grow(tree, session.clients(tree.id, tree.seed, models), **options)
 
-        ending = await complete(session, plan.trees, grow, config, summary=summary, console=console)
-        return Result(folder.path, summary, ending.reasons, ending.left, ending.stopped, session.meter)
+    return RunPlan(
+        fingerprint={
+            "scenario": {"name": scenario.name, "fingerprint": scenario.fingerprint, "options": options},
+            "personas": {"fingerprint": pool.fingerprint, "conversations": config.conversations},
+            "seed": config.seed,
+            "models": {role: str(spec) for role, spec in models.items()},
+            "prompts": {name: role.prompt.fingerprint for name, role in scenario.roles.items()},
+        },
+        models=models,
+        trees=drawn_trees(scenario, options, pool, config),
+        grow=grow,
+        warnings=pool.warnings,
+    )
+
+
+def models_of_roles(scenario: Scenario, config: Simulation, clients: Mapping[str, Client]) -> dict[str, ModelSpec]:
+    """The model of each role. Raises `UsageError` for a model or client of a role that the scenario does not have."""
+    for role in config.role_model:
+        if role not in scenario.roles:
+            raise UsageError(f"scenario {scenario.name} has no role {role!r}; its roles: {', '.join(scenario.roles)}")
+    models = {role: spec_for(role, config.role_model.get(role, config.model), clients) for role in scenario.roles}
+    check_clients(clients, models)
+    return models
+
+
+def drawn_trees(
+    scenario: Scenario, options: Mapping[str, Any], pool: PersonaPool, config: Simulation
+) -> Sequence[Tree]:
+    """A tree without nodes for each persona that is drawn; ids sort in drawing order."""
+    digits = len(str(config.conversations - 1))
+    return [
+        Tree(f"{scenario.name}-{i:0{digits}}", scenario.name, persona, seed_of(f"{config.seed}/{i}"), options)
+        for i, persona in enumerate(pool.draw(config.conversations, config.seed))
+    ]

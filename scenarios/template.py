@@ -10,8 +10,8 @@ SCRIPT = Template('''"""$title: two people talk about something that one of them
 from agents.prompt import Prompt
 from agents.role import Role
 from agents.user import User
-from i2a.trees.tree import Tree
-from scenarios import Cast, scenario
+from i2a.trees.tree import Node, Tree
+from scenarios import scenario
 
 
 class Interviewer(Role):
@@ -20,13 +20,13 @@ class Interviewer(Role):
     prompt = Prompt("You interview a person about their life. Ask one short question that follows from their words.")
 
 
-@scenario(roles={"user": User, "interviewer": Interviewer})
-async def $name(tree: Tree, cast: Cast, *, turns: int = 4) -> None:
+@scenario
+async def $name(tree: Tree, user: User, interviewer: Interviewer, *, turns: int = 4) -> None:
     """A person is interviewed."""
-    here = None
+    here: Node | None = None
     for _ in range(turns):
-        here = tree.add(here, await cast.user(here))
-        here = tree.add(here, await cast.interviewer(here))
+        here = tree.add(here, await user(here))
+        here = tree.add(here, await interviewer(here))
 ''')
 
 

@@ -1,53 +1,87 @@
-"""The trial of a script: one short conversation on the offline engine, in a folder that is thrown away."""
+"""The trial of a script: one short conversation on the offline engine, kept nowhere."""
 
-import ast
-import tempfile
+import asyncio
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NoReturn
 
-from i2a.errors import UsageError
-from i2a.runs.run_folder import RunFolder
-from i2a.trees.json import read
-from scenarios.script import Scenario, blame, load
-from scenarios.settings import Simulation
-from scenarios.simulation import simulate
+from i2a.errors import I2AError, UsageError
+from i2a.models.model import Completion, Message, Model
+from i2a.models.spec import ModelSpec
+from i2a.personas.pool import PersonaPool
+from i2a.plugins import blame
+from i2a.trees.json import dump, load
+from i2a.trees.tree import Tree
+from scenarios.script import Scenario
+from scenarios.script import load as load_scenario
 
 TURNS = 2
+CALLS, SECONDS = 1000, 120  # at the most: a script that is not done by then never ends
+
+
+class Endless(I2AError):
+    """The script goes on and on."""
+
+
+class Limited(Model):
+    """The offline engine, for so many calls."""
+
+    def __init__(self) -> None:
+        self._model, self._left = ModelSpec("offline").open(), CALLS
+
+    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+        self._left -= 1
+        if self._left < 0:
+            raise Endless(f"the conversation does not end: it is still going after {CALLS} calls")
+        return await self._model.complete(messages, parameters)
 
 
 def trial(path: Path) -> str:
     """What the script did, in a line or two. Raises `UsageError`: what is wrong, where, what to write instead."""
-    scenario = load(path)
-    check_cast(scenario)
-    with tempfile.TemporaryDirectory() as folder:
-        turns = TURNS if "turns" in scenario.options else None
-        try:
-            result = simulate(
-                Simulation(out=Path(folder) / "run", scenario=str(path), conversations=1, turns=turns, model="offline")
-            )
-        except UsageError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever a user's script raises is told in one line
-            raise UsageError(blame(error, path)) from None
-        if result.failed:
-            failure = next(iter(RunFolder(result.folder).failures().values()))[0]
-            raise UsageError(f"{path}: the trial conversation failed: {failure['reason']}")
-        tree = next(read(result.folder / "trees.jsonl"))
-    spoken = list(tree)
-    if not spoken:
+    scenario = load_scenario(path)
+    try:
+        tree = grown(scenario)
+        load(dump(tree))
+    except Exception as error:  # noqa: BLE001 - whatever a user's script raises is told in one line
+        raise UsageError(blame(error, path)) from None
+    utterances = list(tree)
+    if not utterances:
         raise UsageError(
-            f"{path}: the script added nothing to the tree; write: here = tree.add(here, await cast.NAME(here))"
+            f"{path}: the script added nothing to the tree; write: here = tree.add(here, await ROLE(here))"
         )
-    heard = ", ".join(sorted({node.speaker for node in spoken}))
-    return f"{path}: fine. The trial grew {len(spoken)} utterances by {heard}, with {len(tree.pairs)} labelled pairs."
+    speakers = ", ".join(sorted({node.speaker for node in utterances}))
+    pairs = len(tree.pairs)
+    return f"{path}: fine. The trial grew {len(utterances)} utterances by {speakers}, with {pairs} labelled pairs."
 
 
-def check_cast(scenario: Scenario) -> None:
-    """Every `cast.NAME` in the script must be a role of its cast: a slip there may hide in a branch not taken."""
-    known = {*scenario.roles, "told"}
-    for node in ast.walk(ast.parse(scenario.file.read_text("utf-8"))):
-        match node:
-            case ast.Attribute(value=ast.Name(id="cast"), attr=name) if name not in known:
-                raise UsageError(
-                    f"{scenario.file.name}:{node.lineno}: there is no role {name!r}; "
-                    f"name it in @scenario(roles=...), or write one of: {', '.join(scenario.roles)}"
-                )
+def grown(scenario: Scenario) -> Tree:
+    """A conversation of `TURNS` turns, or as many as the scenario has by itself."""
+    options = scenario.resolve({"turns": TURNS} if "turns" in scenario.options else {})
+    persona = PersonaPool.read(None, None).draw(1, 0)[0]
+    tree = Tree(f"{scenario.name}-0", scenario.name, persona, 0, options)
+    model = Limited()
+
+    async def conversation() -> None:
+        await scenario.grow(tree, dict.fromkeys(scenario.roles, model), **options)
+
+    with time_limit():
+        asyncio.run(conversation())
+    return tree
+
+
+@contextmanager
+def time_limit() -> Iterator[None]:
+    """Raise `Endless` after `SECONDS`, in the line that runs: nothing else stops a loop that never awaits."""
+
+    def too_long(*_: object) -> NoReturn:
+        raise Endless(f"the conversation does not end: it is still going after {SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

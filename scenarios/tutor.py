@@ -6,7 +6,6 @@ from agents.answers import Answer
 from agents.prompt import Prompt
 from agents.role import Role
 from i2a.trees.tree import Node, Tree
-from scenarios.cast import Cast
 from scenarios.script import scenario
 
 MISCONCEPTIONS = (
@@ -37,23 +36,23 @@ class Diagnosis(Answer):
     found: Literal["yes", "no"]
 
 
-class Examiner(Role):
+class Examiner(Role[Diagnosis]):
     """Knows the misconception, and says whether the tutor could name it by now."""
 
     prompt = Prompt.beside(__file__, "examiner.txt")
-    answer = Diagnosis
 
 
-@scenario(roles={"pupil": Pupil, "tutor": Tutor, "examiner": Examiner})
-async def tutor(tree: Tree, cast: Cast, *, turns: int = 8) -> None:
+@scenario
+async def tutor(tree: Tree, pupil: Pupil, tutor: Tutor, examiner: Examiner, *, turns: int = 8) -> None:
     """A pupil with a misconception and a tutor who must find it; ends early once it is plain."""
-    cast = cast.told(misconception=tree.random.choice(MISCONCEPTIONS))
+    misconception = tree.random.choice(MISCONCEPTIONS)
     here: Node | None = None
     for _ in range(turns):
-        here = tree.add(here, await cast.pupil(here))
-        diagnosis = await cast.examiner(here)
-        here.notes["diagnosis"] = diagnosis.model_dump()
+        here = tree.keep(tree.add(here, await pupil(here, misconception=misconception)))
+        if here.parent is None:
+            here.metadata["misconception"] = misconception
+        diagnosis = await examiner(here, misconception=misconception)
+        here.metadata["diagnosis"] = diagnosis.model_dump()
         if diagnosis.found == "yes":
             break
-        here = tree.add(here, await cast.tutor(here))
-    tree.keep(here) if here else None
+        here = tree.keep(tree.add(here, await tutor(here)))

@@ -16,8 +16,9 @@ from i2a.digests import digest
 from i2a.errors import UsageError
 from i2a.personas.pool import PersonaPool
 from i2a.runs.run_folder import RunFolder
+from i2a.runs.simulated import is_simulated
 from i2a.trees.formats import Rows
-from i2a.trees.json import read
+from i2a.trees.json import read, trees_of
 from i2a.trees.tree import Tree
 from training.leaks import Keys, Part, keys_of, refuse, split
 from training.rows import Choice
@@ -119,7 +120,7 @@ class Corpus:
     @property
     def simulated(self) -> bool:
         """Whether the offline engine spoke in it."""
-        return any(is_simulator(model) for source in self.sources for model in models_of(source.manifest).values())
+        return any(is_simulated(source.manifest) for source in self.sources)
 
     @property
     def about(self) -> dict[str, Any]:
@@ -141,9 +142,7 @@ def find_sources(runs: Sequence[Path]) -> tuple[Source, ...]:
     """The file of trees of each run, with a name of its own. Raises `UsageError`."""
     sources: list[Source] = []
     for run in runs:
-        file = run / "trees.jsonl" if run.is_dir() else run
-        if not file.is_file():
-            raise UsageError(f"{run} holds no trees; `i2a simulate --out {run}` grows some, `i2a import` takes some in")
+        file = trees_of(run)
         if any(file.samefile(other.file) for other in sources):
             raise UsageError(f"{run} is given twice; each run counts once")
         name = (file.parent.resolve() if file.name == "trees.jsonl" else file.with_suffix("")).name
@@ -157,16 +156,6 @@ def find_sources(runs: Sequence[Path]) -> tuple[Source, ...]:
 def origin(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """How the trees of a run came about: what decides on them, without where it ran."""
     return dict(manifest.get("identity", {}))
-
-
-def models_of(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """The model of each role; none for an import."""
-    return dict(origin(manifest).get("models", {}))
-
-
-def is_simulator(model: str) -> bool:
-    """Whether a model is the offline engine."""
-    return model.partition(":")[0] == "offline"
 
 
 def _refuse_nothing(shares: Iterable[Share], sources: Sequence[Source]) -> None:

@@ -12,7 +12,7 @@ from training.packing.dpo import DPOLoss, PackedDPOTrainer
 from training.prepare import Kind
 from training.rows import dpo_rows
 from training.settings import DPO
-from training.stage import run
+from training.stage import Card, run
 from training.table import DPO_ROWS
 
 
@@ -70,6 +70,6 @@ def trl_loss(config: DPO) -> dict[str, Any]:
 KIND = Kind("dpo", dpo_rows, DPO_ROWS, trainer)
 
 
-def dpo(config: DPO, console: Console | None = None) -> dict[str, Any]:
+def dpo(config: DPO, console: Console | None = None, card: Card | None = None) -> dict[str, Any]:
     """Train on preferences, see `stage.run`."""
-    return run(KIND, config, console)
+    return run(KIND, config, console, card)

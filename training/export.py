@@ -1,4 +1,4 @@
-"""The formats `sft` and `dpo` of `i2a export`: training rows for other tools, with a dataset card.
+"""The formats `sft` and `dpo` of `i2a export`: training rows for other tools.
 
 `layout` `trl` is TRL's conversational form (`prompt` with `completion`, or with `chosen` and `rejected`); `messages` is
 what LLaMA-Factory reads, and Axolotl for SFT: one list of messages, and the two replies as one message each. What has
@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from i2a.trees.formats import Format, Rows
 from i2a.trees.tree import Tree
-from training.dataset_card import dataset_card
 from training.leaks import in_benchmark
 from training.rows import Choice, dpo_rows, sft_rows
 
@@ -55,5 +54,5 @@ def _rest(row: Row) -> Row:
     return {name: row[name] for name in ("tree", "profile", "personality", "turn")}
 
 
-sft = Format(_sft, flat=True, card=dataset_card)
-dpo = Format(_dpo, flat=True, card=dataset_card)
+sft = Format(_sft, flat=True)
+dpo = Format(_dpo, flat=True)

@@ -1,62 +1,102 @@
 """The settings of `i2a train sft` and `i2a train dpo`: one model each for flags, TOML files and Python.
 
-The defaults are for an instruct model of about 7B parameters; `--help` says why each is what it is.
+The defaults are for an instruct model of about 7B parameters.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from i2a.settings import read, settle
+from i2a.settings import Flag
 
-MISSING = {
-    "runs": "name the corpus: one or more folders of runs, e.g. runs/first",
-    "model": "name the model to start from with --model, e.g. --model Qwen/Qwen2.5-7B-Instruct",
-    "out": "say where to write with --out, e.g. --out runs/trained",
-}
 # What may differ from one session of a training to the next.
-RUNTIME = {"out", "resume", "view", "micro_batch", "gradient_checkpointing", "save_every", "keep", "report_to"}
+RUNTIME = {"out", "resume", "quiet", "micro_batch", "gradient_checkpointing", "save_every", "keep", "report_to"}
 
 
 class Training(BaseModel):
-    """What both stages can be told."""
+    """The settings of both stages."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
     full_rate: ClassVar[float]
     lora_rate: ClassVar[float]
 
-    runs: list[Path] = Field(min_length=1)
-    model: str
-    revision: str | None = None
-    out: Path
-    lora: bool | None = None
-    lora_rank: int = Field(16, ge=1)
-    lora_alpha: int = Field(32, ge=1)
-    dtype: Literal["auto", "bf16", "fp32"] = "auto"
-    min_margin: float | None = None
-    both_orders: bool = False
-    validation: float = Field(0.0, ge=0, le=0.5)
-    packing: Literal["tree", "rows"] | None = None
-    max_length: int = Field(4096, ge=8)
-    epochs: float = Field(1.0, gt=0)
-    max_steps: int | None = Field(None, ge=1)
-    batch: int = Field(48, ge=1)
-    learning_rate: float | None = Field(None, gt=0)
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    warmup: float = Field(0.1, ge=0, lt=1)
-    weight_decay: float = Field(0.0, ge=0)
-    max_grad_norm: float = Field(1.0, gt=0)
-    seed: int = Field(0, ge=0)
-    micro_batch: int = Field(4, ge=1)
-    gradient_checkpointing: bool | None = None
-    save_every: int = Field(100, ge=1)
-    keep: int = Field(2, ge=2)
-    report_to: list[Literal["tensorboard", "wandb", "trackio"]] = []
-    resume: bool = False
-    view: Literal["live", "quiet"] = "live"
+    runs: Annotated[list[Path], Flag(metavar="RUN", positional=True)] = Field(
+        min_length=1,
+        description="Folders of runs, or files of trees, to train on.",
+        examples=["runs/first"],
+    )
+    model: str = Field(
+        description="Model to start from: a folder (a model, an adapter, an earlier training) or a hub id.",
+        examples=["Qwen/Qwen2.5-7B-Instruct"],
+    )
+    revision: str | None = Field(None, description="Branch, tag or commit of a model on the hub.")
+    out: Path = Field(description="Folder for the trained model.", examples=["runs/trained"])
+    lora: Annotated[bool | None, Flag("--lora/--full")] = Field(
+        None,
+        description="Train a small adapter (LoRA), or all weights. A 7B model needs about 25 GB of GPU memory with an "
+        "adapter, 120 GB without. [default: full; an adapter stays an adapter]",
+    )
+    lora_rank: int = Field(16, ge=1, description="Rank of the adapter.")
+    lora_alpha: int = Field(32, ge=1, description="Scale of the adapter; its updates are multiplied by alpha/rank.")
+    dtype: Literal["auto", "bf16", "fp32"] = Field(
+        "auto", description="Precision of the computation. auto: bf16 on a GPU that supports it, else fp32."
+    )
+    min_margin: float | None = Field(
+        None, description="Only pairs whose verdicts have at least this margin, from -1 to 1. [default: any]"
+    )
+    both_orders: bool = Field(False, description="Only pairs that the judge decided the same way in both orders.")
+    validation: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="Share of the profiles, and of the personalities, to hold out. The loss on their conversations is "
+        "measured at every checkpoint.",
+    )
+    packing: Literal["tree", "rows"] | None = Field(
+        None,
+        description="tree: what the rows of a conversation have in common is computed once; the same loss, less work. "
+        "rows: each row by itself, with TRL. [default: tree; falls back to rows if a self-test fails]",
+    )
+    max_length: int = Field(
+        4096,
+        ge=8,
+        description="Most tokens of a row, within the model's context. Longer conversations lose their oldest turns.",
+    )
+    epochs: float = Field(1.0, gt=0, description="Passes over the data. More than a few overfit.")
+    max_steps: int | None = Field(None, ge=1, description="Stop after this many steps. [default: all of the epochs]")
+    batch: int = Field(
+        48,
+        ge=1,
+        description="Rows in a step, over all processes; 48 is the paper's. With tree packing, a step takes whole "
+        "conversations with about this many rows in total.",
+    )
+    learning_rate: float | None = Field(None, gt=0, description="Highest learning rate.")
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        "cosine", description="How the learning rate changes after the warm-up."
+    )
+    warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the learning rate rises.")
+    weight_decay: float = Field(0.0, ge=0, description="Weight decay of AdamW; of little use in a short training.")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
+    seed: int = Field(
+        0, ge=0, description="Order of the rows and first weights of an adapter. On one CPU the result is reproducible."
+    )
+    micro_batch: int = Field(
+        4,
+        ge=1,
+        description="Rows that a process computes at once, if they are not packed. Changes memory, not results.",
+    )
+    gradient_checkpointing: Annotated[bool | None, Flag("--gradient-checkpointing/--no-gradient-checkpointing")] = (
+        Field(None, description="Recompute activations: a third slower, much less memory. [default: on with a GPU]")
+    )
+    save_every: int = Field(100, ge=1, description="Steps between checkpoints.")
+    keep: int = Field(2, ge=2, description="How many checkpoints are kept.")
+    report_to: list[Literal["tensorboard", "wandb", "trackio"]] = Field(
+        [], description="Also log to this tracker. Without it nothing leaves the machine."
+    )
+    resume: bool = Field(False, description="Continue the training in --out.")
+    quiet: Annotated[bool, Flag(was="view")] = Field(False, description="No progress display.")
 
     def rate(self, *, adapter: bool) -> float:
         """The learning rate: the one that was given, else that of the stage."""
@@ -73,34 +113,55 @@ class SFT(Training):
 
     full_rate, lora_rate = 1e-5, 1e-4
 
-    target: Literal["preferred", "rejected"] = "preferred"
-    mix: str | None = None
-    mix_ratio: float = Field(0.2, gt=0, lt=1)
+    learning_rate: float | None = Field(
+        None,
+        gt=0,
+        description=f"Highest learning rate. [default: {full_rate:g}, as in the paper; {lora_rate:g} with an adapter]",
+    )
+    target: Literal["preferred", "rejected"] = Field(
+        "preferred", description="Replies to learn; rejected is an ablation of the paper."
+    )
+    mix: str | None = Field(
+        None,
+        description='General chat data to mix in, so that other skills stay: a JSONL file of {"messages": [...]}, the '
+        "folder of a dataset, or its hub id.",
+    )
+    mix_ratio: float = Field(0.2, gt=0, lt=1, description="Share of the mixed-in data in all rows.")
 
 
 class DPO(Training):
-    """Direct preference optimisation."""
+    """Direct preference optimisation. At the released code's 1e-5, 7B models lose fluency."""
 
     full_rate, lora_rate = 5e-7, 5e-6
 
-    beta: float = Field(0.1, gt=0)
-    loss: Literal["sigmoid", "ipo", "hinge"] = "sigmoid"
-    label_smoothing: float = Field(0.0, ge=0, lt=0.5)
-    sft_weight: float = Field(0.0, ge=0)
+    learning_rate: float | None = Field(
+        None,
+        gt=0,
+        description=f"Highest learning rate. [default: {full_rate:g}, usual at 7B; {lora_rate:g} with an adapter]",
+    )
+    beta: float = Field(
+        0.1,
+        gt=0,
+        description="How closely the model stays to its start. 0.1 is usual; at 0.9, as in the released code, it "
+        "hardly changes.",
+    )
+    loss: Literal["sigmoid", "ipo", "hinge"] = Field(
+        "sigmoid", description="sigmoid is DPO; ipo limits how far certain labels push; hinge is a margin loss."
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=0.5, description="Probability that a label is wrong (conservative DPO); for the sigmoid loss."
+    )
+    sft_weight: float = Field(
+        0.0, ge=0, description="Weight of an SFT loss on the chosen reply, which keeps its likelihood up."
+    )
 
     @field_validator("label_smoothing")
     @classmethod
     def _has_a_loss(cls, value: float, info: ValidationInfo) -> float:
         if value and info.data.get("loss") != "sigmoid":
-            raise PydanticCustomError("loss", "it goes with the sigmoid loss only")
+            raise PydanticCustomError("loss", "it is for the sigmoid loss only")
         return value
 
 
 STAGES: dict[str, type[Training]] = {"sft": SFT, "dpo": DPO}
 Stage = TypeVar("Stage", bound=Training)
-
-
-def settings(stage: type[Stage], file: Path | None, flags: Mapping[str, Any]) -> Stage:
-    """What a TOML file and flags say together; flags win. Raises `UsageError` that names the setting and its place."""
-    stored = read(stage, file) if file else {}
-    return settle(stage, stored, flags, file=file, missing=MISSING)

@@ -11,7 +11,7 @@ from training.packing.sft import PackedSFTTrainer
 from training.prepare import Kind
 from training.rows import sft_rows
 from training.settings import SFT
-from training.stage import run
+from training.stage import Card, run
 from training.table import SFT_ROWS
 
 
@@ -37,6 +37,6 @@ def trainer(material: Material, config: SFT) -> RowTrainer | PackedSFTTrainer:
 KIND = Kind("sft", sft_rows, SFT_ROWS, trainer)
 
 
-def sft(config: SFT, console: Console | None = None) -> dict[str, Any]:
+def sft(config: SFT, console: Console | None = None, card: Card | None = None) -> dict[str, Any]:
     """Fine-tune a model, see `stage.run`."""
-    return run(KIND, config, console)
+    return run(KIND, config, console, card)

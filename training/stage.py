@@ -6,7 +6,7 @@ Run by every process of a training. The first one reads the corpus, writes and p
 import logging
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from statistics import fmean
@@ -22,7 +22,6 @@ from rich.text import Text
 from i2a.errors import Interrupted, UsageError
 from i2a.runs.training_folder import TrainingFolder, read_log, room_on_disk, step_of
 from training import ranks
-from training.card import card
 from training.chat import ChatTemplate
 from training.material import material
 from training.model import Start, save, weights
@@ -32,9 +31,12 @@ from training.progress import SHOWN, Log, Show, Stop, Through
 from training.settings import Stage, Training
 from training.way import Way
 
+Card = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
 
-def run(kind: Kind[Stage], config: Stage, console: Console | None = None) -> dict[str, Any]:
-    """Train; returns what `result.json` holds. With a console, watch it there.
+
+def run(kind: Kind[Stage], config: Stage, console: Console | None = None, card: Card | None = None) -> dict[str, Any]:
+    """Train; returns what `result.json` holds. With a console, watch it there. `card` writes the README of the
+    model from result and manifest.
 
     Raises `UsageError` for what is not as it must be, before a model is loaded or anything written over, and
     `Interrupted` after Ctrl-C.
@@ -72,7 +74,7 @@ def run(kind: Kind[Stage], config: Stage, console: Console | None = None) -> dic
                 folder.clear()
             raise UsageError(f"{reason}; take --packing rows") from None
         session = train(trainer, folder, ready, config, console)
-        return finish(trainer, folder, template, ready, {"stage": kind.name, **way.about(trainer.args)}, session)
+        return finish(trainer, folder, template, ready, {"stage": kind.name, **way.about(trainer.args)}, session, card)
 
 
 def quieten_libraries() -> None:
@@ -97,7 +99,7 @@ class Session:
 
 def train(trainer: Any, folder: TrainingFolder, ready: Prepared, config: Training, console: Console) -> Session:
     """Train to the end. Raises `Interrupted` after Ctrl-C, `UsageError` for a full disk or a loss that is no number."""
-    show, stop = Show(console, quiet=config.view == "quiet"), Stop(console)
+    show, stop = Show(console, quiet=config.quiet), Stop(console)
     trainer.remove_callback(transformers.PrinterCallback)
     for callback in (Log(folder), show, stop):
         trainer.add_callback(callback)
@@ -130,6 +132,7 @@ def finish(
     ready: Prepared,
     about: Mapping[str, Any],
     session: Session,
+    card: Card | None,
 ) -> dict[str, Any]:
     """Measure, then write model, card and result; returns the result, which is empty but in the first process."""
     validation = trainer.evaluate() if ready.validation else None
@@ -153,7 +156,8 @@ def finish(
     }
     with room_on_disk(folder), folder.model() as part:
         save(trainer, state, part, stop_id=template.stop_id)
-        (part / "README.md").write_text(card(result, folder.manifest()), encoding="utf-8")
+        if card:
+            (part / "README.md").write_text(card(result, folder.manifest()), encoding="utf-8")
     folder.finish(result)
     return result
 

@@ -1,48 +1,89 @@
-"""The `i2a` command: a shell around the commands that the packages bring. Imports nothing above the core."""
+"""The `i2a` command: a shell around the commands of the entry-point group `i2a.commands`.
+
+A command is a function, or a Typer of its own; see `i2a.cli.command` for how ours are made. Only the command that is
+asked for is built.
+"""
 
 import sys
-from importlib.metadata import entry_points, version
+from importlib.metadata import EntryPoint, version
+from typing import Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.core import TyperGroup
 
-from i2a.errors import I2AError
+from i2a.errors import I2AError, UsageError
+from i2a.plugins import installed
+
+
+class Commands(TyperGroup):
+    """The commands of all installed packages."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._points = installed("commands")
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(self._points)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Raises `UsageError` for a command that cannot be loaded."""
+        if cmd_name not in self._points:
+            return None
+        group = typer.Typer(add_completion=False, rich_markup_mode=None)
+        group.callback()(lambda: None)
+        found = load(self._points[cmd_name])
+        if isinstance(found, typer.Typer):
+            group.add_typer(found, name=cmd_name)
+        else:
+            group.command(cmd_name, context_settings=getattr(found, "context_settings", None))(found)
+        return typer.main.get_command(group).commands[cmd_name]  # type: ignore[attr-defined]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary(point)) for name, point in sorted(self._points.items())])
+
+
+def load(point: EntryPoint) -> Any:
+    """What an entry point names. Raises `UsageError`."""
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"the command {point.name!r} ({point.value}) cannot be loaded: {error}") from None
+
+
+def summary(point: EntryPoint) -> str:
+    """The first line of a command's help."""
+    try:
+        found = load(point)
+    except UsageError as error:
+        return str(error)
+    text = found.info.help if isinstance(found, typer.Typer) else found.__doc__
+    return str(text or "").strip().partition("\n")[0]
+
 
 app = typer.Typer(
     name="i2a",
+    cls=Commands,
     help="Interact to align: grow branching conversations between LLM agents, train on them, measure the effect.",
     epilog="Start here:  i2a simulate --conversations 4 --out runs/first  &&  i2a show runs/first",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
 )
 
 
 @app.callback(invoke_without_command=True)
-def root(show_version: bool = typer.Option(False, "--version", help="Print the version and leave.")) -> None:
+def root(show_version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     if show_version:
         typer.echo(f"i2a {version('i2a')}")
         raise typer.Exit
 
 
-def register() -> None:
-    """Hang every command of the entry-point group `i2a.commands` into the app: a function, or an app of its own."""
-    for point in sorted(entry_points(group="i2a.commands"), key=lambda point: point.name):
-        try:
-            command = point.load()
-        except ImportError as error:
-            typer.echo(f"i2a: the command {point.name!r} ({point.value}) cannot be loaded: {error}", err=True)
-            continue
-        if isinstance(command, typer.Typer):
-            app.add_typer(command, name=point.name)
-        else:
-            app.command(point.name)(command)
-
-
 def main() -> None:
     """Run the command. An expected error is one line and an exit code; anything else is a bug and shows itself."""
-    register()
     try:
         app()
     except (I2AError, ExceptionGroup) as error:

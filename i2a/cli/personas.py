@@ -1,277 +1,126 @@
-"""`i2a personas check` and `i2a personas sample`: is a pool fit and diverse, and personas drawn from one."""
+"""`i2a personas grow|check|sample`."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import permutations
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from typer import Argument, Option
 
-from i2a.text import one_line
-from i2a.trees.persona import KINDS, Kind
+from i2a.cli.command import command
 
 if TYPE_CHECKING:
-    from i2a.personas.diversity import Diversity, Overlap, SimilarPair
-    from i2a.personas.encoders import Encoder
-    from i2a.personas.quality import Rejection
+    from i2a.personas.check import Findings
+    from i2a.personas.settings import Growth
 
-SHOWN = 3
-PLURAL: dict[Kind, str] = {"profile": "profiles", "personality": "personalities"}
+GROW = """\
+i2a personas grow --kind profile --target 1000 --seed 1 \\
+    --out pools/profiles.jsonl"""
+CHECK = """\
+i2a personas check pools/personalities.jsonl --png pool.png \\
+    --against benchmark/personalities.jsonl"""
+SAMPLE = """\
+i2a personas sample --count 3310 --seed 1 --out personas.jsonl \\
+    --profiles pools/profiles.jsonl \\
+    --personalities pools/personalities.jsonl"""
+
+personas = typer.Typer(help="Grow, check and sample pools of personas.", no_args_is_help=True, rich_markup_mode=None)
 
 
+@personas.command()
+@command("i2a.personas.settings:Growth", example=GROW, extra="personas")
+def grow(config: "Growth", as_json: bool) -> None:
+    """Grow a pool: a model writes new personas, and those unlike all others in the pool are kept.
+
+    A persona has a profile and a personality; a pool holds one --kind of text, so grow one pool for each. It stops at
+    the target or when few candidates are new. A larger --target with --resume continues. With --candidates, texts come
+    from a file, e.g. a published collection, instead of a model.
+
+    A pool for a test: --seeds TRAINING --without-seeds. The models offline?values=seen and offline?values=unseen use
+    places, names, jobs, pastimes and so on from lists that have no entry in common.
+    """
+    from rich.console import Console
+
+    from i2a.errors import I2AError
+    from i2a.personas.growth import grow_pool
+    from i2a.runs.outcome import print_usage
+
+    console = Console(stderr=True)
+    grown = grow_pool(config, console=console)
+    if as_json:
+        typer.echo(json.dumps(grown.as_json()))
+    else:
+        if grown.run:
+            print_usage(grown.run, console)
+        typer.echo(grown.in_words())
+    if isinstance(grown.why, I2AError):
+        raise grown.why
+
+
+@personas.command()
+@command(example=CHECK, extra="personas")
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Pools or collections: .jsonl, .txt (also .gz), .parquet.")],
+    files: Annotated[
+        list[Path], Argument(metavar="FILE", help="Pools or collections: .jsonl, .txt (also .gz), .parquet.")
+    ],
     kind: Annotated[
         Literal["profile", "personality"] | None,
-        typer.Option(help="What is in them.  [default: as columns or texts say]"),
+        Option(help="What the texts are.  [default: found out from columns or texts]"),
     ] = None,
-    column: Annotated[str | None, typer.Option(help="The column with the texts.  [default: named as the kind]")] = None,
-    against: Annotated[Path | None, typer.Option(help="A benchmark's texts, which should not be in the pools.")] = None,
+    column: Annotated[str | None, Option(help="Column of the texts.  [default: named as the kind]")] = None,
+    against: Annotated[Path | None, Option(help="Texts of a benchmark, which should not be in the pools.")] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="tfidf, or a sentence-transformers model.  [default: the paper's, else tfidf]")
+        str | None,
+        Option(
+            help="How similarity is measured: tfidf, or a sentence-transformers model.  [default: the paper's, else "
+            "tfidf]"
+        ),
     ] = None,
-    png: Annotated[Path | None, typer.Option(help="Draw the result into this PNG, too.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    png: Annotated[Path | None, Option(help="Also draw the result into this PNG.")] = None,
+    as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Check pools of profiles or personalities: unfit texts, near-duplicates, coverage, overlap.
 
-    Several files are each checked, and also against each other. Nothing is changed.
-
-    Example:  i2a personas check pool/personalities.jsonl --against benchmark/personalities.jsonl --png pool.png
+    Several files are each checked by themselves, and against each other. Nothing is changed.
     """
-    with _needing_the_extra():
-        from i2a.personas.encoders import open_encoder
+    from i2a.personas.check import examine, in_words, pools_of
+    from i2a.personas.encoders import open_encoder
+
     pools = [pool for file in dict.fromkeys(files) for pool in pools_of(file, kind, column)]
-    # A benchmark may hold more than the pools do, and is of their kinds if it does not say of which.
+    # A benchmark may hold more than the pools do; if it does not say of which kind it is, it is of theirs.
     kinds = {pool.kind for pool in pools}
     only = kinds.pop() if len(kinds) == 1 else None
     benchmark = pools_of(against, only, None) if against else []
     findings = examine(pools, benchmark, open_encoder(encoder))
     if png is not None:
         _draw(findings, png)
-    if as_json:
-        typer.echo(json.dumps(findings.as_json(), ensure_ascii=False))
-    else:
-        typer.echo("\n".join(told(findings)))
+    typer.echo(json.dumps(findings.as_json(), ensure_ascii=False) if as_json else "\n".join(in_words(findings)))
 
 
-@dataclass(frozen=True)
-class Pool:
-    """The texts of one kind in a file. `guessed`: neither the user nor the file said of which kind."""
+def _draw(findings: "Findings", png: Path) -> None:
+    from i2a.report.persona_plot import draw
 
-    file: Path
-    kind: Kind
-    texts: Sequence[str]
-    guessed: bool = False
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What is known of each pool, in their order, and of each pair (a pool, what it overlaps with)."""
-
-    encoder: str
-    threshold: float
-    notes: Sequence[str]
-    pools: Sequence[Pool]
-    rejected: Sequence[Mapping["Rejection", int]]
-    reports: Sequence["Diversity"]
-    overlaps: Sequence[tuple[Pool, Pool, bool, "Overlap"]]
-
-    def as_json(self) -> dict[str, Any]:
-        checked = zip(self.pools, self.rejected, self.reports, strict=True)
-        return {
-            "encoder": self.encoder,
-            "threshold": self.threshold,
-            "notes": list(self.notes),
-            "pools": [
-                {"file": str(pool.file), "kind_guessed": pool.guessed, "rejected": dict(rejected)} | report.as_json()
-                for pool, rejected, report in checked
-            ],
-            "overlaps": [
-                {"file": str(pool.file), "with": str(other.file), "kind": pool.kind, "benchmark": benchmark}
-                | found.as_json()
-                for pool, other, benchmark, found in self.overlaps
-            ],
-        }
-
-
-@contextmanager
-def _needing_the_extra() -> Iterator[None]:
-    """Turns the import of a package that is not installed into an error that says what to do."""
-    from i2a.errors import UsageError
-
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "i2a":
-            raise
-        raise UsageError(f'i2a personas check needs {error.name}: pip install "i2a[personas]"') from None
-
-
-def pools_of(file: Path, kind: Kind | None, column: str | None) -> list[Pool]:
-    """The pools in a file: two if it holds whole personas. Raises `UsageError` if there is none."""
-    from i2a.errors import UsageError
-    from i2a.personas.collections import columns, read_texts
-
-    there = [one for one in KINDS if one in columns(file)] if column is None else []
-    named = [one for one in there if kind in (one, None)]
-    if there and not named:
-        raise UsageError(f"{file} holds a {there[0]} in each record, no {kind}; leave out --kind, or give --column")
-    pools = [Pool(file, one, list(read_texts(file, one))) for one in named]
-    if not named:
-        texts = list(read_texts(file, column))
-        said = kind or next((one for one in KINDS if one == column), None)
-        pools = [Pool(file, said or likely(texts), texts, guessed=said is None)]
-    if not all(pool.texts for pool in pools):
-        raise UsageError(f"{file}: no text in it; give one profile or personality to a line")
-    # A persona file has its profiles several times, once with each personality.
-    return [Pool(file, p.kind, list(dict.fromkeys(p.texts)), p.guessed) if len(pools) > 1 else p for p in pools]
-
-
-def likely(texts: Sequence[str]) -> Kind:
-    """The kind as which fewer of the first texts are rejected."""
-    from i2a.personas.quality import tally
-
-    return min(KINDS, key=lambda kind: sum(tally(texts[:200], kind).values()))
-
-
-def examine(pools: Sequence[Pool], benchmark: Sequence[Pool], encoder: "Encoder") -> Findings:
-    """Check each pool by itself, against the others of its kind and against the benchmark."""
-    from i2a.personas.quality import tally
-
-    with _needing_the_extra():
-        from i2a.personas.diversity import overlap, report
-    vectors = [encoder.encode(pool.texts) for pool in (*pools, *benchmark)]
-    encoded = list(zip((*pools, *benchmark), vectors, strict=True))
-    own, reference = encoded[: len(pools)], encoded[len(pools) :]
-    reports = [report(pool.texts, rows, pool.kind, encoder.threshold) for pool, rows in own]
-    pairs = [
-        *((one, other, False) for one, other in permutations(own, 2)),
-        *((one, other, True) for one in own for other in reference),
-    ]
-    overlaps = [
-        (pool, other, known, overlap(pool.texts, rows, other.texts, other_rows, encoder.threshold))
-        for (pool, rows), (other, other_rows), known in pairs
-        if pool.kind == other.kind
-    ]
-    rejected = [tally(pool.texts, pool.kind) for pool in pools]
-    return Findings(encoder.name, encoder.threshold, encoder.warnings, pools, rejected, reports, overlaps)
-
-
-def _draw(findings: Findings, png: Path) -> None:
-    with _needing_the_extra():
-        from i2a.report.persona_plot import draw
     # Where a path is too long for a title, its end says more than its beginning.
     draw([(str(pool.file)[-60:], report) for pool, report in zip(findings.pools, findings.reports, strict=True)], png)
 
 
-def told(findings: Findings) -> Iterator[str]:
-    """The findings in lines for a person."""
-    for pool, rejected, report in zip(findings.pools, findings.rejected, findings.reports, strict=True):
-        guessed = ", by the look of them (--kind says otherwise)" if pool.guessed else ""
-        yield f"{pool.file}: {_count(report.size, pool.kind)}{guessed}"
-        count = sum(rejected.values())
-        reasons = ", ".join(f"{number:,} {reason}" for reason, number in rejected.items())
-        yield _row("unfit", f"{count:,} ({count / report.size:.1%}){f': {reasons}' if reasons else ''}")
-        yield from _similarity(report, findings.encoder)
-        yield from _coverage(report)
-        yield ""
-    yield from (f"Note: {note}" for note in findings.notes)
-    yield from (line for found in findings.overlaps for line in _overlap(*found))
-
-
-def _similarity(report: "Diversity", encoder: str) -> Iterator[str]:
-    if report.repeated:
-        yield _row("repeated", f"{report.repeated:,} word for word")
-    yield _row("effective size", f"{report.effective_size:,.1f} of {report.size:,} (Vendi score; encoder {encoder})")
-    if near := report.nearest:
-        marks = [near.least, near.lower_quartile, near.median, near.upper_quartile, near.percentile_95, near.most]
-        yield _row("nearest other", f"{'  '.join(f'{mark:.2f}' for mark in marks)}  (min, quartiles, 95%, max)")
-        told = (
-            f"{report.near_duplicates:,} pairs above {report.threshold:g}, with {near.above_threshold:.1%} of the texts"
-        )
-        yield _row("near-duplicates", told)
-    for pair in report.most_alike[:SHOWN]:
-        yield from _pair(pair)
-    if groups := report.groups:
-        clear = (
-            "distinct" if groups.silhouette > 0.5 else "weak" if groups.silhouette > 0.25 else "hardly any structure"
-        )
-        sample = f" in a sample of {groups.of:,}" if groups.of < report.size else ""
-        told = f"{groups.count:,}{sample}, as diverse as {groups.effective:,.1f} of equal size; {clear}"
-        yield _row("groups", f"{told} (silhouette {groups.silhouette:.2f})")
-
-
-def _coverage(report: "Diversity") -> Iterator[str]:
-    from i2a.personas.lexicon import Traits
-
-    covered = report.coverage
-    if isinstance(covered, Traits):
-        poles = iter([f"{pole} {share:.0%}" for pole, share in covered.covered.items()])
-        for label, opposites in zip(["traits", "", "", "", ""], zip(poles, poles, strict=True), strict=True):
-            yield _row(label, f"{opposites[0]:<20}{opposites[1]}")
-        yield _row("purely agreeable", f"{covered.purely_agreeable:.0%} name no trait that makes uneasy company")
-        return
-    yield _row("ages", _listed(covered.ages))
-    yield _row("pronouns", _listed(covered.pronouns))
-    yield _row("they tell of", f"a job {covered.job:.0%}, family {covered.family:.0%}, a pet {covered.pets:.0%}")
-    more = f" and {len(covered.countries) - 10} more" if len(covered.countries) > 10 else ""
-    yield _row("countries", f"{_listed(dict(list(covered.countries.items())[:10])) or 'none'}{more}")
-
-
-def _overlap(pool: Pool, other: Pool, benchmark: bool, found: "Overlap") -> Iterator[str]:
-    name = f"the benchmark {other.file}" if benchmark else str(other.file)
-    counts = f"{found.exact:,} word for word, {found.semantic:,} more above {found.threshold:g}"
-    yield f"{pool.file} against {name}: of {_count(found.size, pool.kind)}, {counts}"
-    # Every text that the benchmark has too is one too many; of other pools a few examples will do.
-    for pair in (*found.exact_pairs, *found.semantic_pairs) if benchmark else found.semantic_pairs[:SHOWN]:
-        yield from _pair(pair)
-
-
-def _pair(pair: "SimilarPair") -> Iterator[str]:
-    yield _row("", f"{pair.similarity:.2f}  {_place(pair.first, pair.first_text)}")
-    yield _row("", f"      {_place(pair.second, pair.second_text)}")
-
-
-def _place(place: int, text: str) -> str:
-    text = one_line(text)
-    return f"{place + 1:>5,}: {text[:87]}{'...' if len(text) > 87 else ''}"
-
-
-def _row(label: str, text: str) -> str:
-    return f"  {label:<18}{text}"
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
-
-
-def _count(number: int, kind: Kind) -> str:
-    return f"{number:,} {kind if number == 1 else PLURAL[kind]}"
-
-
+@personas.command()
+@command(example=SAMPLE)
 def sample(
-    count: Annotated[int, typer.Option(help="How many personas.", min=1)],
-    out: Annotated[Path, typer.Option(help="File to write, as JSONL.")],
-    profiles: Annotated[
-        Path | None, typer.Option(help="A file of profiles.  [default: the 20 that come with i2a]")
-    ] = None,
+    count: Annotated[int, Option(help="How many personas.  [required]", min=1)],
+    out: Annotated[Path, Option(help="File to write, as JSONL.  [required]")],
+    profiles: Annotated[Path | None, Option(help="File of profiles.  [default: the 20 that come with i2a]")] = None,
     personalities: Annotated[
-        Path | None, typer.Option(help="A file of personalities.  [default: the 20 that come with i2a]")
+        Path | None, Option(help="File of personalities.  [default: the 20 that come with i2a]")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed and pools give the same personas.")] = 0,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+    seed: Annotated[int, Option(help="The same seed and pools give the same personas.")] = 0,
+    force: Annotated[bool, Option("--force", help="Overwrite the file if it exists.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Draw pairs of a profile and a personality into a file of personas, no pair twice and either half evenly.
+    """Draw pairs of a profile and a personality into a file of personas.
 
-    A smaller sample with the same seed is the beginning of a larger one.
-
-    Example:  i2a personas sample --profiles pool/profiles.jsonl --personalities pool/personalities.jsonl --count 3310
-    --seed 1 --out personas.jsonl
+    No pair is drawn twice, and profiles and personalities are used evenly. A smaller sample with the same seed is the
+    beginning of a larger one.
     """
     from i2a.errors import UsageError
     from i2a.personas.pool import PersonaPool
@@ -293,5 +142,12 @@ def sample(
         return
     for note in pool.warnings:
         typer.echo(note, err=True)
-    parts = f"{_count(len(drawn.profiles), 'profile')} and {_count(len(drawn.personalities), 'personality')}"
-    typer.echo(f"{count:,} {'persona' if count == 1 else 'personas'} of {parts} are in {out}")
+    parts = [
+        f"{number:,} {one if number == 1 else several}"
+        for number, one, several in (
+            (len(drawn.profiles), "profile", "profiles"),
+            (len(drawn.personalities), "personality", "personalities"),
+            (count, "persona", "personas"),
+        )
+    ]
+    typer.echo(f"{parts[2]} of {parts[0]} and {parts[1]} are in {out}")

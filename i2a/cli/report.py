@@ -1,24 +1,30 @@
 """`i2a report`."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer import Argument, Option
 
+from i2a.cli.command import command
 
+
+@command(example="i2a report runs/first runs/sft runs/dpo runs/eval --out report.html", extra="evaluate")
 def report(
-    runs: Annotated[list[Path], Argument(help="Folders of simulations, trainings and evaluations, in any order.")],
-    out: Annotated[Path, Option(help="The HTML file to write.")] = Path("report.html"),
-    title: Annotated[str, Option(help="Its title.")] = "Interact to align",
-    trees: Annotated[int | None, Option(min=0, help="Trees of each run to take in, at most.  [default: all]")] = None,
+    runs: Annotated[
+        list[Path],
+        Argument(metavar="RUN", help="Folders of simulations, trainings and evaluations, in any order."),
+    ],
+    out: Annotated[Path, Option(help="HTML file to write.")] = Path("report.html"),
+    title: Annotated[str, Option(help="Title of the report.")] = "Interact to align",
+    trees: Annotated[int | None, Option(min=0, help="Most trees to include from each run.  [default: all]")] = None,
     force: Annotated[bool, Option("--force", help="Overwrite the file if it exists.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Write one HTML file about runs: curves, tables, audit, costs, training, and every conversation as a tree.
+    """Write one HTML file about runs: curves, tables, audit, costs, training, and all conversations as trees.
 
-    It needs no network and nothing beside it, so it can be sent as it is.
-
-    Example:  i2a report runs/corpus runs/sft runs/dpo runs/eval --out report.html
+    The file needs no network and no other file.
     """
     from i2a.errors import UsageError
     from i2a.files import atomic_write
@@ -37,4 +43,7 @@ def report(
             file.write(text.encode())
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror}; choose another --out") from None
-    typer.echo(f"{packed.count:,} conversations, {len(text) / 1e6:.1f} MB: open {out} in a browser")
+    if as_json:
+        typer.echo(json.dumps({"file": str(out), "conversations": packed.count, "bytes": len(text.encode())}))
+    else:
+        typer.echo(f"{packed.count:,} conversations, {len(text) / 1e6:.1f} MB: open {out} in a browser")

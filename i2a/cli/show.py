@@ -7,29 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from i2a.cli.command import command
 from i2a.text import one_line
 
 if TYPE_CHECKING:
     from i2a.trees.tree import Node, Tree
 
 
+@command(example="i2a show runs/first aloe-3")
 def show(
-    run: Annotated[Path, typer.Argument(help="The folder of a run, or a trees.jsonl.")],
-    tree: Annotated[str | None, typer.Argument(help="Id of a tree, or its number counted from 0.")] = None,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or a trees.jsonl.")],
+    tree: Annotated[str | None, typer.Argument(metavar="TREE", help="Id of a tree, or its number from 0.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the run's counts, or the tree, as JSON.")] = False,
 ) -> None:
-    """Show a run and one of its trees: siblings, labels, both verdicts, and what the Inducer knew.
-
-    Example:  i2a show runs/first aloe-3
-    """
+    """Show a run and one of its trees: all replies, labels, both verdicts, and what the Inducer knew."""
     from rich.console import Console
 
     from i2a.errors import UsageError
-    from i2a.trees.json import dump, read
+    from i2a.trees.json import dump, read, trees_of
 
-    file = run if run.is_file() else run / "trees.jsonl"
-    if not file.is_file():
-        raise UsageError(f"{run} holds no trees; `i2a simulate --out {run}` grows some")
+    file = trees_of(run)
     console = Console(highlight=False)
     if tree is None and as_json:
         typer.echo(json.dumps(counts(run, file)))
@@ -112,6 +109,6 @@ def utterance(node: "Node", depth: int) -> Any:
         winner = verdict.winner.speaker if verdict.winner else "no verdict"
         shown = f"{verdict.first.speaker}, {verdict.second.speaker}"
         text.append(f"\n    judge, shown {shown}: {winner} - {one_line(verdict.reason)}", style="dim")
-    for name, note in node.notes.items():
+    for name, note in node.metadata.items():
         text.append(f"\n    {name}: {json.dumps(note, ensure_ascii=False)}", style="dim")
     return Padding(text, (0, 0, 0, 2 * depth))

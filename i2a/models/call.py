@@ -1,127 +1,94 @@
 """The one wrapper under every model: journal, retry, concurrency, seed, usage and budget of each call.
 
-A role holds a `RoleClient` and sees a plain AutoGen `ChatCompletionClient`; it knows nothing of what happens here.
+A role holds a `RoleModel`, which is a `Model` like any other; it knows nothing of what happens here.
 """
 
 import asyncio
+import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, Literal, NoReturn
-
-from autogen_core import CancellationToken
-from autogen_core.models import ChatCompletionClient, CreateResult, LLMMessage, ModelInfo, RequestUsage
-from autogen_core.tools import Tool, ToolSchema
-from pydantic import BaseModel
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from typing import Any, NoReturn, Protocol
 
 from i2a.errors import AccessDenied, I2AError, RateLimited, Retryable, RunStopped, Unreachable, UsageError
 from i2a.models.limiter import Limiter
-from i2a.models.text_client import TextClient
-from i2a.models.usage import Count, Meter
-from i2a.runs.journal import Journal, Reply
+from i2a.models.model import Completion, Message, Model
+from i2a.models.usage import UsageTracker
 
-SPELLED: dict[int, tuple[Mapping[str, Any], str]] = {}
-BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds
 
 
-class Traffic:
-    """Whether further calls may go out, and how many are out. `stop` lets those that are out come home."""
+class AnswerStore(Protocol):
+    """What a call needs of the journal, `i2a.runs.journal.Journal`."""
+
+    def answers(self, tree: str, /) -> dict[bytes, Completion]:
+        """All answers that were given for a tree, by request key."""
+        ...
+
+    async def write(self, tree: str, key: bytes, role: str, model: str, completion: Completion, /) -> None:
+        """Return once the answer is on disk."""
+        ...
+
+
+class InFlight:
+    """How many requests are in flight, and whether further ones may start. `stop` lets those in flight finish."""
 
     def __init__(self) -> None:
-        self.out = 0
+        self.count = 0
         self.stopped: I2AError | None = None
-        self.landed = asyncio.Event()
+        self.drained = asyncio.Event()
 
     def stop(self, reason: I2AError) -> None:
         self.stopped = self.stopped or reason
-        if not self.out:
-            self.landed.set()
+        if not self.count:
+            self.drained.set()
 
-    async def park(self) -> NoReturn:
-        """Wait until the runner takes the conversation down: to raise would cancel the calls of its branches."""
+    async def suspend(self) -> NoReturn:
+        """Wait until the runner cancels the conversation: to raise would cancel the requests of its branches."""
         await asyncio.get_running_loop().create_future()
-        raise AssertionError("a parked call is never woken")
+        raise AssertionError("a suspended call is never woken")
 
     def __enter__(self) -> None:
-        self.out += 1
+        self.count += 1
 
     def __exit__(self, *_: object) -> None:
-        self.out -= 1
-        if self.stopped and not self.out:
-            self.landed.set()
+        self.count -= 1
+        if self.stopped and not self.count:
+            self.drained.set()
 
 
 class Endpoint:
-    """A model's own client, under one retry policy and one limit for all who call it."""
+    """A model under one limit and one number of retries for all who call it. `name`: its model string."""
 
-    def __init__(self, model: str, client: ChatCompletionClient, *, max_calls: int, retries: int) -> None:
-        self.model, self.client, self.limiter = model, client, Limiter(max_calls)
-        self._retrying = AsyncRetrying(
-            retry=retry_if_exception_type(Retryable), stop=stop_after_attempt(retries + 1), wait=_wait, reraise=True
-        )
-
-    async def ask(self, send: Callable[[], Awaitable[CreateResult]], count: Count) -> CreateResult:
-        """What `send` gives in the end. Raises `ModelError` once retries are used up or would not help.
-
-        `send` is called whenever it is this call's turn; `count` counts the retries.
-        """
-        try:
-            return await self._attempt(send, count)
-        except Retryable as error:
-            failures: list[Retryable] = [error]
-
-        async def again() -> CreateResult:
-            if failures:  # tenacity costs a third of a call, so it comes in only once something has failed
-                raise failures.pop()
-            return await self._attempt(send, count)
-
-        return await self._retrying(again)
-
-    async def _attempt(self, send: Callable[[], Awaitable[CreateResult]], count: Count) -> CreateResult:
-        async with self.limiter:
-            try:
-                result = await send()
-            except Retryable as error:
-                count.retries += 1
-                if isinstance(error, RateLimited | Unreachable) or error.retry_after:
-                    self.limiter.overloaded(error.retry_after)
-                raise
-            self.limiter.succeeded()
-            return result
-
-
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, Retryable) and error.retry_after is not None:
-        return error.retry_after
-    return BACKOFF(state)
+    def __init__(self, name: str, model: Model, *, max_calls: int, retries: int) -> None:
+        self.name, self.model, self.retries = name, model, retries
+        self.limiter = Limiter(max_calls)
 
 
 @dataclass(slots=True)
-class Ledger:
-    """What one tree has asked so far, and what earlier sessions were answered: equal calls get equal answers.
+class RequestKeys:
+    """What one tree has asked so far, and what earlier sessions were answered: equal requests get equal answers.
 
     `attempt` counts how often the tree has failed before; where a role asks again, it must not get the old answer.
     """
 
     tree: str
     seed: int
-    journal: Journal
+    store: AnswerStore
     attempt: int = 0
-    answers: dict[bytes, Reply] = field(init=False)
+    answers: dict[bytes, Completion] = field(init=False)
     asked: Counter[bytes] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.answers = self.journal.answers(self.tree)
+        self.answers = self.store.answers(self.tree)
 
-    def call(self, role: str, model: str, messages: Sequence[LLMMessage], args: Mapping[str, Any]) -> tuple[bytes, int]:
-        """The key of the next such call, and its seed. The seed does not depend on the model that is called."""
+    def next(
+        self, role: str, model: str, messages: Sequence[Message], parameters: Mapping[str, Any]
+    ) -> tuple[bytes, int]:
+        """The key of the next such request, and its seed. The seed does not depend on the model that is called."""
         request = blake2b(f"{self.seed}\x1e{role}".encode(), digest_size=16)
-        parts: list[str] = []
-        for message in messages:
-            parts += (message.type, str(message.content))
+        parts = [part for role, content in messages for part in (KEY_NAMES[role], content)]
         request.update("\x1e".join(parts).encode())
         digest = request.digest()
         sample = self.asked[digest]
@@ -130,83 +97,68 @@ class Ledger:
             request.update(f"\x1e{sample}\x1e{self.attempt}".encode())
             digest = request.digest()
         seed = int.from_bytes(digest[:4], "big") >> 1
-        request.update(f"\x1e{model}\x1e{spelled(args)}".encode())
+        request.update(f"\x1e{model}\x1e{dict(parameters)!r}".encode())
         return request.digest(), seed
 
 
-def spelled(args: Mapping[str, Any]) -> str:
-    """`repr(args)`, kept for the few that come with every call: the response formats of roles."""
-    known = SPELLED.get(id(args))
-    if known is not None and known[0] is args:
-        return known[1]
-    text = repr(args)
-    if len(SPELLED) < 64:
-        SPELLED[id(args)] = (args, text)  # held, so that nothing else gets its id
-    return text
+# How a chat role stands in a request key, since version 0.1: journals hold such keys.
+KEY_NAMES = {"system": "SystemMessage", "user": "UserMessage", "assistant": "AssistantMessage"}
 
 
-class RoleClient(TextClient):
+class RoleModel(Model):
     """A model as one role of one tree calls it."""
 
-    def __init__(self, role: str, endpoint: Endpoint, ledger: Ledger, meter: Meter, traffic: Traffic) -> None:
-        self._role, self._endpoint, self._ledger = role, endpoint, ledger
-        self._meter, self._traffic = meter, traffic
-        self._count = meter.counts[role, endpoint.model]
+    def __init__(
+        self, role: str, endpoint: Endpoint, keys: RequestKeys, tracker: UsageTracker, in_flight: InFlight
+    ) -> None:
+        self._role, self._endpoint, self._keys = role, endpoint, keys
+        self._model = endpoint.model.for_role(role)
+        self._tracker, self._in_flight = tracker, in_flight
+        self._usage = tracker.usage[role, endpoint.name]
+        self.structured_output = endpoint.model.structured_output
+        self.simulated = endpoint.model.simulated
 
-    async def create(
-        self,
-        messages: Sequence[LLMMessage],
-        *,
-        tools: Sequence[Tool | ToolSchema] = (),
-        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
-        json_output: bool | type[BaseModel] | None = None,
-        extra_create_args: Mapping[str, Any] = {},
-        cancellation_token: CancellationToken | None = None,
-    ) -> CreateResult:
+    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
         """One answer, from the journal if it was given before. Raises `ModelError`.
 
-        Where the whole run must stop (budget, access, disk), it does not return: the runner takes the tree down.
+        Where the whole run must stop (budget, access, disk), it does not return: the runner cancels the tree.
         """
-        if tools or json_output is not None:
-            raise ValueError("roles ask for text, and for structure through extra_create_args['response_format']")
-        key, seed = self._ledger.call(self._role, self._endpoint.model, messages, extra_create_args)
-        reply = self._ledger.answers.get(key)
-        if reply is None:
-            return await self._pay(key, messages, {"seed": seed, **extra_create_args})
-        self._count.replayed += 1
-        return CreateResult(
-            finish_reason=reply.finish_reason,
-            content=reply.content,
-            usage=RequestUsage(prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens),
-            cached=False,
-        )
+        endpoint, in_flight = self._endpoint, self._in_flight
+        key, seed = self._keys.next(self._role, endpoint.name, messages, parameters)
+        if (stored := self._keys.answers.get(key)) is not None:
+            self._usage.replayed += 1
+            return stored
+        parameters = {"seed": seed, **parameters}
+        failures = 0
+        while True:
+            try:
+                async with endpoint.limiter as limiter:
+                    if in_flight.stopped:
+                        await in_flight.suspend()
+                    self._tracker.check()
+                    try:
+                        with in_flight:
+                            completion = await self._model.complete(messages, parameters)
+                            self._tracker.add(self._role, endpoint.name, completion)
+                            await self._keys.store.write(self._keys.tree, key, self._role, endpoint.name, completion)
+                    except Retryable as error:
+                        if isinstance(error, RateLimited | Unreachable) or error.retry_after:
+                            limiter.overloaded(error.retry_after)
+                        raise
+                    limiter.succeeded()
+                    return completion
+            except Retryable as error:
+                self._usage.retries += 1
+                failures += 1
+                if failures > endpoint.retries:
+                    raise
+                wait = backoff(failures) if error.retry_after is None else error.retry_after
+            except (AccessDenied, RunStopped, UsageError) as reason:
+                in_flight.stop(reason)
+                await in_flight.suspend()
+            await asyncio.sleep(wait)
 
-    async def _pay(self, key: bytes, messages: Sequence[LLMMessage], args: Mapping[str, Any]) -> CreateResult:
-        traffic, model = self._traffic, self._endpoint.model
 
-        async def send() -> CreateResult:
-            if traffic.stopped:
-                await traffic.park()
-            self._meter.check()
-            with traffic:
-                result = await self._endpoint.client.create(messages, extra_create_args=args)
-                usage = result.usage
-                reply = Reply(str(result.content), result.finish_reason, usage.prompt_tokens, usage.completion_tokens)
-                self._meter.paid(self._role, model, reply)
-                await self._ledger.journal.write(self._ledger.tree, key, self._role, model, reply)
-                return result
-
-        try:
-            return await self._endpoint.ask(send, self._count)
-        except (AccessDenied, RunStopped, UsageError) as reason:
-            traffic.stop(reason)
-            await traffic.park()
-
-    def actual_usage(self) -> RequestUsage:
-        return RequestUsage(self._count.prompt_tokens, self._count.completion_tokens)
-
-    total_usage = actual_usage
-
-    @property
-    def model_info(self) -> ModelInfo:
-        return self._endpoint.client.model_info
+def backoff(failures: int) -> float:
+    """Seconds before the next try: random, up to a bound that doubles with each failure (AWS's "full jitter")."""
+    return random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2 ** (failures - 1)))

@@ -5,7 +5,7 @@ A kind of model is a class under a name in the entry-point group `i2a.models`, s
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from i2a.errors import UsageError
 
@@ -41,7 +41,7 @@ FREE = Price(0.0, 0.0)
 class Model(ABC):
     """Text in, text out. A subclass needs `complete`, and `from_spec` to be opened by a model string."""
 
-    structured_output: ClassVar[bool] = True
+    structured_output: bool = True
     """Whether it takes a JSON schema under the parameter `response_format`; else it is only asked for JSON in words."""
 
     simulated: bool = False
@@ -63,6 +63,10 @@ class Model(ABC):
 
         It tries once: retries, pacing, budget and journal belong to `i2a.models.call`.
         """
+
+    def for_role(self, role: str) -> "Model":
+        """The model as the role of this name calls it: itself, unless it treats roles differently."""
+        return self
 
     async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
         """Called once in the event loop of the run, before the first call."""

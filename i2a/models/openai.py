@@ -1,6 +1,6 @@
-"""A lean client for any server that speaks the OpenAI chat-completions protocol (OpenAI, vLLM, Ollama, llama.cpp, ...).
+"""A model behind any server that speaks the OpenAI chat-completions protocol (OpenAI, vLLM, Ollama, llama.cpp, ...).
 
-One `create()` is one HTTP request; retries, pacing, prices and the journal belong to the wrapper above it.
+One `complete()` is one HTTP request; retries, pacing, prices and the journal belong to the wrapper above it.
 Protocol: https://platform.openai.com/docs/api-reference/chat
 """
 
@@ -14,9 +14,7 @@ from typing import Any, Self
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from autogen_core import Component
-from autogen_core.models import CreateResult, LLMMessage, RequestUsage
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from yarl import URL
 
 from i2a.errors import (
@@ -29,13 +27,24 @@ from i2a.errors import (
     Unreachable,
     UsageError,
 )
-from i2a.models.openai_protocol import ABOUT_FORMAT, FINISH, Completion, Reply, Usage, retry_after, said, split_thought
-from i2a.models.text_client import TextClient, as_json
+from i2a.models.model import Completion, Message, Model, Price
+from i2a.models.openai_protocol import (
+    ABOUT_FORMAT,
+    FINISH,
+    ChatCompletion,
+    ChatUsage,
+    HttpReply,
+    ModelList,
+    retry_after,
+    said,
+    split_thought,
+)
 from i2a.text import one_line
 
 DEFAULT_URL = "https://api.openai.com/v1"
 DEFAULT_KEY = "OPENAI_API_KEY"
 
+_PATIENCE = 2.0  # seconds that a server gets to say what it serves
 _QUOTE = 200  # characters of the server's own text in an error message
 _RESERVED = {"model", "messages", "stream", "n", "tools", "api_key"}
 _NUMBERS = {"temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty"}
@@ -44,26 +53,13 @@ _NUMBERS |= {"max_tokens", "max_completion_tokens", "seed", "timeout"}
 Param = str | int | float | bool
 
 
-class OpenAIConfig(BaseModel):
-    """What a dumped client holds: everything but the key, which is read from the environment on load."""
-
-    name: str
-    base_url: str = DEFAULT_URL
-    timeout: float = 120.0
-    params: dict[str, Param] = {}
-    key_env: str = DEFAULT_KEY
-
-
-class OpenAIClient(TextClient, Component[OpenAIConfig]):
-    """Text in, text out; no tools, no images. For one event loop; `close()` it before that loop ends.
+class OpenAIModel(Model):
+    """For one event loop; `close()` it before that loop ends.
 
     `timeout`: seconds for the whole call. `params`: sent with every request. `key_env`: where the key came from, for
-    error messages and for loading a dumped client. A server that refuses `response_format` is asked again without it
-    in the same `create()`, and not bothered with it afterwards.
+    error messages. A server that refuses `response_format` is asked again without it in the same `complete()`, and not
+    bothered with it afterwards.
     """
-
-    component_config_schema = OpenAIConfig
-    component_provider_override = "i2a.models.openai.OpenAIClient"
 
     def __init__(
         self,
@@ -75,7 +71,6 @@ class OpenAIClient(TextClient, Component[OpenAIConfig]):
         params: Mapping[str, Param] = {},
         key_env: str = DEFAULT_KEY,
     ) -> None:
-        super().__init__()
         url = _checked(base_url)
         if not timeout > 0:
             raise UsageError(f"openai:{name}: timeout must be above 0 seconds, not {timeout:g}")
@@ -94,7 +89,7 @@ class OpenAIClient(TextClient, Component[OpenAIConfig]):
 
     @classmethod
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
-        """The client that `openai:NAME[@URL][?param=value&...]` names; the key comes from the environment.
+        """The model that `openai:NAME[@URL][?param=value&...]` names; the key comes from the environment.
 
         Two parameters are ours: `timeout` (seconds) and `key_env` (the variable that holds the key). The rest goes
         into every request. Raises UsageError.
@@ -108,34 +103,53 @@ class OpenAIClient(TextClient, Component[OpenAIConfig]):
             raise UsageError(f"openai:{name} needs a key: export {key_env}=... (or add @URL for a server of your own)")
         return cls(name, base_url=base_url, api_key=key, timeout=float(seconds), params=values, key_env=key_env)
 
-    def __repr__(self) -> str:
-        return f"OpenAIClient({self._name!r}, base_url={self._base_url!r})"
+    @classmethod
+    def list_price(cls, name: str, url: str | None, params: Mapping[str, str]) -> Price | None:
+        """The list price at OpenAI's own address, as far as the library genai-prices knows it."""
+        if url is not None:
+            return None
+        from genai_prices import Usage as PricedUsage
+        from genai_prices import calc_price
 
-    async def answer(self, messages: Sequence[LLMMessage], args: Mapping[str, Any]) -> CreateResult:
+        try:
+            prompt = calc_price(PricedUsage(input_tokens=1000), name, provider_id="openai")
+            completion = calc_price(PricedUsage(output_tokens=1000), name, provider_id="openai")
+        except LookupError:
+            return None
+        return Price(float(prompt.total_price) * 1000, float(completion.total_price) * 1000)
+
+    def price(self) -> Price | None:
+        return self.list_price(self._name, None if self._base_url == DEFAULT_URL else self._base_url, {})
+
+    def __repr__(self) -> str:
+        return f"OpenAIModel({self._name!r}, base_url={self._base_url!r})"
+
+    async def prepare(self) -> None:
+        """Ask a server of one's own whether it simulates: `i2a serve` says so. No answer, or another one, means no."""
+        if self._base_url == DEFAULT_URL:
+            return
+        url = URL(f"{self._base_url}/models")
+        try:
+            session = self._session or self._open()
+            async with (
+                asyncio.timeout(min(_PATIENCE, self._timeout)),
+                session.get(url, proxy=self._proxy, allow_redirects=False) as response,
+            ):
+                self.simulated = ModelList.model_validate_json(await response.read()).simulates(self._name)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValidationError):
+            self.simulated = False
+
+    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
         """Raises the ModelErrors of `i2a.errors`, MalformedAnswer excepted."""
-        return await self._call(
-            {"model": self._name, "messages": [as_json(message) for message in messages], **self._params, **args}
-        )
+        chat = [{"role": role, "content": content} for role, content in messages]
+        return await self._call({"model": self._name, "messages": chat, **self._params, **parameters})
 
     async def close(self) -> None:
         if self._session:
             await self._session.close()
             self._session = None
 
-    def _to_config(self) -> OpenAIConfig:
-        return OpenAIConfig(
-            name=self._name,
-            base_url=self._base_url,
-            timeout=self._timeout,
-            params=self._params,
-            key_env=self._key_env,
-        )
-
-    @classmethod
-    def _from_config(cls, config: OpenAIConfig) -> Self:
-        return cls(**dict(config), api_key=os.environ.get(config.key_env))
-
-    async def _call(self, body: dict[str, Any]) -> CreateResult:
+    async def _call(self, body: dict[str, Any]) -> Completion:
         if self._plain:
             body.pop("response_format", None)
         try:
@@ -153,11 +167,11 @@ class OpenAIClient(TextClient, Component[OpenAIConfig]):
             raise self._refusal(reply)
         return self._result(reply.body)
 
-    async def _post(self, body: dict[str, Any]) -> "Reply":
+    async def _post(self, body: dict[str, Any]) -> HttpReply:
         session = self._session or self._open()
         data = json.dumps(body).encode()
         async with session.post(self._url, data=data, proxy=self._proxy, allow_redirects=False) as response:
-            return Reply(response.status, response.headers, await response.read())
+            return HttpReply(response.status, response.headers, await response.read())
 
     def _open(self) -> aiohttp.ClientSession:
         headers = {"Content-Type": "application/json", "User-Agent": "i2a"}
@@ -173,20 +187,18 @@ class OpenAIClient(TextClient, Component[OpenAIConfig]):
         )
         return self._session
 
-    def _result(self, raw: bytes) -> CreateResult:
+    def _result(self, raw: bytes) -> Completion:
         try:
-            completion = Completion.model_validate_json(raw)
+            completion = ChatCompletion.model_validate_json(raw)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             problem = self._quote(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}")
             message = f"{self._where}: HTTP 200, but not a chat completion ({problem}): {self._quote(said(raw))}"
             raise MalformedResponse(message) from None
-        usage = completion.usage or Usage()
-        spent = RequestUsage(usage.prompt_tokens or 0, usage.completion_tokens or 0)
-
+        usage = completion.usage or ChatUsage()
         choice = completion.choices[0]
         finish = FINISH.get(choice.finish_reason, "unknown")
-        thought, content = split_thought(choice.message)
+        content = split_thought(choice.message)[1]
         if not content.strip() and choice.message.refusal:
             content, finish = choice.message.refusal, "content_filter"
         if not content.strip():
@@ -194,9 +206,9 @@ class OpenAIClient(TextClient, Component[OpenAIConfig]):
             reason = self._quote(str(choice.finish_reason))
             raise MalformedResponse(f"{self._where}: an empty reply (finish_reason {reason}){advice}")
         content = content.encode("utf-8", "replace").decode()  # half a surrogate pair fits into no file
-        return CreateResult(finish_reason=finish, content=content, usage=spent, cached=False, thought=thought or None)
+        return Completion(content, finish, usage.prompt_tokens or 0, usage.completion_tokens or 0)
 
-    def _refusal(self, reply: "Reply") -> ModelError:
+    def _refusal(self, reply: HttpReply) -> ModelError:
         """The error for a status other than 200."""
         status = reply.status
         message = f"{self._where}: HTTP {status}: {self._quote(said(reply.body)) or 'no reason given'}"

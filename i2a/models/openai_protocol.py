@@ -9,10 +9,9 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-from autogen_core.models import FinishReasons
 from pydantic import BaseModel, Field
 
-FINISH: Mapping[str | None, FinishReasons] = {
+FINISH: Mapping[str | None, str] = {
     "stop": "stop",
     "length": "length",
     "content_filter": "content_filter",
@@ -22,36 +21,50 @@ FINISH: Mapping[str | None, FinishReasons] = {
 ABOUT_FORMAT = re.compile(rb"response_format|schema|guided|structured|grammar|json_object", re.IGNORECASE)
 
 
-class Reply(NamedTuple):
+class HttpReply(NamedTuple):
     status: int
     headers: Mapping[str, str]  # case-insensitive
     body: bytes
 
 
-class Part(BaseModel):
+class ContentPart(BaseModel):
     text: str = ""
 
 
-class Message(BaseModel):
-    content: str | list[Part] | None = None
+class ChatMessage(BaseModel):
+    content: str | list[ContentPart] | None = None
     refusal: str | None = None
     reasoning_content: str | None = None  # DeepSeek, older vLLM
     reasoning: Any = None  # newer vLLM, Ollama, OpenRouter
 
 
-class Choice(BaseModel):
-    message: Message
+class ChatChoice(BaseModel):
+    message: ChatMessage
     finish_reason: str | None = None
 
 
-class Usage(BaseModel):
+class ChatUsage(BaseModel):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
 
 
-class Completion(BaseModel):
-    choices: list[Choice] = Field(min_length=1)
-    usage: Usage | None = None
+class ChatCompletion(BaseModel):
+    choices: list[ChatChoice] = Field(min_length=1)
+    usage: ChatUsage | None = None
+
+
+class ListedModel(BaseModel):
+    id: str = ""
+    simulated: bool = False  # said by `i2a serve`, and by nobody else
+
+
+class ModelList(BaseModel):
+    data: list[ListedModel]
+
+    def simulates(self, name: str) -> bool:
+        """Whether the server says that rules answer for the model of this name, or for all of its models."""
+        asked = [model for model in self.data if model.id == name] or self.data
+        return bool(asked) and all(model.simulated for model in asked)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -71,7 +84,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - time.time())
 
 
-def split_thought(message: Message) -> tuple[str, str]:
+def split_thought(message: ChatMessage) -> tuple[str, str]:
     """(thought, content). Servers without a reasoning parser leave the thought in the content, and chat templates
     that open the block themselves leave only `</think>` there."""
     content = message.content or ""

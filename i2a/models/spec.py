@@ -1,27 +1,19 @@
 """One string names a model: `KIND[:NAME][@URL][?PARAMETER=VALUE&...]`, for instance `offline`, `openai:gpt-4o-mini`,
-`openai:qwen3@http://localhost:8000/v1?temperature=0.8`, `hf:runs/sft?dtype=bfloat16`. Kinds come through the
+`openai:qwen3@http://localhost:8000/v1?temperature=0.8`, `hf:runs/sft?dtype=bfloat16`. Kinds are the classes in the
 entry-point group `i2a.models`.
 """
 
 import re
 from dataclasses import dataclass
-from importlib.metadata import entry_points
-from typing import Protocol, Self
+from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from autogen_core.models import ChatCompletionClient
-
 from i2a.errors import UsageError
+from i2a.models.model import Model
+from i2a.plugins import installed
 
 PATTERN = re.compile(r"(?P<kind>[a-z_]+)(:(?P<name>[^?]+?))?(@(?P<url>https?://[^?\s]+))?(\?(?P<params>[^?\s]*))?")
 EXAMPLES = "offline, openai:gpt-4o-mini, openai:qwen3@http://localhost:8000/v1, hf:runs/sft"
-
-
-class ModelKind(Protocol):
-    """What an entry point of the group `i2a.models` names: a class that opens a client for a spec."""
-
-    @classmethod
-    def from_spec(cls, name: str, url: str | None, params: dict[str, str]) -> ChatCompletionClient: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +34,7 @@ class ModelSpec:
             raise UsageError(f"{text!r} is not a model; write for instance {EXAMPLES}{revision}")
         if (url := match["url"]) and "@" in urlsplit(url).netloc:
             raise UsageError("a model URL must hold no user or password; put the key in the environment")
-        kinds = sorted({point.name for point in entry_points(group="i2a.models")})
+        kinds = installed("models")
         if match["kind"] not in kinds:
             raise UsageError(f"{text!r}: there is no kind of model {match['kind']!r}; there are: {', '.join(kinds)}")
         params = tuple(sorted(parse_qsl(match["params"] or "", keep_blank_values=True)))
@@ -50,11 +42,16 @@ class ModelSpec:
             raise UsageError("a model string must hold no key; put it in the environment, under ?key_env=NAME")
         return cls(match["kind"], match["name"] or "", url, params)
 
-    def open(self) -> ChatCompletionClient:
-        """A client for this model. Raises `UsageError` where the name, the URL, a parameter or a key is missing."""
-        point = next(point for point in entry_points(group="i2a.models") if point.name == self.kind)
-        kind: ModelKind = point.load()
-        return kind.from_spec(self.name, self.url, dict(self.params))
+    def load_kind(self) -> type[Model]:
+        """The class that opens this kind of model."""
+        found = installed("models")[self.kind].load()
+        if not (isinstance(found, type) and issubclass(found, Model)):
+            raise UsageError(f"the kind of model {self.kind!r} is {found!r}, not a subclass of i2a.models.model.Model")
+        return found
+
+    def open(self) -> Model:
+        """The model. Raises `UsageError` where the name, the URL, a parameter or a key is missing."""
+        return self.load_kind().from_spec(self.name, self.url, dict(self.params))
 
     def __str__(self) -> str:
         params = urlencode(self.params)

@@ -2,24 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import inf
-from typing import NamedTuple
+from typing import Self
 
 from i2a.errors import BudgetSpent, UsageError
+from i2a.models.model import Completion, Price
 from i2a.models.spec import ModelSpec
-from i2a.runs.journal import Reply, Spent
-
-
-class Price(NamedTuple):
-    """US dollars for a million tokens."""
-
-    prompt: float
-    completion: float
 
 
 @dataclass(slots=True)
-class Count:
+class Usage:
     """`calls` were answered (and paid) now or in an earlier session of this run; `replayed` came from the journal."""
 
     calls: int = 0
@@ -32,9 +25,17 @@ class Count:
     def tokens(self) -> int:
         return self.prompt_tokens + self.completion_tokens
 
+    def __iadd__(self, other: "Usage") -> Self:
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+        return self
 
-class Meter:
-    """Counts by (role, model), and the budget. `prices` holds what the user said; see `find_price` for the rest."""
+
+class UsageTracker:
+    """Usage by (role, model), and the budget. `prices`: by model string, see `find_price`; None where unknown.
+
+    `before`: what earlier sessions of the run spent, as (role, model, calls, prompt tokens, completion tokens).
+    """
 
     def __init__(
         self,
@@ -42,7 +43,7 @@ class Meter:
         *,
         max_cost: float | None = None,
         max_tokens: int | None = None,
-        before: Iterable[Spent] = (),
+        before: Iterable[tuple[str, str, int, int, int]] = (),
     ) -> None:
         unknown = sorted(model for model, price in prices.items() if price is None)
         if max_cost is not None and unknown:
@@ -51,22 +52,23 @@ class Meter:
                 "(US dollars for a million prompt and completion tokens)"
             )
         self.prices, self.max_cost, self.max_tokens = prices, max_cost, max_tokens
-        self.counts: defaultdict[tuple[str, str], Count] = defaultdict(Count)
+        self.usage: defaultdict[tuple[str, str], Usage] = defaultdict(Usage)
         for role, model, calls, prompt_tokens, completion_tokens in before:
-            self.counts[role, model] = Count(calls, prompt_tokens, completion_tokens)
-        self._tokens = sum(count.tokens for count in self.counts.values())
+            self.usage[role, model] = Usage(calls, prompt_tokens, completion_tokens)
+        self._tokens = sum(used.tokens for used in self.usage.values())
         self._cost = self.cost() or 0.0
         self.session_calls = 0
 
-    def paid(self, role: str, model: str, reply: Reply) -> None:
-        count = self.counts[role, model]
-        count.calls += 1
-        count.prompt_tokens += reply.prompt_tokens
-        count.completion_tokens += reply.completion_tokens
+    def add(self, role: str, model: str, completion: Completion) -> None:
+        """Count a call that was answered, and so paid."""
+        used = self.usage[role, model]
+        used.calls += 1
+        used.prompt_tokens += completion.prompt_tokens
+        used.completion_tokens += completion.completion_tokens
         self.session_calls += 1
-        self._tokens += reply.prompt_tokens + reply.completion_tokens
+        self._tokens += completion.prompt_tokens + completion.completion_tokens
         if price := self.prices.get(model):
-            self._cost += (reply.prompt_tokens * price.prompt + reply.completion_tokens * price.completion) / 1e6
+            self._cost += cost(price, completion.prompt_tokens, completion.completion_tokens)
 
     def check(self) -> None:
         """Raises `BudgetSpent` if no further call may go out."""
@@ -78,31 +80,30 @@ class Meter:
     def cost(self, role: str | None = None) -> float | None:
         """US dollars, of one role or of all; None if a price is unknown."""
         total = 0.0
-        for (of, model), count in self.counts.items():
+        for (of, model), used in self.usage.items():
             if role is None or role == of:
                 if (price := self.prices.get(model)) is None:
                     return None
-                total += (count.prompt_tokens * price.prompt + count.completion_tokens * price.completion) / 1e6
+                total += cost(price, used.prompt_tokens, used.completion_tokens)
         return total
 
-    def by_role(self) -> dict[str, Count]:
-        roles: defaultdict[str, Count] = defaultdict(Count)
-        for (role, _), count in self.counts.items():
-            for field in ("calls", "prompt_tokens", "completion_tokens", "replayed", "retries"):
-                setattr(roles[role], field, getattr(roles[role], field) + getattr(count, field))
+    def by_role(self) -> dict[str, Usage]:
+        roles: defaultdict[str, Usage] = defaultdict(Usage)
+        for (role, _), used in self.usage.items():
+            roles[role] += used
         return dict(roles)
 
     def as_json(self) -> dict[str, dict[str, int | float | None]]:
         """What each role has used, over all sessions of the run; an unknown cost is null."""
         return {
             role: {
-                "calls": count.calls,
-                "prompt_tokens": count.prompt_tokens,
-                "completion_tokens": count.completion_tokens,
-                "retries": count.retries,
+                "calls": used.calls,
+                "prompt_tokens": used.prompt_tokens,
+                "completion_tokens": used.completion_tokens,
+                "retries": used.retries,
                 "cost": self.cost(role),
             }
-            for role, count in sorted(self.by_role().items())
+            for role, used in sorted(self.by_role().items())
         }
 
 
@@ -118,20 +119,11 @@ def parse_price(text: str) -> tuple[str, Price]:
         raise UsageError(f"{text!r} is not a price; write MODEL=IN/OUT, e.g. openai:gpt-4o-mini=0.15/0.60") from None
 
 
+def cost(price: Price, prompt_tokens: int, completion_tokens: int) -> float:
+    """US dollars."""
+    return (prompt_tokens * price.prompt + completion_tokens * price.completion) / 1e6
+
+
 def find_price(spec: ModelSpec) -> Price | None:
-    """The list price of a model at its maker's own address, as far as the library genai-prices knows it.
-
-    What runs on this machine costs nothing.
-    """
-    if spec.kind in ("offline", "hf"):
-        return Price(0.0, 0.0)
-    if spec.kind != "openai" or spec.url is not None:
-        return None
-    from genai_prices import Usage, calc_price
-
-    try:
-        prompt = calc_price(Usage(input_tokens=1000), spec.name, provider_id="openai")
-        completion = calc_price(Usage(output_tokens=1000), spec.name, provider_id="openai")
-    except LookupError:
-        return None
-    return Price(float(prompt.total_price) * 1000, float(completion.total_price) * 1000)
+    """What the kind of this model says that it costs; None if nobody knows. The model is not opened."""
+    return spec.load_kind().list_price(spec.name, spec.url, dict(spec.params))

@@ -10,14 +10,11 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from autogen_agentchat.messages import TextMessage
-from autogen_core import CancellationToken
-from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console, RenderableType
 from rich.panel import Panel
 from rich.text import Text
@@ -25,16 +22,21 @@ from rich.text import Text
 from agents.persona_writers import PersonalityWriter, ProfileWriter
 from agents.role import Role
 from i2a.digests import digest, seed_of
-from i2a.errors import I2AError, Interrupted, ModelError, UsageError
+from i2a.errors import I2AError, ModelError, UsageError
 from i2a.models.spec import ModelSpec
-from i2a.models.usage import Meter, Price, find_price, parse_price
+from i2a.models.usage import UsageTracker
 from i2a.personas.collections import read_texts
 from i2a.personas.encoders import Encoder, open_encoder
 from i2a.personas.growing import GrowingPool, Rules
 from i2a.personas.pool import PersonaPool
-from i2a.runs.live import View
-from i2a.runs.runner import stop_on_interrupt, supervised
-from i2a.runs.session import Limits, Session
+from i2a.personas.settings import Growth
+from i2a.runs.clients import Client, check_clients, spec_for
+from i2a.runs.live import View, money
+from i2a.runs.outcome import RunResult
+from i2a.runs.plan import RunPlan
+from i2a.runs.runner import execute
+from i2a.runs.session import Session
+from i2a.runs.sync import run_sync
 from i2a.text import one_line
 from i2a.trees.persona import content_id
 
@@ -42,51 +44,12 @@ EXAMPLES, CHUNK = 5, 1000
 WRITERS: Mapping[str, type[Role]] = {"profile": ProfileWriter, "personality": PersonalityWriter}
 
 
-class Growth(BaseModel):
-    """Everything that can be set. What stands below the gap may differ from one session to the next."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    out: Path
-    kind: Literal["profile", "personality"]
-    seeds: Path | None = None
-    model: str = "offline"
-    candidates: Path | None = None
-    column: str | None = None
-    checked: bool = True
-    encoder: str | None = None
-    threshold: float | None = Field(None, gt=0, le=1)
-    seed: int = 0
-    batch: int = Field(20, ge=1)
-    calls: int = Field(8, ge=1)
-    window: int = Field(400, ge=1)
-    saturation: float = Field(0.05, ge=0, lt=1)
-
-    target: int = Field(331, ge=1)
-    without_seeds: bool = False
-    retries: int = Field(8, ge=0)
-    max_cost: float | None = Field(None, gt=0)
-    max_tokens: int | None = Field(None, gt=0)
-    prices: list[str] = []
-    resume: bool = False
-    view: Literal["live", "quiet"] = "live"
-
-    @property
-    def run(self) -> Path:
-        """The folder of the run: journal and manifest, beside the pool."""
-        return self.out.with_name(f"{self.out.name}.run")
-
-    def rules(self, encoder: Encoder, seeds: Sequence[str]) -> Rules:
-        threshold = encoder.threshold if self.threshold is None else self.threshold
-        target = self.target + (len(seeds) if self.without_seeds else 0)
-        return Rules(self.kind, threshold, target, self.window, self.saturation, self.batch, self.checked)
+Reason = Literal["target", "saturation", "end of the collection"] | I2AError
 
 
-Ending = Literal["target", "saturation", "end of the collection"] | I2AError
-
-
-class Grown(NamedTuple):
-    """How it ended; where `why` is an error, `resume` goes on from it."""
+@dataclass(frozen=True, slots=True)
+class GrowthResult:
+    """The pool as it was written. `why` it ended; from an error `resume` goes on. `run`: None if a file was sifted."""
 
     out: Path
     size: int
@@ -95,102 +58,155 @@ class Grown(NamedTuple):
     rejections: Counter[str]
     encoder: str
     threshold: float
-    why: Ending
-    meter: Meter
+    why: Reason
+    run: RunResult | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "out": str(self.out),
+            "size": self.size,
+            "seeds": self.seeds,
+            "candidates": self.candidates,
+            "rejections": self.rejections,
+            "encoder": self.encoder,
+            "threshold": self.threshold,
+            "why": str(self.why),
+            "cost": self.run.usage.cost() if self.run else 0.0,
+        }
+
+    def in_words(self) -> str:
+        cost = money(self.run.usage.cost() if self.run else 0.0)
+        rejected = ", ".join(f"{reason} {count}" for reason, count in self.rejections.most_common()) or "none"
+        text = (
+            f"{self.size} in {self.out}, {self.seeds} of them seeds; {self.candidates} candidates; "
+            f"not kept: {rejected}\nencoder {self.encoder}, threshold {self.threshold:g}; cost {cost}"
+        )
+        if isinstance(self.why, I2AError):
+            return text
+        return f"{text}\nStopped at {self.why}. Look at it:  i2a personas check {self.out}"
 
 
-def grow_pool(config: Growth, console: Console | None = None) -> Grown:
-    """Grow a pool and write it to `config.out`. Raises `UsageError` before anything is written or called."""
+def grow_pool(config: Growth, *, clients: Mapping[str, Client] = {}, console: Console | None = None) -> GrowthResult:
+    """Grow a pool and write it to `config.out`; a console shows its progress.
+
+    `clients`: an open client of your own for the role `writer`. Raises `UsageError` before anything is written or
+    called.
+    """
     if config.candidates is not None:
         return sifted(config, config.candidates, console)
+    return run_sync(grow_pool_async(config, clients=clients, console=console))
+
+
+async def grow_pool_async(
+    config: Growth, *, clients: Mapping[str, Client] = {}, console: Console | None = None
+) -> GrowthResult:
+    """`grow_pool` for callers that await."""
+    if config.candidates is not None:
+        return await asyncio.to_thread(sifted, config, config.candidates, console)
+    encoder, seeds = open_encoder(config.encoder), read_seeds(config)
+    pool = GrowingPool(rules_of(config, encoder, seeds), seeds, encoder)
+    plan = plan_growth(config, pool, seeds, encoder, clients)
+    run = await execute(plan, config, console=console)
+    write(config, kept(config, pool, seeds))
+    if pool.full or pool.saturated:
+        run = replace(run, stopped=None)
+    return result_of(config, pool, seeds, encoder, run)
+
+
+def plan_growth(
+    config: Growth, pool: GrowingPool, seeds: Sequence[str], encoder: Encoder, clients: Mapping[str, Client]
+) -> RunPlan:
+    """Raises `UsageError` for whatever cannot work. `pool` grows as the plan is carried out; its target may change."""
+    models = {"writer": spec_for("writer", config.model, clients)}
+    check_clients(clients, models)
+
+    async def grow(session: Session, view: View) -> None:
+        for note in encoder.warnings:
+            view.say(note)
+        if not config.without_seeds:
+            view.advance(len(pool.texts))
+        await waves(config, pool, models["writer"], session, view)
+
+    return RunPlan(
+        fingerprint={
+            "kind": config.kind,
+            "seeds": digest("\x1e".join(seeds)),
+            "model": str(models["writer"]),
+            "encoder": encoder.name,
+            "threshold": pool.rules.threshold,
+            **config.model_dump(include={"seed", "batch", "window", "saturation"}),
+            "calls": config.concurrency,
+            "prompt": WRITERS[config.kind].prompt.fingerprint,
+        },
+        models=models,
+        work=grow,
+        unit=unit_of(config),
+        target=config.target,
+        panel=lambda: newest(pool),
+    )
+
+
+async def waves(config: Growth, pool: GrowingPool, spec: ModelSpec, session: Session, view: View) -> None:
+    """Ask in waves until the pool is full or saturated. A wave without any answer stops the run with its reason."""
+    first = 0
+    while not (pool.full or pool.saturated):
+        texts = tuple(pool.texts)
+        async with asyncio.TaskGroup() as group:
+            numbers = range(first, first + config.concurrency)
+            asked = [group.create_task(ask(config, number, texts, spec, session)) for number in numbers]
+        answers = [task.result() for task in asked]
+        failed = [answer for answer in answers if isinstance(answer, ModelError)]
+        if len(failed) == len(answers):
+            session.in_flight.stop(failed[0])
+            return
+        for answer in answers:
+            if isinstance(answer, ModelError):
+                view.failed(answer)
+                pool.rejections[f"call failed: {type(answer).__name__}"] += 1
+            elif not (pool.full or pool.saturated):
+                pool.offer(answer)
+        view.advance(len(pool.texts) - len(texts))
+        first += config.concurrency
+
+
+async def ask(config: Growth, number: int, texts: Sequence[str], spec: ModelSpec, session: Session) -> str | ModelError:
+    """The answer to call `number`, in which the Persona Writer is shown some of `texts`."""
+    id, seed = f"{config.kind}-{number:06d}", seed_of(f"{config.seed}/{number}")
+    client = session.clients(id, seed, {"writer": spec})["writer"]
+    shown = random.Random(f"{seed}/{id}").sample(texts, min(EXAMPLES, len(texts)))
+    examples = "\n".join(f"- {one_line(text)}" for text in shown)
+    writer = WRITERS[config.kind]("writer", client, count=str(config.batch), examples=examples)
     try:
-        return asyncio.run(growth(config, console))
-    except asyncio.CancelledError:
-        raise Interrupted("stopped at once; the same command with --resume goes on") from None
+        return (await writer(None)).content
+    except ModelError as error:
+        return error
 
 
-def sifted(config: Growth, collection: Path, console: Console | None) -> Grown:
+def sifted(config: Growth, collection: Path, console: Console | None) -> GrowthResult:
     """The pool that somebody else's collection of texts makes, streamed. Nothing is paid, so nothing is journaled."""
     if config.out.exists():
         raise UsageError(f"{config.out} is there already; choose another --out")
     config.out.parent.mkdir(parents=True, exist_ok=True)
-    seeds, encoder, meter = read_seeds(config), open_encoder(config.encoder), Meter({})
-    pool = GrowingPool(config.rules(encoder, seeds), seeds, encoder)
-    view = GrowthView(console, meter, pool, config)
+    seeds, encoder = read_seeds(config), open_encoder(config.encoder)
+    pool = GrowingPool(rules_of(config, encoder, seeds), seeds, encoder)
+    view = View(console, UsageTracker({}), unit=unit_of(config), total=config.target)
     for note in encoder.warnings:
         view.say(note)
     texts = read_texts(collection, config.column)
     while not (pool.full or pool.saturated) and (chunk := list(islice(texts, CHUNK))):
-        before = len(pool.texts)
         pool.sift(chunk)
-        view.advance(len(pool.texts) - before)
     write(config, kept(config, pool, seeds))
-    why: Ending = "target" if pool.full else "saturation" if pool.saturated else "end of the collection"
-    return grown(config, pool, seeds, encoder, why, meter)
+    return result_of(config, pool, seeds, encoder)
 
 
-async def growth(config: Growth, console: Console | None = None) -> Grown:
-    """The same for those who are in an event loop already."""
-    spec, prices = priced(config)
-    encoder = open_encoder(config.encoder)
-    seeds = read_seeds(config)
-    rules = config.rules(encoder, seeds)
-    pool = GrowingPool(rules, seeds, encoder)
-    writer = WRITERS[config.kind]
-    async with Session.open(
-        config.run,
-        identity=identity(config, spec, seeds, encoder, rules.threshold),
-        about={"config": config.model_dump(mode="json", exclude={"out", "resume", "view"})},
-        models=[spec],
-        prices=prices,
-        limits=Limits(config.calls, config.retries, config.max_cost, config.max_tokens),
-        resume=config.resume,
-    ) as session:
-        view = GrowthView(console, session.meter, pool, config)
-        for note in encoder.warnings:
-            view.say(note)
-        prototype = writer("writer", session.models[spec])
+def rules_of(config: Growth, encoder: Encoder, seeds: Sequence[str]) -> Rules:
+    threshold = encoder.threshold if config.threshold is None else config.threshold
+    target = config.target + (len(seeds) if config.without_seeds else 0)
+    return Rules(config.kind, threshold, target, config.window, config.saturation, config.batch, config.checked)
 
-        async def ask(number: int, texts: Sequence[str]) -> str | ModelError:
-            id, seed = f"{config.kind}-{number:06d}", seed_of(f"{config.seed}/{number}")
-            client = session.clients(id, seed, {"writer": spec})["writer"]
-            shown = random.Random(f"{seed}/{id}").sample(texts, min(EXAMPLES, len(texts)))
-            examples = "\n".join(f"- {one_line(text)}" for text in shown)
-            role = prototype.fork(client, count=str(config.batch), examples=examples)
-            try:
-                message = (await role.on_messages([], CancellationToken())).chat_message
-            except ModelError as error:
-                view.failed(error)
-                return error
-            assert isinstance(message, TextMessage)
-            return message.content
 
-        async def waves() -> None:
-            wave = 0
-            while not (pool.full or pool.saturated):
-                texts = tuple(pool.texts)
-                async with asyncio.TaskGroup() as group:
-                    numbers = range(wave * config.calls, (wave + 1) * config.calls)
-                    asked = [group.create_task(ask(number, texts)) for number in numbers]
-                answers = [task.result() for task in asked]
-                if all(isinstance(answer, ModelError) for answer in answers):
-                    session.traffic.stop(answers[0])  # type: ignore[arg-type]
-                    return
-                for answer in answers:
-                    if isinstance(answer, ModelError):
-                        pool.rejections[f"call failed: {type(answer).__name__}"] += 1
-                    elif not (pool.full or pool.saturated):
-                        pool.offer(answer)
-                view.advance(len(pool.texts) - len(texts))
-                wave += 1
-
-        with stop_on_interrupt(session.traffic, view):
-            await supervised([waves()], session.traffic, view)
-        write(config, kept(config, pool, seeds))
-        why: Ending = "target" if pool.full else "saturation"
-        if not (pool.full or pool.saturated) and session.traffic.stopped:
-            why = session.traffic.stopped
-        return grown(config, pool, seeds, encoder, why, session.meter)
+def unit_of(config: Growth) -> str:
+    return "profiles" if config.kind == "profile" else "personalities"
 
 
 def kept(config: Growth, pool: GrowingPool, seeds: Sequence[str]) -> Sequence[str]:
@@ -198,19 +214,21 @@ def kept(config: Growth, pool: GrowingPool, seeds: Sequence[str]) -> Sequence[st
     return pool.texts[len(seeds) :] if config.without_seeds else pool.texts
 
 
-def grown(
-    config: Growth, pool: GrowingPool, seeds: Sequence[str], encoder: Encoder, why: Ending, meter: Meter
-) -> Grown:
-    threshold, size = pool.rules.threshold, len(kept(config, pool, seeds))
-    of_seeds = 0 if config.without_seeds else len(seeds)
-    return Grown(config.out, size, of_seeds, pool.candidates, pool.rejections, encoder.name, threshold, why, meter)
-
-
-def priced(config: Growth) -> tuple[ModelSpec, dict[str, Price | None]]:
-    spec = ModelSpec.parse(config.model)
-    prices = {str(spec): find_price(spec)} | dict(map(parse_price, config.prices))
-    Meter(prices, max_cost=config.max_cost)
-    return spec, prices
+def result_of(
+    config: Growth, pool: GrowingPool, seeds: Sequence[str], encoder: Encoder, run: RunResult | None = None
+) -> GrowthResult:
+    why: Reason = "target" if pool.full else "saturation" if pool.saturated else "end of the collection"
+    return GrowthResult(
+        out=config.out,
+        size=len(kept(config, pool, seeds)),
+        seeds=0 if config.without_seeds else len(seeds),
+        candidates=pool.candidates,
+        rejections=pool.rejections,
+        encoder=encoder.name,
+        threshold=pool.rules.threshold,
+        why=run.stopped if run and run.stopped else why,
+        run=run,
+    )
 
 
 def read_seeds(config: Growth) -> list[str]:
@@ -220,40 +238,15 @@ def read_seeds(config: Growth) -> list[str]:
     return list(PersonaPool.read(personalities=config.seeds).personalities.values())
 
 
-def identity(
-    config: Growth, spec: ModelSpec, seeds: Sequence[str], encoder: Encoder, threshold: float
-) -> dict[str, Any]:
-    """What a resumed run must share with the one it goes on with. The target may grow."""
-    return {
-        "kind": config.kind,
-        "seeds": digest("\x1e".join(seeds)),
-        "model": str(spec),
-        "encoder": encoder.name,
-        "threshold": threshold,
-        **config.model_dump(include={"seed", "batch", "calls", "window", "saturation"}),
-        "prompt": WRITERS[config.kind].prompt.fingerprint,
-        "versions": {name: version(name) for name in ("i2a", "autogen-agentchat")},
-    }
-
-
 def write(config: Growth, texts: Sequence[str]) -> None:
     halves = {content_id(config.kind, text): text for text in texts}
     pool = PersonaPool(halves, {}) if config.kind == "profile" else PersonaPool({}, halves)
     pool.write(config.out)
 
 
-class GrowthView(View):
-    """Shows the newest of the pool, and why candidates were not kept."""
-
-    def __init__(self, console: Console | None, meter: Meter, pool: GrowingPool, config: Growth) -> None:
-        quiet = console is None or config.view == "quiet"
-        unit = "profiles" if config.kind == "profile" else "personalities"
-        done, shown = 0 if config.without_seeds else len(pool.texts), console or Console(quiet=True)
-        super().__init__(shown, meter, unit=unit, total=config.target, done=done, quiet=quiet)
-        self._pool = pool
-
-    def panel(self) -> RenderableType:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in self._pool.rejections.most_common())
-        newest = Text(one_line(self._pool.texts[-1]))
-        newest.append(f"\nnot kept: {reasons or 'none'}", style="dim")
-        return Panel(newest, title="the newest", title_align="left", border_style="dim")
+def newest(pool: GrowingPool) -> RenderableType:
+    """The newest of the pool, and why candidates were not kept."""
+    reasons = ", ".join(f"{reason} {count}" for reason, count in pool.rejections.most_common())
+    text = Text(one_line(pool.texts[-1]))
+    text.append(f"\nnot kept: {reasons or 'none'}", style="dim")
+    return Panel(text, title="the newest", title_align="left", border_style="dim")

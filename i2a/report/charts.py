@@ -1,4 +1,4 @@
-"""The pictures of a report, as SVG in data URIs: whatever they hold, an image runs nothing and fetches nothing."""
+"""The pictures of a report, as SVG in data URIs: an image runs no script and fetches nothing, whatever is in it."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ def stored(file: Path) -> str | None:
 
 
 def training(log: Sequence[Mapping[str, Any]], name: str) -> str | None:
-    """What a training wrote down, step by step, one panel for each quantity; None if it wrote none of them."""
+    """The log of a training, step by step, one panel per quantity; None if it logged none of them."""
     from matplotlib.figure import Figure
 
     there = [key for key in TRAINED if any(key in line for line in log)]

@@ -68,7 +68,7 @@ function filter() {
   $("list").scrollTop = 0;
   draw();
   if (selected < 0 && shown.length) select(0, false);
-  if (!shown.length) $("tree").replaceChildren(el("p", { class: "quiet" }, "No conversation is like that. Change the filter."));
+  if (!shown.length) $("tree").replaceChildren(el("p", { class: "quiet" }, "No conversation matches. Change the filters."));
 }
 
 function draw() {

@@ -1,6 +1,6 @@
-"""The page: what the runs hold, put into one HTML file that needs nothing else and fetches nothing.
+"""The page of a report: one HTML file about all runs, which needs no other file and fetches nothing.
 
-Jinja escapes every value; the one script is ours, and the page's security policy lets no other run.
+Jinja escapes every value; the page's security policy allows our one script and no other.
 """
 
 import base64
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from evaluation.metrics import MEASURES
 from i2a.report.charts import stored, training
 from i2a.report.runs import Run
 from i2a.report.tables import number
@@ -19,18 +20,17 @@ from i2a.report.trees import Packed
 
 HERE = Path(__file__).parent
 AUDITED = ("invented", "role_reversal", "repetition", "early_ending")
-MEASURES = {"avg": ("AVG", 2), "ir": ("IR", 3), "r2": ("R2", 2), "n_ir": ("N-IR", 3), "n_r2": ("N-R2", 2)}
 
 
 class Cell(NamedTuple):
-    """A number and its interval, in words."""
+    """A number and its interval, as text."""
 
     value: str
     interval: str
 
 
-class Row(NamedTuple):
-    """A candidate as one judge sees it."""
+class ResultRow(NamedTuple):
+    """A candidate by the scores of one judge."""
 
     candidate: str
     cells: list[Cell]
@@ -50,14 +50,14 @@ def page(title: str, runs: Sequence[Run], trees: Packed) -> str:
         title=title,
         version=version("i2a"),
         runs=runs,
-        offline=any(run.offline for run in runs),
+        simulated=any(run.simulated for run in runs),
         evaluations=[run for run in runs if run.kind == "evaluation"],
         curves={run.name: stored(run.path / "curves.svg") for run in runs if run.kind == "evaluation"},
         tables=tables,
         audit=audit,
         share=share,
         costs=costs,
-        heads=[head for head, _ in MEASURES.values()],
+        measures=MEASURES,
         trainings=[(run, chart) for run, chart in trainings if chart],
         trees=trees,
         script=script,
@@ -66,29 +66,28 @@ def page(title: str, runs: Sequence[Run], trees: Packed) -> str:
     )
 
 
-def tables(run: Run) -> Iterator[tuple[str, list[Row]]]:
-    """The results of an evaluation, for each judge on its own."""
+def tables(run: Run) -> Iterator[tuple[str, list[ResultRow]]]:
+    """The results of an evaluation: the rows of the table of each judge."""
     first = {"candidates": run.summary["candidates"], "differences": run.summary["differences"]}
-    for judge, judged in {run.summary["judge"]: first, **run.summary["other_judges"]}.items():
-        yield judge, [row(name, run, judged) for name in judged["candidates"]]
+    for judge, results in {run.summary["judge"]: first, **run.summary["other_judges"]}.items():
+        yield judge, [row(name, run, results) for name in results["candidates"]]
 
 
-def row(name: str, run: Run, judged: dict[str, Any]) -> Row:
-    found, difference = judged["candidates"][name], judged["differences"].get(name)
+def row(name: str, run: Run, results: dict[str, Any]) -> ResultRow:
+    found, difference = results["candidates"][name], results["differences"].get(name)
     cells = [
-        Cell(number(found[key], digits), interval(found["intervals"][key], digits))
-        for key, (_, digits) in MEASURES.items()
+        Cell(number(found[key], digits), interval(found["intervals"][key], digits)) for key, _, digits, *_ in MEASURES
     ]
     over = Cell("baseline", "") if name == run.summary["baseline"] else Cell("-", "")
     if difference:
         relative = difference["relative_improvement"]["avg"]
         over = Cell(number(relative["value"], 1, percent=True), interval(relative["interval"], 1, percent=True))
     counts = found["counts"]
-    return Row(name, cells, over, sum(counts["unscored"]), run.summary.get("failed", {}).get(name, 0))
+    return ResultRow(name, cells, over, sum(counts["unscored"]), run.summary.get("failed", {}).get(name, 0))
 
 
 def audit(run: Run) -> Iterator[tuple[str, list[str]]]:
-    """The simulator audit of an evaluation: a row of words (see `AUDITED`) for all candidates, and for each."""
+    """The simulator audit of an evaluation, as rows of a table: all candidates together, then each one."""
     whole = run.summary["audit"]
     for name, found in {"all": whole, **whole["candidates"]}.items():
         inducer = found["inducer"]

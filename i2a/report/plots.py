@@ -1,4 +1,4 @@
-"""AL(k) of every candidate with its intervals, as PNG and SVG: a panel for each judge. Knows no scores."""
+"""The curves AL(k) of all candidates with their intervals, as PNG and SVG: a panel for each judge. Knows no scores."""
 
 from collections.abc import Sequence
 from itertools import cycle
@@ -12,8 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from evaluation.bootstrap import LEVEL
-from evaluation.results import Judged, Result
-from evaluation.summary import Conditions, Summary
+from evaluation.results import CandidateResult, JudgeResults
+from evaluation.summary import BenchmarkSummary, Conditions
 from i2a.errors import UsageError
 from i2a.files import atomic_write
 from i2a.text import one_line
@@ -25,14 +25,14 @@ LABEL_GAP = 0.045  # of the height of a panel, between the names at the ends of 
 NAME = 32  # characters shown of a name
 
 
-def draw(summary: Summary, folder: Path, name: str = "curves") -> tuple[Path, Path]:
+def draw(summary: BenchmarkSummary, folder: Path, name: str = "curves") -> tuple[Path, Path]:
     """Write `name`.png and `name`.svg into `folder`. Raises `UsageError` if they cannot be written."""
     # No pyplot: it would choose a backend and keep every figure.
-    figure = Figure(figsize=(9, 5 * len(summary.judged)), dpi=150, layout="constrained")
+    figure = Figure(figsize=(9, 5 * len(summary.by_judge)), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(len(summary.judged), squeeze=False)[:, 0]
-    for axes, judged in zip(panels, summary.judged, strict=True):
-        _panel(axes, summary.conditions, judged)
+    panels = figure.subplots(len(summary.by_judge), squeeze=False)[:, 0]
+    for axes, results in zip(panels, summary.by_judge, strict=True):
+        _panel(axes, summary.conditions, results)
     files = folder / f"{name}.png", folder / f"{name}.svg"
     for file in files:
         try:
@@ -44,26 +44,26 @@ def draw(summary: Summary, folder: Path, name: str = "curves") -> tuple[Path, Pa
     return files
 
 
-def _panel(axes: Axes, conditions: Conditions, judged: Judged) -> None:
-    axes.set_title(fill(one_line(conditions.title(judged.judge)), 90), fontsize=11, loc="left", parse_math=False)
+def _panel(axes: Axes, conditions: Conditions, results: JudgeResults) -> None:
+    axes.set_title(fill(one_line(conditions.title(results.judge)), 90), fontsize=11, loc="left", parse_math=False)
     low, high = conditions.protocol.range
     margin = 0.02 * (high - low)
     axes.set_ylim(low - margin, high + margin)
     axes.set_xlim(0.7, conditions.turns + 0.3)
     axes.set_xticks(_ticks(conditions.turns))
     axes.set_xlabel(f"turn k   (bands: {LEVEL:.0%} bootstrap intervals over profiles and personalities)")
-    axes.set_ylabel(f"alignment level AL(k), {conditions.protocol.words}", parse_math=False)
+    axes.set_ylabel(f"alignment level AL(k), {conditions.protocol.label}", parse_math=False)
     axes.grid(axis="y", color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     ends = []
-    for i, (result, colour, marker) in enumerate(zip(judged.results, cycle(COLOURS), cycle(MARKERS), strict=False)):
+    for i, (result, colour, marker) in enumerate(zip(results.candidates, cycle(COLOURS), cycle(MARKERS), strict=False)):
         end = _curve(axes, result, colour, marker, dashed=i >= len(COLOURS))
         ends.append((end, result.candidate, colour, marker))
     _labels(axes, ends)
 
 
-def _curve(axes: Axes, result: Result, colour: str, marker: str, *, dashed: bool) -> float | None:
+def _curve(axes: Axes, result: CandidateResult, colour: str, marker: str, *, dashed: bool) -> float | None:
     """Draw one; gives its level at the last turn that has one."""
     turns = np.arange(1, len(result.al) + 1)
     levels = np.array([np.nan if level.value is None else level.value for level in result.al])

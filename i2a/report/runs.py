@@ -1,4 +1,4 @@
-"""What a report is about: folders of runs, told apart by what their manifests say. Reads, and changes nothing."""
+"""The runs of a report: folders whose kind follows from their files and manifests. Reads only."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from i2a import jsonl
 from i2a.errors import UsageError
+from i2a.runs.simulated import is_simulated
 
 Kind = Literal["simulation", "training", "evaluation"]
-OFFLINE = "offline"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A folder that holds a run. `summary` is that of an evaluation, `log` that of a training."""
+    """A folder with a run. `summary` is filled for an evaluation, `log` for a training."""
 
     name: str
     path: Path
@@ -25,14 +26,14 @@ class Run:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Raises `UsageError` if there is no run, or an evaluation that is not complete."""
+        """Raises `UsageError` if there is no run, or if an evaluation is not complete."""
         manifest = _json(path / "manifest.json", f"{path} holds no run; name folders that i2a wrote")
         identity = manifest.get("identity", {})
         summary: Mapping[str, Any] = {}
         log: tuple[Mapping[str, Any], ...] = ()
         kind: Kind = "simulation"
         if (path / "log.jsonl").is_file():
-            kind, log = "training", tuple(_lines(path / "log.jsonl"))
+            kind, log = "training", tuple(line for _, line in jsonl.read(path / "log.jsonl"))
         elif "protocol" in identity or (path / "summary.json").is_file():
             kind = "evaluation"
             advice = f"{path}: the evaluation is not complete; the same command with --resume goes on"
@@ -46,16 +47,13 @@ class Run:
 
     @property
     def facts(self) -> Iterator[tuple[str, str]]:
-        """What identifies the run, as names and words."""
+        """What identifies the run, as names and values."""
         return _flat(self.manifest.get("identity", {}))
 
     @property
-    def offline(self) -> bool:
-        """Whether the offline engine played a role, so that numbers are about the simulator."""
-        if self.kind == "evaluation":
-            return OFFLINE in str(self.summary.get("engine", ""))
-        models = self.manifest.get("identity", {}).get("models", {})
-        return self.kind == "simulation" and any(str(model).startswith(OFFLINE) for model in models.values())
+    def simulated(self) -> bool:
+        """Whether the offline engine played a role, so that the numbers are about the simulator."""
+        return is_simulated(self.manifest)
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
@@ -76,10 +74,3 @@ def _json(file: Path, advice: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UsageError(advice)
     return value
-
-
-def _lines(file: Path) -> Iterator[dict[str, Any]]:
-    """The whole lines of a log; a training that still runs may be writing the last one."""
-    for line in file.read_text("utf-8").splitlines(keepends=True):
-        if line.endswith("\n"):
-            yield json.loads(line)

@@ -1,54 +1,90 @@
-"""A summary for the terminal: candidates as rows, intervals under their numbers. Knows no files.
+"""Evaluations, comparisons and agreements as tables for the terminal. Knows no files.
 
-Names and notes come from users and models: they are shown as they are, never read as markup.
+Names and warnings come from users and models: they are shown as they are, never read as markup.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from evaluation.bootstrap import LEVEL, Estimate
-from evaluation.results import MEASURES, Judged, Result
-from evaluation.summary import Summary
-from i2a.text import one_line
+from evaluation.metrics import MEASURES
+from evaluation.results import CandidateResult, JudgeResults
+from evaluation.summary import BenchmarkSummary
+from i2a.text import counted, one_line
 
-HEADS = {"avg": "AVG", "ir": "IR", "r2": "R2", "n_ir": "N-IR", "n_r2": "N-R2"}
-DIGITS = {"avg": 2, "ir": 3, "r2": 2, "n_ir": 3, "n_r2": 2}
-NOTHING = "-"
+if TYPE_CHECKING:  # scikit-learn takes a second to import
+    from evaluation.agreement import Agreement
+    from evaluation.compare import Comparison
+
+UNDEFINED = "-"
 
 
-def table(summary: Summary, notes: Sequence[str] = (), *, mixed: bool = False) -> RenderableType:
-    """The tables of a summary, one pair for each judge; `notes` come below, one line each.
+def summary_table(summary: BenchmarkSummary, warnings: Sequence[str] = (), *, mixed: bool = False) -> RenderableType:
+    """Candidates as rows, with intervals under their numbers; two tables for each judge. `warnings` come below.
 
-    `mixed` marks one whose candidates were not measured under the same conditions.
+    `mixed` marks a table whose candidates were not measured under the same conditions.
     """
     parts: list[RenderableType] = []
-    for judged in summary.judged:
-        title = Text(one_line(summary.conditions.title(judged.judge)), "bold")
-        parts += [Text(), Text("MIXED: ", "bold red") + title if mixed else title, _results(judged, summary.baseline)]
-        if any(difference.replies for difference in judged.differences):
-            parts += [Text(), _differences(judged)]
-        parts += [Text(f"- {one_line(note)}", "dim") for note in _notes(judged, summary)]
-    parts += [Text(f"- {one_line(note)}") for note in notes]
+    for results in summary.by_judge:
+        title = Text(one_line(summary.conditions.title(results.judge)), "bold")
+        parts += [Text(), Text("MIXED: ", "bold red") + title if mixed else title, _results(results, summary.baseline)]
+        if any(difference.replies for difference in results.differences):
+            parts += [Text(), _differences(results)]
+        parts += [Text(f"- {one_line(line)}", "dim") for line in _explanations(results, summary)]
+    parts += [Text(f"- {one_line(warning)}") for warning in warnings]
     return Group(*parts[1:])
+
+
+def comparison_table(comparison: "Comparison") -> RenderableType:
+    """The tables of a comparison, under what differs between its runs."""
+    parts: list[RenderableType] = []
+    if comparison.mixed:
+        parts = [Text("MIXED: these runs differ, and their numbers cannot be compared as they stand:", "bold red")]
+        parts += [Text(f"- {line}", "red") for line in comparison.mixed]
+    for summary in comparison.summaries:
+        parts += [Text()] * bool(parts) + [summary_table(summary, mixed=bool(comparison.mixed))]
+    return Group(*parts)
+
+
+def agreement_table(agreement: "Agreement") -> RenderableType:
+    """Every pair of raters, and below it the coefficients of all of them."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for i, head in enumerate(("agreement of", "and", "replies", "equal", "kappa")):
+        table.add_column(Text(head), justify="left" if i < 2 else "right", overflow="fold")
+    for pair in agreement.pairs:
+        equal = UNDEFINED if pair.equal is None else f"{pair.equal:.1%}"
+        names = [Text(one_line(name)) for name in (pair.first, pair.second)]
+        table.add_row(*names, f"{pair.replies:,}", equal, number(pair.kappa, 3))
+    lines = ["- kappa: Cohen's, quadratic weights; alpha: Krippendorff's, ordinal"]
+    for each in agreement.alphas:
+        replies = counted(each.replies, "replies")
+        lines.append(f"- alpha of {each.raters} {each.among} on {replies}: {number(each.alpha, 3)}")
+    if None in [*(each.alpha for each in agreement.alphas), *(pair.kappa for pair in agreement.pairs)]:
+        lines.append(f'- "{UNDEFINED}": undefined; no reply was scored by two raters, or all scores are equal')
+    if agreement.unmatched:
+        ratings = counted(agreement.unmatched, "ratings by people")
+        lines.append(f"- left out, as no judge scored the reply: {ratings}")
+    return Group(table, *(Text(line, "dim") for line in lines))
 
 
 def number(value: float | None, digits: int, *, signed: bool = False, percent: bool = False) -> str:
     if value is None:
-        return NOTHING
+        return UNDEFINED
     if percent:
         return f"{100 * value:+.1f}%"
     # Adding 0.0 after rounding makes -0.00 a plain 0.00.
     return f"{round(value, digits) + 0.0:{'+' if signed else ''}.{digits}f}"
 
 
-def _results(judged: Judged, baseline: str) -> Table:
-    table = _table("candidate", *HEADS.values(), "AVG over\nbaseline", "unscored")
-    for result in judged.results:
-        difference = judged.difference(result.candidate)
-        cells = [(result.measures[name], DIGITS[name], False, False) for name in MEASURES]
+def _results(results: JudgeResults, baseline: str) -> Table:
+    table = _table("candidate", *(measure.symbol for measure in MEASURES), "AVG over\nbaseline", "unscored")
+    for result in results.candidates:
+        difference = results.difference(result.candidate)
+        cells = [(result.measures[measure.name], measure.digits, False, False) for measure in MEASURES]
         if difference is not None:
             cells.append((difference.relative["avg"], 1, True, True))
         last = "baseline" if result.candidate == baseline else ""
@@ -56,10 +92,10 @@ def _results(judged: Judged, baseline: str) -> Table:
     return table
 
 
-def _differences(judged: Judged) -> Table:
-    table = _table("minus the baseline", *HEADS.values(), "replies\nin both", "")
-    for difference in judged.differences:
-        cells = [(difference.measures[name], DIGITS[name], True, False) for name in MEASURES]
+def _differences(results: JudgeResults) -> Table:
+    table = _table("minus the baseline", *(measure.symbol for measure in MEASURES), "replies\nin both", "")
+    for difference in results.differences:
+        cells = [(difference.measures[measure.name], measure.digits, True, False) for measure in MEASURES]
         _row(table, difference.candidate, cells, [f"{difference.replies:,}", ""])
     return table
 
@@ -75,8 +111,8 @@ def _table(*heads: str) -> Table:
 
 def _row(table: Table, name: str, cells: Sequence[tuple[Estimate, int, bool, bool]], more: Sequence[str]) -> None:
     """Three lines: the numbers, and below them where their intervals begin and end."""
-    shown = [number(cell.value, digits, signed=signed, percent=percent) for cell, digits, signed, percent in cells]
-    table.add_row(Text(one_line(name)), *map(Text, shown), *map(Text, more))
+    values = [number(cell.value, digits, signed=signed, percent=percent) for cell, digits, signed, percent in cells]
+    table.add_row(Text(one_line(name)), *map(Text, values), *map(Text, more))
     for word, end in ((f"  {LEVEL:.0%} from", 0), ("      to", 1)):
         ends = [
             number(cell.interval and cell.interval[end], digits, signed=signed, percent=percent)
@@ -85,34 +121,35 @@ def _row(table: Table, name: str, cells: Sequence[tuple[Estimate, int, bool, boo
         table.add_row(Text(word), *map(Text, ends), style="dim", end_section=end == 1)
 
 
-def _unscored(result: Result) -> str:
+def _unscored(result: CandidateResult) -> str:
     return f"{sum(result.unscored) + sum(result.missing):,}/{result.cases * len(result.scored):,}"
 
 
-def _notes(judged: Judged, summary: Summary) -> Iterator[str]:
+def _explanations(results: JudgeResults, summary: BenchmarkSummary) -> Iterator[str]:
     """What a reader must know beside the numbers."""
-    protocol = summary.conditions.protocol
-    low, high = protocol.range
+    low, high = summary.conditions.protocol.range
     yield f"baseline: {summary.baseline}; levels {low:g} to {high:g}, IR in points a turn"
     yield f"intervals: bootstrap over profiles and personalities, {summary.resamples:,} resamples"
-    yield "R2 and N-IR are pulled towards 0 by the noise of a curve: the fewer the scores, the more"
-    if "offline" in summary.conditions.engine:
+    yield "R2 and N-IR are biased towards 0 by noise in the curve: the fewer scores, the more"
+    if summary.conditions.simulated:
         yield "offline simulator: these numbers are about the simulator; they are not those of an LLM or of people"
-    for result in judged.results:
+    for result in results.candidates:
         yield from _of_candidate(result)
-    for difference in judged.differences:
+    for difference in results.differences:
         if not difference.replies:
             yield f"{difference.candidate}: no scored reply in common with the baseline, so no paired difference"
 
 
-def _of_candidate(result: Result) -> Iterator[str]:
-    undefined = [HEADS[name] for name in MEASURES if result.measures[name].value is None]
+def _of_candidate(result: CandidateResult) -> Iterator[str]:
+    undefined = [measure for measure in MEASURES if result.measures[measure.name].value is None]
+    shares = {measure.symbol: result.measures[measure.name].undefined for measure in MEASURES}
     if undefined:
-        why = "nothing is scored" if not sum(result.scored) else "its curve is flat or has fewer than two turns"
-        yield f'{result.candidate}: {", ".join(undefined)} undefined ("{NOTHING}"), for {why}'
-    elif shares := {name: result.measures[name].undefined for name in MEASURES if result.measures[name].undefined}:
-        told = ", ".join(f"{HEADS[name]} {share:.2%}" for name, share in shares.items())
-        yield f"{result.candidate}: undefined in this share of the resamples: {told}"
+        why = undefined[-1].undefined if sum(result.scored) else "no score at all"
+        symbols = ", ".join(measure.symbol for measure in undefined)
+        yield f'{result.candidate}: {symbols} undefined ("{UNDEFINED}"): {why}'
+    elif any(shares.values()):
+        words = ", ".join(f"{symbol} {share:.2%}" for symbol, share in shares.items() if share)
+        yield f"{result.candidate}: undefined in this share of the resamples: {words}"
     if any(result.unscored) or any(result.missing):
         lacking = [a + b for a, b in zip(result.unscored, result.missing, strict=True)]
-        yield f"{result.candidate}: unscored at turn 1, 2, ...: {' '.join(map(str, lacking))}; not in any number"
+        yield f"{result.candidate}: unscored at turn 1, 2, ...: {' '.join(map(str, lacking))}; in no number"

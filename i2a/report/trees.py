@@ -1,6 +1,6 @@
-"""Trees, packed for the explorer: an index to filter by, and the trees themselves in compressed parts.
+"""Trees for the explorer: an index to filter by, and the trees in compressed parts.
 
-The page unpacks a part when somebody opens a tree of it, so that thousands of trees open at once. Knows no page.
+The page unpacks a part when one of its trees is opened, so a page with thousands of trees opens at once. Knows no page.
 """
 
 import base64
@@ -14,6 +14,7 @@ from statistics import fmean
 from typing import Any
 
 from evaluation.judge import RATINGS
+from i2a import jsonl
 from i2a.errors import UsageError
 
 PART = 32  # trees
@@ -48,7 +49,7 @@ def pack(runs: Sequence[tuple[str, Path]], *, limit: int | None = None) -> Packe
 
 
 def entry(run: int, tree: dict[str, Any]) -> list[Any]:
-    """What the list shows of a tree, and filters by: run, id, persona, candidate, case, replies, score, disagreements.
+    """What the list shows and filters by: run, id, persona, candidate, case, replies, score, disagreements.
 
     `score` is the mean of the ratings, None without any. A disagreement is a pair whose two orders name two winners, or
     a reply to which two judges give ratings more than one point apart.
@@ -60,10 +61,10 @@ def entry(run: int, tree: dict[str, Any]) -> list[Any]:
         winners = {verdict["winner"] for verdict in node["verdicts"]}
         disagreements += len(winners - {None}) > 1
         replies += node["parent"] is not None and node["speaker"] != "user"
-        given = [rating["score"] for rating in (node.get("notes") or {}).get(RATINGS, {}).values()]
-        known = [score for score in given if score is not None]
-        scores += known
-        disagreements += bool(known) and max(known) - min(known) > 1
+        ratings = (node.get("notes") or {}).get(RATINGS, {}).values()
+        rated = [rating["score"] for rating in ratings if rating["score"] is not None]
+        scores += rated
+        disagreements += bool(rated) and max(rated) - min(rated) > 1
     score = round(fmean(scores), 2) if scores else None
     return [
         run,
@@ -80,16 +81,13 @@ def entry(run: int, tree: dict[str, Any]) -> list[Any]:
 def _trees(runs: Sequence[tuple[str, Path]], limit: int | None) -> Iterator[tuple[list[Any], dict[str, Any]]]:
     """Each tree with its entry."""
     for number, (_, file) in enumerate(runs):
-        with file.open("rb") as lines:
-            for place, line in enumerate(lines, start=1):
-                if limit is not None and place > limit:
-                    break
-                try:
-                    tree = json.loads(line)
-                    known = entry(number, tree)
-                except (ValueError, KeyError, TypeError, AttributeError):
-                    raise UsageError(f"{file}:{place}: not a tree; `i2a show` says more") from None
-                yield known, tree
+        for line in islice(jsonl.lines(file, must_exist=True), limit):
+            try:
+                tree = json.loads(line.text)
+                known = entry(number, tree)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                raise UsageError(f"{file}:{line.number}: not a tree; `i2a show` says more") from None
+            yield known, tree
 
 
 def _packed(value: Any) -> str:
@@ -98,5 +96,5 @@ def _packed(value: Any) -> str:
 
 
 def unpacked(text: str) -> Any:
-    """What `_packed` was given."""
+    """The value in `text`, which `_packed` made."""
     return json.loads(gzip.decompress(base64.b64decode(text)))

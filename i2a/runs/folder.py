@@ -1,7 +1,7 @@
-"""An output folder that belongs to one piece of work and, at a time, to one process. Knows nothing of what is in it.
+"""An output folder that belongs to one run and, at a time, to one process. Knows nothing of what else is in it.
 
-manifest.json    what the work is; going on with anything else is refused
-lock             held by the process that writes
+manifest.json    what the run is; resuming another one is refused
+lock             of the process that writes
 """
 
 import json
@@ -19,7 +19,7 @@ OURS = {"lock", temp_path(Path("manifest.json")).name}
 
 
 class Folder:
-    """A kind of folder is a subclass: the `format` of its manifest, `what` it holds, and the command that `starts` one.
+    """Subclasses state the `format` of the manifest, `what` the folder holds, and the command that `starts` one.
 
     Use `open` to write, the constructor to read.
     """
@@ -27,6 +27,7 @@ class Folder:
     format: ClassVar[str]
     what: ClassVar[str]
     starts: ClassVar[str]
+    formerly: ClassVar[frozenset[str]] = frozenset()  # what only version 0.1 had in its fingerprints
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -34,14 +35,16 @@ class Folder:
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path, identity: Mapping[str, Any], about: Mapping[str, Any], *, resume: bool) -> Iterator[Self]:
-        """The folder, locked. `identity` must equal that of what it holds; `about` is only written down.
+    def open(
+        cls, path: Path, fingerprint: Mapping[str, Any], metadata: Mapping[str, Any], *, resume: bool
+    ) -> Iterator[Self]:
+        """The folder, locked. `fingerprint` must equal that of what it holds; `metadata` is only written down.
 
-        Raises `UsageError`: another process works there, or it holds something already and that is another thing, or
-        `resume` was not asked for.
+        Raises `UsageError`: another process works there, the folder holds something else, or it holds this already and
+        `resume` is not set.
         """
         folder = cls(path)
-        folder._refuse_strangers()
+        folder._refuse_other_files()
         try:
             path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path / "lock", blocking=False)
@@ -53,34 +56,33 @@ class Folder:
         except OSError as error:
             raise UsageError(f"{path}: cannot write there ({error.strerror}); choose another --out") from None
         try:
-            folder._settle(identity, about, resume=resume)
-            folder.mend()
+            folder._resolve(fingerprint, metadata, resume=resume)
+            folder.repair()
             yield folder
         finally:
             lock.release()
 
-    def mend(self) -> None:
-        """Put right what a killed process left behind."""
+    def repair(self) -> None:
+        """Remove what a killed process left half written."""
 
-    def _refuse_strangers(self) -> None:
+    def _refuse_other_files(self) -> None:
         if self.manifest_file.exists() or not self.path.is_dir():
             return
-        if strangers := [file.name for file in self.path.iterdir() if file.name not in OURS]:
-            raise UsageError(
-                f"{self.path} is not empty and holds no {self.what} ({strangers[0]}); choose another --out"
-            )
+        if others := [file.name for file in self.path.iterdir() if file.name not in OURS]:
+            raise UsageError(f"{self.path} is not empty and holds no {self.what} ({others[0]}); choose another --out")
 
-    def _settle(self, identity: Mapping[str, Any], about: Mapping[str, Any], *, resume: bool) -> None:
+    def _resolve(self, fingerprint: Mapping[str, Any], metadata: Mapping[str, Any], *, resume: bool) -> None:
+        """Write the manifest of a new run, or check that it is this one that is resumed."""
         if self.manifest_file.exists():
             if not resume:
                 raise UsageError(
                     f"{self.path} already holds a {self.what}; add --resume to go on with it, or choose another --out"
                 )
-            difference = _difference(self.manifest()["identity"], json.loads(json.dumps(identity)))
-            if difference:
+            stored = {name: value for name, value in self.manifest()["identity"].items() if name not in self.formerly}
+            if difference := _difference(stored, json.loads(json.dumps(fingerprint))):
                 raise UsageError(f"{self.path} holds another {self.what}: {difference}; choose another --out")
         else:
-            manifest = json.dumps({"format": self.format, "identity": identity, **about}, indent=2)
+            manifest = json.dumps({"format": self.format, "identity": fingerprint, **metadata}, indent=2)
             with atomic_write(self.manifest_file) as file:
                 file.write(manifest.encode() + b"\n")
 
@@ -99,11 +101,11 @@ class Folder:
         return manifest
 
 
-def _difference(stored: Any, given: Any, name: str = "") -> str:
-    """The first difference between two manifests, in words; empty if there is none."""
-    if isinstance(stored, dict) and isinstance(given, dict):
-        for key in [*stored, *(key for key in given if key not in stored)]:
-            if difference := _difference(stored.get(key), given.get(key), f"{name}.{key}".lstrip(".")):
+def _difference(stored: Any, new: Any, name: str = "") -> str:
+    """The first difference between two fingerprints, in words; empty if there is none."""
+    if isinstance(stored, dict) and isinstance(new, dict):
+        for key in [*stored, *(key for key in new if key not in stored)]:
+            if difference := _difference(stored.get(key), new.get(key), f"{name}.{key}".lstrip(".")):
                 return difference
         return ""
-    return "" if stored == given else f"{name} was {stored!r} and now is {given!r}"
+    return "" if stored == new else f"{name} was {stored!r} and now is {new!r}"

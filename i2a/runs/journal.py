@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 from i2a.errors import UsageError
+from i2a.models.model import Completion
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS answers (
@@ -18,15 +19,6 @@ CREATE TABLE IF NOT EXISTS answers (
 );
 CREATE INDEX IF NOT EXISTS answers_of_a_tree ON answers (tree);
 """
-
-
-class Reply(NamedTuple):
-    """A model's answer to one call."""
-
-    content: str
-    finish_reason: str
-    prompt_tokens: int
-    completion_tokens: int
 
 
 class Spent(NamedTuple):
@@ -52,12 +44,12 @@ class Journal:
         self._batch: list[tuple[object, ...]] = []
         self._waiting: list[asyncio.Future[None]] = []
 
-    def answers(self, tree: str) -> dict[bytes, Reply]:
+    def answers(self, tree: str) -> dict[bytes, Completion]:
         """All answers that were given for `tree`, by request key."""
         rows = self._db.execute(
             "SELECT key, content, finish_reason, prompt_tokens, completion_tokens FROM answers WHERE tree = ?", (tree,)
         )
-        return {key: Reply(*reply) for key, *reply in rows}
+        return {key: Completion(*reply) for key, *reply in rows}
 
     def spent(self) -> list[Spent]:
         """What was spent in this run folder, by role and model."""
@@ -66,7 +58,7 @@ class Journal:
         )
         return [Spent(*row) for row in rows]
 
-    async def write(self, tree: str, key: bytes, role: str, model: str, reply: Reply) -> None:
+    async def write(self, tree: str, key: bytes, role: str, model: str, reply: Completion) -> None:
         """Return once `reply` is on disk. Answers that arrive together are committed together."""
         loop = asyncio.get_running_loop()
         if not self._batch:

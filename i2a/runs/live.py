@@ -1,8 +1,9 @@
-"""What a run shows while it runs: numbers, and one conversation growing; plain lines where there is no terminal."""
+"""What a run shows while it runs: numbers and one conversation in progress; plain lines where there is no terminal."""
 
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -12,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from i2a.errors import ModelError
-from i2a.models.usage import Meter
+from i2a.models.usage import UsageTracker
 from i2a.text import one_line
 from i2a.trees.tree import Tree
 
@@ -22,13 +23,26 @@ COLOURS = ("cyan", "green", "yellow", "magenta", "blue")
 
 
 class View:
-    """Progress of one run on `console`, counted in `unit`. `quiet` shows nothing but what `say` is told."""
+    """Progress of one run on `console`, counted in `unit`. `quiet` shows nothing but messages.
+
+    `panel` renders what stands below the numbers; default: one of the conversations in progress.
+    """
 
     def __init__(
-        self, console: Console, meter: Meter, *, unit: str, total: int, done: int = 0, quiet: bool = False
+        self,
+        console: Console | None,
+        usage: UsageTracker,
+        *,
+        unit: str,
+        total: int,
+        done: int = 0,
+        quiet: bool = False,
+        panel: Callable[[], RenderableType | None] | None = None,
     ) -> None:
-        self._console, self._meter, self._unit, self._quiet = console, meter, unit, quiet
+        self._console, self._usage, self._unit, self._quiet = console or Console(quiet=True), usage, unit, quiet
         self._done, self._total = done, total
+        self._growing: dict[str, Tree] = {}
+        self._panel = panel or self._conversation
         self._failures: Counter[str] = Counter()
         self._recent: list[tuple[float, int]] = []
         self._progress = Progress(
@@ -38,9 +52,18 @@ class View:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(elapsed_when_finished=False),
-            console=console,
+            console=self._console,
         )
         self._task = self._progress.add_task("", total=total, completed=done)
+
+    def begins(self, tree: Tree) -> None:
+        self._growing[tree.id] = tree
+
+    def ends(self, tree: Tree, failed: ModelError | None = None) -> None:
+        self._growing.pop(tree.id, None)
+        self.advance()
+        if failed is not None:
+            self.failed(failed)
 
     def advance(self, steps: int = 1) -> None:
         self._done += steps
@@ -48,11 +71,8 @@ class View:
     def failed(self, reason: ModelError) -> None:
         self._failures[type(reason).__name__] += 1
 
-    def panel(self) -> RenderableType | None:
-        """What grows before your eyes."""
-        return None
-
     def say(self, text: str) -> None:
+        """Print a line, quiet or not."""
         self._console.print(Text(text))
 
     async def watch(self) -> None:
@@ -70,66 +90,49 @@ class View:
 
     def _calls_per_second(self) -> float:
         now = time.monotonic()
-        self._recent = [*self._recent[-40:], (now, self._meter.session_calls)]
+        self._recent = [*self._recent[-40:], (now, self._usage.session_calls)]
         (then, before), (now, calls) = self._recent[0], self._recent[-1]
         return (calls - before) / (now - then) if now > then else 0.0
 
     def _line(self) -> str:
-        cost = self._meter.cost()
+        counts = self._usage.usage.values()
         return (
             f"{self._done}/{self._total} {self._unit}, {self._failures.total()} failed, "
-            f"{self._calls_per_second():.1f} calls/s, {sum(c.tokens for c in self._meter.counts.values()):,} tokens, "
-            f"{money(cost)}, {sum(c.retries for c in self._meter.counts.values())} retries"
+            f"{self._calls_per_second():.1f} calls/s, {sum(count.tokens for count in counts):,} tokens, "
+            f"{money(self._usage.cost())}, {sum(count.retries for count in counts)} retries"
         )
 
     def _frame(self) -> RenderableType:
         self._progress.update(self._task, completed=self._done)
-        parts: list[RenderableType] = [self._progress, roles_table(self._meter), Text(self._line(), style="dim")]
-        if panel := self.panel():
+        parts: list[RenderableType] = [self._progress, roles_table(self._usage), Text(self._line(), style="dim")]
+        if panel := self._panel():
             parts.append(panel)
         return Group(*parts)
 
-
-class TreeView(View):
-    """Shows one of the conversations that are being held."""
-
-    def __init__(self, console: Console, meter: Meter, *, total: int, done: int, quiet: bool = False) -> None:
-        super().__init__(console, meter, unit="conversations", total=total, done=done, quiet=quiet)
-        self._growing: dict[str, Tree] = {}
-
-    def begins(self, tree: Tree) -> None:
-        self._growing[tree.id] = tree
-
-    def ends(self, tree: Tree, failed: ModelError | None = None) -> None:
-        self._growing.pop(tree.id, None)
-        self.advance()
-        if failed is not None:
-            self.failed(failed)
-
-    def panel(self) -> RenderableType | None:
+    def _conversation(self) -> RenderableType | None:
         return conversation(next(iter(self._growing.values()))) if self._growing else None
 
 
-def roles_table(meter: Meter) -> Table:
+def roles_table(usage: UsageTracker) -> Table:
     """Calls, tokens, money and retries of each role."""
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("role", "calls", "from journal", "prompt tokens", "answer tokens", "money", "retries"):
         table.add_column(name, justify="left" if name == "role" else "right")
-    for role, count in sorted(meter.by_role().items()):
+    for role, count in sorted(usage.by_role().items()):
         table.add_row(
             Text(role),
             f"{count.calls:,}",
             f"{count.replayed:,}",
             f"{count.prompt_tokens:,}",
             f"{count.completion_tokens:,}",
-            money(meter.cost(role)),
+            money(usage.cost(role)),
             str(count.retries),
         )
     return table
 
 
 def conversation(tree: Tree) -> Panel:
-    """The last utterances of the dialogue that is being held. Model text is never read as markup."""
+    """The last utterances of a dialogue in progress. Model text is never read as markup."""
     nodes = list(tree)[-SHOWN:]
     speakers = sorted({node.speaker for node in tree})
     text = Text()

@@ -1,4 +1,4 @@
-"""Grows many trees at once: one coroutine each, failures as records, bugs as crashes.
+"""Carries out the plan of a run: many trees at once, failures as records, bugs as crashes.
 
 It knows neither scenarios nor models. The unit of work is (scenario, persona, seed) -> tree.
 """
@@ -6,127 +6,99 @@ It knows neither scenarios nor models. The unit of work is (scenario, persona, s
 import asyncio
 import gc
 import signal
-from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence, Set
+import threading
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console
 
-from i2a.errors import I2AError, Interrupted, ModelError, UsageError
-from i2a.models.call import Traffic
-from i2a.runs.live import TreeView, View
-from i2a.runs.run_folder import RunFolder
-from i2a.runs.session import Knobs, Session
-from i2a.trees.json import dump
+from i2a.errors import Interrupted, ModelError, UsageError
+from i2a.models.call import InFlight
+from i2a.runs.config import RunConfig
+from i2a.runs.live import View
+from i2a.runs.outcome import RunResult
+from i2a.runs.plan import RunPlan
+from i2a.runs.session import Session
+from i2a.trees.json import dump, read
 from i2a.trees.summary import Summary
 from i2a.trees.tree import Tree
 
 
-class Ending(NamedTuple):
-    """How far a run has come. `failed`: the last failure of each conversation that failed, by its id. `stopped`: why
-    it ended early, if it did; what is `left` then waits for `resume`.
+async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None = None) -> RunResult:
+    """Do the work of `plan` that its folder lacks, shown on `console` if there is one.
+
+    Returns early once the run is stopped (budget, access, disk, Ctrl-C) and the calls in flight are finished; the
+    trees that are cut off then, or by a crash, grow again from the journal. Raises `UsageError` for what is not as it
+    must be, before anything is written or called, and whatever is not a `ModelError` while it runs, for that is a bug.
     """
+    async with Session.open(plan, config) as session:
+        todo, summary = remaining(plan, config, session)
+        view = View(
+            console,
+            session.usage,
+            unit=plan.unit,
+            total=len(plan.trees) if plan.target is None else plan.target,
+            done=len(plan.trees) - len(todo),
+            quiet=console is None or config.quiet,
+            panel=plan.panel,
+        )
+        if plan.work is not None:
+            work = [plan.work(session, view)]
+        else:
+            waiting, workers = iter(todo), min(config.concurrency, len(todo))
+            work = [grow_trees(waiting, plan, session, summary, view) for _ in range(workers)]
+        with stop_on_interrupt(session.in_flight, view):
+            await supervise(work, session.in_flight, view)
+        return ended(plan, session, summary)
 
-    finished: Set[str]
-    failed: Mapping[str, Mapping[str, Any]]
-    left: int
-    stopped: I2AError | None
 
-    @property
-    def reasons(self) -> Counter[str]:
-        return Counter(str(failure["reason"]) for failure in self.failed.values())
-
-
-async def complete(
-    session: Session,
-    trees: Sequence[Tree],
-    grow: Callable[[Tree], Awaitable[None]],
-    knobs: Knobs,
-    *,
-    summary: Summary,
-    console: Console | None,
-) -> Ending:
-    """Grow those of `trees` that the session's folder lacks, shown on `console` if there is one.
-
-    A complete corpus is brought into the order of `trees`. Raises as `run` does.
-    """
+def remaining(plan: RunPlan, config: RunConfig, session: Session) -> tuple[list[Tree], Summary]:
+    """The trees that are still to be grown, and the summary of those that are finished."""
     folder, past = session.folder, session.failures
+    for failure in plan.failures:
+        if failure["id"] not in past:
+            folder.append_failure(failure)
     finished = folder.finished()
-    todo = [tree for tree in trees if tree.id not in finished and (knobs.retry_failed or tree.id not in past)]
-    view = TreeView(
-        console or Console(quiet=True),
-        session.meter,
-        total=len(trees),
-        done=len(trees) - len(todo),
-        quiet=console is None or knobs.view == "quiet",
-    )
-    traffic = session.traffic
-    with stop_on_interrupt(traffic, view):
-        concurrency = knobs.concurrency
-        await run(todo, grow, folder=folder, traffic=traffic, summary=summary, view=view, concurrency=concurrency)
-    finished = folder.finished()
-    failed = {id: failures[-1] for id, failures in folder.failures().items() if id not in finished}
-    left = sum(tree.id not in finished and tree.id not in failed for tree in trees)
-    if finished and not left:
-        order = {tree.id: place for place, tree in enumerate(trees)}
-        folder.sort_trees(order.__getitem__)
-    return Ending(finished, failed, left, traffic.stopped if left or failed else None)
+    todo = [tree for tree in plan.trees if tree.id not in finished and (config.retry_failed or tree.id not in past)]
+    return todo, Summary.of(read(folder.trees_file)) if finished else Summary()
 
 
-async def run(
-    trees: Sequence[Tree],
-    grow: Callable[[Tree], Awaitable[None]],
-    *,
-    folder: RunFolder,
-    traffic: Traffic,
-    summary: Summary,
-    view: TreeView,
-    concurrency: int,
-) -> None:
-    """Grow `trees`, which come empty, `concurrency` at a time; append each to the folder and count it in `summary`.
-
-    Returns early once `traffic` is stopped and the calls that were out have come home. The trees that are cut off then,
-    or by a crash, grow again from the journal. Raises whatever is not a `ModelError`, for that is a bug.
-    """
-    waiting = iter(trees)
-
-    async def work() -> None:
-        for tree in waiting:
-            if traffic.stopped:
-                return
-            view.begins(tree)
-            try:
-                await grow(tree)
-            except (ModelError, ExceptionGroup) as error:
-                reasons = model_errors(error)
+async def grow_trees(waiting: Iterator[Tree], plan: RunPlan, session: Session, summary: Summary, view: View) -> None:
+    """One of the workers: grow a tree, store and count it, take the next. All of them share `waiting`."""
+    folder, in_flight, grow = session.folder, session.in_flight, plan.grow
+    assert grow is not None
+    for tree in waiting:
+        if in_flight.stopped:
+            return
+        view.begins(tree)
+        reasons: list[ModelError] = []
+        try:
+            await grow(tree, session)
+        except (ModelError, ExceptionGroup) as error:
+            reasons = model_errors(error)
+        try:
+            if reasons:
+                folder.append_failure(failure_of(tree, reasons))
             else:
-                reasons = []
-            try:
-                if reasons:
-                    folder.append_failure(failure(tree, reasons))
-                    view.ends(tree, failed=reasons[0])
-                else:
-                    folder.append_tree(dump(tree))
-                    summary.add(tree)
-                    view.ends(tree)
-            except UsageError as full_disk:
-                traffic.stop(full_disk)
-            tree.forget()  # what is on disk needs no memory
-
-    await supervised([work() for _ in range(min(concurrency, len(trees)))], traffic, view)
+                folder.append_tree(dump(tree))
+                summary.add(tree)
+            view.ends(tree, failed=reasons[0] if reasons else None)
+        except UsageError as full_disk:
+            in_flight.stop(full_disk)
+        tree.forget()  # what is on disk needs no memory
 
 
-async def supervised(work: Sequence[Coroutine[Any, Any, None]], traffic: Traffic, view: View) -> None:
-    """Run `work` side by side to its end or, once `traffic` is stopped, until the calls that are out are home."""
+async def supervise(work: Sequence[Coroutine[Any, Any, None]], in_flight: InFlight, view: View) -> None:
+    """Run `work` side by side to its end or, once `in_flight` is stopped, until no call is in flight any more."""
     workers: list[asyncio.Task[None]] = []
 
     async def take_down() -> None:
-        await traffic.landed.wait()
+        await in_flight.drained.wait()
         for worker in workers:
             worker.cancel()
 
-    gc.freeze()  # what is there now lives through the run: no collection need look at it (an eighth of a call)
+    gc.freeze()  # what is there now lives through the run: benchmarks/orchestration.py is 10% slower without this
     try:
         async with asyncio.TaskGroup() as outer:
             helpers = [outer.create_task(view.watch()), outer.create_task(take_down())]
@@ -136,6 +108,19 @@ async def supervised(work: Sequence[Coroutine[Any, Any, None]], traffic: Traffic
                 helper.cancel()
     finally:
         gc.unfreeze()
+
+
+def ended(plan: RunPlan, session: Session, summary: Summary) -> RunResult:
+    """How far the run has come. A complete corpus is brought into the order of the plan."""
+    folder, stopped = session.folder, session.in_flight.stopped
+    finished = folder.finished()
+    failures = {id: past[-1] for id, past in folder.failures().items() if id not in finished}
+    left = sum(tree.id not in finished and tree.id not in failures for tree in plan.trees)
+    if finished and not left:
+        order = {tree.id: place for place, tree in enumerate(plan.trees)}
+        folder.sort_trees(order.__getitem__)
+    stopped = stopped if plan.work or left or failures else None
+    return RunResult(folder.path, plan.unit, summary, failures, left, stopped, session.usage)
 
 
 def model_errors(error: ModelError | ExceptionGroup[Exception]) -> list[ModelError]:
@@ -148,7 +133,7 @@ def model_errors(error: ModelError | ExceptionGroup[Exception]) -> list[ModelErr
     return [reason for part in error.exceptions for reason in model_errors(part)]  # type: ignore[arg-type]
 
 
-def failure(tree: Tree, reasons: Sequence[ModelError]) -> dict[str, object]:
+def failure_of(tree: Tree, reasons: Sequence[ModelError]) -> dict[str, object]:
     """The record of a conversation that failed."""
     return {
         "id": tree.id,
@@ -161,24 +146,30 @@ def failure(tree: Tree, reasons: Sequence[ModelError]) -> dict[str, object]:
 
 
 @contextmanager
-def stop_on_interrupt(traffic: Traffic, view: View) -> Iterator[None]:
-    """Ctrl-C or SIGTERM once: nothing new goes out, what is out comes home. Twice: stop at once. Both are resumable."""
+def stop_on_interrupt(in_flight: InFlight, view: View) -> Iterator[None]:
+    """Ctrl-C or SIGTERM once: finish the calls in flight, start no more. Twice: stop at once. Both can be resumed.
+
+    Outside the main thread there are no signals to handle.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def interrupted() -> None:
-        if traffic.stopped is None:
-            view.say("Stopping: waiting for the calls that are out. Ctrl-C again to stop at once.")
-            traffic.stop(Interrupted("interrupted"))
+        if in_flight.stopped is None:
+            view.say("Stopping: waiting for the calls in flight. Ctrl-C again to stop at once.")
+            in_flight.stop(Interrupted("interrupted"))
         elif task is not None:
             task.cancel()
 
     signals = (signal.SIGINT, signal.SIGTERM)
-    with suppress(NotImplementedError, RuntimeError):  # no signal handlers outside the main thread
+    with suppress(NotImplementedError):  # on Windows
         for number in signals:
             loop.add_signal_handler(number, interrupted)
     try:
         yield
     finally:
-        with suppress(NotImplementedError, RuntimeError):
+        with suppress(NotImplementedError):
             for number in signals:
                 loop.remove_signal_handler(number)

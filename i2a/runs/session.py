@@ -1,56 +1,22 @@
-"""One session of a run: its folder, journal, meter and traffic, and a client for every role of every tree."""
+"""One session of a run: its folder, journal, budget and models, and a client for every role of every tree."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+import platform
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from importlib.metadata import version
+from typing import Any
 
-from autogen_core.models import ChatCompletionClient
-from pydantic import BaseModel, ConfigDict, Field
-
-from i2a.models.call import Endpoint, Ledger, RoleClient, Traffic
+from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel
+from i2a.models.model import Model, Price
 from i2a.models.spec import ModelSpec
-from i2a.models.text_client import TextClient
-from i2a.models.usage import Meter, Price
+from i2a.models.usage import UsageTracker, find_price, parse_price
+from i2a.runs.clients import ClientSpec
+from i2a.runs.config import RunConfig
 from i2a.runs.journal import Journal
+from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The knobs that may differ from one session of a run to the next."""
-
-    max_calls: int = 128
-    retries: int = 8
-    max_cost: float | None = None
-    max_tokens: int | None = None
-
-
-class Knobs(BaseModel):
-    """The settings of a run of conversations that may differ from one session to the next."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    out: Path
-    concurrency: int = Field(32, ge=1)
-    max_calls: int | None = Field(None, ge=1)
-    retries: int = Field(8, ge=0)
-    max_cost: float | None = Field(None, gt=0)
-    max_tokens: int | None = Field(None, gt=0)
-    prices: list[str] = []
-    resume: bool = False
-    retry_failed: bool = False
-    view: Literal["live", "quiet"] = "live"
-
-    @property
-    def continues(self) -> bool:
-        return self.resume or self.retry_failed
-
-    @property
-    def limits(self) -> Limits:
-        """A conversation has up to four calls out at once, so that is what the calls are limited to."""
-        return Limits(self.max_calls or 4 * self.concurrency, self.retries, self.max_cost, self.max_tokens)
+from i2a.runs.simulated import simulated_by_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,51 +25,73 @@ class Session:
 
     folder: RunFolder
     journal: Journal
-    meter: Meter
-    traffic: Traffic
-    models: Mapping[ModelSpec, ChatCompletionClient]
+    usage: UsageTracker
+    in_flight: InFlight
     endpoints: Mapping[ModelSpec, Endpoint]
     failures: Mapping[str, list[dict[str, Any]]]
 
     @classmethod
     @asynccontextmanager
-    async def open(
-        cls,
-        out: Path,
-        *,
-        identity: Mapping[str, Any],
-        about: Mapping[str, Any],
-        models: Iterable[ModelSpec],
-        prices: Mapping[str, Price | None],
-        limits: Limits,
-        resume: bool,
-    ) -> AsyncIterator["Session"]:
-        """Open the models, then the folder. The fingerprints of local models join the identity of the run.
+    async def open(cls, plan: RunPlan, config: RunConfig) -> AsyncIterator["Session"]:
+        """Open the models of `plan`, then the folder of `config`.
 
-        Raises `UsageError`, see `ModelSpec.open` and `RunFolder.open`.
+        Raises `UsageError`: a budget in money without prices, a model that cannot be opened, see `RunFolder.open`.
         """
+        prices = prices_of(plan, config)
         async with AsyncExitStack() as stack:
-            clients: dict[ModelSpec, ChatCompletionClient] = {}
-            for spec in dict.fromkeys(models):
-                clients[spec] = spec.open()
-                stack.push_async_callback(clients[spec].close)
-            told = {str(spec): client.describe() for spec, client in clients.items() if isinstance(client, TextClient)}
-            if local := {model: words for model, words in told.items() if words}:
-                identity = {**identity, "checkpoints": {model: words["fingerprint"] for model, words in local.items()}}
-                about = {**about, "models": local}
-            folder = stack.enter_context(RunFolder.open(out, identity, about, resume=resume))
+            models: dict[ModelSpec, Model] = {}
+            for spec in dict.fromkeys(plan.models.values()):
+                models[spec] = spec.open()
+                if not isinstance(spec, ClientSpec):  # what the caller opened, the caller closes
+                    stack.push_async_callback(models[spec].close)
+                await models[spec].prepare()
+            fingerprint, metadata = manifest_of(plan, config, models)
+            folder = stack.enter_context(RunFolder.open(config.folder, fingerprint, metadata, resume=config.continues))
             journal = stack.enter_context(folder.journal())
-            meter = Meter(prices, max_cost=limits.max_cost, max_tokens=limits.max_tokens, before=journal.spent())
+            usage = UsageTracker(prices, max_cost=config.max_cost, max_tokens=config.max_tokens, before=journal.spent())
             endpoints = {
-                spec: Endpoint(str(spec), client, max_calls=limits.max_calls, retries=limits.retries)
-                for spec, client in clients.items()
+                spec: Endpoint(str(spec), model, max_calls=config.calls_at_once, retries=config.retries)
+                for spec, model in models.items()
             }
-            yield cls(folder, journal, meter, Traffic(), clients, endpoints, folder.failures())
+            yield cls(folder, journal, usage, InFlight(), endpoints, folder.failures())
 
-    def clients(self, id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, RoleClient]:
+    def clients(self, tree_id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, RoleModel]:
         """A client for each role of the tree with this id and seed; `models` names the model of each."""
-        ledger = Ledger(id, seed, self.journal, attempt=len(self.failures.get(id, ())))
+        keys = RequestKeys(tree_id, seed, self.journal, attempt=len(self.failures.get(tree_id, ())))
         return {
-            role: RoleClient(role, self.endpoints[spec], ledger, self.meter, self.traffic)
+            role: RoleModel(role, self.endpoints[spec], keys, self.usage, self.in_flight)
             for role, spec in models.items()
         }
+
+
+def prices_of(plan: RunPlan, config: RunConfig) -> dict[str, Price | None]:
+    """The price of every model. Raises `UsageError` for a budget in money without them."""
+    known = {
+        str(spec): spec.price() if isinstance(spec, ClientSpec) else find_price(spec) for spec in plan.models.values()
+    }
+    prices = known | dict(map(parse_price, config.price))
+    UsageTracker(prices, max_cost=config.max_cost)
+    return prices
+
+
+def manifest_of(
+    plan: RunPlan, config: RunConfig, models: Mapping[ModelSpec, Model]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fingerprint and the metadata of the run. A local model is known by its weights, not by its path."""
+    fingerprint = {**plan.fingerprint, "versions": {name: version(name) for name in ("i2a", "autogen-agentchat")}}
+    metadata = {
+        "config": config.as_json(),
+        "notes": list(plan.warnings),
+        "python": platform.python_version(),
+        "simulated": {**plan.simulated, **simulated_models(models)},
+    }
+    described = {str(spec): model.describe() for spec, model in models.items()}
+    if local := {model: facts for model, facts in described.items() if facts}:
+        fingerprint["checkpoints"] = {model: facts["fingerprint"] for model, facts in local.items()}
+        metadata["models"] = local
+    return fingerprint, metadata
+
+
+def simulated_models(models: Mapping[ModelSpec, Model]) -> dict[str, bool]:
+    """By model string, whether rules answer instead of a language model."""
+    return {str(spec): model.simulated or simulated_by_name(str(spec)) for spec, model in models.items()}

@@ -41,7 +41,7 @@ class TrainingFolder(Folder):
         self.checkpoints = path / "checkpoints"
         self.part = path / ".model.part"
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Drop checkpoints and models that were being written when the process ended."""
         shutil.rmtree(self.part, ignore_errors=True)
         for checkpoint in self.checkpoints.glob("checkpoint-*"):

@@ -15,53 +15,15 @@ import random
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
 
 from i2a.errors import UsageError
-from i2a.models.model import Message
-from i2a.models.text_client import estimate_tokens
+from i2a.models.model import Message, estimate_tokens
 from i2a.simulator.engine import MODELS, AnswerFunction, named
-
-Fault = Literal["rate_limit", "server_error", "drop", "slow", "html", "empty", "malformed"]
-FAULTS: tuple[Fault, ...] = get_args(Fault)
-
-
-@dataclass(frozen=True)
-class ServeOptions:
-    """How the server behaves. Faults are probabilities per request; at most one strikes. Raises UsageError."""
-
-    latency: float = 0.0  # seconds per answer
-    slots: int | None = None  # requests served at once; the rest queue
-    rate_limit: float = 0.0  # 429 with Retry-After
-    server_error: float = 0.0  # 500, 502, 503, 529 in turns
-    drop: float = 0.0  # connection closed without an answer
-    slow: float = 0.0  # the right answer, `slow_seconds` later
-    html: float = 0.0  # 200 with a web page
-    empty: float = 0.0  # 200 with no choices
-    malformed: float = 0.0  # 200, but broken where the answer should be JSON; plain text is left alone
-    faults: float = 0.0  # spread evenly over all kinds, on top of their own
-    fault_seed: int = 0
-    retry_after: float = 0.1  # seconds
-    slow_seconds: float = 5.0
-    require_key: str | None = None
-
-    def __post_init__(self) -> None:
-        if (
-            any(not 0 <= p <= 1 for p in (self.faults, *self.chances().values()))
-            or sum(self.chances().values()) > 1 + 1e-9
-        ):
-            raise UsageError("fault probabilities must lie between 0 and 1, and so must their sum")
-        if min(self.latency, self.retry_after, self.slow_seconds) < 0:
-            raise UsageError("latency, retry-after and slow-seconds must not be negative")
-        if self.slots is not None and self.slots < 1:
-            raise UsageError("slots must be 1 or more")
-
-    def chances(self) -> dict[Fault, float]:
-        return {kind: getattr(self, kind) + self.faults / len(FAULTS) for kind in FAULTS}
+from i2a.simulator.settings import FAULTS, Fault, ServeOptions
 
 
 def make_app(options: ServeOptions, answer: AnswerFunction | None = None) -> web.Application:
@@ -165,12 +127,9 @@ class _Server:
         self.serving = self.peak = 0
 
     async def models(self, _: web.Request) -> web.Response:
-        return _json(
-            {
-                "object": "list",
-                "data": [{"id": name, "object": "model", "created": 0, "owned_by": "i2a"} for name in MODELS],
-            }
-        )
+        """The behaviours that a request can name. `simulated` tells a client that rules answer here."""
+        about = {"object": "model", "created": 0, "owned_by": "i2a", "simulated": True}
+        return _json({"object": "list", "data": [{"id": name} | about for name in MODELS]})
 
     async def stats(self, _: web.Request) -> web.Response:
         """`answered`: whole, well-formed completions. `repeated`: bodies that got more than one of those.

@@ -1,9 +1,9 @@
-"""Trees to and from the record that the ALOE release publishes (arXiv 2410.03642), with nothing lost either way.
+"""Trees to and from the records that the ALOE release publishes (arXiv 2410.03642), lossless both ways.
 
     {"profile", "personality", "conversations": [
         {"user", "assistant": {"preferred", "rejected"}, "chosen", "inferred_profile", "inferred_personality"}, ...]}
 
-`chosen` names the reply through which the dialogue went on. Pure functions; `i2a import` and `i2a export` do the files.
+`chosen` names the reply through which the dialogue went on. Pure functions; `i2a import` and `i2a export` handle files.
 """
 
 import json
@@ -25,18 +25,18 @@ NOTHING = "None"  # what the release writes where nothing is inferred yet
 
 
 def record_id(record: Mapping[str, Any]) -> str:
-    """An id for the tree of a published record; the same record has the same id in any file, at any place."""
+    """An id for the tree of a published record: the same record has the same id in any file."""
     text = json.dumps(record, sort_keys=True)
     return f"{SCENARIO}-{digest(text)}"
 
 
 def tree_of(record: object, *, id: str = "") -> Tree | None:
-    """The tree of a record, or None for a further dialogue of a tree that another record brings as a whole.
+    """The tree of a record; None for a further dialogue of a tree that another record holds as a whole.
 
-    A published record does not tell who wrote which reply, for the release lets a faulty judge name them: the speaker
-    of both is `assistant`, and the label is what the record says. If several replies are rejected and the dialogue
-    went on through one of them, it is the first. What a tree has no place for stands in the notes of the user's
-    message, and `records_of` puts it back. `id` is for a published record (default: `record_id`); ours bring theirs.
+    A published record does not say who wrote which reply, as in the release a faulty judge names them: the speaker of
+    both is `assistant`, and the label is that of the record. If several replies are rejected and the dialogue went on
+    through one of them, it is the first. What has no place in a tree is kept in the notes of the user's message, and
+    `records_of` puts it back. `id` is for a published record (default: `record_id`); our own records have one.
 
     Raises `UsageError` that says where in the record something is wrong.
     """
@@ -59,11 +59,11 @@ def tree_of(record: object, *, id: str = "") -> Tree | None:
 
 
 def records_of(tree: Tree, *, plain: bool = False) -> Iterator[Record]:
-    """One record for each dialogue of `tree`, as far as its pairs are labelled.
+    """One record for each dialogue of `tree`, up to its first pair without an agreed label.
 
-    A record ends before the first turn whose pair has no agreed label; dialogues that are then the same come once. If
-    that is not all there is to the tree, the first record has the stored tree under the key `i2a`, and may be without
-    turns, and the others name it there; `plain` leaves the key out, and with it records without turns.
+    Dialogues that are equal up to there give one record. If the records do not hold the whole tree, the first one
+    (which may then have no turns) has the stored tree under the key `i2a`, and the others refer to it by id. `plain`
+    leaves out that key, and records without turns.
 
     Raises `UsageError` if the tree is not a dialogue of messages with two or more replies each.
     """
@@ -73,19 +73,19 @@ def records_of(tree: Tree, *, plain: bool = False) -> Iterator[Record]:
         if _says_all(whole, tree):
             yield whole
             return
-    told = False
+    stored = False
     for turns in filter(None, dialogues) if plain or any(dialogues) else dialogues:
         record = _record(tree, turns, with_notes=False)
         if not plain:
-            record[OURS] = {"tree": tree.id} if told else json.loads(dump(tree))
-            told = True
+            record[OURS] = {"tree": tree.id} if stored else json.loads(dump(tree))
+            stored = True
         yield record
 
 
 def turns_left_out(tree: Tree) -> int:
-    """How many turns of the dialogues held are in no record, as they or a turn before them have no agreed label."""
-    held = {user for end in tree.ends for user in end.path[::2]}
-    return len(held - {turn.user for turns in _dialogues(tree) for turn in turns})
+    """The number of turns that are in no record, as they or a turn before them have no agreed label."""
+    users = {user for end in tree.ends for user in end.path[::2]}
+    return len(users - {turn.user for turns in _dialogues(tree) for turn in turns})
 
 
 # From a record to a tree.
@@ -115,12 +115,12 @@ def _add_turn(tree: Tree, here: Node | None, turn: object, where: str) -> Node:
     _note(user, "turn", turn, {"user": user.content, "assistant": assistant, "chosen": chosen} | _inferred(user))
     _note(user, "assistant", assistant, {key: assistant[key] for key in ("preferred", "rejected")})
     if isinstance(assistant["rejected"], list) and len(rejected) == 1:
-        user.notes["rejected"] = "list"
+        user.metadata["rejected"] = "list"
     return tree.keep(preferred if chosen == "preferred" else rejected[0])
 
 
 def _rejected(assistant: Record, where: str) -> list[str]:
-    """One reply, or the list of them that an older variant of the record has."""
+    """One reply, or the list of replies that an older variant of the record has."""
     if isinstance(assistant.get("rejected"), list):
         texts: list[object] = assistant["rejected"]
         if not texts:
@@ -136,15 +136,15 @@ def _items(inferred: str) -> list[str]:
     return [] if inferred.strip() in ("", NOTHING) else [inferred]
 
 
-def _note(node: Node, name: str, given: Record, computed: Mapping[str, object]) -> None:
-    """Keep what cannot be computed from the tree: other keys, and texts whose bytes differ from what it would give."""
-    rest = {key: value for key, value in given.items() if key not in computed or value != computed[key]}
+def _note(node: Node, name: str, record: Record, computed: Mapping[str, object]) -> None:
+    """Keep what cannot be computed from the tree: other keys, and values that differ from the `computed` ones."""
+    rest = {key: value for key, value in record.items() if key not in computed or value != computed[key]}
     if rest:
-        node.notes[name] = dict(sorted(rest.items()))  # equal records make equal bytes
+        node.metadata[name] = dict(sorted(rest.items()))  # equal records make equal bytes
 
 
 def _stored(record: Record) -> Tree | None:
-    """The tree that one of our own records brings."""
+    """The tree in one of our own records."""
     ours = record[OURS]
     if isinstance(ours, dict) and ours.keys() == {"tree"} and isinstance(ours["tree"], str):
         return None
@@ -183,7 +183,7 @@ def _kind(value: object) -> str:
 
 
 def _check_text(value: object) -> None:
-    """Refuse what no file of JSON in UTF-8 can hold."""
+    """Refuse what cannot be written as JSON in UTF-8."""
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
@@ -207,7 +207,7 @@ class _Turn(NamedTuple):
 
 
 def _dialogues(tree: Tree) -> list[list[_Turn]]:
-    """The labelled beginnings of the dialogues that were held, each once."""
+    """The labelled beginnings of the dialogues, each once."""
     dialogues: dict[Node | None, list[_Turn]] = {}
     for end in tree.ends:
         path = end.path
@@ -232,7 +232,7 @@ def _labelled(user: Node, reply: Node) -> _Turn | None:
     rejected = [node for node in user.children if node.label == "rejected"]
     if len(preferred) != 1 or not rejected or reply.label is None:
         return None
-    # A record cannot say which of several rejected replies went on, but by naming it first.
+    # Only its place says which of several rejected replies the dialogue went on through: it comes first.
     return _Turn(user, preferred[0], sorted(rejected, key=lambda node: node is not reply), reply)
 
 
@@ -240,9 +240,9 @@ def _record(tree: Tree, turns: Sequence[_Turn], *, with_notes: bool) -> Record:
     record = {
         "profile": tree.persona.profile,
         "personality": tree.persona.personality,
-        "conversations": [_turn_record(turn, turn.user.notes if with_notes else {}) for turn in turns],
+        "conversations": [_turn_record(turn, turn.user.metadata if with_notes else {}) for turn in turns],
     }
-    return record | _noted(tree.roots[0].notes if with_notes else {}, "record")
+    return record | _noted(tree.roots[0].metadata if with_notes else {}, "record")
 
 
 def _turn_record(turn: _Turn, notes: Mapping[str, Any]) -> Record:
@@ -271,7 +271,7 @@ def _noted(notes: Mapping[str, Any], name: str) -> Record:
 
 
 def _says_all(record: Record, tree: Tree) -> bool:
-    """Whether the record alone gives the tree back, but for its id, which an import makes."""
+    """Whether the record alone gives the tree back, except its id, which an import makes."""
     try:
         again = tree_of(record, id=tree.id)
     except UsageError:

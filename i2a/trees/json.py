@@ -1,6 +1,6 @@
-"""A tree as one JSON line, `"format": "i2a.tree/1"`: what a corpus is made of.
+"""A tree as one JSON line, `"format": "i2a.tree/1"`; a corpus is a file of such lines.
 
-Run it to write the schema of a line, `i2a/trees/tree.schema.json`, anew: python -m i2a.trees.json
+Run it to update the schema of a line, `i2a/trees/tree.schema.json`: python -m i2a.trees.json
 """
 
 import json
@@ -10,9 +10,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Inference, Label, Node, Tree, Usage, Utterance, Verdict
+from i2a.trees.tree import Inference, Label, Node, TokenUsage, Tree, Utterance, Verdict
+from i2a.validation import problem
 
 FORMAT = "i2a.tree/1"
 
@@ -23,7 +25,7 @@ class StoredUsage(BaseModel):
 
 
 class StoredVerdict(BaseModel):
-    """Node ids; `winner` is null where the judge gave no usable answer, and `reason` then says why."""
+    """Node ids; `winner` is null if the judge gave no usable answer, and `reason` then says why."""
 
     first: int
     second: int
@@ -76,7 +78,7 @@ def schema() -> dict[str, Any]:
 
 
 def dump(tree: Tree) -> str:
-    """`tree` as one line of JSON, without the newline. Equal trees give equal bytes."""
+    """`tree` as one line of JSON, without the newline. Equal trees give equal text."""
     nodes = list(tree)
     number = {node: i for i, node in enumerate(nodes)}
     persona = tree.persona
@@ -106,18 +108,16 @@ def load(line: str | bytes) -> Tree:
     try:
         stored = StoredTree.model_validate_json(line)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "line"
-        raise UsageError(f"not a tree of format {FORMAT}: {where}: {first['msg']}") from None
+        raise UsageError(f"not a tree of format {FORMAT}: {problem(error)}") from None
     tree = Tree(stored.id, stored.scenario, Persona(**stored.persona.model_dump()), stored.seed, stored.options)
     nodes: list[Node] = []
     for item in stored.nodes:
         if item.id != len(nodes) or (item.parent is not None and not 0 <= item.parent < item.id):
             raise UsageError(f"not a tree of format {FORMAT}: node {item.id} does not follow its parent")
         parent = None if item.parent is None else nodes[item.parent]
-        usage = None if item.usage is None else Usage(**item.usage.model_dump())
+        usage = None if item.usage is None else TokenUsage(**item.usage.model_dump())
         node = tree.add(parent, Utterance(item.speaker, item.content, usage))
-        node.inference, node.label, node.notes = item.inference, item.label, item.notes
+        node.inference, node.label, node.metadata = item.inference, item.label, item.notes
         nodes.append(node)
     for node, item in zip(nodes, stored.nodes, strict=True):
         node.continued = item.continued
@@ -131,23 +131,17 @@ def load(line: str | bytes) -> Tree:
     return tree
 
 
-def read(path: Path) -> Iterator[Tree]:
-    """The trees of a `trees.jsonl`, one at a time. Raises `UsageError` with file and line.
+def trees_of(run: Path) -> Path:
+    """The file of trees of a run: `trees.jsonl` in its folder, or the `run` itself. Raises `UsageError`."""
+    file = run / "trees.jsonl" if run.is_dir() else run
+    if not file.is_file():
+        raise UsageError(f"{run} holds no trees; `i2a simulate --out {run}` grows some, `i2a import` takes some in")
+    return file
 
-    A last line without its end (a run that was killed, or one that is writing right now) is left out.
-    """
-    try:
-        lines = path.open("rb")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    with lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                yield load(line)
-            except UsageError as error:
-                raise UsageError(f"{path}:{number}: {error}") from None
+
+def read(path: Path) -> Iterator[Tree]:
+    """The trees of a `trees.jsonl`, one at a time, less a torn last line. Raises `UsageError` with file and line."""
+    return jsonl.parse(path, load, must_exist=True)
 
 
 def write(path: Path, trees: Iterable[Tree]) -> int:
@@ -186,8 +180,8 @@ def _node(node: Node, number: dict[Node, int]) -> dict[str, Any]:
         ],
         "usage": None if node.usage is None else node.usage._asdict(),
     }
-    if node.notes:
-        stored["notes"] = node.notes
+    if node.metadata:
+        stored["notes"] = node.metadata
     return stored
 
 

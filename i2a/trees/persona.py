@@ -1,4 +1,4 @@
-"""A persona: who the simulated user is. A profile says what is so (the topic), a personality how they talk (style)."""
+"""A persona, the simulated user. The profile holds the facts about them, the personality how they talk."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ KINDS: tuple[Kind, ...] = ("profile", "personality")
 
 
 def clean(text: str) -> str:
-    """`text` without surrounding space, and without the JSON quotes that published records can carry twice."""
+    """`text` without surrounding space, and without the JSON quotes that published records may have twice."""
     text = text.strip()
     while len(text) > 1 and text[0] == text[-1] == '"':
         try:
@@ -22,13 +22,13 @@ def clean(text: str) -> str:
 
 
 def content_id(kind: Kind, text: str) -> str:
-    """`p-` or `t-` and 10 hex digits of the text: the same text has the same id in any file, at any place."""
+    """`p-` or `t-` and 10 hex digits of the text: the same text has the same id in any file."""
     return f"{'p' if kind == 'profile' else 't'}-{digest(text, 5)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """A profile and a personality. Ids left empty are made: the halves' from their texts, `id` from theirs."""
+    """A profile and a personality. Empty ids are filled: those of the halves from their texts, `id` from theirs."""
 
     id: str
     profile: str

@@ -1,28 +1,38 @@
 """What a corpus holds, counted from its trees: how many pairs, how often the judge agreed with itself."""
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
-from i2a.trees.tree import Tree
+from i2a.trees.tree import Node, Tree
 
 
 @dataclass(slots=True)
 class Summary:
-    """Counts over a corpus. Every compared pair is exactly one of labelled, flipped and unjudged.
+    """Counts over a corpus. Every pair is exactly one of labelled, flipped and unjudged.
 
-    `flipped`: the two orders disagree. `unjudged`: a verdict is missing. Of the labelled, `imported` came with their
-    label and without verdicts, and in `hint_won` the hinted reply is the preferred one.
+    `labelled`: the pairs of `Tree.pairs`; `imported` ones came with their label and without verdicts. `wins`: by whom
+    the chosen reply of each was. `flipped`: compared, and the two orders disagree. `unjudged`: a verdict has no winner.
+    A pair whose verdicts agree but that the script left without labels is none of these.
     """
 
     trees: int = 0
     utterances: int = 0
-    pairs: int = 0
     labelled: int = 0
     flipped: int = 0
     unjudged: int = 0
     imported: int = 0
-    hint_won: int = 0
+    wins: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def pairs(self) -> int:
+        return self.labelled + self.flipped + self.unjudged
+
+    @property
+    def hint_won(self) -> int:
+        """How often the speaker that the shipped scenarios call `preferred`, who gets the hint, was chosen."""
+        return self.wins["preferred"]
 
     @property
     def flip_rate(self) -> float | None:
@@ -31,22 +41,23 @@ class Summary:
         return self.flipped / judged if judged else None
 
     def as_json(self) -> dict[str, float | int | None]:
-        return asdict(self) | {"flip_rate": self.flip_rate}
+        names = ("trees", "utterances", "pairs", "labelled", "flipped", "unjudged", "imported", "hint_won", "flip_rate")
+        return {name: getattr(self, name) for name in names}
 
     def add(self, tree: Tree) -> None:
         self.trees += 1
+        labelled: set[frozenset[Node]] = set()
+        for _, chosen, rejected in tree.pairs:
+            labelled.add(frozenset((chosen, rejected)))
+            self.wins[chosen.speaker] += 1
+            self.imported += chosen.parent is not None and not chosen.parent.verdicts
+        self.labelled += len(labelled)
         for node in tree:
             self.utterances += 1
-            preferred = next((child for child in node.children if child.label == "preferred"), None)
-            if preferred is not None:
-                self.labelled += 1
-                self.imported += not node.verdicts
-                self.hint_won += preferred.speaker == "preferred"
-            elif node.verdicts:
-                missing = any(verdict.winner is None for verdict in node.verdicts)
-                self.unjudged += missing
-                self.flipped += not missing
-        self.pairs = self.labelled + self.flipped + self.unjudged
+            for pair, winners in compared(node).items():
+                if pair not in labelled:
+                    self.unjudged += None in winners
+                    self.flipped += None not in winners and len(winners) > 1
 
     @classmethod
     def of(cls, trees: Iterable[Tree]) -> Self:
@@ -54,3 +65,11 @@ class Summary:
         for tree in trees:
             summary.add(tree)
         return summary
+
+
+def compared(node: Node) -> dict[frozenset[Node], set[Node | None]]:
+    """The pairs among the replies to `node` that a judge compared, and whom its verdicts on each name as the winner."""
+    pairs: dict[frozenset[Node], set[Node | None]] = {}
+    for verdict in node.verdicts:
+        pairs.setdefault(frozenset((verdict.first, verdict.second)), set()).add(verdict.winner)
+    return pairs

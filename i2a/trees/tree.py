@@ -6,7 +6,7 @@ It does not know agents or models, and stores who spoke, not chat roles. Its for
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -28,7 +28,7 @@ class Inference(BaseModel):
     personality: list[str] = Field(description="Parts of the personality that the user's messages have shown")
 
 
-class Usage(NamedTuple):
+class TokenUsage(NamedTuple):
     """Tokens of one call, as the model's server counted them."""
 
     prompt_tokens: int
@@ -36,11 +36,11 @@ class Usage(NamedTuple):
 
 
 class Utterance(NamedTuple):
-    """What somebody says, before it stands in a tree."""
+    """What a role says, before it stands in a tree."""
 
     speaker: str
     content: str
-    usage: Usage | None = None
+    usage: TokenUsage | None = None
 
 
 class Verdict(NamedTuple):
@@ -62,12 +62,12 @@ class Node:
     parent: Node | None
     speaker: str
     content: str
-    usage: Usage | None = None
+    usage: TokenUsage | None = None
     inference: Inference | None = None
     label: Label | None = None
     verdicts: list[Verdict] = field(default_factory=list)
     continued: bool = False
-    notes: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
     children: list[Node] = field(default_factory=list)
 
     @property
@@ -110,9 +110,19 @@ class Tree:
         """The script's source of chance. Draw in a fixed order: never from branches that grow at the same time."""
         return random.Random(f"{self.id}/{self.seed}")
 
-    def add(self, parent: Node | None, said: Utterance) -> Node:
-        """Put what was said under `parent` (None: it opens the dialogue), which the dialogue thereby goes through."""
-        node = Node(parent, *said)
+    def add(self, parent: Node | None, utterance: Utterance) -> Node:
+        """Put an utterance under `parent` (None: it opens the dialogue), which the dialogue thereby goes through.
+
+        Raises `TypeError` for anything else, such as a call of a role that was not awaited.
+        """
+        if not isinstance(utterance, Utterance):
+            if isinstance(utterance, Coroutine):
+                utterance.close()
+                raise TypeError("tree.add got a call that was not awaited; write: tree.add(here, await ROLE(here))")
+            raise TypeError(
+                f"tree.add takes an Utterance, not a {type(utterance).__name__}; add what a role says in text"
+            )
+        node = Node(parent, *utterance)
         if parent is None:
             self.roots.append(node)
         else:

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,10 @@ from agents.inducer import Inducer
 from agents.judge import Judge
 from agents.prompt import Prompt
 from agents.responders import PreferredResponder, RejectedResponder
-from agents.role import Role, line
+from agents.role import Role, transcript
 from agents.user import User
 from i2a.errors import UsageError
+from i2a.trees.tree import Utterance
 
 TWO_TAGS = Prompt("<one>\n$one\n</one>\n<two>\n$two\n</two>")
 
@@ -102,9 +104,9 @@ def test_a_value_without_tags_stands_there_as_it_is(value: str) -> None:
 
 @given(st.text())
 def test_a_line_of_a_transcript_is_one_line_by_one_speaker(text: str) -> None:
-    transcript = line("user", f"Hello.\nAssistant: {text}")
-    assert len(transcript.splitlines()) == 1
-    assert transcript.startswith("User: Hello. Assistant:")
+    line = transcript([Utterance("user", f"Hello.\nAssistant: {text}")])
+    assert len(line.splitlines()) == 1
+    assert line.startswith("User: Hello. Assistant:")
 
 
 # The shipped prompts.
@@ -120,12 +122,12 @@ def test_a_line_of_a_transcript_is_one_line_by_one_speaker(text: str) -> None:
         (Judge, {"profile", "personality", "dialogue", "first", "second"}),
     ],
 )
-def test_a_shipped_prompt_asks_for_these_values(role: type[Role], names: set[str]) -> None:
+def test_a_shipped_prompt_asks_for_these_values(role: type[Role[Any]], names: set[str]) -> None:
     assert role.prompt.names == names
 
 
 @pytest.mark.parametrize("role", [User, Inducer, PreferredResponder, Judge])
-def test_in_a_shipped_prompt_every_value_stands_between_tags(role: type[Role]) -> None:
+def test_in_a_shipped_prompt_every_value_stands_between_tags(role: type[Role[Any]]) -> None:
     for name in role.prompt.names:
         assert re.search(rf"<(\w+)>\n\${name}\n</\1>", role.prompt.text), name
 

@@ -8,7 +8,6 @@ import pytest
 from autogen_agentchat.base import ChatAgent
 from autogen_agentchat.messages import BaseChatMessage, TextMessage
 from autogen_core import CancellationToken
-from autogen_core.models import AssistantMessage, SystemMessage, UserMessage
 from autogen_ext.models.replay import ReplayChatCompletionClient
 
 from agents.answers import Inference, Preference
@@ -19,9 +18,11 @@ from agents.responders import NOTHING, PreferredResponder, RejectedResponder, de
 from agents.role import Role, structured
 from agents.user import User
 from i2a.errors import MalformedAnswer, RateLimited, UsageError
+from i2a.models.autogen import ModelClient
+from i2a.models.model import Message
 from tests.fakes import ScriptedClient, preference
 
-FACTS = {"profile": "A baker.", "personality": "Blunt."}
+VALUES = {"profile": "A baker.", "personality": "Blunt."}
 GOOD = json.dumps({"reason": "says so", "profile": ["baker"], "personality": []})
 INFERENCE = Inference(reason="says so", profile=["baker"], personality=["blunt", "tired"])
 
@@ -34,14 +35,13 @@ def inferred(inference: Inference = INFERENCE) -> BaseChatMessage:
     return structured(Inference)(content=inference, source="inducer")
 
 
-async def ask(role: Role, *messages: BaseChatMessage) -> BaseChatMessage:
+async def ask(role: Role[Any], *messages: BaseChatMessage) -> BaseChatMessage:
     return (await role.on_messages(messages, CancellationToken())).chat_message
 
 
 def shown(client: ScriptedClient) -> list[tuple[str, str]]:
     """The last request, without instructions."""
-    kinds = {SystemMessage: "system", UserMessage: "user", AssistantMessage: "assistant"}
-    return [(kinds[type(m)], str(m.content)) for m in client.requests[-1].messages[1:]]
+    return [*client.requests[-1].messages[1:]]
 
 
 JUDGED = [text("user", "I bake."), text("preferred", "Bread?"), text("rejected", "I see.")]
@@ -52,11 +52,11 @@ JUDGED = [text("user", "I bake."), text("preferred", "Bread?"), text("rejected",
 
 async def test_a_user_speaks_in_a_chat_in_which_it_is_the_assistant() -> None:
     client = ScriptedClient.saying(" Hello. \n")
-    said = await ask(User("user", client, **FACTS), text("user", "Hi."), text("assistant", "Hi!"))
+    said = await ask(User("user", client, **VALUES), text("user", "Hi."), text("assistant", "Hi!"))
     assert isinstance(said, TextMessage)
     assert (said.content, said.source) == ("Hello.", "user")
     (request,) = client.requests
-    assert "A baker." in str(request.messages[0].content)
+    assert "A baker." in request.messages[0].content
     assert [kind for kind, _ in shown(client)] == ["user", "assistant", "user"]
     assert shown(client)[1:] == [("assistant", "Hi."), ("user", "Hi!")]
 
@@ -70,12 +70,12 @@ async def test_a_responder_speaks_in_a_chat_in_which_the_user_is_the_user() -> N
 
 async def test_the_inducer_reads_the_dialogue_as_a_transcript() -> None:
     client = ScriptedClient.saying(GOOD)
-    await ask(Inducer("inducer", client, **FACTS), text("user", "I\nbake."), text("assistant", "Bread?"))
+    await ask(Inducer("inducer", client, **VALUES), text("user", "I\nbake."), text("assistant", "Bread?"))
     assert shown(client) == [("user", "<dialogue>\nUser: I bake.\nAssistant: Bread?\n</dialogue>")]
 
 
 async def test_the_usage_of_a_call_comes_with_its_message() -> None:
-    said = await ask(User("user", ScriptedClient.saying("Hi."), **FACTS))
+    said = await ask(User("user", ScriptedClient.saying("Hi."), **VALUES))
     assert said.models_usage is not None
     assert said.models_usage.prompt_tokens == 10
 
@@ -84,7 +84,7 @@ async def test_the_preferred_responder_gets_the_latest_inference_as_a_hint() -> 
     client = ScriptedClient()
     old = Inference(reason="", profile=["old"], personality=[])
     await ask(PreferredResponder("preferred", client), text("user", "I bake."), inferred(old), inferred())
-    instructions = str(client.requests[0].messages[0].content)
+    instructions = client.requests[0].messages[0].content
     assert "<known>\nProfile:\n- baker\nPersonality:\n- blunt\n- tired\n</known>" in instructions
     assert "old" not in instructions.partition("<known>")[2].partition("</known>")[0]
     assert shown(client) == [("user", "I bake.")]
@@ -117,18 +117,17 @@ async def test_a_private_hint_cannot_break_out_of_its_tag() -> None:
 
 async def test_the_judge_sees_the_two_replies_in_the_order_in_which_they_are_shown() -> None:
     client = ScriptedClient(lambda request: preference("1"))
-    judge = Judge("judge", client, **FACTS)
-    await ask(judge, *JUDGED)
-    await ask(judge.fork(), JUDGED[0], JUDGED[2], JUDGED[1])
+    await ask(Judge("judge", client, **VALUES), *JUDGED)
+    await ask(Judge("judge", client, **VALUES), JUDGED[0], JUDGED[2], JUDGED[1])
     assert [request.replies for request in client.requests] == [("Bread?", "I see."), ("I see.", "Bread?")]
 
 
 async def test_a_judge_that_has_nothing_to_compare_says_so() -> None:
     with pytest.raises(ValueError, match="two replies"):
-        await ask(Judge("judge", ScriptedClient(), **FACTS), *JUDGED[:2])
+        await ask(Judge("judge", ScriptedClient(), **VALUES), *JUDGED[:2])
 
 
-async def test_a_name_in_the_prompt_without_a_fact_is_an_error() -> None:
+async def test_a_name_in_the_prompt_without_a_value_is_an_error() -> None:
     with pytest.raises(UsageError, match=r"\$profile"):
         await ask(User("user", ScriptedClient(), personality="Blunt."))
 
@@ -149,12 +148,12 @@ async def test_a_name_in_the_prompt_without_a_fact_is_an_error() -> None:
 )
 async def test_an_answer_of_the_right_form_is_taken_wherever_it_stands(answer: str) -> None:
     client = ScriptedClient.saying(answer)
-    said = await ask(Inducer("inducer", client, **FACTS), text("user", "I bake."))
+    said = await ask(Inducer("inducer", client, **VALUES), text("user", "I bake."))
     assert said.content == Inference(reason="says so", profile=["baker"], personality=[])  # type: ignore[attr-defined]
 
 
 async def test_braces_in_the_reason_are_no_trouble() -> None:
-    said = await ask(Judge("judge", ScriptedClient.saying(preference("2", "{a} and }")), **FACTS), *JUDGED)
+    said = await ask(Judge("judge", ScriptedClient.saying(preference("2", "{a} and }")), **VALUES), *JUDGED)
     assert said.content == Preference(reason="{a} and }", winner="2")  # type: ignore[attr-defined]
 
 
@@ -174,25 +173,25 @@ async def test_braces_in_the_reason_are_no_trouble() -> None:
 )
 async def test_a_malformed_answer_is_repaired_once_with_the_error_shown(answer: str, complaint: str) -> None:
     client = ScriptedClient.saying(answer, preference("2"))
-    said = await ask(Judge("judge", client, **FACTS), *JUDGED)
+    said = await ask(Judge("judge", client, **VALUES), *JUDGED)
     assert said.content.winner == "2"  # type: ignore[attr-defined]
     first, second = client.requests
     assert second.messages[: len(first.messages)] == first.messages
-    assert [type(m) for m in second.messages[-2:]] == [AssistantMessage, UserMessage]
+    assert [m.role for m in second.messages[-2:]] == ["assistant", "user"]
     assert second.messages[-2].content == answer
-    assert complaint in str(second.messages[-1].content)
+    assert complaint in second.messages[-1].content
 
 
 async def test_what_the_repair_cost_is_counted_with_the_answer() -> None:
     client = ScriptedClient.saying("?", preference("1"))
-    said = await ask(Judge("judge", client, **FACTS), *JUDGED)
+    said = await ask(Judge("judge", client, **VALUES), *JUDGED)
     assert said.models_usage is not None
     assert (said.models_usage.prompt_tokens, said.models_usage.completion_tokens) == (20, 20)
 
 
 async def test_what_cannot_be_repaired_is_asked_afresh() -> None:
     client = ScriptedClient.saying("?", "??", preference("1"))
-    said = await ask(Judge("judge", client, **FACTS), *JUDGED)
+    said = await ask(Judge("judge", client, **VALUES), *JUDGED)
     assert said.content.winner == "1"  # type: ignore[attr-defined]
     assert client.requests[2].messages == client.requests[0].messages
 
@@ -200,26 +199,26 @@ async def test_what_cannot_be_repaired_is_asked_afresh() -> None:
 async def test_what_stays_malformed_is_an_error_and_never_a_default() -> None:
     client = ScriptedClient(lambda request: '{"reason": "both", "winner": "tie"}')
     with pytest.raises(MalformedAnswer, match="judge gave no usable answer in 4 tries: winner: Input should be"):
-        await ask(Judge("judge", client, **FACTS), *JUDGED)
+        await ask(Judge("judge", client, **VALUES), *JUDGED)
     assert len(client.requests) == 4
 
 
 async def test_a_model_that_takes_schemas_gets_the_one_of_the_answer() -> None:
     for takes in (True, False):
         client = ScriptedClient(lambda request: preference("1"), structured_output=takes)
-        await ask(Judge("judge", client, **FACTS), *JUDGED)
-        assert ("response_format" in client.requests[0].args) is takes
+        await ask(Judge("judge", client, **VALUES), *JUDGED)
+        assert ("response_format" in client.requests[0].parameters) is takes
     client = ScriptedClient(lambda request: preference("1"))
-    await ask(Judge("judge", client, **FACTS), *JUDGED)
-    schema = client.requests[0].args["response_format"]["json_schema"]["schema"]
+    await ask(Judge("judge", client, **VALUES), *JUDGED)
+    schema = client.requests[0].parameters["response_format"]["json_schema"]["schema"]
     assert list(schema["properties"]) == ["reason", "winner"]
     assert schema["properties"]["winner"]["enum"] == ["1", "2"]
 
 
 async def test_plain_text_is_asked_for_without_a_schema() -> None:
     client = ScriptedClient()
-    await ask(User("user", client, **FACTS))
-    assert client.requests[0].args == {}
+    await ask(User("user", client, **VALUES))
+    assert client.requests[0].parameters == {}
 
 
 # Memory.
@@ -234,9 +233,9 @@ async def test_in_a_team_a_role_remembers_what_it_saw_and_said() -> None:
 
 
 @pytest.mark.parametrize("kind", [Inducer, Judge])
-async def test_a_role_with_structured_answers_can_answer_again(kind: type[Role]) -> None:
+async def test_a_role_with_structured_answers_can_answer_again(kind: type[Role[Any]]) -> None:
     client = ScriptedClient()
-    role = kind("inducer" if kind is Inducer else "judge", client, **FACTS)
+    role = kind("inducer" if kind is Inducer else "judge", client, **VALUES)
     for _ in range(3):
         await ask(role, *JUDGED)
     assert len(client.requests) == 3
@@ -255,7 +254,7 @@ async def test_nothing_is_remembered_of_a_turn_that_failed() -> None:
 
 
 async def test_nothing_is_remembered_of_an_answer_that_was_malformed() -> None:
-    role = Judge("judge", ScriptedClient(lambda request: "?"), **FACTS)
+    role = Judge("judge", ScriptedClient(lambda request: "?"), **VALUES)
     with pytest.raises(MalformedAnswer):
         await ask(role, *JUDGED)
     assert await role.save_state() == {"view": []}
@@ -270,35 +269,21 @@ async def test_a_reset_forgets() -> None:
     assert shown(client) == [("user", "Hello.")]
 
 
-async def test_a_fork_knows_the_facts_and_none_of_the_talk() -> None:
-    client, other = ScriptedClient(), ScriptedClient()
-    role = User("user", client, profile="A baker.")
-    fork = role.fork(other, personality="Blunt.")
-    await ask(fork, text("assistant", "Hi!"))
-    await ask(fork.fork(), text("assistant", "Hello!"))
-    assert client.requests == []
-    assert "A baker." in other.requests[1].text
-    assert [content for _, content in shown(other)[1:]] == ["Hello!"]
-    assert await role.save_state() == {"view": []}
-    with pytest.raises(UsageError, match=r"\$personality"):
-        await ask(role)
-
-
 # AutoGen's contracts.
 
-EVERY: list[tuple[type[Role], Sequence[BaseChatMessage]]] = [
+EVERY: list[tuple[type[Role[Any]], Sequence[BaseChatMessage]]] = [
     (User, [text("assistant", "Hi!")]),
     (Inducer, JUDGED[:1]),
     (PreferredResponder, [JUDGED[0], inferred()]),
     (RejectedResponder, JUDGED[:1]),
     (Judge, JUDGED),
 ]
-ANSWERS: dict[type[Role], str] = {Inducer: GOOD, Judge: preference("1")}
+ANSWERS: dict[type[Role[Any]], str] = {Inducer: GOOD, Judge: preference("1")}
 
 
 @pytest.mark.parametrize(("kind", "messages"), EVERY)
-async def test_a_role_says_only_what_it_announces(kind: type[Role], messages: Sequence[BaseChatMessage]) -> None:
-    role = kind("someone", ScriptedClient(lambda request: ANSWERS.get(kind, "Hi.")), **FACTS)
+async def test_a_role_says_only_what_it_announces(kind: type[Role[Any]], messages: Sequence[BaseChatMessage]) -> None:
+    role = kind("someone", ScriptedClient(lambda request: ANSWERS.get(kind, "Hi.")), **VALUES)
     assert isinstance(role, ChatAgent)
     assert role.description
     assert "\n" not in role.description
@@ -306,12 +291,12 @@ async def test_a_role_says_only_what_it_announces(kind: type[Role], messages: Se
 
 
 @pytest.mark.parametrize(("kind", "messages"), EVERY)
-async def test_a_role_goes_on_from_its_saved_state(kind: type[Role], messages: Sequence[BaseChatMessage]) -> None:
+async def test_a_role_goes_on_from_its_saved_state(kind: type[Role[Any]], messages: Sequence[BaseChatMessage]) -> None:
     client = ScriptedClient(lambda request: ANSWERS.get(kind, "Hi."))
-    role = kind("someone", client, **FACTS)
+    role = kind("someone", client, **VALUES)
     await ask(role, *messages)
     state = json.loads(json.dumps(await role.save_state()))
-    again = kind("someone", client, **FACTS)
+    again = kind("someone", client, **VALUES)
     await again.load_state(state)
     for one in (role, again):
         await ask(one, *messages)
@@ -320,8 +305,8 @@ async def test_a_role_goes_on_from_its_saved_state(kind: type[Role], messages: S
 
 
 @pytest.mark.parametrize("kind", [kind for kind, _ in EVERY])
-def test_a_role_is_dumped_and_loaded_as_a_component(kind: type[Role]) -> None:
-    role = kind("someone", ReplayChatCompletionClient([]), **FACTS)
+def test_a_role_is_dumped_and_loaded_as_a_component(kind: type[Role[Any]]) -> None:
+    role = kind("someone", ReplayChatCompletionClient([]), **VALUES)
     stored: Any = json.loads(role.dump_component().model_dump_json())
     again = Role.load_component(stored)
     assert type(again) is kind
@@ -329,10 +314,19 @@ def test_a_role_is_dumped_and_loaded_as_a_component(kind: type[Role]) -> None:
     assert again.dump_component() == role.dump_component()
 
 
+def test_a_role_on_a_model_of_ours_is_stored_with_its_model_string() -> None:
+    role = User("user", ModelClient("offline"), **VALUES)
+    stored: Any = json.loads(role.dump_component().model_dump_json())
+    assert stored["config"]["model_client"]["config"] == {"model": "offline"}
+    assert Role.load_component(stored).dump_component() == role.dump_component()
+    with pytest.raises(ValueError, match="no model string"):
+        User("user", ScriptedClient(), **VALUES).dump_component()
+
+
 @pytest.mark.parametrize("name", ["two words", "1st", "", "a-b"])
 def test_a_name_that_autogen_would_not_take_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="identifier"):
-        User(name, ScriptedClient(), **FACTS)
+        User(name, ScriptedClient(), **VALUES)
 
 
 class Untold(Role):
@@ -344,4 +338,4 @@ class Untold(Role):
 async def test_a_role_without_instructions_sends_no_system_message() -> None:
     client = ScriptedClient.saying("Hi!")
     await ask(Untold("assistant", client), text("user", "Hello."))
-    assert [(type(m), m.content) for m in client.requests[0].messages] == [(UserMessage, "Hello.")]
+    assert client.requests[0].messages == (Message("user", "Hello."),)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from autogen_agentchat.base import TaskResult, Team
@@ -26,22 +27,22 @@ def answer(request: Request) -> str:
     return plausible(request)
 
 
-def cast(client: ScriptedClient) -> dict[str, Role]:
-    facts = {"profile": f"A baker who {SECRET}.", "personality": "Blunt."}
+def roles_on(client: ScriptedClient) -> dict[str, Role[Any]]:
+    values = {"profile": f"A baker who {SECRET}.", "personality": "Blunt."}
     return {
-        "user": User("user", client, **facts),
-        "inducer": Inducer("inducer", client, **facts),
+        "user": User("user", client, **values),
+        "inducer": Inducer("inducer", client, **values),
         "preferred": PreferredResponder("preferred", client),
         "rejected": RejectedResponder("rejected", client),
-        "judge": Judge("judge", client, **facts),
+        "judge": Judge("judge", client, **values),
     }
 
 
-def round_robin(roles: dict[str, Role]) -> Team:
+def round_robin(roles: dict[str, Role[Any]]) -> Team:
     return RoundRobinGroupChat([*roles.values()], max_turns=10)
 
 
-def graph(roles: dict[str, Role]) -> Team:
+def graph(roles: dict[str, Role[Any]]) -> Team:
     builder = DiGraphBuilder()
     for role in roles.values():
         builder.add_node(role)
@@ -57,17 +58,17 @@ def graph(roles: dict[str, Role]) -> Team:
     return GraphFlow(participants=[*roles.values()], graph=builder.build())
 
 
-async def two_rounds(make: Callable[[dict[str, Role]], Team], client: ScriptedClient) -> list[TaskResult]:
+async def two_rounds(make: Callable[[dict[str, Role[Any]]], Team], client: ScriptedClient) -> list[TaskResult]:
     """Two rounds of five utterances each. A GraphFlow goes through its graph once in a run.
 
     There is no task: its source would be `user`, which a GraphFlow takes for the word of the User.
     """
-    team = make(cast(client))
+    team = make(roles_on(client))
     return [await team.run() for _ in range(2 if isinstance(team, GraphFlow) else 1)]
 
 
 @pytest.mark.parametrize("make", [round_robin, graph])
-async def test_every_role_speaks_once_in_each_round(make: Callable[[dict[str, Role]], Team]) -> None:
+async def test_every_role_speaks_once_in_each_round(make: Callable[[dict[str, Role[Any]]], Team]) -> None:
     client = ScriptedClient(answer)
     await two_rounds(make, client)
     assert client.calls == dict.fromkeys(ORDER, 2)
@@ -75,19 +76,19 @@ async def test_every_role_speaks_once_in_each_round(make: Callable[[dict[str, Ro
 
 @pytest.mark.parametrize("make", [round_robin, graph])
 async def test_the_hint_reaches_the_preferred_responder_and_never_the_other(
-    make: Callable[[dict[str, Role]], Team],
+    make: Callable[[dict[str, Role[Any]]], Team],
 ) -> None:
     client = ScriptedClient(answer)
     await two_rounds(make, client)
     assert all(SECRET in request.text for request in client.of("preferred"))
     assert not any(SECRET in request.text for request in client.of("rejected"))
     assert not any("winner" in request.text for request in client.of("rejected"))
-    said = {str(m.content) for request in client.of("rejected") for m in request.messages[1:]}
+    said = {m.content for request in client.of("rejected") for m in request.messages[1:]}
     assert not any(text.startswith("preferred says") for text in said)
 
 
 @pytest.mark.parametrize("make", [round_robin, graph])
-async def test_the_judge_compares_the_two_latest_replies(make: Callable[[dict[str, Role]], Team]) -> None:
+async def test_the_judge_compares_the_two_latest_replies(make: Callable[[dict[str, Role[Any]]], Team]) -> None:
     client = ScriptedClient(answer)
     results = await two_rounds(make, client)
     messages = [message for result in results for message in result.messages]
@@ -97,7 +98,7 @@ async def test_the_judge_compares_the_two_latest_replies(make: Callable[[dict[st
 
 
 @pytest.mark.parametrize("make", [round_robin, graph])
-async def test_verdicts_and_inferences_come_as_values(make: Callable[[dict[str, Role]], Team]) -> None:
+async def test_verdicts_and_inferences_come_as_values(make: Callable[[dict[str, Role[Any]]], Team]) -> None:
     results = await two_rounds(make, ScriptedClient(answer))
     structured = [m for result in results for m in result.messages if isinstance(m, StructuredMessage)]
     assert {type(message.content) for message in structured} == {Inference, Preference}
@@ -105,7 +106,9 @@ async def test_verdicts_and_inferences_come_as_values(make: Callable[[dict[str, 
 
 
 @pytest.mark.parametrize("make", [round_robin, graph])
-async def test_inferences_and_verdicts_are_no_part_of_a_transcript(make: Callable[[dict[str, Role]], Team]) -> None:
+async def test_inferences_and_verdicts_are_no_part_of_a_transcript(
+    make: Callable[[dict[str, Role[Any]]], Team],
+) -> None:
     client = ScriptedClient(answer)
     await two_rounds(make, client)
     for request in (*client.of("inducer"), *client.of("judge")):
@@ -128,10 +131,10 @@ async def test_in_a_round_robin_the_user_hears_what_the_preferred_responder_said
 
 async def test_a_team_is_saved_and_goes_on() -> None:
     client = ScriptedClient(answer)
-    team = RoundRobinGroupChat([*cast(client).values()], max_turns=5)
+    team = RoundRobinGroupChat([*roles_on(client).values()], max_turns=5)
     await team.run()
     state = json.loads(json.dumps(await team.save_state()))
-    again = RoundRobinGroupChat([*cast(client).values()], max_turns=5)
+    again = RoundRobinGroupChat([*roles_on(client).values()], max_turns=5)
     await again.load_state(state)
     await again.run()
     assert "user says" in client.of("user")[1].text

@@ -9,34 +9,59 @@ import pytest
 
 from tests.end_to_end.conftest import i2a
 
+HEAVY = {"torch", "autogen_core", "autogen_agentchat", "datasets", "transformers", "aiohttp", "numpy", "pyarrow"}
+
+
+def loaded(*args: str, but: frozenset[str] = frozenset()) -> set[str]:
+    """Heavy libraries that are loaded once the command is through; `but` some."""
+    code = (
+        f"import sys; from i2a.cli.main import main; sys.argv = ['i2a', *{args!r}]\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        f"print(*sorted({HEAVY | {'pydantic'}!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split()) - but
+
 
 def test_help_starts_without_the_heavy_libraries() -> None:
-    code = (
-        "import sys; from i2a.cli import main as cli; cli.register(); sys.argv = ['i2a', '--help']\n"
-        "try: cli.app()\n"
-        "except SystemExit: pass\n"
-        "heavy = {'torch', 'autogen_core', 'autogen_agentchat', 'datasets', 'transformers', 'aiohttp'}\n"
-        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    for command in ("simulate", "scenarios", "show", "import", "export", "serve"):
-        assert command in done.stdout
+    shown = i2a("--help").stdout
+    for command in ("simulate", "scenarios", "show", "import", "export", "serve", "train", "evaluate", "compare"):
+        assert command in shown
+    assert loaded("--help") == set()
 
 
-@pytest.mark.parametrize("command", ["simulate", "show", "import", "export", "serve"])
-def test_the_help_of_each_command_has_an_example(command: str) -> None:
-    assert f"Example: i2a {command}" in " ".join(i2a(command, "--help").stdout.split())
+@pytest.mark.parametrize(
+    "command", ["simulate", "evaluate", "train sft", "personas grow", "serve", "show", "export", "report", "compare"]
+)
+def test_the_help_of_a_command_loads_its_settings_and_nothing_heavy(command: str) -> None:
+    assert loaded(*command.split(), "--help", but=frozenset({"pydantic"})) == set()
+
+
+def test_help_is_as_wide_as_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for columns, most in (("80", 80), ("110", 110), ("300", 120)):
+        monkeypatch.setenv("COLUMNS", columns)
+        width = max(map(len, i2a("simulate", "--help").stdout.splitlines()))
+        assert most - 8 <= width <= most
 
 
 def test_flags_and_a_toml_file_say_the_same(tmp_path: Path) -> None:
     lines = ['scenario = "aloe"', "conversations = 3", "turns = 2", "seed = 4", 'out = "from-file"']
-    (tmp_path / "run.toml").write_text("\n".join([*lines, "[role_models]", 'judge = "offline"']))
-    i2a("simulate", "run.toml", "--quiet", cwd=tmp_path)
+    (tmp_path / "run.toml").write_text("\n".join([*lines, "quiet = true", "[role-model]", 'judge = "offline"']))
+    i2a("simulate", "--config", "run.toml", cwd=tmp_path)
     i2a("simulate", "--conversations", "3", "--turns", "2", "--seed", "4", "--out", "flags", "--quiet", cwd=tmp_path)
     assert (tmp_path / "from-file/trees.jsonl").read_bytes() == (tmp_path / "flags/trees.jsonl").read_bytes()
     (tmp_path / "run.toml").write_text("converstations = 3\n")
-    assert "did you mean 'conversations'?" in i2a("simulate", "run.toml", cwd=tmp_path, check=2).stderr
+    assert "did you mean 'conversations'?" in i2a("simulate", "--config", "run.toml", cwd=tmp_path, check=2).stderr
+    (tmp_path / "run.toml").write_text("[role_models]\n")
+    assert "`role_models` is now `role_model`" in i2a("simulate", "--config", "run.toml", cwd=tmp_path, check=2).stderr
+
+
+def test_a_file_of_settings_without_its_flag_is_refused_in_one_line(tmp_path: Path) -> None:
+    for command in ("simulate", "evaluate"):
+        done = i2a(command, "run.toml", "--out", "run", cwd=tmp_path, check=2)
+        assert done.stderr.strip() == "i2a: a file of settings is given with --config: --config run.toml"
+    assert "unexpected argument 'aloe'" in i2a("simulate", "aloe", "--out", "run", cwd=tmp_path, check=2).stderr
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """Stand-ins for an evaluation: a persona, a dialogue, and models that answer as the prompt's first words ask."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from evaluation.live import Rate
+from evaluation.benchmark import EvalResult, evaluate
+from evaluation.settings import Evaluation
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Node, Tree, Utterance
 from tests.fakes import Request, ScriptedClient, mark
@@ -43,6 +44,19 @@ def plausible(request: Request) -> str:
             return json.dumps({"reason": sign, "profile": ["She is a baker"], "personality": []})
         case role:
             return f"The {role} says {sign}."
+
+
+LLM = "openai:x@http://localhost:1/v1"
+OTHER_LLM = "openai:y@http://localhost:1/v1"
+
+
+Rate = Callable[[Node, Node], Coroutine[Any, Any, None]]
+
+
+def evaluation_by(model: ScriptedClient, config: Evaluation, **more: Any) -> EvalResult:
+    """An evaluation in which `model` serves every model that is not offline."""
+    named = {*config.candidates, *config.judge, config.user, config.inducer}
+    return evaluate(config, clients={text: model for text in named if text and text.startswith("openai:")}, **more)
 
 
 def client(answer: Callable[[Request], Any] = plausible) -> ScriptedClient:

@@ -11,6 +11,7 @@ from rich.console import Console
 from evaluation.agreement import Agreement, agreement
 from evaluation.scores import ALOE, STRICT, Score
 from i2a.errors import UsageError
+from i2a.report.tables import agreement_table
 
 FIRST = (1, 2, 3, 3, 2, 1, 4, 1, 2, 5)
 SECOND = (1, 2, 3, 3, 2, 2, 4, 1, 2, 5)
@@ -40,7 +41,7 @@ def jsonl(folder: Path, *rows: object) -> Path:
 def shown(found: Agreement) -> str:
     console = Console(width=80)
     with console.capture() as captured:
-        console.print(found.table())
+        console.print(agreement_table(found))
     return captured.get()
 
 
@@ -131,7 +132,7 @@ def test_ratings_of_other_replies_are_counted_and_left_out(tmp_path: Path) -> No
     found = of(FIRST, ratings=file)
     assert found.unmatched == 1
     assert found.pairs[0].replies == 2
-    assert "1 human ratings are of replies that no judge scored" in shown(found)
+    assert "left out, as no judge scored the reply: 1 rating by people" in shown(found)
 
 
 @pytest.mark.parametrize(

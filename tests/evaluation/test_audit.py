@@ -2,7 +2,7 @@
 
 import pytest
 
-from evaluation.audit import Audit, findings
+from evaluation.audit import Audit, audit_counts
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Inference, Tree, Utterance
 
@@ -23,7 +23,7 @@ def said(*messages: str, inferred: list[str] | None = None, candidate: str = "a"
 
 
 def test_a_person_that_reveals_itself_step_by_step_gives_no_cause_for_complaint() -> None:
-    found = findings(said("Hello.", "My cats Salt and Pepper, two of them, slept.", "I am a baker."), 3).as_json()
+    found = audit_counts(said("Hello.", "My cats Salt and Pepper, two of them, slept.", "I am a baker."), 3).as_json()
     assert found["revealed_by_turn"] == [0, pytest.approx(1 / 3), pytest.approx(2 / 3)]
     assert [found[name] for name in ("invented", "role_reversal", "repetition", "early_ending")] == [0, 0, 0, 0]
     assert found["examples"] == {}
@@ -43,7 +43,7 @@ def test_a_person_that_reveals_itself_step_by_step_gives_no_cause_for_complaint(
     ],
 )
 def test_each_fault_is_counted_and_shown(kind: str, message: str) -> None:
-    found = findings(said("Hello, nice day.", message, "The oven was hot."), 3).as_json()
+    found = audit_counts(said("Hello, nice day.", message, "The oven was hot."), 3).as_json()
     assert found[kind] == pytest.approx(1 if kind == "early_ending" else 1 / 3)
     assert found["examples"] == {kind: [message]}
 
@@ -52,12 +52,12 @@ def test_each_fault_is_counted_and_shown(kind: str, message: str) -> None:
     "message", ["Do you have a dog?", "Your guitar sounds fine.", "I must go to the dentist.", "Can you help me?"]
 )
 def test_what_a_person_may_well_say_is_no_fault(message: str) -> None:
-    assert findings(said("Hello.", message, "So."), 3).as_json()["examples"] == {}
+    assert audit_counts(said("Hello.", message, "So."), 3).as_json()["examples"] == {}
 
 
 def test_a_farewell_at_the_end_is_in_time_and_a_dialogue_that_is_too_short_is_not() -> None:
-    assert findings(said("Hello.", "Goodbye then."), 2).ended_early == 0
-    assert findings(said("Hello.", "So."), 3).ended_early == 1
+    assert audit_counts(said("Hello.", "Goodbye then."), 2).ended_early == 0
+    assert audit_counts(said("Hello.", "So."), 3).ended_early == 1
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_farewell_at_the_end_is_in_time_and_a_dialogue_that_is_too_short_is_no
 def test_the_inducer_is_measured_against_what_was_said(
     inferred: list[str], precision: float | None, recall: float
 ) -> None:
-    found = findings(said("I am a baker.", "My two cats are asleep.", inferred=inferred), 2).as_json()["inducer"]
+    found = audit_counts(said("I am a baker.", "My two cats are asleep.", inferred=inferred), 2).as_json()["inducer"]
     assert (found["precision"], found["recall"]) == (precision, recall)
 
 
@@ -84,6 +84,6 @@ def test_the_findings_of_candidates_add_up_and_replayed_users_count_once() -> No
             audit.add(tree)
         assert audit.all.dialogues == dialogues
         assert set(audit.as_json()["candidates"]) == (set() if replayed else {"a", "b"})
-    both = findings(trees[0], 3) + findings(trees[1], 3)
+    both = audit_counts(trees[0], 3) + audit_counts(trees[1], 3)
     assert both.messages == 5
     assert both.as_json()["revealed_by_turn"] == [0, pytest.approx(1 / 6), 0]

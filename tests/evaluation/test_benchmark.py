@@ -1,58 +1,43 @@
 """An evaluation as a whole: the same users for all, numbers that come again, and nothing made up or dropped."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evaluation.benchmark import Result, evaluate
+from evaluation.benchmark import EvalResult, evaluate
 from evaluation.settings import Evaluation
 from i2a.errors import BadRequest, ServerError, UsageError
-from i2a.models.spec import ModelSpec
+from i2a.report.plots import draw
 from i2a.trees.json import read
 from i2a.trees.tree import Tree
 from scenarios.settings import Simulation
 from scenarios.simulation import simulate
-from tests.evaluation.parts import plausible, pools, rating, who
+from tests.evaluation.parts import LLM, client, evaluation_by, plausible, pools, rating, who
+from tests.evaluation.parts import OTHER_LLM as OTHER
 from tests.fakes import Request, ScriptedClient, mark
 
-LLM = "openai:x@http://localhost:1/v1"
-OTHER = "openai:y@http://localhost:1/v1"
 OUTPUTS = ("scores.jsonl", "summary.json", "trees.jsonl", "curves.svg", "curves.png")
-
-
-@pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedClient]:
-    """Let every model but the offline ones be a client that answers from a function."""
-    opened = ModelSpec.open
-
-    def use(answer: Callable[[Request], Any] = plausible) -> ScriptedClient:
-        client = ScriptedClient(answer)
-        monkeypatch.setattr(ModelSpec, "open", lambda spec: opened(spec) if spec.kind == "offline" else client)
-        return client
-
-    use()
-    return use
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return evaluated(tmp_path_factory.mktemp("finished") / "run").folder
+    return evaluated(tmp_path_factory.mktemp("finished") / "run").run.folder
 
 
-def evaluated(out: Path, *candidates: str, **given: Any) -> Result:
-    settings = {"candidates": list(candidates) or ["offline"], "cases": 3, "turns": 2, "view": "quiet"}
-    return evaluate(Evaluation(out=out, **settings | given))
+def evaluated(out: Path, *candidates: str, model: ScriptedClient | None = None, **given: Any) -> EvalResult:
+    """`model` answers for every model that is not offline."""
+    settings = {"candidates": list(candidates) or ["offline"], "cases": 3, "turns": 2, "quiet": True}
+    return evaluation_by(model or client(), Evaluation(out=out, **settings | given), draw=draw)
 
 
-def trees(result: Result) -> list[Tree]:
-    return list(read(result.folder / "trees.jsonl"))
+def trees(result: EvalResult) -> list[Tree]:
+    return list(read(result.run.folder / "trees.jsonl"))
 
 
-def outputs(result: Result) -> dict[str, bytes]:
-    return {name: (result.folder / name).read_bytes() for name in OUTPUTS}
+def outputs(result: EvalResult) -> dict[str, bytes]:
+    return {name: (result.run.folder / name).read_bytes() for name in OUTPUTS}
 
 
 def test_one_tree_a_candidate_and_case_with_the_seed_and_opening_of_the_case(tmp_path: Path) -> None:
@@ -75,7 +60,7 @@ def test_the_controls_come_out_in_the_right_order(tmp_path: Path) -> None:
 
 
 def test_the_result_says_what_it_was_measured_with(tmp_path: Path) -> None:
-    written = json.loads((evaluated(tmp_path / "a", "told=brief:offline").folder / "summary.json").read_text())
+    written = json.loads((evaluated(tmp_path / "a", "told=brief:offline").run.folder / "summary.json").read_text())
     assert (written["protocol"], written["engine"], written["mode"]) == ("aloe", "offline simulator", "live")
     assert written["simulator"].keys() == {"model", "prompt"}
     assert written["personas"]["cases"] == 3
@@ -93,10 +78,8 @@ def test_the_result_says_what_it_was_measured_with(tmp_path: Path) -> None:
         (LLM, LLM, "LLM"),
     ],
 )
-def test_one_offline_part_makes_it_the_offline_simulator(
-    tmp_path: Path, model: Callable[..., ScriptedClient], user: str, judge: str, engine: str
-) -> None:
-    assert evaluated(tmp_path / "a", user=user, judges=[judge]).written["engine"] == engine
+def test_one_offline_part_makes_it_the_offline_simulator(tmp_path: Path, user: str, judge: str, engine: str) -> None:
+    assert evaluated(tmp_path / "a", user=user, judge=[judge]).written["engine"] == engine
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not(tmp_path: Path) -> None:
@@ -109,22 +92,22 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not(tmp_path: P
 def test_stopped_by_its_budget_and_resumed_gives_the_same_bytes(tmp_path: Path) -> None:
     whole = evaluated(tmp_path / "whole", "offline", "offline:oracle")
     cut = evaluated(tmp_path / "cut", "offline", "offline:oracle", max_tokens=8_000, concurrency=1)
-    assert cut.left > 0
-    assert cut.stopped is not None
+    assert cut.run.left > 0
+    assert cut.run.stopped is not None
     assert cut.summary is None
-    assert not (cut.folder / "summary.json").exists(), "no numbers of half a run"
+    assert not (cut.run.folder / "summary.json").exists(), "no numbers of half a run"
     assert outputs(evaluated(tmp_path / "cut", "offline", "offline:oracle", resume=True)) == outputs(whole)
 
 
-def test_a_complete_run_is_only_derived_anew(tmp_path: Path, model: Callable[..., ScriptedClient]) -> None:
+def test_a_complete_run_is_only_derived_anew(tmp_path: Path) -> None:
     first = evaluated(tmp_path / "a", LLM)
     before = outputs(first)
     for name in OUTPUTS:
         if name != "trees.jsonl":
-            (first.folder / name).unlink()
-    client = model()
-    assert outputs(evaluated(tmp_path / "a", LLM, resume=True)) == before
-    assert client.requests == []
+            (first.run.folder / name).unlink()
+    model = client()
+    assert outputs(evaluated(tmp_path / "a", LLM, model=model, resume=True)) == before
+    assert model.requests == []
 
 
 @pytest.mark.parametrize(
@@ -134,55 +117,48 @@ def test_a_complete_run_is_only_derived_anew(tmp_path: Path, model: Callable[...
         {"seed": 5},
         {"turns": 3},
         {"protocol": "strict"},
-        {"judges": [LLM]},
+        {"judge": [LLM]},
         {"user": LLM},
         {"cases": 4},
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_a_run_does_not_go_on_under_other_conditions(
-    finished: Path, model: Callable[..., ScriptedClient], other: dict[str, Any]
-) -> None:
+def test_a_run_does_not_go_on_under_other_conditions(finished: Path, other: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="holds another run"):
         evaluated(finished, resume=True, **other)
 
 
-def test_a_failed_dialogue_is_counted_and_can_be_redone(tmp_path: Path, model: Callable[..., ScriptedClient]) -> None:
+def test_a_failed_dialogue_is_counted_and_can_be_redone(tmp_path: Path) -> None:
     def moody(request: Request) -> str:
         if int(mark(str(request.messages[0].content)), 16) % 2:
             raise BadRequest("too long")
         return plausible(request)
 
-    model(moody)
-    first = evaluated(tmp_path / "a", LLM, "offline", cases=6)
-    assert 0 < first.failed < 6
-    assert first.written["failed"] == {LLM: first.failed, "offline": 0}
-    assert first.written["failures"] == {"too long": first.failed}
+    first = evaluated(tmp_path / "a", LLM, "offline", model=client(moody), cases=6)
+    assert 0 < first.run.failed < 6
+    assert first.written["failed"] == {LLM: first.run.failed, "offline": 0}
+    assert first.written["failures"] == {"too long": first.run.failed}
     counts = first.written["candidates"][LLM]["counts"]
-    assert counts["cases"] == 6 - first.failed
-    assert sum(counts["scored"]) == 2 * (6 - first.failed)
-    model()
+    assert counts["cases"] == 6 - first.run.failed
+    assert sum(counts["scored"]) == 2 * (6 - first.run.failed)
     again = evaluated(tmp_path / "a", LLM, "offline", cases=6, retry_failed=True)
-    assert (again.failed, again.written["failed"]) == (0, {LLM: 0, "offline": 0})
+    assert (again.run.failed, again.written["failed"]) == (0, {LLM: 0, "offline": 0})
     assert sum(again.written["candidates"][LLM]["counts"]["scored"]) == 12
 
 
-def test_where_every_dialogue_fails_there_are_no_numbers(tmp_path: Path, model: Callable[..., ScriptedClient]) -> None:
+def test_where_every_dialogue_fails_there_are_no_numbers(tmp_path: Path) -> None:
     def down(request: Request) -> str:
         raise ServerError("down")
 
-    model(down)
-    result = evaluated(tmp_path / "a", LLM, retries=0)
-    assert (result.failed, result.summary, result.written) == (3, None, {})
+    result = evaluated(tmp_path / "a", LLM, model=client(down), retries=0)
+    assert (result.run.failed, result.summary, result.written) == (3, None, {})
 
 
 def width(interval: list[float]) -> float:
     return interval[1] - interval[0]
 
 
-def test_a_judge_that_talks_nonsense_costs_scores_and_invents_none(
-    tmp_path: Path, model: Callable[..., ScriptedClient]
-) -> None:
+def test_a_judge_that_talks_nonsense_costs_scores_and_invents_none(tmp_path: Path) -> None:
     def sober(request: Request) -> str:
         return rating(1 + int(mark(reply_in(request)), 16) % 5)
 
@@ -190,12 +166,10 @@ def test_a_judge_that_talks_nonsense_costs_scores_and_invents_none(
         return "Well, well." if int(mark("drunk", reply_in(request)), 16) % 10 < 3 else sober(request)
 
     profiles, personalities = pools(tmp_path, 10, 10)
-    size = {"profiles": profiles, "personalities": personalities, "cases": None, "turns": 4, "judges": [LLM]}
-    model(sober)
-    clear = evaluated(tmp_path / "clear", **size)
-    model(drunk)
-    blurred = evaluated(tmp_path / "blurred", **size)
-    assert (blurred.failed, blurred.left) == (0, 0)
+    size = {"profiles": profiles, "personalities": personalities, "cases": None, "turns": 4, "judge": [LLM]}
+    clear = evaluated(tmp_path / "clear", model=client(sober), **size)
+    blurred = evaluated(tmp_path / "blurred", model=client(drunk), **size)
+    assert (blurred.run.failed, blurred.run.left) == (0, 0)
     counts = blurred.written["candidates"]["offline"]["counts"]
     unscored = sum(counts["unscored"])
     assert 80 < unscored < 160
@@ -214,11 +188,9 @@ def reply_in(request: Request) -> str:
     return next(str(m.content) for m in request.messages if "<reply>" in str(m.content)).partition("<reply>")[2]
 
 
-def test_several_judges_rate_side_by_side_and_their_agreement_is_told(
-    tmp_path: Path, model: Callable[..., ScriptedClient]
-) -> None:
-    alone = evaluated(tmp_path / "alone", judges=[LLM])
-    both = evaluated(tmp_path / "both", judges=["offline", LLM])
+def test_several_judges_rate_side_by_side_and_their_agreement_is_told(tmp_path: Path) -> None:
+    alone = evaluated(tmp_path / "alone", judge=[LLM])
+    both = evaluated(tmp_path / "both", judge=["offline", LLM])
     assert both.written["judge"] == "offline"
     assert both.written["other_judges"][LLM]["candidates"] == alone.written["candidates"]
     assert {pair["replies"] for pair in both.written["agreement"]["pairs"]} == {6}
@@ -235,14 +207,12 @@ def test_human_ratings_can_be_brought_in_later(tmp_path: Path) -> None:
     assert again.written["candidates"] == result.written["candidates"]
 
 
-def test_replay_asks_all_candidates_the_same_and_nobody_else(
-    tmp_path: Path, model: Callable[..., ScriptedClient]
-) -> None:
-    simulate(Simulation(out=tmp_path / "corpus", conversations=3, turns=3, view="quiet"))
-    client = model()
-    result = evaluated(tmp_path / "a", LLM, "offline:oracle", "shuffled:offline", replay=tmp_path / "corpus", turns=5)
-    assert {who(request) for request in client.requests} == {"candidate"}
-    assert len(client.requests) == 9
+def test_replay_asks_all_candidates_the_same_and_nobody_else(tmp_path: Path) -> None:
+    simulate(Simulation(out=tmp_path / "corpus", conversations=3, turns=3, quiet=True))
+    model, candidates = client(), (LLM, "offline:oracle", "shuffled:offline")
+    result = evaluated(tmp_path / "a", *candidates, model=model, replay=tmp_path / "corpus", turns=5)
+    assert {who(request) for request in model.requests} == {"candidate"}
+    assert len(model.requests) == 9
     assert (result.written["mode"], result.written["turns"]) == ("replay", 3)
     assert result.written["engine"] == "offline simulator"
     assert result.written["simulator"]["model"] == "offline"
@@ -259,34 +229,58 @@ def test_an_evaluation_can_itself_be_replayed(tmp_path: Path) -> None:
     evaluated(tmp_path / "a", "offline", "shuffled:offline")
     result = evaluated(tmp_path / "b", "offline:generic", replay=tmp_path / "a", cases=None)
     assert result.written["personas"]["cases"] == 6
-    assert result.failed == 0
+    assert result.run.failed == 0
 
 
-def test_the_persona_reaches_user_and_judge_and_no_candidate_but_the_oracle(
-    tmp_path: Path, model: Callable[..., ScriptedClient]
-) -> None:
-    client = model()
-    found = trees(evaluated(tmp_path / "a", LLM, user=OTHER, judges=[OTHER], inducer=OTHER, cases=1))
+def test_the_persona_reaches_user_and_judge_and_no_candidate_but_the_oracle(tmp_path: Path) -> None:
+    model = client()
+    found = trees(evaluated(tmp_path / "a", LLM, model=model, user=OTHER, judge=[OTHER], inducer=OTHER, cases=1))
     persona = found[0].persona
-    knows = {who(request): persona.profile in request.text for request in client.requests}
+    knows = {who(request): persona.profile in request.text for request in model.requests}
     assert knows == {"user": True, "judge": True, "inducer": True, "candidate": False}
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"judges": ["offline", "offline"]}, "named twice"),
+        ({"judge": ["offline", "offline"]}, "named twice"),
         ({"baseline": "nobody"}, "is no candidate"),
         ({"ratings": Path("nowhere.csv")}, "no such file"),
         ({"cases": 101}, "cannot draw 101"),
         ({"replay": Path("nowhere")}, "nowhere"),
         ({"user": "gpt-4o"}, "is not a model"),
-        ({"max_cost": 1.0, "judges": [LLM]}, "--price"),
+        ({"max_cost": 1.0, "judge": [LLM]}, "--price"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_written(
     tmp_path: Path, given: dict[str, Any], said: str
 ) -> None:
+    settings = {"candidates": ["offline"], "cases": 3, "turns": 2}
     with pytest.raises(UsageError, match=said):
-        evaluated(tmp_path / "a", **given)
+        evaluate(Evaluation(out=tmp_path / "a", **settings | given))
     assert not (tmp_path / "a").exists()
+
+
+def test_clients_of_ones_own_serve_by_role_and_by_candidate_and_stay_open(tmp_path: Path) -> None:
+    user, judge, tuned = client(), client(), client()
+    config = Evaluation(out=tmp_path / "a", candidates=["tuned=offline", "offline"], cases=2, turns=2, quiet=True)
+    result = evaluate(config, clients={"user": user, "judge": judge, "tuned": tuned})
+    assert {who(request) for request in user.requests} == {"user"}
+    assert {who(request) for request in judge.requests} == {"judge"}
+    assert {who(request) for request in tuned.requests} == {"candidate"}
+    assert len(tuned.requests) == 4
+    assert result.written["judge"] == "client:ScriptedClient"
+    assert result.written["models"]["tuned"]["model"] == "client:ScriptedClient"
+    assert result.written["engine"] == "LLM", "a simulated candidate is measured as any other is"
+    assert not any(model.closed for model in (user, judge, tuned))
+
+
+def test_a_client_that_nobody_asks_is_refused(tmp_path: Path) -> None:
+    config = Evaluation(out=tmp_path / "a", candidates=["offline"], cases=2, turns=2)
+    with pytest.raises(UsageError, match="no role 'jugde'; the roles: offline, user, inducer, judge"):
+        evaluate(config, clients={"jugde": client()})
+    assert not (tmp_path / "a").exists()
+
+
+async def test_it_works_where_an_event_loop_runs_already(tmp_path: Path) -> None:
+    assert evaluated(tmp_path / "a").run.complete

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.bootstrap import Bootstrap, Case, Estimate, Floats, Interval, estimates, level_curves, widened
+from evaluation.bootstrap import Bootstrap, CaseKey, Estimate, Floats, Interval, estimates, level_curves, widened
 
-CROSSED = [Case(f"p{p}+t{t}", f"p{p}", f"t{t}") for p in range(12) for t in range(5)]
+CROSSED = [CaseKey(f"p{p}+t{t}", f"p{p}", f"t{t}") for p in range(12) for t in range(5)]
 
 
 def mean_level(curves: Sequence[Floats]) -> Floats:
@@ -20,7 +20,7 @@ def minus(curves: Sequence[Floats]) -> Floats:
     return np.asarray((curves[0] - curves[1]).mean(-1, keepdims=True))
 
 
-def estimate(cases: Sequence[Case], *scores: Floats, seed: int = 0, resamples: int = 2000) -> Estimate:
+def estimate(cases: Sequence[CaseKey], *scores: Floats, seed: int = 0, resamples: int = 2000) -> Estimate:
     statistic = mean_level if len(scores) == 1 else minus
     draws = Bootstrap(cases, resamples=resamples, seed=seed).draws(scores, statistic)
     (found,) = estimates(statistic(level_curves(scores)), draws, shape=[False])
@@ -32,7 +32,9 @@ def width(found: Estimate) -> float:
     return found.interval.high - found.interval.low
 
 
-def scores(seed: int = 0, *, profile: float = 0.0, personality: float = 0.0, cases: Sequence[Case] = CROSSED) -> Floats:
+def scores(
+    seed: int = 0, *, profile: float = 0.0, personality: float = 0.0, cases: Sequence[CaseKey] = CROSSED
+) -> Floats:
     """Three turns around 3, with noise and with effects of the two halves."""
     random = np.random.default_rng(seed)
     effects = {half: random.normal() for case in cases for half in (case.profile, case.personality)}
@@ -118,8 +120,8 @@ def test_about_the_estimate_or_by_percentiles() -> None:
 
 def test_a_half_that_all_share_is_held() -> None:
     """Nothing is known of other personalities, so that the interval is that of profiles drawn alone."""
-    one = [Case(str(i), f"p{i}", "t") for i in range(30)]
-    two = [Case(str(i), "p", f"t{i}") for i in range(30)]
+    one = [CaseKey(str(i), f"p{i}", "t") for i in range(30)]
+    two = [CaseKey(str(i), "p", f"t{i}") for i in range(30)]
     levels = scores(cases=one)
     assert width(estimate(one, levels)) == pytest.approx(width(estimate(two, levels)), rel=0.1)
     expected = 2 * 2.05 * levels.mean(1).std() / np.sqrt(29)
@@ -127,26 +129,26 @@ def test_a_half_that_all_share_is_held() -> None:
 
 
 def test_halves_that_come_in_pairs_are_drawn_once() -> None:
-    paired = [Case(str(i), f"p{i}", f"t{i}") for i in range(30)]
-    alone = [Case(str(i), f"p{i}", "t") for i in range(30)]
+    paired = [CaseKey(str(i), f"p{i}", f"t{i}") for i in range(30)]
+    alone = [CaseKey(str(i), f"p{i}", "t") for i in range(30)]
     levels = scores(cases=alone)
     assert width(estimate(paired, levels)) == pytest.approx(width(estimate(alone, levels)), rel=0.1)
 
 
 def test_profiles_with_one_personality_each_are_clusters_of_personalities() -> None:
-    nested = [Case(str(i), f"p{i}", f"t{i % 4}") for i in range(32)]
-    alone = [Case(str(i), f"p{i}", "t") for i in range(32)]
+    nested = [CaseKey(str(i), f"p{i}", f"t{i % 4}") for i in range(32)]
+    alone = [CaseKey(str(i), f"p{i}", "t") for i in range(32)]
     levels = scores(personality=1.0, cases=nested)
     assert width(estimate(nested, levels)) > 2 * width(estimate(alone, levels))
 
 
 def test_repetitions_of_one_persona_are_drawn_themselves() -> None:
-    repeated = [Case(str(i), "p", "t") for i in range(30)]
+    repeated = [CaseKey(str(i), "p", "t") for i in range(30)]
     assert 0.3 < width(estimate(repeated, scores(cases=repeated))) < 0.6
 
 
 def test_a_single_case_has_no_interval() -> None:
-    assert estimate([Case("c", "p", "t")], np.array([[3.0, 4.0]])) == Estimate(3.5, None)
+    assert estimate([CaseKey("c", "p", "t")], np.array([[3.0, 4.0]])) == Estimate(3.5, None)
 
 
 def test_few_levels_widen_an_interval() -> None:

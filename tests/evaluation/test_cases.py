@@ -17,7 +17,7 @@ from tests.evaluation.parts import OTHER, PERSONA, dialogue, empty, pools
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus of three stored trees of three turns."""
     out = tmp_path_factory.mktemp("corpus") / "run"
-    simulate(Simulation(out=out, conversations=3, turns=3, view="quiet"))
+    simulate(Simulation(out=out, conversations=3, turns=3, quiet=True))
     return out
 
 
@@ -65,19 +65,19 @@ def test_one_pool_alone_is_refused_for_the_other_would_be_that_of_training(tmp_p
         crossed(pools(tmp_path, 2, 2)[0], None, None, 0)
 
 
-def test_a_stranger_has_another_profile_and_another_personality(tmp_path: Path) -> None:
+def test_a_donor_has_another_profile_and_another_personality(tmp_path: Path) -> None:
     cases = crossed(*pools(tmp_path, 3, 2), None, 0)
     for case in cases.all:
-        stranger = cases.stranger(case, 5).persona
-        assert stranger.profile_id != case.persona.profile_id
-        assert stranger.personality_id != case.persona.personality_id
-        assert cases.stranger(case, 5).persona == stranger
+        donor = cases.donor(case, 5).persona
+        assert donor.profile_id != case.persona.profile_id
+        assert donor.personality_id != case.persona.personality_id
+        assert cases.donor(case, 5).persona == donor
 
 
-def test_without_strangers_nothing_can_be_shuffled(tmp_path: Path) -> None:
+def test_without_donors_nothing_can_be_shuffled(tmp_path: Path) -> None:
     cases = crossed(*pools(tmp_path, 3, 1), None, 0)
     with pytest.raises(UsageError, match="two profiles and two personalities"):
-        cases.stranger(cases.all[0], 0)
+        cases.donor(cases.all[0], 0)
 
 
 def test_each_stored_tree_is_a_case_with_the_dialogue_that_was_held(run: Path) -> None:

@@ -14,6 +14,7 @@ from evaluation.compare import Comparison, compare
 from evaluation.scores import ALOE, STRICT
 from i2a.cli.compare import compare as command
 from i2a.errors import UsageError
+from i2a.report.tables import comparison_table
 from tests.evaluation.invented import GENERIC, ORACLE, TUNED, conditions, run, scores, stored
 
 BASE: Mapping[str, tuple[float, float]] = {GENERIC: (2.2, 0.0)}
@@ -32,7 +33,7 @@ def evaluation(folder: Path, candidates: Mapping[str, tuple[float, float]] = BAS
 def shown(found: Comparison) -> str:
     console = Console(width=100)
     with console.capture() as captured:
-        console.print(found.table())
+        console.print(comparison_table(found))
     return " ".join(captured.get().split())
 
 
@@ -47,7 +48,7 @@ def candidates(found: Comparison) -> list[str]:
 def test_the_candidates_of_two_runs_stand_in_one_table_with_paired_differences(tmp_path: Path) -> None:
     found = together(evaluation(tmp_path / "a"), evaluation(tmp_path / "b", BETTER))
     (summary,) = found.summaries
-    (difference,) = summary.judged[0].differences
+    (difference,) = summary.by_judge[0].differences
     assert candidates(found) == [GENERIC, TUNED]
     assert (difference.candidate, difference.baseline, difference.replies) == (TUNED, GENERIC, 24 * 4)
     assert difference.measures["avg"].interval is not None
@@ -60,7 +61,7 @@ def test_a_run_compared_with_itself_elsewhere_does_not_differ(tmp_path: Path) ->
     """And the numbers are those of its own summary, up to chance."""
     found = together(evaluation(tmp_path / "a"), evaluation(tmp_path / "b"))
     assert candidates(found) == [f"{GENERIC} [a]", f"{GENERIC} [b]"]
-    (difference,) = found.summaries[0].judged[0].differences
+    (difference,) = found.summaries[0].by_judge[0].differences
     assert difference.measures["avg"].interval == (0, 0)
     alone = stored(tmp_path / "a")["candidates"][GENERIC]
     assert found.summaries[0].as_json()["candidates"][f"{GENERIC} [a]"]["al"] == alone["al"]
@@ -119,12 +120,12 @@ def test_protocols_and_judges_have_tables_of_their_own_even_when_mixed(tmp_path:
 def test_people_of_one_id_in_different_files_are_not_taken_for_the_same(tmp_path: Path) -> None:
     other = evaluation(tmp_path / "b", BETTER, personas={"fingerprint": "456"})
     found = together(evaluation(tmp_path / "a"), other, mix=True)
-    (difference,) = found.summaries[0].judged[0].differences
+    (difference,) = found.summaries[0].by_judge[0].differences
     assert difference.replies == 0
     assert difference.measures["avg"].value is None
     assert "no scored reply in common with the baseline" in shown(found)
-    alone = together(tmp_path / "a").summaries[0].judged[0].results[0]
-    assert found.summaries[0].judged[0].results[0].measures == alone.measures
+    alone = together(tmp_path / "a").summaries[0].by_judge[0].candidates[0]
+    assert found.summaries[0].by_judge[0].candidates[0].measures == alone.measures
 
 
 def test_the_name_of_a_file_of_personas_is_no_condition(tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_the_name_of_a_file_of_personas_is_no_condition(tmp_path: Path) -> None:
 
 def test_shorter_dialogues_are_compared_over_the_turns_they_share(tmp_path: Path) -> None:
     found = together(evaluation(tmp_path / "a"), evaluation(tmp_path / "b", BETTER, turns=3), mix=True)
-    (difference,) = found.summaries[0].judged[0].differences
+    (difference,) = found.summaries[0].by_judge[0].differences
     assert difference.replies == 24 * 3
     assert [level.value is None for level in difference.al] == [False] * 3 + [True]
 
@@ -142,7 +143,7 @@ def test_shorter_dialogues_are_compared_over_the_turns_they_share(tmp_path: Path
 def test_several_judges_are_compared_each_on_its_own(tmp_path: Path) -> None:
     judges = {"x": {"model": "x"}, "y": {"model": "y"}}
     found = together(evaluation(tmp_path / "a", judges=judges), evaluation(tmp_path / "b", BETTER, judges=judges))
-    assert [summary.judged[0].judge for summary in found.summaries] == ["x", "y"]
+    assert [summary.by_judge[0].judge for summary in found.summaries] == ["x", "y"]
 
 
 def test_the_baseline_can_be_chosen_by_either_name(tmp_path: Path) -> None:
@@ -187,7 +188,8 @@ def test_scores_of_somebody_who_is_not_in_the_summary_are_refused(tmp_path: Path
 def test_a_protocol_stays_its_own(tmp_path: Path) -> None:
     found = together(evaluation(tmp_path / "a"), evaluation(tmp_path / "b", protocol=STRICT), mix=True)
     scale = {
-        summary.conditions.protocol: summary.judged[0].results[0].measures["avg"].value for summary in found.summaries
+        summary.conditions.protocol: summary.by_judge[0].candidates[0].measures["avg"].value
+        for summary in found.summaries
     }
     assert (scale[ALOE] or 0) < 5 < (scale[STRICT] or 0) <= 100
 

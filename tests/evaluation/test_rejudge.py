@@ -1,49 +1,33 @@
 """A second opinion on stored dialogues: no candidate is asked, and nothing of the first is lost."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evaluation.benchmark import Result, evaluate
+from evaluation.benchmark import EvalResult
 from evaluation.settings import Evaluation
 from i2a.errors import BadRequest, UsageError
-from i2a.models.spec import ModelSpec
 from scenarios.settings import Simulation
 from scenarios.simulation import simulate
-from tests.evaluation.parts import plausible, who
+from tests.evaluation.parts import LLM, client, evaluation_by, plausible, who
 from tests.fakes import Request, ScriptedClient, mark
 
-LLM = "openai:x@http://localhost:1/v1"
 
-
-@pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedClient]:
-    opened = ModelSpec.open
-
-    def use(answer: Callable[[Request], Any] = plausible) -> ScriptedClient:
-        client = ScriptedClient(answer)
-        monkeypatch.setattr(ModelSpec, "open", lambda spec: opened(spec) if spec.kind == "offline" else client)
-        return client
-
-    use()
-    return use
-
-
-def evaluated(out: Path, **given: Any) -> Result:
+def evaluated(out: Path, *, model: ScriptedClient | None = None, **given: Any) -> EvalResult:
     settings = {
         "candidates": ["offline", "offline:oracle", "shuffled:offline"],
         "cases": 3,
         "turns": 2,
-        "view": "quiet",
+        "quiet": True,
     }
-    return evaluate(Evaluation(out=out, **settings | given))
+    return evaluation_by(model or client(), Evaluation(out=out, **settings | given))
 
 
-def rejudged(out: Path, run: Path, *judges: str, **given: Any) -> Result:
-    return evaluate(Evaluation(out=out, rejudge=run, judges=list(judges), view="quiet", **given))
+def rejudged(out: Path, run: Path, *judges: str, model: ScriptedClient | None = None, **given: Any) -> EvalResult:
+    config = Evaluation(out=out, rejudge=run, judge=list(judges), quiet=True, **given)
+    return evaluation_by(model or client(), config)
 
 
 def test_the_same_judge_gives_the_same_scores_again(tmp_path: Path) -> None:
@@ -54,14 +38,12 @@ def test_the_same_judge_gives_the_same_scores_again(tmp_path: Path) -> None:
     assert again.written["audit"] == first.written["audit"]
 
 
-def test_another_judge_comes_first_and_the_ratings_of_the_first_stay(
-    tmp_path: Path, model: Callable[..., ScriptedClient]
-) -> None:
-    first, client = evaluated(tmp_path / "a"), model()
+def test_another_judge_comes_first_and_the_ratings_of_the_first_stay(tmp_path: Path) -> None:
+    first, model = evaluated(tmp_path / "a"), client()
     before = (tmp_path / "a/trees.jsonl").read_bytes()
-    result = rejudged(tmp_path / "b", tmp_path / "a", LLM)
-    assert {who(request) for request in client.requests} == {"judge"}
-    assert len(client.requests) == 18
+    result = rejudged(tmp_path / "b", tmp_path / "a", LLM, model=model)
+    assert {who(request) for request in model.requests} == {"judge"}
+    assert len(model.requests) == 18
     assert list(result.written["judges"]) == [LLM, "offline"]
     assert result.written["judge"] == LLM
     assert result.written["other_judges"]["offline"]["candidates"] == first.written["candidates"]
@@ -69,11 +51,9 @@ def test_another_judge_comes_first_and_the_ratings_of_the_first_stay(
     assert (tmp_path / "a/trees.jsonl").read_bytes() == before
 
 
-def test_a_judge_is_asked_as_it_would_have_been_in_the_first_place(
-    tmp_path: Path, model: Callable[..., ScriptedClient]
-) -> None:
+def test_a_judge_is_asked_as_it_would_have_been_in_the_first_place(tmp_path: Path) -> None:
     evaluated(tmp_path / "offline")
-    direct = evaluated(tmp_path / "direct", judges=[LLM])
+    direct = evaluated(tmp_path / "direct", judge=[LLM])
     later = rejudged(tmp_path / "later", tmp_path / "offline", LLM)
     assert later.written["candidates"] == direct.written["candidates"]
 
@@ -86,33 +66,31 @@ def test_under_another_protocol_the_old_ratings_are_left_behind(tmp_path: Path) 
     assert {json.loads(line)["score"] for line in (tmp_path / "b/scores.jsonl").read_text().splitlines()} <= {0, 1}
 
 
-def test_what_failed_stays_failed(tmp_path: Path, model: Callable[..., ScriptedClient]) -> None:
+def test_what_failed_stays_failed(tmp_path: Path) -> None:
     def moody(request: Request) -> str:
         if int(mark(str(request.messages[0].content)), 16) % 2:
             raise BadRequest("too long")
         return plausible(request)
 
-    model(moody)
-    first = evaluated(tmp_path / "a", candidates=[LLM, "offline"], cases=6)
-    assert first.failed > 0
-    model()
+    first = evaluated(tmp_path / "a", model=client(moody), candidates=[LLM, "offline"], cases=6)
+    assert first.run.failed > 0
     again = rejudged(tmp_path / "b", tmp_path / "a", LLM)
-    assert again.failed == first.failed
+    assert again.run.failed == first.run.failed
     assert again.written["failed"] == first.written["failed"]
-    assert rejudged(tmp_path / "b", tmp_path / "a", LLM, retry_failed=True).failed == first.failed
+    assert rejudged(tmp_path / "b", tmp_path / "a", LLM, retry_failed=True).run.failed == first.run.failed
 
 
 def test_stopped_and_resumed_it_ends_the_same(tmp_path: Path) -> None:
     evaluated(tmp_path / "a")
     whole = rejudged(tmp_path / "whole", tmp_path / "a", "offline", protocol="strict")
     cut = rejudged(tmp_path / "cut", tmp_path / "a", "offline", protocol="strict", max_tokens=5_000)
-    assert cut.left > 0
+    assert cut.run.left > 0
     again = rejudged(tmp_path / "cut", tmp_path / "a", "offline", protocol="strict", resume=True)
     assert again.written == whole.written
 
 
 def test_only_a_complete_evaluation_can_be_judged_anew(tmp_path: Path) -> None:
-    simulate(Simulation(out=tmp_path / "corpus", conversations=1, turns=1, view="quiet"))
+    simulate(Simulation(out=tmp_path / "corpus", conversations=1, turns=1, quiet=True))
     with pytest.raises(UsageError, match=r"is no evaluation; `i2a evaluate --replay"):
         rejudged(tmp_path / "b", tmp_path / "corpus", "offline")
     evaluated(tmp_path / "cut", max_tokens=20_000)

@@ -3,7 +3,7 @@
 import asyncio
 
 from evaluation.candidates import Candidate
-from evaluation.cases import held
+from evaluation.cases import first_dialogue
 from evaluation.replay import replay
 from i2a.trees.tree import Node, Tree, Utterance
 from scenarios.cast import Cast
@@ -14,7 +14,7 @@ from tests.fakes import ScriptedClient
 def stored(*texts: str) -> tuple[Node, ...]:
     tree = Tree("t", "aloe", OTHER, 0)
     tree.keep(dialogue(tree, *texts, reply="preferred"))
-    return held(tree)
+    return first_dialogue(tree)
 
 
 PATH = stored("One.", "Reply one.", "Two.", "Reply two.", "Three.", "Reply three.")
@@ -80,4 +80,4 @@ def test_the_stored_dialogue_is_the_one_that_was_held_with_the_user() -> None:
     first = tree.add(None, Utterance("user", "Hello."))
     tree.add(first, Utterance("rejected", "Left behind."))
     tree.keep(tree.add(first, Utterance("preferred", "Hi.")))
-    assert [(node.speaker, node.content) for node in held(tree)] == [("user", "Hello."), ("assistant", "Hi.")]
+    assert [(node.speaker, node.content) for node in first_dialogue(tree)] == [("user", "Hello."), ("assistant", "Hi.")]

@@ -2,40 +2,24 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from evaluation.metrics import alignment_curve
 from evaluation.scores import STRICT, Score
-from evaluation.summary import Conditions, Summary, summarise, write
+from evaluation.summary import BenchmarkSummary, Conditions, summarise, write
 from i2a.errors import UsageError
-from i2a.report.tables import table
+from tests.evaluation.curves import alignment_curve
 from tests.evaluation.invented import CANDIDATES, GENERIC, ORACLE, TUNED, conditions, scores
 
 MEASURES = ("avg", "ir", "r2", "n_ir", "n_r2")
 
 
-def summary(found: Sequence[Score] | None = None, under: Conditions | None = None, **options: Any) -> Summary:
+def summary(found: Sequence[Score] | None = None, under: Conditions | None = None, **options: Any) -> BenchmarkSummary:
     listed = list(scores()) if found is None else found
     return summarise(listed, under or conditions(), **{"resamples": 300, **options})
-
-
-def shown(found: Summary, width: int = 80, **options: Any) -> str:
-    console = Console(width=width, force_terminal=False)
-    with console.capture() as captured:
-        console.print(table(found, **options))
-    return captured.get()
-
-
-def row(text: str, name: str) -> list[str]:
-    return next(line for line in text.splitlines() if line.startswith(name)).split()
-
-
-# The numbers
 
 
 def test_the_curve_of_a_candidate_is_the_mean_score_of_each_turn_and_its_numbers_follow() -> None:
@@ -44,7 +28,7 @@ def test_the_curve_of_a_candidate_is_the_mean_score_of_each_turn_and_its_numbers
     for k in range(4):
         given = [score.score for score in found if score.candidate == TUNED and score.turn == k + 1]
         assert tuned["al"][k] == pytest.approx(sum(filter(None, given)) / len(given))
-    assert {name: tuned[name] for name in MEASURES} == pytest.approx(asdict(alignment_curve(tuned["al"])))
+    assert {name: tuned[name] for name in MEASURES} == pytest.approx(alignment_curve(tuned["al"])._asdict())
 
 
 def test_every_number_has_its_interval_around_it() -> None:
@@ -126,7 +110,7 @@ def test_a_turn_that_nobody_scored_is_null_and_the_others_keep_their_place() -> 
     tuned = summary(found).as_json()["candidates"][TUNED]
     assert tuned["al"][2] is None
     assert tuned["intervals"]["al"][2] is None
-    assert {name: tuned[name] for name in MEASURES} == pytest.approx(asdict(alignment_curve(tuned["al"])))
+    assert {name: tuned[name] for name in MEASURES} == pytest.approx(alignment_curve(tuned["al"])._asdict())
 
 
 def test_replies_that_never_came_are_missing() -> None:
@@ -208,66 +192,3 @@ def test_scores_that_cannot_be_are_refused(found: list[Score], said: str) -> Non
 def test_a_baseline_that_is_not_there_is_refused() -> None:
     with pytest.raises(UsageError, match=r"no candidate 'none'.*generic, tuned, oracle"):
         summary(baseline="none")
-
-
-# The table
-
-
-def test_the_table_shows_each_number_with_its_interval_at_80_columns() -> None:
-    found = summary()
-    text = shown(found)
-    assert max(map(len, text.splitlines())) <= 80
-    generic, tuned = found.judged[0].results[:2]
-    assert row(text, GENERIC)[1] == f"{generic.measures['avg'].value:.2f}"
-    assert row(text, TUNED)[2] == f"{tuned.measures['ir'].value:.3f}"
-    assert "baseline" in row(text, GENERIC)
-    assert row(text, TUNED)[6].startswith("+")
-    interval = tuned.measures["avg"].interval
-    assert interval is not None
-    assert f"{interval.low:.2f}" in text
-
-
-def test_the_table_says_what_it_is_about() -> None:
-    text = " ".join(shown(summary()).split())
-    assert "ALOE, protocol aloe (score 1-5), LLM, live, 4 turns, judge judge" in text
-    assert "simulator: these numbers" not in text
-    text = " ".join(shown(summary(under=conditions(engine="offline simulator"))).split())
-    assert "offline simulator: these numbers are about the simulator" in text
-
-
-def test_the_table_shows_a_dash_where_nothing_is_defined_and_says_why() -> None:
-    text = shown(summary([replace(score, score=1) for score in scores({GENERIC: (2, 0)})]))
-    assert row(text, GENERIC)[1:7] == ["1.00", "0.000", "-", "-", "-", "baseline"]
-    assert "R2, N-IR, N-R2 undefined" in " ".join(text.split())
-
-
-def test_the_table_counts_what_is_unscored() -> None:
-    found = [replace(s, score=None) if s.turn == 2 and s.profile == "p1" else s for s in scores()]
-    text = shown(summary(found))
-    assert row(text, TUNED)[-1] == "3/96"
-    assert "tuned: unscored at turn 1, 2, ...: 0 3 0 0" in " ".join(text.split())
-
-
-def test_names_and_notes_are_no_markup() -> None:
-    name = "hf:[bold]x[/bold]\x1b[31m"
-    found = summary([replace(score, candidate=name) for score in scores({GENERIC: (2, 0)})])
-    text = shown(found, width=120, notes=["[red]said the model[/nothing]\nand more"])
-    assert "hf:[bold]x[/bold] [31m" in text
-    assert "[red]said the model[/nothing] and more" in text
-    assert "\x1b" not in text
-
-
-def test_a_long_name_wraps_and_leaves_the_numbers_whole() -> None:
-    name = "hf:/models/checkpoints/sft-then-dpo/epoch-3/checkpoint-12000/merged"
-    found = [replace(score, candidate=name) if score.candidate == TUNED else score for score in scores()]
-    text = shown(summary(found))
-    assert max(map(len, text.splitlines())) <= 80
-    assert "…" not in text
-    assert name in "".join(line[:30].strip() for line in text.splitlines())
-
-
-def test_each_judge_has_a_table_of_its_own() -> None:
-    text = shown(summary(list(scores(judges=("a", "b"))), conditions(("a", "b"))))
-    assert "judge a" in text
-    assert "judge b" in text
-    assert text.count("minus the baseline") == 2

@@ -1,24 +1,28 @@
 """A scenario is a file that anybody can write: what is wrong with it is said in one line, with its place."""
 
+import json
 import textwrap
 from pathlib import Path
 
 import pytest
 
 from i2a.errors import UsageError
+from i2a.trees.persona import Persona
+from i2a.trees.tree import Tree
 from scenarios.aloe import aloe
 from scenarios.script import Scenario, find, installed, load
+from tests.fakes import ScriptedClient
 
 GOOD = """
 from agents.user import User
 from scenarios import scenario
 
-@scenario(roles={"user": User})
-async def chat(tree, cast, *, turns: int = 2, mood: str = "calm", warm: bool = False, heat: float = 0.5) -> None:
+@scenario
+async def chat(tree, user: User, *, turns: int = 2, mood: str = "calm", warm: bool = False, heat: float = 0.5) -> None:
     \"\"\"A person talks to themselves.
 
     More about it.\"\"\"
-    tree.add(None, await cast.user(None))
+    tree.add(None, await user(None))
 """
 
 
@@ -88,8 +92,8 @@ def test_a_script_may_bring_roles_of_its_own_and_import_another_scenario(file: P
             class Critic(Role):
                 prompt = Prompt("Criticise.")
 
-            @scenario(roles={"critic": Critic})
-            async def review(tree, cast): ...
+            @scenario
+            async def review(tree, critic: Critic): ...
             """,
         )
     )
@@ -104,24 +108,21 @@ HEAD = "from agents.user import User\nfrom scenarios import scenario\n\n"
 @pytest.mark.parametrize(
     ("body", "line", "said"),
     [
-        ("@scenario(roles={'user': User})\ndef chat(tree, cast): ...", 4, "must be a coroutine"),
-        ("@scenario(roles={'user': User})\nasync def chat(tree, cast):\n    yield", 4, "must be a coroutine"),
-        ("@scenario(roles={'user': User})\nasync def chat(cast, tree): ...", 4, "takes the tree and the cast first"),
-        ("@scenario(roles={'user': User})\nasync def chat(): ...", 4, "takes the tree and the cast first"),
-        ("@scenario(roles={'user': User})\nasync def chat(tree, cast, turns=2): ...", 4, "'turns' needs a *"),
-        ("@scenario(roles={'user': User})\nasync def chat(tree, cast, *, turns): ...", 4, "'turns' needs a *"),
-        ("@scenario(roles={'user': User})\nasync def chat(tree, cast, **more): ...", 4, "'more' needs a *"),
-        (
-            "@scenario(roles={'user': 'User'})\nasync def chat(tree, cast): ...",
-            4,
-            "role 'user' is 'User', not a subclass",
-        ),
-        ("@scenario(roles={'user': int})\nasync def chat(tree, cast): ...", 4, "not a subclass of agents.role.Role"),
-        ("@scenario(roles={'the user': User})\nasync def chat(tree, cast): ...", 4, "'the user' cannot name a role"),
-        ("@scenario\nasync def chat(tree, cast): ...", 4, "TypeError"),
-        ("@scenario()\nasync def chat(tree, cast): ...", 4, "roles"),
-        pytest.param("@scenario(roles=[User])\nasync def chat(tree, cast): ...", 4, "roles"),
-        pytest.param("@scenario(roles={'user': User})\nclass Chat: ...", 4, "must be a coroutine"),
+        ("@scenario\ndef chat(tree, user: User): ...", 4, "must be a coroutine"),
+        ("@scenario\nasync def chat(tree, user: User):\n    yield", 4, "must be a coroutine"),
+        ("@scenario\nasync def chat(user: User, tree): ...", 4, "takes the tree first"),
+        ("@scenario\nasync def chat(): ...", 4, "takes the tree first"),
+        ("@scenario\nasync def chat(tree, user: User, turns=2): ...", 4, "'turns' needs a *"),
+        ("@scenario\nasync def chat(tree, user: User, *, turns): ...", 4, "option 'turns' needs a default"),
+        ("@scenario\nasync def chat(tree, **more): ...", 4, "'more' needs a *"),
+        ("@scenario\nasync def chat(tree, user): ...", 4, "'user' needs a subclass of Role as its annotation"),
+        ("@scenario\nasync def chat(tree, user: int): ...", 4, "'user' needs a subclass of Role as its annotation"),
+        ("@scenario\nasync def chat(tree, user: Usr): ...", 5, "name 'Usr' is not defined"),
+        ("@scenario\nclass Chat: ...", 4, "must be a coroutine"),
+        ("@scenario()\nasync def chat(tree, user: User): ...", 4, "write @scenario above"),
+        ("@scenario(roles={'user': User})\nasync def chat(tree, cast): ...", 4, "roles are parameters"),
+        ("@scenario\nasync def chat(tree, cast): ...", 4, "there is no cast any more, roles are parameters"),
+        ("from scenarios import Cast", 4, "there is no Cast any more: roles are parameters"),
         ("from nowhere import nothing", 4, "No module named 'nowhere'"),
         ("x = 1\nprint(y)", 5, "NameError: name 'y' is not defined"),
         ("def f():\n    return 1 / 0\n\nf()", 5, "ZeroDivisionError"),
@@ -134,19 +135,27 @@ def test_what_is_wrong_with_a_script_is_said_with_its_line(file: Path, body: str
     assert said in message
 
 
-@pytest.mark.parametrize("name", ["told", "path", "_roles"])
-def test_a_role_whose_name_the_cast_needs_itself_is_refused(file: Path, name: str) -> None:
-    """`cast.told` would not be the role."""
-    message = complaint(file, HEAD + f"@scenario(roles={{'{name}': User}})\nasync def chat(tree, cast): ...")
-    assert name in message
+def test_a_script_of_the_first_form_is_told_what_to_write_instead(file: Path) -> None:
+    message = complaint(file, HEAD + "@scenario(roles={'user': User})\nasync def chat(tree, cast): ...")
+    assert (
+        "@scenario takes no arguments, roles are parameters; write @scenario above: async def NAME(tree: Tree"
+        in message
+    )
+
+
+def test_annotations_may_be_put_off(file: Path) -> None:
+    assert list(load(written(file, "from __future__ import annotations\n" + GOOD)).roles) == ["user"]
 
 
 @pytest.mark.parametrize("default", ["object()", "b'x'"])
 def test_an_option_that_no_flag_and_no_manifest_could_hold_is_refused(file: Path, default: str) -> None:
-    message = complaint(
-        file, HEAD + f"@scenario(roles={{'user': User}})\nasync def chat(tree, cast, *, x={default}): ..."
-    )
+    message = complaint(file, HEAD + f"@scenario\nasync def chat(tree, user: User, *, x={default}): ...")
     assert "'x'" in message
+
+
+def test_a_module_beside_the_script_can_be_imported(file: Path) -> None:
+    file.with_name("my_motions.py").write_text("MOTIONS = ['Tea is better.']")
+    assert load(written(file, GOOD.replace("from scenarios", "from my_motions import MOTIONS\nfrom scenarios"))).roles
 
 
 def test_an_error_in_a_module_that_the_script_imports_is_not_blamed_on_the_script(
@@ -198,33 +207,42 @@ def test_options_take_the_type_of_their_default(
     file: Path, given: dict[str, object], settled: dict[str, object]
 ) -> None:
     chat = load(written(file))
-    options = chat.settle(given)
+    options = chat.resolve(given)
     assert options == chat.options | settled
     assert [type(value) for value in options.values()] == [int, str, bool, float]
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"turns": "three"}, "option turns='three' of scenario chat must be int"),
-        ({"warm": "perhaps"}, "option warm='perhaps' of scenario chat must be bool"),
-        ({"heat": "hot"}, "must be float"),
-        ({"length": 3}, "scenario chat has no option 'length'; its options: turns, mood, warm, heat"),
-        pytest.param({"turns": 2.7}, "must be int"),
-        ({"turns": None}, "must be int"),
-        pytest.param({"warm": 5}, "must be bool"),
-    ],
-)
-def test_an_option_that_does_not_fit_is_told(file: Path, given: dict[str, object], said: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        load(written(file)).settle(given)
-    assert said in str(caught.value)
+def test_an_option_that_does_not_fit_is_told(file: Path) -> None:
+    with pytest.raises(UsageError, match="option turns='three' of scenario chat: Input should be a valid integer"):
+        load(written(file)).resolve({"turns": "three"})
+    with pytest.raises(UsageError, match="scenario chat has no option 'length'; its options: turns, mood, warm, heat"):
+        load(written(file)).resolve({"length": 3})
 
 
-def test_a_list_is_not_made_of_the_letters_of_a_word(file: Path) -> None:
-    chat = load(written(file, GOOD.replace('mood: str = "calm"', "moods: list = ['calm']")))
-    with pytest.raises(UsageError, match="moods"):
-        chat.settle({"moods": "wild"})
+TYPED = """
+from typing import Literal
+from pydantic import BaseModel
+from agents.user import User
+from scenarios import scenario
+
+class Motion(BaseModel):
+    text: str
+
+seen = []
+
+@scenario
+async def chat(tree, user: User, *, motion: Motion = Motion(text="x"), side: Literal["pro", "con"] = "pro") -> None:
+    seen.append((motion, side))
+"""
+
+
+async def test_options_of_any_type_are_stored_as_json_and_reach_the_script_as_what_they_are(file: Path) -> None:
+    chat = load(written(file, TYPED))
+    options = chat.resolve({"motion": '{"text": "Tea."}', "side": "con"})
+    assert options == json.loads(json.dumps(options)) == {"motion": {"text": "Tea."}, "side": "con"}
+    await chat.grow(Tree("t", "chat", Persona("p", "A baker.", "Blunt."), 1), {"user": ScriptedClient()}, **options)
+    ((motion, side),) = chat.script.__globals__["seen"]  # type: ignore[attr-defined]
+    assert (type(motion).__name__, motion.text, side) == ("Motion", "Tea.", "con")
 
 
 # Fingerprint.
@@ -247,8 +265,8 @@ def test_the_fingerprint_changes_with_the_prompt_of_a_role(file: Path) -> None:
     class Critic(Role):
         prompt = Prompt.beside(__file__, "critic.txt")
 
-    @scenario(roles={"critic": Critic})
-    async def review(tree, cast): ...
+    @scenario
+    async def review(tree, critic: Critic): ...
     """
     prints = set()
     for prompt in ("Criticise.", "Praise."):

@@ -9,23 +9,21 @@ from typing import Any
 import pytest
 
 from i2a.errors import BadRequest
+from i2a.testing import Request
 from i2a.trees.json import dump
 from i2a.trees.persona import Persona
 from i2a.trees.summary import Summary
 from i2a.trees.tree import Node, Tree
-from scenarios.cast import Cast
 from scenarios.script import Scenario, find
 from scenarios.tutor import MISCONCEPTIONS
-from tests.fakes import Request, ScriptedClient, mark, plausible, preference, spoken
+from tests.fakes import ScriptedClient, mark, plausible, preference, spoken
 
 
 async def grown(name: str, client: ScriptedClient, *, seed: int = 7, id: str = "t-0", **options: Any) -> Tree:
     chosen: Scenario = find(name)
     persona = Persona("p", "A baker who keeps bees.", "Blunt.")
-    tree = Tree(id, name, persona, seed, chosen.settle(options))
-    facts = {"profile": persona.profile, "personality": persona.personality}
-    roles = {role: kind(role, client, **facts) for role, kind in chosen.roles.items()}
-    await chosen.script(tree, Cast(roles), **tree.options)
+    tree = Tree(id, name, persona, seed, chosen.resolve(options))
+    await chosen.grow(tree, dict.fromkeys(chosen.roles, client), **tree.options)
     return tree
 
 
@@ -202,7 +200,7 @@ async def test_the_tutor_stops_once_the_misconception_is_found() -> None:
     assert [node.speaker for node in tree] == ["pupil", "tutor", "pupil", "tutor", "pupil"]
     (end,) = tree.ends
     assert end.speaker == "pupil"
-    assert end.notes["diagnosis"]["found"] == "yes"
+    assert end.metadata["diagnosis"]["found"] == "yes"
 
 
 async def test_the_tutor_gives_up_after_the_last_turn() -> None:
@@ -213,10 +211,11 @@ async def test_the_tutor_gives_up_after_the_last_turn() -> None:
 
 async def test_the_misconception_is_known_to_pupil_and_examiner_and_not_to_the_tutor() -> None:
     client = ScriptedClient()
-    await grown("tutor", client, turns=2)
+    tree = await grown("tutor", client, turns=2)
     (chosen,) = [m for m in MISCONCEPTIONS if m in client.of("pupil")[0].text]
     assert all(chosen in request.text for role in ("pupil", "examiner") for request in client.of(role))
     assert not any(chosen in request.text for request in client.of("tutor"))
+    assert tree.roots[0].metadata["misconception"] == chosen
 
 
 async def test_the_tutor_hears_the_pupil_and_the_pupil_the_tutor() -> None:

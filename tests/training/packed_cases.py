@@ -95,6 +95,14 @@ def arguments(folder: Path, **changed: Any) -> dict[str, Any]:
     } | changed
 
 
+# Steps that go down the gradient as it is, for models in fp64: what is left of a difference is rounding. After Adam
+# weights say little: where a gradient is next to nothing, its rounding error decides on the sign of a whole step.
+PLAIN = {"optim": "sgd", "learning_rate": 0.01, "weight_decay": 0.0, "max_grad_norm": 0.0}
+
+# Norms, some softmaxes and the numbers of the log are fp32 even then.
+FP32 = torch.finfo(torch.float32).eps
+
+
 def trl_dpo(model: Any, tokenizer: Any, conversations: Sequence[Sequence[Pair]], folder: Path, **changed: Any) -> Any:
     ref_model = changed.pop("ref_model", None)
     args = DPOConfig(**arguments(folder, max_length=None, **changed))

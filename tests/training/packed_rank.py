@@ -13,7 +13,7 @@ from training.packing.dpo import DPOLoss, PackedDPOTrainer
 folder = Path(sys.argv[1])
 features, arguments = torch.load(folder / "given.pt")
 trainer = PackedDPOTrainer(
-    LlamaForCausalLM.from_pretrained(folder / "start", dtype=torch.float32),
+    LlamaForCausalLM.from_pretrained(folder / "start", dtype=torch.float64),
     TrainingArguments(**arguments),
     train_dataset=features,
     eval_dataset=features,

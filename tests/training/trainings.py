@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from i2a.errors import UsageError
+from i2a.report.cards.model import model_card
 from i2a.runs.training_folder import read_log
 from training.dpo import dpo
 from training.settings import DPO, SFT
@@ -24,13 +25,13 @@ SMALL: dict[str, Any] = {
     "micro_batch": 2,
     "max_steps": 6,
     "learning_rate": 3e-3,
-    "view": "quiet",
+    "quiet": True,
 }
 
 
 def train(stage: str, runs: Path | list[Path], model: Path | str, out: Path, **settings: Any) -> dict[str, Any]:
     given = {**SMALL, "runs": runs if isinstance(runs, list) else [runs], "model": str(model), "out": out, **settings}
-    return sft(SFT(**given)) if stage == "sft" else dpo(DPO(**given))
+    return sft(SFT(**given), card=model_card) if stage == "sft" else dpo(DPO(**given), card=model_card)
 
 
 def refusal(*args: Any, **settings: Any) -> str:

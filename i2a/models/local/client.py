@@ -1,6 +1,6 @@
-"""A local transformers model as a client. Batches, tokens and weights are the business of the modules beside it.
+"""A local transformers model. Batches, tokens and weights are the business of the modules beside it.
 
-Torch is imported when a client is opened, not before.
+Torch is imported when a model is opened, not before.
 """
 
 import os
@@ -8,23 +8,17 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from autogen_core import Component
-from autogen_core.models import CreateResult, LLMMessage, ModelFamily, ModelInfo, RequestUsage
-from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from i2a.errors import BadRequest, ModelError, UsageError
 from i2a.models.local.batching import Batcher, Row
 from i2a.models.local.repetition import Dry
-from i2a.models.openai_protocol import Message, split_thought
-from i2a.models.text_client import TextClient, as_json
+from i2a.models.model import FREE, Completion, Message, Model, Price
+from i2a.models.openai_protocol import ChatMessage, split_thought
 
 if TYPE_CHECKING:
     from i2a.models.local.loading import Loaded
 
-INFO = ModelInfo(
-    vision=False, function_calling=False, json_output=False, structured_output=False, family=ModelFamily.UNKNOWN
-)
 TRIES = 3  # for a reply that is not empty
 ARGUMENTS = {"seed", "temperature", "top_p", "max_tokens", "max_completion_tokens"}
 
@@ -56,8 +50,8 @@ class HFConfig(BaseModel):
     max_batch_tokens: int = Field(65536, ge=1)
 
 
-class HFClient(TextClient, Component[HFConfig]):
-    """Text in, text out. Concurrent calls of one client are answered in batches; for one event loop at a time.
+class HFModel(Model):
+    """Concurrent calls of one model are answered in batches; for one event loop at a time.
 
     An answer follows from its messages, the settings and its seed. Who else is in the batch, and whether the beginning
     of the prompt was computed before, changes how sums are rounded: of 400 answers of a trained model of 1.3 million
@@ -67,11 +61,9 @@ class HFClient(TextClient, Component[HFConfig]):
     the call's.
     """
 
-    component_config_schema = HFConfig
-    component_provider_override = "i2a.models.local.HFClient"
+    structured_output = False
 
     def __init__(self, config: HFConfig) -> None:
-        super().__init__()
         self._config = config
         self._loaded = _load(config)
         from i2a.models.local.generation import Generator
@@ -82,7 +74,7 @@ class HFClient(TextClient, Component[HFConfig]):
 
     @classmethod
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
-        """The client that `hf:FOLDER_OR_HUB_ID[?param=value&...]` names, with the parameters of `HFConfig`.
+        """The model that `hf:FOLDER_OR_HUB_ID[?param=value&...]` names, with the parameters of `HFConfig`.
 
         Raises `UsageError`.
         """
@@ -98,8 +90,16 @@ class HFClient(TextClient, Component[HFConfig]):
                 raise UsageError(f"hf:{name}: there is no parameter {parameter!r}; there are: {known}") from None
             raise UsageError(f"hf:{name}: {parameter}={params[parameter]}: {problem['msg']}") from None
 
+    @classmethod
+    def list_price(cls, name: str, url: str | None, params: Mapping[str, str]) -> Price | None:
+        """What runs on this machine costs nothing."""
+        return FREE
+
+    def price(self) -> Price | None:
+        return FREE
+
     def __repr__(self) -> str:
-        return f"HFClient({self._config.name!r})"
+        return f"HFModel({self._config.name!r})"
 
     def describe(self) -> dict[str, Any]:
         """What the model string leaves open, as it is in effect: for the record of a run."""
@@ -118,15 +118,15 @@ class HFClient(TextClient, Component[HFConfig]):
             "transformers": transformers.__version__,
         }
 
-    async def answer(self, messages: Sequence[LLMMessage], args: Mapping[str, Any]) -> CreateResult:
+    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
         """Raises `BadRequest` for what the model can never answer, and `ModelError`."""
-        config = self._settled(args)
+        config = self._settled(parameters)
         prompt = self._prompt(messages)
         room = (self._loaded.context or len(prompt) + config.max_new_tokens) - len(prompt)
         if room < 1:
             raise BadRequest(f"{self}: the prompt has {len(prompt)} tokens, and the model takes {self._loaded.context}")
         dry = Dry(config.dry_multiplier, config.dry_base, config.dry_allowed_length) if config.dry_multiplier else None
-        said = self._loaded.chat.replies(map(as_json, messages)) if dry else ()
+        said = self._loaded.chat.replies(as_json(messages)) if dry else ()
         seed = random.getrandbits(32) if config.seed is None else config.seed
         spent = 0
         for attempt in range(TRIES if config.temperature else 1):
@@ -139,41 +139,19 @@ class HFClient(TextClient, Component[HFConfig]):
                 dry,
                 said,
             )
-            await self._complete(row)
+            await self._generate(row)
             spent += len(row.written)
-            thought, text = split_thought(Message(content=self._loaded.chat.text(row.written)))
+            text = split_thought(ChatMessage(content=self._loaded.chat.text(row.written)))[1]
             if text.strip():
-                usage = RequestUsage(len(prompt), spent)
-                finish: Literal["stop", "length"] = "length" if row.end == "length" else "stop"
-                return CreateResult(
-                    finish_reason=finish, content=text, usage=usage, cached=False, thought=thought or None
-                )
+                return Completion(text, "length" if row.end == "length" else "stop", len(prompt), spent)
         advice = "; raise max_new_tokens" if row.end == "length" else ""
         raise ModelError(f"{self}: an empty reply{advice}")
 
     async def close(self) -> None:
         await self._batcher.close()
 
-    def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
-        return len(self._prompt(messages))
-
-    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
-        used = self.count_tokens(messages)
-        return max(0, (self._loaded.context or used) - used)
-
-    @property
-    def model_info(self) -> ModelInfo:
-        return INFO
-
-    def _to_config(self) -> HFConfig:
-        return self._config
-
-    @classmethod
-    def _from_config(cls, config: HFConfig) -> Self:
-        return cls(config)
-
-    def _prompt(self, messages: Sequence[LLMMessage]) -> list[int]:
-        return self._loaded.chat.prompt([as_json(message) for message in messages], thinking=self._config.thinking)
+    def _prompt(self, messages: Sequence[Message]) -> list[int]:
+        return self._loaded.chat.prompt(as_json(messages), thinking=self._config.thinking)
 
     def _settled(self, args: Mapping[str, Any]) -> HFConfig:
         """The settings with those of the call, which have OpenAI's names."""
@@ -188,7 +166,7 @@ class HFClient(TextClient, Component[HFConfig]):
             problem = error.errors()[0]
             raise BadRequest(f"{self}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
 
-    async def _complete(self, row: Row) -> None:
+    async def _generate(self, row: Row) -> None:
         try:
             await self._batcher.complete(row)
         except ModelError as error:
@@ -198,6 +176,11 @@ class HFClient(TextClient, Component[HFConfig]):
 
     def __str__(self) -> str:
         return f"hf:{self._config.name}"
+
+
+def as_json(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """The messages as chat templates take them."""
+    return [{"role": role, "content": content} for role, content in messages]
 
 
 def _load(config: HFConfig) -> "Loaded":

@@ -262,7 +262,7 @@ class TrainingView(Progress):
     """A bar with loss and recall in a terminal, else a line now and then."""
 
     def __init__(self, console: Console, config: Base) -> None:
-        self._total, self._quiet = config.tokens, config.view == "quiet"
+        self._total, self._quiet = config.tokens, config.quiet
         self._last, self._recall = 0.0, "not measured yet"
         columns = (*Progress.get_default_columns(), TextColumn("{task.fields[found]}"))
         super().__init__(*columns, console=console, transient=True, disable=self._quiet or not console.is_terminal)

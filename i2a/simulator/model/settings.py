@@ -1,29 +1,31 @@
 """The settings of `i2a train base`. Loads no library."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-RUNTIME = {"out", "resume", "view"}
+from i2a.settings import Flag
+
+RUNTIME = {"out", "resume", "quiet"}
 
 
 class Base(BaseModel):
-    """What can be set. `threads` belongs to the identity: with another number sums come out a little different."""
+    """What can be set. `threads` belongs to the identity: another number changes the sums slightly."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
-    out: Path
-    seed: int = Field(0, ge=0)
-    tokens: int = Field(1_200_000, ge=2_000)
-    vocabulary: int = Field(6_000, ge=300, le=32_000)
-    hidden: int = Field(192, ge=32, multiple_of=32)
-    layers: int = Field(3, ge=2, le=12)
-    heads: int = Field(4, ge=4)
-    learning_rate: float = Field(5e-4, gt=0)
-    threads: int = Field(2, ge=1)
-    resume: bool = False
-    view: Literal["live", "quiet"] = "live"
+    out: Path = Field(description="Folder for the model.", examples=["runs/base"])
+    seed: int = Field(0, ge=0, description="The same seed gives the same model.")
+    tokens: int = Field(1_200_000, ge=2_000, description="Tokens to train on; with more, the model recalls better.")
+    vocabulary: int = Field(6_000, ge=300, le=32_000, description="Size of the vocabulary.")
+    hidden: int = Field(192, ge=32, multiple_of=32, description="Width of the model.")
+    layers: int = Field(3, ge=2, le=12, description="Number of layers. Copying takes two, finding what to copy three.")
+    heads: int = Field(4, ge=4, description="Attention heads of a layer.")
+    learning_rate: float = Field(5e-4, gt=0, description="Highest learning rate.")
+    threads: int = Field(2, ge=1, description="CPU threads; another number gives slightly different weights.")
+    resume: bool = Field(False, description="Continue the training in --out.")
+    quiet: Annotated[bool, Flag(was="view")] = Field(False, description="No progress display.")
 
     @field_validator("heads")
     @classmethod

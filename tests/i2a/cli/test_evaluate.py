@@ -8,7 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from i2a.cli.evaluate import compare, evaluate
+from i2a.cli.compare import compare
+from i2a.cli.evaluate import evaluate
 from i2a.errors import BudgetSpent, ConversationsFailed, UsageError
 
 SMALL = ("--cases", "3", "--turns", "2", "--quiet")
@@ -56,7 +57,7 @@ def test_a_script_gets_json_with_the_summary(tmp_path: Path) -> None:
 
 
 def test_settings_from_a_file_and_flags_go_together_and_flags_win(tmp_path: Path) -> None:
-    lines = ['candidates = ["offline"]', "cases = 3", "turns = 9", 'judges = ["offline"]', 'out = "run"']
+    lines = ['candidates = ["offline"]', "cases = 3", "turns = 9", 'judge = "offline"', 'out = "run"']
     (tmp_path / "eval.toml").write_text("\n".join(lines))
     result = json.loads(i2a("--config", tmp_path / "eval.toml", "--turns", "2", "--quiet", "--json").stdout)
     assert (result["summary"]["turns"], Path(result["folder"])) == (2, tmp_path / "run")
@@ -85,7 +86,7 @@ def test_a_spent_budget_ends_it_and_says_how_much_is_left(tmp_path: Path) -> Non
 def test_failed_dialogues_end_it_with_their_reason(tmp_path: Path) -> None:
     nobody = "openai:x@http://127.0.0.1:9/v1"
     said = i2a(nobody, "offline", *SMALL, "--retries", "0", "--out", tmp_path / "run", raises=ConversationsFailed)
-    assert said.startswith("3 dialogues failed, most often so: ")
+    assert said.startswith("3 dialogues failed, most often because: ")
     assert "--retry-failed" in said
     assert json.loads((tmp_path / "run/summary.json").read_text("utf-8"))["failed"] == {nobody: 3, "offline": 0}
 
@@ -93,7 +94,7 @@ def test_failed_dialogues_end_it_with_their_reason(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["offline"], "say where to write with --out"),
+        (["offline"], "--out is required: Folder that the evaluation is written to, e.g. --out runs/eval"),
         (["--out", "run"], "name at least one candidate"),
         (["gpt-4o", "--out", "run"], "'gpt-4o' is not a model"),
         (["offline", "--out", "run", "--protocol", "rlpa"], "--protocol"),
@@ -102,6 +103,7 @@ def test_failed_dialogues_end_it_with_their_reason(tmp_path: Path) -> None:
         (["offline", "--out", "run", "--replay", "x", "--user", "offline"], "leave out --user"),
         (["offline", "--out", "run", "--rejudge", "x"], "leave out CANDIDATE"),
         (["--out", "run", "--rejudge", "nowhere"], "nowhere holds no run"),
+        (["run.toml", "--out", "run"], "a file of settings is given with --config: --config run.toml"),
         (["offline", "--out", "run", "--config", "nowhere.toml"], "nowhere.toml: there is no such file"),
     ],
 )

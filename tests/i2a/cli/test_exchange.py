@@ -17,7 +17,7 @@ from i2a.cli.export import export
 from i2a.cli.import_ import import_
 from i2a.errors import UsageError
 from i2a.runs.run_folder import RunFolder
-from i2a.trees.formats import GROUP, Exported, Format, Rows
+from i2a.trees.formats import Exported, Format, Rows
 from i2a.trees.json import read, write
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Tree, Utterance
@@ -249,10 +249,12 @@ def test_an_export_counts_what_it_wrote_and_what_it_left_out(tmp_path: Path, run
     tutor = Tree("tutor-0", "tutor", Persona("", "A.", "B."), 0)
     tutor.keep(tutor.add(None, Utterance("pupil", "?")))
     folder = run(tree("aloe-0", "preferred", None, "rejected"), tutor, tree("aloe-1", "rejected"))
-    result = i2a("export", folder, "--format", "aloe", "--out", tmp_path / "deep" / "aloe.jsonl", "--plain")
+    result = i2a(
+        "export", folder, "--format", "aloe", "--out", tmp_path / "deep" / "aloe.jsonl", "--option", "plain=true"
+    )
     assert result.stdout == (
-        f"3 trees: 2 records, 2 turns are in {tmp_path / 'deep' / 'aloe.jsonl'}. "
-        "Left out: 2 turns, as no verdict agrees on them or on one before; 1 trees of another shape "
+        f"3 trees: 2 records, 2 turns written to {tmp_path / 'deep' / 'aloe.jsonl'}. "
+        "Left out: 2 turns without agreeing verdicts, or after one without; 1 tree of another shape "
         "(tree tutor-0 (scenario tutor) has messages without two replies to compare)\n"
     )
     for line in (tmp_path / "deep" / "aloe.jsonl").read_text("utf-8").splitlines():
@@ -293,8 +295,8 @@ def test_an_export_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path, r
 
 def test_nothing_to_write_is_an_error_with_its_reason(tmp_path: Path, run: Callable[..., Path]) -> None:
     file = tmp_path / "aloe.jsonl"
-    with pytest.raises(UsageError, match="nothing to write in format aloe: 1 turns, as no verdict agrees"):
-        i2a("export", run(tree("aloe-0", None)), "--out", file, "--plain")
+    with pytest.raises(UsageError, match="nothing to write in format aloe: 1 turn without agreeing verdicts"):
+        i2a("export", run(tree("aloe-0", None)), "--out", file, "--option", "plain=true")
     with pytest.raises(UsageError, match="nothing to write in format aloe: no tree is finished"):
         i2a("export", run(name="empty"), "--out", file)
     with pytest.raises(UsageError, match="holds no trees"):
@@ -321,9 +323,9 @@ def brought(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
     """Another package brings this as the format `lengths`."""
 
     def bring(found: object) -> None:
-        point = EntryPoint("lengths", "unused:unused", GROUP)
+        point = EntryPoint("lengths", "unused:unused", "i2a.formats")
         monkeypatch.setattr(EntryPoint, "load", lambda _: found)
-        monkeypatch.setattr("i2a.trees.formats.entry_points", lambda group: [point] if group == GROUP else [])
+        monkeypatch.setattr("i2a.plugins.entry_points", lambda group: [point] if group == point.group else [])
 
     return bring
 
@@ -331,9 +333,9 @@ def brought(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
 def test_another_package_can_bring_a_format(
     tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None]
 ) -> None:
-    brought(lengths)
+    brought(Format(lengths))
     result = i2a("export", run(tree("aloe-0", "preferred")), "--format", "lengths", "--out", tmp_path / "lengths.jsonl")
-    assert "1 trees: 1 lengths are in" in result.stdout
+    assert "1 tree: 1 length written to" in result.stdout
     assert json.loads((tmp_path / "lengths.jsonl").read_text("utf-8")) == {"length": 3, "unit": "utterances"}
     assert not (tmp_path / "lengths.md").exists()
 
@@ -341,7 +343,7 @@ def test_another_package_can_bring_a_format(
 def test_a_format_is_told_its_options_in_its_own_types(
     tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None]
 ) -> None:
-    brought(lengths)
+    brought(Format(lengths))
     folder, file = run(tree("aloe-0", "preferred"), tree("aloe-1", *["preferred"] * 2)), tmp_path / "lengths.jsonl"
     options = ("--option", "least=4", "--option", "unit=messages")
     i2a("export", folder, "--format", "lengths", "--out", file, *options)
@@ -351,16 +353,16 @@ def test_a_format_is_told_its_options_in_its_own_types(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--option", "most=4"], "the format has no option 'most'; its options: least, unit"),
-        (["--plain"], "the format has no option 'plain'; its options: least, unit"),
-        (["--option", "least=some"], "--option least=some: Input should be a valid integer"),
+        (["--option", "most=4"], "format lengths has no option 'most'; its options: least, unit"),
+        (["--option", "plain=true"], "format lengths has no option 'plain'; its options: least, unit"),
+        (["--option", "least=some"], "option least='some' of format lengths: Input should be a valid integer"),
         (["--option", "least"], "--option 'least': write NAME=VALUE"),
     ],
 )
 def test_an_option_that_a_format_does_not_take_is_refused(
     tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None], flags: list[str], message: str
 ) -> None:
-    brought(lengths)
+    brought(Format(lengths))
     folder, out = run(tree("aloe-0", "preferred")), tmp_path / "lengths.jsonl"
     with pytest.raises(UsageError, match=f"^{message}"):
         i2a("export", folder, "--format", "lengths", "--out", out, *flags)
@@ -385,7 +387,7 @@ def test_rows_of_a_flat_format_can_be_written_as_parquet(
     tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr("i2a.cli.export.BATCH", 2)
+    monkeypatch.setattr("i2a.trees.export.BATCH", 2)
     brought(Format(lengths, flat=True))
     folder, out = run(*(tree(f"aloe-{i}", *["preferred"] * i) for i in range(1, 6))), tmp_path / "lengths.parquet"
     i2a("export", folder, "--format", "lengths", "--out", out)
@@ -398,12 +400,6 @@ def test_records_fit_into_no_table(tmp_path: Path, run: Callable[..., Path]) -> 
 
 
 # At the door.
-
-
-@pytest.mark.parametrize("command", ["import", "export"])
-def test_each_command_explains_itself_with_an_example(command: str) -> None:
-    shown = i2a(command, "--help").stdout
-    assert f"Example:  i2a {command} " in shown
 
 
 def test_help_imports_nothing_heavy() -> None:

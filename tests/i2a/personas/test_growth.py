@@ -9,50 +9,43 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from autogen_core.models import CreateResult, LLMMessage, RequestUsage
 
 from i2a.errors import BudgetSpent, ServerError, UsageError
-from i2a.models.spec import ModelSpec
-from i2a.models.text_client import TextClient
-from i2a.personas.growth import Grown, Growth, grow_pool
-from i2a.simulator.client import OfflineClient
+from i2a.models.model import Completion, Message, Model
+from i2a.personas.growth import Growth, GrowthResult, grow_pool
+from i2a.simulator.client import OfflineModel
 
 pytest.importorskip("sklearn", reason="needs the extra `personas`")
 
 
-class Writer(TextClient):
+class Writer(Model):
     """Answers with what `write` says of a call's number; `dawdle` lets later calls overtake earlier ones."""
 
     def __init__(self, write: Callable[[int], str], *, dawdle: bool = False) -> None:
-        super().__init__()
         self.calls, self._write, self._dawdle = 0, write, dawdle
 
-    async def answer(self, messages: Sequence[LLMMessage], args: Mapping[str, Any]) -> CreateResult:
+    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
         number, self.calls = self.calls, self.calls + 1
         text = self._write(number)
         if self._dawdle:
             await asyncio.sleep(random.Random(number).random() / 100)
-        return CreateResult(finish_reason="stop", content=text, usage=RequestUsage(100, 100), cached=False)
+        return Completion(text, "stop", 100, 100)
 
 
-class SlowOffline(OfflineClient):
+class SlowOffline(OfflineModel):
     """The offline writer, with answers that come in any order."""
 
     calls = 0
 
-    async def answer(self, messages: Sequence[LLMMessage], args: Mapping[str, Any]) -> CreateResult:
+    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
         type(self).calls += 1
-        await asyncio.sleep(random.Random(args["seed"]).random() / 100)
-        return await super().answer(messages, args)
+        await asyncio.sleep(random.Random(parameters["seed"]).random() / 100)
+        return await super().complete(messages, parameters)
 
 
-def grow(out: Path, client: TextClient | None = None, **settings: Any) -> Grown:
-    with pytest.MonkeyPatch.context() as patch:
-        if client is not None:
-            patch.setattr(ModelSpec, "open", lambda spec: client)
-        return grow_pool(
-            Growth(out=out, **{"kind": "profile", "target": 60, "encoder": "tfidf", "retries": 0} | settings)
-        )
+def grow(out: Path, client: Model | None = None, **settings: Any) -> GrowthResult:
+    config = Growth(out=out, **{"kind": "profile", "target": 60, "encoder": "tfidf", "retries": 0} | settings)
+    return grow_pool(config, clients={} if client is None else {config.model: client})
 
 
 def texts(pool: Path) -> list[str]:
@@ -66,24 +59,25 @@ def test_it_reaches_the_target_and_says_so(tmp_path: Path) -> None:
 
 
 def test_whichever_answer_comes_first_the_pool_is_the_same(tmp_path: Path) -> None:
-    grow(tmp_path / "in-order.jsonl", calls=4)
-    grow(tmp_path / "overtaken.jsonl", SlowOffline(), calls=4)
+    grow(tmp_path / "in-order.jsonl", concurrency=4)
+    grow(tmp_path / "overtaken.jsonl", SlowOffline(), concurrency=4)
     assert texts(tmp_path / "in-order.jsonl") == texts(tmp_path / "overtaken.jsonl")
-    grow(tmp_path / "other.jsonl", calls=4, seed=9)
+    grow(tmp_path / "other.jsonl", concurrency=4, seed=9)
     assert texts(tmp_path / "other.jsonl")[20:] != texts(tmp_path / "in-order.jsonl")[20:]
 
 
 def test_stopped_and_resumed_it_is_the_pool_of_one_go_and_pays_nothing_twice(tmp_path: Path) -> None:
-    grow(tmp_path / "whole.jsonl", target=200, calls=2, model="offline")
+    grow(tmp_path / "whole.jsonl", target=200, concurrency=2, model="offline")
     SlowOffline.calls = 0
     part = tmp_path / "part.jsonl"
-    stopped = grow(part, SlowOffline(), target=200, calls=2, max_tokens=9000)
+    stopped = grow(part, SlowOffline(), target=200, concurrency=2, max_tokens=9000)
     assert isinstance(stopped.why, BudgetSpent)
     assert texts(part) == texts(tmp_path / "whole.jsonl")[: stopped.size]
-    resumed = grow(part, SlowOffline(), target=200, calls=2, resume=True)
+    resumed = grow(part, SlowOffline(), target=200, concurrency=2, resume=True)
     assert resumed.why == "target"
     assert part.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-    assert sum(count.calls for count in resumed.meter.counts.values()) == SlowOffline.calls
+    assert resumed.run is not None
+    assert sum(count.calls for count in resumed.run.usage.usage.values()) == SlowOffline.calls
 
 
 def test_a_larger_target_goes_on_from_a_smaller_one(tmp_path: Path) -> None:
@@ -116,7 +110,8 @@ def test_without_its_seeds_a_pool_holds_and_counts_what_is_new(tmp_path: Path) -
 
 
 def test_nothing_bad_gets_in_and_every_rejection_is_counted(tmp_path: Path) -> None:
-    grown = grow(tmp_path / "pool.jsonl", Writer(lambda number: BAD[number % len(BAD)]), calls=len(BAD), window=100)
+    writer = Writer(lambda number: BAD[number % len(BAD)])
+    grown = grow(tmp_path / "pool.jsonl", writer, concurrency=len(BAD), window=100)
     assert grown.why == "saturation"
     assert texts(tmp_path / "pool.jsonl") == texts(Path(__file__).parents[3] / "i2a/personas/seeds/profiles.jsonl")
     assert grown.rejections["duplicate"] >= 2
@@ -142,16 +137,16 @@ def test_a_model_that_never_answers_stops_it_with_its_own_reason(tmp_path: Path)
 
 
 def test_a_call_that_fails_now_and_then_is_counted_and_passed_over(tmp_path: Path) -> None:
-    offline = OfflineClient()
+    offline = OfflineModel()
 
     class Shaky(Writer):
-        async def answer(self, messages: Sequence[LLMMessage], args: Mapping[str, Any]) -> CreateResult:
+        async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
             self.calls += 1
             if self.calls % 3 == 0:
                 raise ServerError("busy")
-            return await offline.answer(messages, args)
+            return await offline.complete(messages, parameters)
 
-    grown = grow(tmp_path / "pool.jsonl", Shaky(str), calls=4)
+    grown = grow(tmp_path / "pool.jsonl", Shaky(str), concurrency=4)
     assert grown.why == "target"
     assert grown.rejections == Counter({"call failed: ServerError": grown.rejections["call failed: ServerError"]})
 

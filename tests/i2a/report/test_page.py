@@ -24,9 +24,19 @@ def run(folder: Path, identity: dict[str, object], **files: str) -> Path:
 def test_runs_are_told_apart_by_what_they_hold(tmp_path: Path) -> None:
     corpus = run(tmp_path / "corpus", {"models": {"user": "openai:x", "judge": "offline"}})
     trained = run(tmp_path / "sft", {"stage": "sft"}, log_jsonl='{"step": 1, "loss": 2.5}\n{"step": 2, "lo')
-    assert (Run.read(corpus).kind, Run.read(corpus).offline) == ("simulation", True)
-    assert (Run.read(trained).kind, Run.read(trained).offline) == ("training", False)
+    assert (Run.read(corpus).kind, Run.read(corpus).simulated) == ("simulation", True)
+    assert (Run.read(trained).kind, Run.read(trained).simulated) == ("training", False)
     assert Run.read(trained).log == ({"step": 1, "loss": 2.5},)  # the last line is being written
+
+
+def test_a_run_that_was_killed_while_it_wrote_a_tree_can_be_reported(tmp_path: Path) -> None:
+    corpus = run(tmp_path / "corpus", {"models": {"user": "offline"}})
+    persona = {"id": "p+t", "profile": "P.", "personality": "T."}
+    whole = json.dumps({"format": "i2a.tree/1", "id": "aloe-0", "persona": persona, "nodes": []})
+    (corpus / "trees.jsonl").write_text(whole + '\n{"format":"i2a.tree/1","id":"aloe-1","sc', "utf-8")
+    out = tmp_path / "report.html"
+    report([corpus], out, "A title", None, False)
+    assert 'id="explorer"' in out.read_text("utf-8")
 
 
 def test_what_was_run_is_told_name_by_name(tmp_path: Path) -> None:

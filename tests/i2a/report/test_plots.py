@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.scores import STRICT, Score
-from evaluation.summary import Conditions, Summary, summarise
+from evaluation.summary import BenchmarkSummary, Conditions, summarise
 from i2a.errors import UsageError
 from i2a.report.plots import draw, spread
 from tests.evaluation.invented import CANDIDATES, GENERIC, conditions, scores
@@ -18,11 +18,11 @@ from tests.evaluation.invented import CANDIDATES, GENERIC, conditions, scores
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def summary(found: list[Score] | None = None, under: Conditions | None = None) -> Summary:
+def summary(found: list[Score] | None = None, under: Conditions | None = None) -> BenchmarkSummary:
     return summarise(found or list(scores()), under or conditions(), resamples=50)
 
 
-def words(folder: Path, found: Summary) -> str:
+def words(folder: Path, found: BenchmarkSummary) -> str:
     """All text of the SVG."""
     _, svg = draw(found, folder)
     return "\n".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg.read_text("utf-8")))

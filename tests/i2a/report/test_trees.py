@@ -67,3 +67,10 @@ def test_a_line_that_is_no_tree_is_told_with_its_place(tmp_path: Path, line: str
         lines.write(line + "\n")
     with pytest.raises(UsageError, match=r"trees\.jsonl:2: not a tree"):
         pack([("a", file)])
+
+
+def test_a_run_that_is_still_going_or_was_killed_is_shown_up_to_its_last_whole_tree(tmp_path: Path) -> None:
+    file = stored(tmp_path, tree("t0"), tree("t1"))
+    with file.open("a") as lines:
+        lines.write('{"format":"i2a.tree/1","id":"aloe-2","sc')
+    assert pack([("a", file)]).count == 2

@@ -11,20 +11,22 @@ from pathlib import Path
 import pytest
 
 from i2a.errors import UsageError
-from i2a.runs.journal import Journal, Reply, Spent
+from i2a.models.model import Completion
+from i2a.runs.journal import Journal, Spent
 from tests.fakes import mark, no_more_space
 
-HELLO = Reply("Hello.", "stop", 12, 3)
+HELLO = Completion("Hello.", "stop", 12, 3)
 
 WRITER = """
 import asyncio, sys
 from pathlib import Path
-from i2a.runs.journal import Journal, Reply
+from i2a.models.model import Completion
+from i2a.runs.journal import Journal
 
 async def main():
     journal = Journal(Path(sys.argv[1]))
     for i in range(1000):
-        await journal.write("t-0", b"%d" % i, "user", "m", Reply(f"answer {i}", "stop", 1, 1))
+        await journal.write("t-0", b"%d" % i, "user", "m", Completion(f"answer {i}", "stop", 1, 1))
         print(i, flush=True)
 
 asyncio.run(main())
@@ -62,7 +64,7 @@ async def test_without_a_path_nothing_is_written(tmp_path: Path) -> None:
 
 
 async def test_any_text_comes_back_as_it_was(path: Path) -> None:
-    strange = Reply("zero \0 line\r\n🥖\u2028'; DROP TABLE answers; --", "length", 0, 0)
+    strange = Completion("zero \0 line\r\n🥖\u2028'; DROP TABLE answers; --", "length", 0, 0)
     with Journal(path) as journal:
         await journal.write("t '0", b"\0\xff", "user", "m", strange)
         assert journal.answers("t '0") == {b"\0\xff": strange}
@@ -110,7 +112,7 @@ async def test_what_was_spent_is_summed_by_role_and_model(path: Path) -> None:
     with Journal(path) as journal:
         assert journal.spent() == []
         for i, (role, model) in enumerate([("user", "m"), ("judge", "m"), ("user", "m"), ("user", "n")]):
-            await journal.write(f"t-{i}", b"k", role, model, Reply("x", "stop", 10 + i, 1))
+            await journal.write(f"t-{i}", b"k", role, model, Completion("x", "stop", 10 + i, 1))
         assert set(journal.spent()) == {
             Spent("user", "m", 2, 22, 2),
             Spent("judge", "m", 1, 11, 1),
@@ -141,7 +143,7 @@ async def test_closing_keeps_what_was_on_its_way(path: Path) -> None:
 
 
 async def test_a_full_disk_is_told_to_everybody_who_waits(path: Path) -> None:
-    long = Reply(mark("long") * 20_000, "stop", 1, 1)
+    long = Completion(mark("long") * 20_000, "stop", 1, 1)
     with Journal(path) as journal:
         with no_more_space(left=size(path)):
             writing = [journal.write("t-0", b"%d" % i, "user", "m", long) for i in range(3)]
@@ -155,7 +157,7 @@ async def test_what_was_written_before_the_disk_was_full_stays(path: Path) -> No
     with Journal(path) as journal:
         await journal.write("t-0", b"before", "user", "m", HELLO)
         with no_more_space(left=size(path)), pytest.raises(UsageError):
-            await journal.write("t-0", b"then", "user", "m", Reply("x" * 200_000, "stop", 1, 1))
+            await journal.write("t-0", b"then", "user", "m", Completion("x" * 200_000, "stop", 1, 1))
     with Journal(path) as again:
         assert again.answers("t-0").keys() == {b"before"}
 
@@ -163,7 +165,7 @@ async def test_what_was_written_before_the_disk_was_full_stays(path: Path) -> No
 async def test_the_journal_writes_again_once_there_is_space(path: Path) -> None:
     with Journal(path) as journal:
         with no_more_space(left=size(path)), pytest.raises(UsageError):
-            await journal.write("t-0", b"lost", "user", "m", Reply("x" * 200_000, "stop", 1, 1))
+            await journal.write("t-0", b"lost", "user", "m", Completion("x" * 200_000, "stop", 1, 1))
         await journal.write("t-0", b"kept", "user", "m", HELLO)
     with Journal(path) as again:
         assert again.answers("t-0").keys() == {b"kept"}
@@ -173,7 +175,7 @@ async def test_an_answer_that_cannot_be_stored_does_not_leave_everybody_waiting(
     half = "\ud83e"  # half of a surrogate pair: JSON can spell it, UTF-8 cannot
     with Journal(path) as journal, pytest.raises((UsageError, ValueError)):
         async with asyncio.timeout(1):
-            await journal.write("t-0", b"k", "user", "m", Reply(half, "stop", 1, 1))
+            await journal.write("t-0", b"k", "user", "m", Completion(half, "stop", 1, 1))
 
 
 def test_a_journal_that_cannot_be_opened_is_told_in_one_line(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from i2a.errors import BadRequest, RateLimited
-from i2a.models.usage import Meter, Price
-from i2a.runs.journal import Reply
-from i2a.runs.live import TreeView, conversation, money, roles_table
+from i2a.models.model import Completion, Price
+from i2a.models.usage import UsageTracker
+from i2a.runs.live import View, conversation, money, roles_table
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Tree, Utterance
 from tests.fakes import virtually
@@ -31,11 +31,11 @@ def rendered(*things: object) -> str:
 
 
 @pytest.fixture
-def meter() -> Meter:
-    meter = Meter({"m": Price(1.0, 2.0), "n": None})
-    meter.paid("user", "m", Reply("Hello.", "stop", 1_000_000, 500_000))
-    meter.counts["judge", "n"].replayed = 3
-    meter.counts["judge", "n"].retries = 2
+def meter() -> UsageTracker:
+    meter = UsageTracker({"m": Price(1.0, 2.0), "n": None})
+    meter.add("user", "m", Completion("Hello.", "stop", 1_000_000, 500_000))
+    meter.usage["judge", "n"].replayed = 3
+    meter.usage["judge", "n"].retries = 2
     return meter
 
 
@@ -47,7 +47,7 @@ def tree() -> Tree:
     return tree
 
 
-async def watched(view: TreeView, seconds: float) -> None:
+async def watched(view: View, seconds: float) -> None:
     watching = asyncio.create_task(view.watch())
     await asyncio.sleep(seconds)
     watching.cancel()
@@ -62,7 +62,7 @@ def test_money_is_told_in_dollars_and_an_unknown_price_as_such(amount: float | N
     assert money(amount) == text
 
 
-def test_a_table_has_a_line_for_each_role(meter: Meter) -> None:
+def test_a_table_has_a_line_for_each_role(meter: UsageTracker) -> None:
     header, judge, user = (line.split() for line in rendered(roles_table(meter)).strip().splitlines())
     assert header[0] == "role"
     assert judge == ["judge", "0", "3", "0", "0", "price", "unknown", "2"]
@@ -95,9 +95,9 @@ def test_what_a_model_said_does_not_steer_the_terminal(evil: str) -> None:
     assert not {"\x1b", "\x07", "\x08", "\r"} & set(shown)
 
 
-def test_without_a_terminal_a_line_now_and_then_tells_how_it_goes(meter: Meter, tree: Tree) -> None:
+def test_without_a_terminal_a_line_now_and_then_tells_how_it_goes(meter: UsageTracker, tree: Tree) -> None:
     out = console()
-    view = TreeView(out, meter, total=4, done=1)
+    view = View(out, meter, unit="conversations", total=4, done=1)
     view.begins(tree)
     view.ends(tree)
     view.ends(tree, failed=BadRequest("too long"))
@@ -110,9 +110,9 @@ def test_without_a_terminal_a_line_now_and_then_tells_how_it_goes(meter: Meter, 
     assert "2 retries" in lines[0]
 
 
-def test_in_a_terminal_a_conversation_grows_before_your_eyes(meter: Meter, tree: Tree) -> None:
+def test_in_a_terminal_a_conversation_grows_before_your_eyes(meter: UsageTracker, tree: Tree) -> None:
     out = console(terminal=True)
-    view = TreeView(out, meter, total=4, done=1)
+    view = View(out, meter, unit="conversations", total=4, done=1)
     view.begins(tree)
     virtually(watched(view, 1))
     text = printed(out)
@@ -121,9 +121,9 @@ def test_in_a_terminal_a_conversation_grows_before_your_eyes(meter: Meter, tree:
     assert "I [bold]bake[/bold]" in text
 
 
-def test_quiet_shows_only_what_is_said(meter: Meter, tree: Tree) -> None:
+def test_quiet_shows_only_what_is_said(meter: UsageTracker, tree: Tree) -> None:
     out = console()
-    view = TreeView(out, meter, total=4, done=0, quiet=True)
+    view = View(out, meter, unit="conversations", total=4, quiet=True)
     view.begins(tree)
     virtually(watched(view, 60))
     assert printed(out) == ""
@@ -131,11 +131,11 @@ def test_quiet_shows_only_what_is_said(meter: Meter, tree: Tree) -> None:
     assert printed(out) == "Stopping [now].\n"
 
 
-def test_a_conversation_that_is_over_is_not_shown_any_more(meter: Meter, tree: Tree) -> None:
+def test_a_conversation_that_is_over_is_not_shown_any_more(meter: UsageTracker, tree: Tree) -> None:
     other = Tree("aloe-1", "aloe", Persona("p", "A baker.", "Blunt."), 7)
     for over in (lambda view: view.ends(tree), lambda view: view.ends(tree, failed=RateLimited("busy"))):
         out = console(terminal=True)
-        view = TreeView(out, meter, total=2, done=0)
+        view = View(out, meter, unit="conversations", total=2)
         view.begins(tree)
         view.begins(other)
         over(view)

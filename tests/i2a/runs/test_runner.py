@@ -6,13 +6,13 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
 from i2a.errors import (
     AccessDenied,
@@ -24,17 +24,23 @@ from i2a.errors import (
     ServerError,
     UsageError,
 )
-from i2a.models.call import Traffic
+from i2a.models.call import InFlight
 from i2a.models.spec import ModelSpec
-from i2a.models.usage import Meter
-from i2a.runs.live import TreeView
+from i2a.models.usage import UsageTracker
+from i2a.runs.config import RunConfig
+from i2a.runs.live import View
+from i2a.runs.outcome import RunResult
+from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
-from i2a.runs.runner import model_errors, run, stop_on_interrupt
+from i2a.runs.runner import execute, model_errors, stop_on_interrupt
+from i2a.runs.session import Session
+from i2a.runs.simulated import is_simulated
 from i2a.trees.json import read
 from i2a.trees.persona import Persona
 from i2a.trees.summary import Summary
 from i2a.trees.tree import Tree, Utterance
-from scenarios.simulation import Result, Simulation, simulate, simulation
+from scenarios.settings import Simulation
+from scenarios.simulation import simulate, simulate_async
 from tests.fakes import Request, ScriptedClient, mark, plausible
 
 PERSONA = Persona("p", "A baker.", "Blunt.")
@@ -43,36 +49,50 @@ PERSONA = Persona("p", "A baker.", "Blunt.")
 # The runner on its own.
 
 
-class Rig:
-    def __init__(self, path: Path, *, conversations: int = 3) -> None:
-        self.folder, self.traffic, self.summary = RunFolder(path), Traffic(), Summary()
-        self.view = TreeView(Console(quiet=True), Meter({}), total=conversations, done=0, quiet=True)
-        self.trees = [Tree(f"t-{i}", "test", PERSONA, i) for i in range(conversations)]
+@dataclass(frozen=True)
+class Opened(ModelSpec):
+    """A model string that opens `client`."""
 
-    async def run(self, grow: Callable[[Tree], Awaitable[None]], *, concurrency: int = 2) -> None:
-        await run(
-            self.trees, grow, folder=self.folder, traffic=self.traffic, summary=self.summary, view=self.view,
-            concurrency=concurrency,
-        )  # fmt: skip
+    client: ScriptedClient = field(kw_only=True)
+
+    def open(self) -> ScriptedClient:
+        return self.client
+
+
+class Run:
+    """A run of trees that a test grows by hand; `session` is that of the last one."""
+
+    def __init__(self, path: Path, *, conversations: int = 3) -> None:
+        self.folder = RunFolder(path)
+        self.trees = [Tree(f"t-{i}", "test", PERSONA, i) for i in range(conversations)]
+        self.session: Session
+
+    async def carried_out(self, grow: Callable[[Tree], Awaitable[None]], *, concurrency: int = 2) -> RunResult:
+        async def grow_in(tree: Tree, session: Session) -> None:
+            self.session = session
+            await grow(tree)
+
+        plan = RunPlan(fingerprint={}, models={}, trees=self.trees, grow=grow_in)
+        return await execute(plan, RunConfig(out=self.folder.path, concurrency=concurrency))
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Rig:
-    return Rig(tmp_path)
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path / "run")
 
 
 def hello(tree: Tree) -> None:
     tree.add(None, Utterance("user", f"Hello from {tree.id}."))
 
 
-async def test_every_tree_grows_is_stored_and_counted(rig: Rig) -> None:
+async def test_every_tree_grows_is_stored_and_counted(run: Run) -> None:
     async def grow(tree: Tree) -> None:
         hello(tree)
 
-    await rig.run(grow)
-    assert [tree.id for tree in read(rig.folder.trees_file)] == ["t-0", "t-1", "t-2"]
-    assert (rig.summary.trees, rig.summary.utterances) == (3, 3)
-    assert rig.folder.failures() == {}
+    result = await run.carried_out(grow)
+    assert [tree.id for tree in read(run.folder.trees_file)] == ["t-0", "t-1", "t-2"]
+    assert (result.finished, result.summary.utterances) == (3, 3)
+    assert (result.failures, result.left, result.complete) == ({}, 0, True)
 
 
 async def test_no_more_conversations_are_held_at_once_than_asked_for(tmp_path: Path) -> None:
@@ -85,94 +105,94 @@ async def test_no_more_conversations_are_held_at_once_than_asked_for(tmp_path: P
         await asyncio.sleep(0)
         out -= 1
 
-    await Rig(tmp_path, conversations=10).run(grow, concurrency=3)
+    await Run(tmp_path / "run", conversations=10).carried_out(grow, concurrency=3)
     assert most == 3
 
 
 async def test_a_run_of_nothing_is_over(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, conversations=0)
-
     async def grow(tree: Tree) -> None:
         raise AssertionError
 
-    await rig.run(grow)
-    assert rig.folder.finished() == set()
+    result = await Run(tmp_path / "run", conversations=0).carried_out(grow)
+    assert (result.finished, result.left, result.complete) == (0, 0, False)
 
 
 @pytest.mark.parametrize(
     "error",
     [BadRequest("too long"), ExceptionGroup("g", [ExceptionGroup("h", [BadRequest("too long")]), ServerError("b")])],
 )
-async def test_a_conversation_that_fails_is_a_record_with_its_reason(rig: Rig, error: Exception) -> None:
+async def test_a_conversation_that_fails_is_a_record_with_its_reason(run: Run, error: Exception) -> None:
     async def grow(tree: Tree) -> None:
         hello(tree)
         if tree.id == "t-1":
             raise error
 
-    await rig.run(grow)
-    assert rig.folder.failures() == {
+    result = await run.carried_out(grow)
+    assert run.folder.failures() == {
         "t-1": [{"id": "t-1", "persona": "p", "seed": 1, "error": "BadRequest", "reason": "too long", "utterances": 1}]
     }
-    assert rig.folder.finished() == {"t-0", "t-2"}
+    assert run.folder.finished() == {"t-0", "t-2"}
+    assert result.reasons == {"too long": 1}
 
 
 @pytest.mark.parametrize("grouped", [False, True])
-async def test_a_bug_crashes_and_is_no_record(rig: Rig, grouped: bool) -> None:
+async def test_a_bug_crashes_and_is_no_record(run: Run, grouped: bool) -> None:
     async def grow(tree: Tree) -> None:
         if tree.id == "t-1":
             raise ExceptionGroup("g", [BadRequest("x"), ZeroDivisionError()]) if grouped else ZeroDivisionError()
         hello(tree)
 
     with pytest.raises(ExceptionGroup) as caught:
-        await rig.run(grow)
+        await run.carried_out(grow)
     assert caught.group_contains(ZeroDivisionError)
-    assert rig.folder.failures() == {}
+    assert run.folder.failures() == {}
 
 
-async def test_a_stopped_run_comes_home_without_what_it_cut_off(rig: Rig) -> None:
+async def test_a_stopped_run_ends_without_what_it_cut_off(run: Run) -> None:
     async def grow(tree: Tree) -> None:
         hello(tree)
         if tree.id == "t-1":
-            rig.traffic.stop(Interrupted("interrupted"))
-            await rig.traffic.park()
+            run.session.in_flight.stop(Interrupted("interrupted"))
+            await run.session.in_flight.suspend()
 
-    await rig.run(grow, concurrency=1)
-    assert rig.folder.finished() == {"t-0"}
-    assert rig.folder.failures() == {}
-    assert rig.summary.trees == 1
+    result = await run.carried_out(grow, concurrency=1)
+    assert run.folder.finished() == {"t-0"}
+    assert run.folder.failures() == {}
+    assert (result.finished, result.left) == (1, 2)
+    assert isinstance(result.stopped, Interrupted)
 
 
-async def test_what_is_on_disk_is_not_kept_in_memory(rig: Rig) -> None:
+async def test_what_is_on_disk_is_not_kept_in_memory(run: Run) -> None:
     async def grow(tree: Tree) -> None:
         hello(tree)
         if tree.id == "t-2":
             raise BadRequest("too long")
 
-    await rig.run(grow)
-    assert [tree.roots for tree in rig.trees] == [[], [], []]
+    await run.carried_out(grow)
+    assert [tree.roots for tree in run.trees] == [[], [], []]
 
 
 async def test_a_disk_that_is_full_when_a_tree_is_stored_stops_the_run_softly(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As one that is full when an answer is journaled: the calls that are out were paid too."""
+    """As one that is full when an answer is journaled: the calls in flight were paid too."""
     landed = []
 
-    def full(line: str) -> None:
+    def full(folder: RunFolder, line: str) -> None:
         raise UsageError("cannot write trees.jsonl")
 
     async def grow(tree: Tree) -> None:
         if tree.id == "t-1":
-            with rig.traffic:
+            with run.session.in_flight:
                 await asyncio.sleep(0.01)
                 landed.append(tree.id)
         else:
             await asyncio.sleep(0.001)
         hello(tree)
 
-    monkeypatch.setattr(rig.folder, "append_tree", full)
-    await rig.run(grow)
-    assert isinstance(rig.traffic.stopped, UsageError)
+    monkeypatch.setattr(RunFolder, "append_tree", full)
+    result = await run.carried_out(grow)
+    assert isinstance(result.stopped, UsageError)
     assert landed == ["t-1"]
 
 
@@ -186,12 +206,14 @@ def test_model_errors_are_told_from_bugs() -> None:
     assert caught.value is mixed
 
 
-async def test_one_signal_stops_softly_and_a_second_at_once(rig: Rig) -> None:
+async def test_one_signal_stops_softly_and_a_second_at_once() -> None:
+    in_flight, view = InFlight(), View(None, UsageTracker({}), unit="conversations", total=1)
+
     async def main() -> None:
-        with stop_on_interrupt(rig.traffic, rig.view):
+        with stop_on_interrupt(in_flight, view):
             os.kill(os.getpid(), signal.SIGINT)
             await asyncio.sleep(0.01)
-            assert isinstance(rig.traffic.stopped, Interrupted)
+            assert isinstance(in_flight.stopped, Interrupted)
             os.kill(os.getpid(), signal.SIGTERM)
             await asyncio.sleep(10)
 
@@ -199,25 +221,53 @@ async def test_one_signal_stops_softly_and_a_second_at_once(rig: Rig) -> None:
         await asyncio.create_task(main())
 
 
-# Whole simulations. The model is a fake, opened where a model string opens one.
+async def test_work_that_grows_no_trees_is_stopped_and_shown_as_any_other(tmp_path: Path) -> None:
+    steps = []
+
+    async def work(session: Session, view: View) -> None:
+        steps.append(1)
+        session.in_flight.stop(Interrupted("interrupted"))
+        await session.in_flight.suspend()
+
+    plan = RunPlan(fingerprint={}, models={}, work=work, unit="profiles", target=5)
+    result = await execute(plan, RunConfig(out=tmp_path / "run"))
+    assert (steps, result.unit) == ([1], "profiles")
+    assert isinstance(result.stopped, Interrupted)
 
 
-@pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedClient]:
-    """`model(answer)` makes every model string open a fresh client with these answers."""
+async def test_a_model_that_the_run_opened_is_closed_whatever_happens(tmp_path: Path) -> None:
+    async def grow(tree: Tree, session: Session) -> None:
+        raise ZeroDivisionError
 
-    def use(answer: Callable[[Request], Any] = plausible) -> ScriptedClient:
-        client = ScriptedClient(answer)
-        monkeypatch.setattr(ModelSpec, "open", lambda spec: client)
-        return client
-
-    use()
-    return use
+    model = Opened("openai", "x", client=ScriptedClient())
+    plan = RunPlan(fingerprint={}, models={"user": model}, trees=[Tree("t", "test", PERSONA, 0)], grow=grow)
+    with pytest.raises(ExceptionGroup):
+        await execute(plan, RunConfig(out=tmp_path / "run"))
+    assert model.client.closed
 
 
-def simulated(out: Path, **given: Any) -> Result:
-    settings = {"conversations": 3, "turns": 2, "model": "openai:x@http://localhost:1/v1", "view": "quiet"}
-    return simulate(Simulation(out=out, **settings | given))
+# Whole simulations. The model is a client of the caller's own.
+
+MODEL = "openai:x@http://localhost:1/v1"
+
+
+def settings_of(out: Path, **given: Any) -> Simulation:
+    return Simulation(out=out, **{"conversations": 3, "turns": 2, "model": MODEL, "quiet": True} | given)
+
+
+def clients_of(config: Simulation, client: ScriptedClient | None) -> dict[str, ScriptedClient]:
+    """`client`, or a fresh one, for every role without a model of its own."""
+    return {config.model: client or ScriptedClient()} if config.model != "offline" else {}
+
+
+def simulated(out: Path, client: ScriptedClient | None = None, **given: Any) -> RunResult:
+    config = settings_of(out, **given)
+    return simulate(config, clients=clients_of(config, client))
+
+
+async def simulated_async(out: Path, client: ScriptedClient | None = None, **given: Any) -> RunResult:
+    config = settings_of(out, **given)
+    return await simulate_async(config, clients=clients_of(config, client))
 
 
 def corpus(out: Path) -> bytes:
@@ -248,22 +298,22 @@ def stopping(after: int, error: Exception, then: Callable[[Request], Any] = plau
 
 
 @pytest.fixture
-def whole(tmp_path: Path, model: Callable[..., ScriptedClient]) -> bytes:
+def whole(tmp_path: Path) -> bytes:
     """What an uninterrupted run of the default settings writes."""
     simulated(tmp_path / "whole")
     return corpus(tmp_path / "whole")
 
 
-def test_a_simulation_writes_a_corpus_in_drawing_order(tmp_path: Path, model: Callable[..., ScriptedClient]) -> None:
-    client = model()
-    result = simulated(tmp_path / "a", conversations=12)
+def test_a_simulation_writes_a_corpus_in_drawing_order(tmp_path: Path) -> None:
+    client = ScriptedClient()
+    result = simulated(tmp_path / "a", client, conversations=12)
     trees = list(read(tmp_path / "a" / "trees.jsonl"))
     assert [tree.id for tree in trees] == [f"aloe-{i:02}" for i in range(12)]
     assert len({tree.persona for tree in trees}) == len({tree.seed for tree in trees}) == 12
     assert (result.failed, result.left, result.stopped) == (0, 0, None)
     assert result.summary == Summary.of(trees)
     assert client.calls.total() == 12 * 2 * 6
-    assert client.closed
+    assert not client.closed, "what the caller opened, the caller closes"
 
 
 def test_the_same_settings_give_the_same_bytes_and_another_seed_others(tmp_path: Path, whole: bytes) -> None:
@@ -275,15 +325,17 @@ def test_the_same_settings_give_the_same_bytes_and_another_seed_others(tmp_path:
 @pytest.mark.parametrize("scenario", ["aloe", "full_tree", "tutor"])
 @pytest.mark.parametrize("concurrency", [1, 2, 32])
 def test_concurrency_and_chance_in_the_network_do_not_change_the_bytes(
-    tmp_path: Path, model: Callable[..., ScriptedClient], scenario: str, concurrency: int
+    tmp_path: Path, scenario: str, concurrency: int
 ) -> None:
     async def answer(request: Request) -> str:
         await asyncio.sleep(int(mark(concurrency, request.text), 16) % 5 / 5000)
         return plausible(request)
 
     simulated(tmp_path / "plain", scenario=scenario)
-    model(answer)
-    simulated(tmp_path / "other", scenario=scenario, concurrency=concurrency, max_calls=max(1, concurrency // 2))
+    client = ScriptedClient(answer)
+    simulated(
+        tmp_path / "other", client, scenario=scenario, concurrency=concurrency, max_calls=max(1, concurrency // 2)
+    )
     assert corpus(tmp_path / "other") == corpus(tmp_path / "plain")
 
 
@@ -291,7 +343,6 @@ def test_concurrency_and_chance_in_the_network_do_not_change_the_bytes(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_resume_ends_with_the_bytes_of_an_uninterrupted_run_and_pays_nothing_twice(
     tmp_path_factory: pytest.TempPathFactory,
-    model: Callable[..., ScriptedClient],
     whole: bytes,
     crashes: list[int],
     concurrency: int,
@@ -299,35 +350,31 @@ def test_resume_ends_with_the_bytes_of_an_uninterrupted_run_and_pays_nothing_twi
     out = tmp_path_factory.mktemp("runs") / "a"
     paid = 0
     for i, after in enumerate(crashes):
-        client = model(stopping(after, Crash()))
+        client = ScriptedClient(stopping(after, Crash()))
         with crashing():
-            simulated(out, resume=i > 0, concurrency=concurrency)
+            simulated(out, client, resume=i > 0, concurrency=concurrency)
         paid += min(after, client.calls.total())
-    client = model()
-    result = simulated(out, resume=True, concurrency=concurrency)
+    client = ScriptedClient()
+    result = simulated(out, client, resume=True, concurrency=concurrency)
     assert corpus(out) == whole
     # A crash takes the calls of other conversations down with it; what was answered, was kept.
     assert client.calls.total() == 36 - paid
-    assert result.meter.by_role()["user"].calls == 6
+    assert result.usage.by_role()["user"].calls == 6
 
 
-def test_a_resumed_run_that_is_complete_makes_no_call_and_changes_nothing(
-    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes
-) -> None:
-    client = model(stopping(0, Crash()))
-    result = simulated(tmp_path / "whole", resume=True)
+def test_a_resumed_run_that_is_complete_makes_no_call_and_changes_nothing(tmp_path: Path, whole: bytes) -> None:
+    client = ScriptedClient(stopping(0, Crash()))
+    result = simulated(tmp_path / "whole", client, resume=True)
     assert client.calls.total() == 0
     assert corpus(tmp_path / "whole") == whole
     assert result.summary.trees == 3
 
 
-def test_a_torn_tree_grows_again_from_the_journal(
-    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes
-) -> None:
+def test_a_torn_tree_grows_again_from_the_journal(tmp_path: Path, whole: bytes) -> None:
     out = tmp_path / "whole"
     (out / "trees.jsonl").write_bytes(whole[:-100])
-    client = model(stopping(0, Crash()))
-    simulated(out, resume=True)
+    client = ScriptedClient(stopping(0, Crash()))
+    simulated(out, client, resume=True)
     assert client.calls.total() == 0
     assert corpus(out) == whole
 
@@ -347,73 +394,62 @@ def failing_for(out: Path) -> Callable[[Request], str]:
     return answer
 
 
-def test_a_failed_conversation_is_a_record_and_the_rest_is_held(
-    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes
-) -> None:
-    model(failing_for(tmp_path / "whole"))
-    result = simulated(tmp_path / "a")
+def test_a_failed_conversation_is_a_record_and_the_rest_is_held(tmp_path: Path, whole: bytes) -> None:
+    client = ScriptedClient(failing_for(tmp_path / "whole"))
+    result = simulated(tmp_path / "a", client)
     assert (result.failed, result.left, result.stopped) == (1, 0, None)
     assert corpus(tmp_path / "a") == b"".join(whole.splitlines(keepends=True)[::2])
     (failure,) = RunFolder(tmp_path / "a").failures()["aloe-1"]
     assert (failure["error"], failure["reason"], failure["utterances"]) == ("BadRequest", "too long", 0)
 
 
-def test_resume_leaves_failures_alone_and_retry_failed_redoes_just_those(
-    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes
-) -> None:
-    model(failing_for(tmp_path / "whole"))
-    simulated(tmp_path / "a")
-    client = model()
-    assert simulated(tmp_path / "a", resume=True).failed == 1
+def test_resume_leaves_failures_alone_and_retry_failed_redoes_just_those(tmp_path: Path, whole: bytes) -> None:
+    client = ScriptedClient(failing_for(tmp_path / "whole"))
+    simulated(tmp_path / "a", client)
+    client = ScriptedClient()
+    assert simulated(tmp_path / "a", client, resume=True).failed == 1
     assert client.calls.total() == 0
-    result = simulated(tmp_path / "a", retry_failed=True)
+    result = simulated(tmp_path / "a", client, retry_failed=True)
     assert (result.failed, result.left) == (0, 0)
     assert client.calls.total() == 12
     assert corpus(tmp_path / "a") == whole
 
 
-def test_a_conversation_that_failed_late_goes_on_from_its_journal(
-    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes
-) -> None:
-    client = model(stopping(20, BadRequest("too long")))
-    simulated(tmp_path / "a", concurrency=1)
+def test_a_conversation_that_failed_late_goes_on_from_its_journal(tmp_path: Path, whole: bytes) -> None:
+    client = ScriptedClient(stopping(20, BadRequest("too long")))
+    simulated(tmp_path / "a", client, concurrency=1)
     paid = 20
     assert client.calls.total() > paid
-    client = model()
-    simulated(tmp_path / "a", retry_failed=True)
+    client = ScriptedClient()
+    simulated(tmp_path / "a", client, retry_failed=True)
     assert client.calls.total() == 36 - paid
     assert corpus(tmp_path / "a") == whole
 
 
-def test_an_answer_that_stayed_malformed_is_asked_for_afresh_when_retried(
-    tmp_path: Path, model: Callable[..., ScriptedClient]
-) -> None:
+def test_an_answer_that_stayed_malformed_is_asked_for_afresh_when_retried(tmp_path: Path) -> None:
     def answer(request: Request) -> str:
         return "no JSON" if request.role == "inducer" else plausible(request)
 
-    client = model(answer)
-    assert simulated(tmp_path / "a", conversations=1, turns=1).failed == 1
+    client = ScriptedClient(answer)
+    assert simulated(tmp_path / "a", client, conversations=1, turns=1).failed == 1
     assert RunFolder(tmp_path / "a").failures()["aloe-0"][0]["error"] == "MalformedAnswer"
     before = {request.seed for request in client.of("inducer")}
-    client = model()
-    assert simulated(tmp_path / "a", conversations=1, turns=1, retry_failed=True).failed == 0
+    client = ScriptedClient()
+    assert simulated(tmp_path / "a", client, conversations=1, turns=1, retry_failed=True).failed == 0
     assert {request.seed for request in client.of("inducer")}.isdisjoint(before)
 
 
-def test_an_unjudged_pair_is_no_failure(tmp_path: Path, model: Callable[..., ScriptedClient]) -> None:
-    model(lambda request: "no idea" if request.role == "judge" else plausible(request))
-    result = simulated(tmp_path / "a")
+def test_an_unjudged_pair_is_no_failure(tmp_path: Path) -> None:
+    client = ScriptedClient(lambda request: "no idea" if request.role == "judge" else plausible(request))
+    result = simulated(tmp_path / "a", client)
     assert (result.failed, result.summary.unjudged, result.summary.labelled) == (0, 6, 0)
 
 
-def test_a_bug_crashes_and_the_run_can_be_resumed(
-    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes
-) -> None:
-    model(stopping(7, Crash()))
+def test_a_bug_crashes_and_the_run_can_be_resumed(tmp_path: Path, whole: bytes) -> None:
+    client = ScriptedClient(stopping(7, Crash()))
     with crashing():
-        simulated(tmp_path / "a")
+        simulated(tmp_path / "a", client)
     assert RunFolder(tmp_path / "a").failures() == {}
-    model()
     simulated(tmp_path / "a", resume=True)
     assert corpus(tmp_path / "a") == whole
 
@@ -421,43 +457,38 @@ def test_a_bug_crashes_and_the_run_can_be_resumed(
 # Stops.
 
 
-def test_a_spent_budget_stops_the_run_and_a_larger_one_goes_on(
-    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes
-) -> None:
-    client = model()
-    result = simulated(tmp_path / "a", max_tokens=200, concurrency=1)
+def test_a_spent_budget_stops_the_run_and_a_larger_one_goes_on(tmp_path: Path, whole: bytes) -> None:
+    client = ScriptedClient()
+    result = simulated(tmp_path / "a", client, max_tokens=200, concurrency=1)
     assert isinstance(result.stopped, BudgetSpent)
     assert result.left == 3
     assert 10 <= client.calls.total() <= 14  # 20 tokens a call, and those that were out came home
     spent = client.calls.total()
-    again = model()
-    assert isinstance(simulated(tmp_path / "a", resume=True, max_tokens=200).stopped, BudgetSpent)
+    again = ScriptedClient()
+    assert isinstance(simulated(tmp_path / "a", again, resume=True, max_tokens=200).stopped, BudgetSpent)
     assert again.calls.total() == 0
-    result = simulated(tmp_path / "a", resume=True)
+    result = simulated(tmp_path / "a", again, resume=True)
     assert (result.stopped, result.left) == (None, 0)
     assert again.calls.total() == 36 - spent
     assert corpus(tmp_path / "a") == whole
 
 
-def test_a_budget_in_money_counts_what_was_paid_before(tmp_path: Path, model: Callable[..., ScriptedClient]) -> None:
+def test_a_budget_in_money_counts_what_was_paid_before(tmp_path: Path) -> None:
     prices = ["openai:x@http://localhost:1/v1=1/1"]
-    result = simulated(tmp_path / "a", max_cost=0.0002, prices=prices, concurrency=1)
+    result = simulated(tmp_path / "a", max_cost=0.0002, price=prices, concurrency=1)
     assert isinstance(result.stopped, BudgetSpent)
-    cost = result.meter.cost()
+    cost = result.usage.cost()
     assert cost is not None
     assert 0.0002 <= cost < 0.0003
-    again = simulated(tmp_path / "a", max_cost=0.0002, prices=prices, resume=True)
-    assert again.meter.cost() == pytest.approx(cost)
+    again = simulated(tmp_path / "a", max_cost=0.0002, price=prices, resume=True)
+    assert again.usage.cost() == pytest.approx(cost)
 
 
-def test_a_denied_call_stops_the_run_with_its_reason(
-    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes
-) -> None:
-    model(stopping(10, AccessDenied("no such model - check the name")))
-    result = simulated(tmp_path / "a")
+def test_a_denied_call_stops_the_run_with_its_reason(tmp_path: Path, whole: bytes) -> None:
+    client = ScriptedClient(stopping(10, AccessDenied("no such model - check the name")))
+    result = simulated(tmp_path / "a", client)
     assert isinstance(result.stopped, AccessDenied)
     assert (result.failed, result.left) == (0, 3)
-    model()
     simulated(tmp_path / "a", resume=True)
     assert corpus(tmp_path / "a") == whole
 
@@ -469,45 +500,38 @@ def test_a_denied_call_stops_the_run_with_its_reason(
         Crash(),
     ],
 )
-def test_what_stops_a_retry_of_failures_is_told(
-    tmp_path: Path, model: Callable[..., ScriptedClient], whole: bytes, reason: Exception
-) -> None:
-    model(failing_for(tmp_path / "whole"))
-    simulated(tmp_path / "a")
-    model(stopping(0, reason))
+def test_what_stops_a_retry_of_failures_is_told(tmp_path: Path, whole: bytes, reason: Exception) -> None:
+    client = ScriptedClient(failing_for(tmp_path / "whole"))
+    simulated(tmp_path / "a", client)
+    client = ScriptedClient(stopping(0, reason))
     if isinstance(reason, Crash):
         with crashing():
-            simulated(tmp_path / "a", retry_failed=True)
+            simulated(tmp_path / "a", client, retry_failed=True)
     else:
-        assert simulated(tmp_path / "a", retry_failed=True).stopped is reason
+        assert simulated(tmp_path / "a", client, retry_failed=True).stopped is reason
 
 
-async def test_an_interrupted_run_lets_the_calls_that_are_out_come_home(
-    tmp_path: Path, model: Callable[..., ScriptedClient]
-) -> None:
+async def test_an_interrupted_run_finishes_the_calls_in_flight(tmp_path: Path) -> None:
     async def answer(request: Request) -> str:
         if client.calls.total() == 9:
             os.kill(os.getpid(), signal.SIGINT)
         await asyncio.sleep(0.02)
         return plausible(request)
 
-    settings = {"conversations": 3, "turns": 2, "model": "openai:x@http://localhost:1/v1", "view": "quiet"}
-    await simulation(Simulation(out=tmp_path / "whole", **settings))
-    client = model(answer)
-    result = await simulation(Simulation(out=tmp_path / "a", **settings))
+    await simulated_async(tmp_path / "whole")
+    client = ScriptedClient(answer)
+    result = await simulated_async(tmp_path / "a", client)
     assert isinstance(result.stopped, Interrupted)
     assert result.left == 3
-    assert sum(count.calls for count in result.meter.by_role().values()) == client.calls.total() < 36
+    assert sum(count.calls for count in result.usage.by_role().values()) == client.calls.total() < 36
     paid = client.calls.total()
-    client = model()
-    assert (await simulation(Simulation(out=tmp_path / "a", resume=True, **settings))).left == 0
+    client = ScriptedClient()
+    assert (await simulated_async(tmp_path / "a", client, resume=True)).left == 0
     assert client.calls.total() == 36 - paid
     assert corpus(tmp_path / "a") == corpus(tmp_path / "whole")
 
 
-async def test_a_second_interrupt_stops_at_once_and_can_be_resumed(
-    tmp_path: Path, model: Callable[..., ScriptedClient]
-) -> None:
+async def test_a_second_interrupt_stops_at_once_and_can_be_resumed(tmp_path: Path) -> None:
     async def answer(request: Request) -> str:
         if client.calls.total() >= 9:
             os.kill(os.getpid(), signal.SIGINT)
@@ -516,20 +540,18 @@ async def test_a_second_interrupt_stops_at_once_and_can_be_resumed(
             await asyncio.sleep(60)
         return plausible(request)
 
-    settings = {"conversations": 3, "turns": 2, "model": "openai:x@http://localhost:1/v1", "view": "quiet"}
-    client = model(answer)
+    client = ScriptedClient(answer)
     async with asyncio.timeout(10):
         with pytest.raises((asyncio.CancelledError, I2AError)):
-            await asyncio.create_task(simulation(Simulation(out=tmp_path / "a", **settings)))
-    model()
-    await simulation(Simulation(out=tmp_path / "a", resume=True, **settings))
-    await simulation(Simulation(out=tmp_path / "whole", **settings))
+            await asyncio.create_task(simulated_async(tmp_path / "a", client))
+    await simulated_async(tmp_path / "a", resume=True)
+    await simulated_async(tmp_path / "whole")
     assert corpus(tmp_path / "a") == corpus(tmp_path / "whole")
 
 
-def test_a_server_that_stays_down_fails_its_conversations(tmp_path: Path, model: Callable[..., ScriptedClient]) -> None:
-    model(stopping(0, ServerError("down", retry_after=0.001)))
-    result = simulated(tmp_path / "a", retries=2)
+def test_a_server_that_stays_down_fails_its_conversations(tmp_path: Path) -> None:
+    client = ScriptedClient(stopping(0, ServerError("down", retry_after=0.001)))
+    result = simulated(tmp_path / "a", client, retries=2)
     assert (result.failed, result.left) == (3, 0)
     assert not (tmp_path / "a" / "trees.jsonl").exists()
 
@@ -542,26 +564,24 @@ def test_a_server_that_stays_down_fails_its_conversations(tmp_path: Path, model:
     [
         ({"scenario": "nonsense"}, "no scenario 'nonsense'"),
         ({"model": "nonsense"}, "'nonsense'"),
-        ({"role_models": {"critic": "offline"}}, "no role 'critic'; its roles: user"),
-        ({"role_models": {"judge": "nonsense"}}, "'nonsense'"),
-        ({"options": {"speed": 1}}, "no option 'speed'"),
-        ({"options": {"turns": "many"}, "turns": None}, "must be int"),
+        ({"role_model": {"critic": "offline"}}, "no role 'critic'; its roles: user"),
+        ({"role_model": {"judge": "nonsense"}}, "'nonsense'"),
+        ({"option": {"speed": 1}}, "no option 'speed'"),
+        ({"option": {"turns": "many"}, "turns": None}, "valid integer"),
         ({"conversations": 100_000}, "cannot draw 100000 personas"),
         ({"profiles": Path("nowhere.jsonl")}, "nowhere.jsonl"),
         ({"max_cost": 1.0}, "--max-cost needs the price"),
-        ({"prices": ["cheap"]}, "is not a price"),
+        ({"price": ["cheap"]}, "is not a price"),
     ],
 )
 def test_a_mistake_in_the_settings_is_told_before_anything_is_written(
-    tmp_path: Path, model: Callable[..., ScriptedClient], given: dict[str, Any], said: str
+    tmp_path: Path, given: dict[str, Any], said: str
 ) -> None:
-    client = model()
     with pytest.raises(UsageError) as caught:
-        simulated(tmp_path / "a", **given)
+        simulate(settings_of(tmp_path / "a", **given))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "a").exists()
-    assert client.requests == []
 
 
 @pytest.mark.parametrize(
@@ -571,7 +591,7 @@ def test_a_mistake_in_the_settings_is_told_before_anything_is_written(
         ({"turns": 3}, "scenario.options.turns was 2 and now is 3"),
         ({"conversations": 4}, "personas.conversations was 3 and now is 4"),
         ({"model": "openai:y@http://localhost:1/v1"}, "models.user was"),
-        ({"role_models": {"judge": "offline"}}, "models.judge was"),
+        ({"role_model": {"judge": "offline"}}, "models.judge was"),
     ],
 )
 def test_resume_with_other_settings_is_refused_with_the_difference(
@@ -583,30 +603,52 @@ def test_resume_with_other_settings_is_refused_with_the_difference(
 
 
 @pytest.mark.parametrize(
-    "knobs", [{"concurrency": 1}, {"max_calls": 1}, {"retries": 0}, {"max_tokens": 10**9}, {"view": "live"}]
+    "knobs", [{"concurrency": 1}, {"max_calls": 1}, {"retries": 0}, {"max_tokens": 10**9}, {"quiet": False}]
 )
 def test_runtime_knobs_are_no_difference(tmp_path: Path, whole: bytes, knobs: dict[str, Any]) -> None:
     assert simulated(tmp_path / "whole", resume=True, **knobs).left == 0
 
 
-def test_each_role_can_have_a_model_of_its_own(
-    tmp_path: Path, model: Callable[..., ScriptedClient], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clients: dict[str, ScriptedClient] = {}
-    monkeypatch.setattr(ModelSpec, "open", lambda spec: clients.setdefault(str(spec), ScriptedClient()))
+def test_each_role_can_have_a_model_of_its_own(tmp_path: Path) -> None:
     judge = "openai:judge@http://localhost:2/v1"
-    result = simulated(tmp_path / "a", role_models={"judge": judge})
+    clients = {MODEL: ScriptedClient(), judge: ScriptedClient()}
+    result = simulate(settings_of(tmp_path / "a", role_model={"judge": judge}), clients=clients)
     assert clients[judge].calls.keys() == {"judge"}
-    assert "judge" not in clients["openai:x@http://localhost:1/v1"].calls
-    assert (("judge", judge) in result.meter.counts) is True
-    assert all(client.closed for client in clients.values())
+    assert "judge" not in clients[MODEL].calls
+    assert (("judge", judge) in result.usage.usage) is True
+
+
+def test_clients_of_ones_own_serve_by_role_and_one_serves_the_rest(tmp_path: Path) -> None:
+    judge, rest = ScriptedClient(), ScriptedClient()
+    result = simulate(settings_of(tmp_path / "a"), clients={"judge": judge, "*": rest})
+    assert judge.calls.keys() == {"judge"}
+    assert rest.calls.keys() == {"user", "inducer", "preferred", "rejected"}
+    assert not judge.closed
+    assert not rest.closed
+    manifest = RunFolder(result.folder).manifest()
+    assert set(manifest["identity"]["models"].values()) == {"client:ScriptedClient"}
+    assert not is_simulated(manifest)
+    again = simulate(settings_of(tmp_path / "a", resume=True), clients={"*": ScriptedClient()})
+    assert again.usage.usage["judge", "client:ScriptedClient"].calls == 12
+
+
+def test_a_client_for_a_role_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no role 'jugde'; the roles: user, inducer"):
+        simulate(settings_of(tmp_path / "a"), clients={"jugde": ScriptedClient()})
+    assert not (tmp_path / "a").exists()
+
+
+async def test_it_works_where_an_event_loop_runs_already(tmp_path: Path, whole: bytes) -> None:
+    """As in a notebook: no signal handler is set outside the main thread, and the loop that runs is left alone."""
+    assert simulated(tmp_path / "a").complete
+    assert corpus(tmp_path / "a") == whole
 
 
 def test_the_offline_engine_plays_every_shipped_scenario(tmp_path: Path) -> None:
     for scenario in ("aloe", "full_tree", "tutor"):
         result = simulated(tmp_path / scenario, scenario=scenario, model="offline", conversations=2)
         assert (result.failed, result.left, result.summary.trees) == (0, 0, 2)
-        assert result.meter.cost() == 0
+        assert result.usage.cost() == 0
 
 
 def test_the_manifest_says_what_was_run(tmp_path: Path, whole: bytes) -> None:
@@ -615,4 +657,5 @@ def test_the_manifest_says_what_was_run(tmp_path: Path, whole: bytes) -> None:
     assert manifest["identity"]["scenario"]["options"] == {"turns": 2}
     assert manifest["identity"]["versions"].keys() == {"i2a", "autogen-agentchat"}
     assert manifest["config"]["concurrency"] == 32
+    assert manifest["simulated"] == {MODEL: False}
     assert issubclass(ModelError, I2AError)

@@ -29,7 +29,7 @@ def test_the_newest_checkpoint_is_that_of_the_latest_step_that_is_complete(folde
 
 
 def test_a_checkpoint_that_was_being_written_is_dropped(folder: TrainingFolder) -> None:
-    folder.mend()
+    folder.repair()
     assert {path.name for path in folder.checkpoints.iterdir()} == {"checkpoint-9", "checkpoint-10"}
 
 

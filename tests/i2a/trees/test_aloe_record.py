@@ -12,7 +12,7 @@ from i2a.errors import UsageError
 from i2a.trees.aloe_record import SCENARIO, record_id, records_of, tree_of, turns_left_out
 from i2a.trees.json import dump, load
 from i2a.trees.persona import Persona, clean
-from i2a.trees.tree import Inference, Node, Tree, Usage, Utterance, Verdict
+from i2a.trees.tree import Inference, Node, TokenUsage, Tree, Utterance, Verdict
 
 ANNA = Persona("", "She mends clocks.", "She is brisk.")
 
@@ -92,7 +92,7 @@ def test_quotes_and_newlines_around_a_persona_are_cleaned_and_come_back() -> Non
 
 
 def test_a_tidy_record_needs_no_notes() -> None:
-    assert not any(node.notes for node in imported(published()))
+    assert not any(node.metadata for node in imported(published()))
 
 
 @pytest.mark.parametrize("chosen", ["preferred", "rejected"])
@@ -273,7 +273,7 @@ def test_what_was_added_to_an_imported_tree_goes_along() -> None:
 @pytest.mark.parametrize("notes", [{"record": 3}, {"turn": {"user": 3}}, {"assistant": {"rejected": []}}, {"mine": 1}])
 def test_notes_that_are_not_ours_change_no_record(notes: dict[str, Any]) -> None:
     tree = imported(published())
-    tree.roots[0].notes = notes
+    tree.roots[0].metadata = notes
     (record,) = records_of(tree)
     assert {key: record[key] for key in published()} == published()
     assert dump(imported(record)) == dump(tree)
@@ -323,9 +323,9 @@ def trees(draw: st.DrawFn) -> Tree:
     few = st.lists(texts, max_size=2)
 
     def grow(here: Node | None, left: int) -> None:
-        user = tree.add(here, Utterance("user", draw(texts), draw(st.none() | st.just(Usage(3, 4)))))
+        user = tree.add(here, Utterance("user", draw(texts), draw(st.none() | st.just(TokenUsage(3, 4)))))
         user.inference = draw(st.none() | st.builds(Inference, reason=texts, profile=few, personality=few))
-        user.notes = draw(st.just({}) | extras)
+        user.metadata = draw(st.just({}) | extras)
         speakers = draw(st.permutations(["preferred", "rejected", "other"]))[: draw(st.integers(2, 3))]
         replies = [tree.add(user, Utterance(speaker, draw(texts))) for speaker in speakers]
         labels = (

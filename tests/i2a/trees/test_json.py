@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from i2a.errors import UsageError
-from i2a.trees.json import FORMAT, dump, load, read, schema, write
+from i2a.trees.json import FORMAT, dump, load, read, schema, trees_of, write
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Inference, Node, Tree, Usage, Utterance, Verdict
+from i2a.trees.tree import Inference, Node, TokenUsage, Tree, Utterance, Verdict
 
 texts = st.text(max_size=12)
 inferences = st.none() | st.builds(
     Inference, reason=texts, profile=st.lists(texts, max_size=2), personality=st.lists(texts, max_size=2)
 )
-usages = st.none() | st.builds(Usage, st.integers(0, 10**6), st.integers(0, 10**6))
+usages = st.none() | st.builds(TokenUsage, st.integers(0, 10**6), st.integers(0, 10**6))
 notes = st.dictionaries(texts, st.none() | st.booleans() | st.integers(-9, 9) | texts | st.lists(texts), max_size=2)
 # A node: whose child it is (modulo the nodes so far, 0 for a root), and what is known about it.
 facts = st.tuples(
@@ -48,7 +48,7 @@ def grow(tree: Tree, items: list[tuple[Any, ...]], order: list[int]) -> Tree:
         made[i] = tree.add(None if parents[i] == -1 else made[parents[i]], Utterance(speaker, content, usage))
     for i, node in made.items():
         *_, inference, label, continued, noted = items[i]
-        node.inference, node.label, node.continued, node.notes = inference, label, continued, noted
+        node.inference, node.label, node.continued, node.metadata = inference, label, continued, noted
         for one, other in zip(node.children, node.children[1:], strict=False):
             winner = [one, other, None][len(node.content) % 3]
             node.verdicts += [Verdict(one, other, winner, node.content), Verdict(other, one, winner, "")]
@@ -73,7 +73,7 @@ def known(node: Node) -> list[Any]:
     """All that a tree says about a node but its place."""
     verdicts = [(v.first.content, v.second.content, v.winner and v.winner.content, v.reason) for v in node.verdicts]
     return [
-        node.speaker, node.content, node.usage, node.inference, node.label, node.continued, node.notes, verdicts,
+        node.speaker, node.content, node.usage, node.inference, node.label, node.continued, node.metadata, verdicts,
         [step.content for step in node.path], [sibling.content for sibling in node.siblings],
     ]  # fmt: skip
 
@@ -81,7 +81,7 @@ def known(node: Node) -> list[Any]:
 @pytest.fixture
 def tree() -> Tree:
     tree = Tree("aloe-0", "aloe", Persona("p", "Bäcker 🥖", "Blunt."), 7, {"turns": 1})
-    opening = tree.add(None, Utterance("user", "Hello.", Usage(9, 2)))
+    opening = tree.add(None, Utterance("user", "Hello.", TokenUsage(9, 2)))
     one, other = tree.add(opening, Utterance("preferred", "Oh?")), tree.add(opening, Utterance("rejected", "I see."))
     opening.verdicts = [Verdict(one, other, one, "warmer"), Verdict(other, one, None, "no usable answer in 4 tries")]
     opening.inference = Inference(reason="says so", profile=["baker"], personality=[])
@@ -247,10 +247,18 @@ def test_a_torn_last_line_is_left_out(tree: Tree, tmp_path: Path, rest: str) -> 
     assert [again.id for again in read(path)] == [tree.id]
 
 
-def test_even_a_whole_line_without_its_end_is_left_out(tree: Tree, tmp_path: Path) -> None:
+def test_a_file_without_its_last_newline_keeps_its_last_tree(tree: Tree, tmp_path: Path) -> None:
     path = tmp_path / "trees.jsonl"
     path.write_text(dump(tree), encoding="utf-8")
-    assert list(read(path)) == []
+    assert [again.id for again in read(path)] == [tree.id]
+
+
+def test_the_trees_of_a_run_are_found_by_its_folder_or_by_the_file(tree: Tree, tmp_path: Path) -> None:
+    path = tmp_path / "trees.jsonl"
+    with pytest.raises(UsageError, match="holds no trees; `i2a simulate --out"):
+        trees_of(tmp_path)
+    write(path, [tree])
+    assert trees_of(tmp_path) == trees_of(path) == path
 
 
 def test_a_file_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:

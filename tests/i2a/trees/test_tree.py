@@ -3,7 +3,7 @@
 import pytest
 
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Node, Pair, Tree, Usage, Utterance
+from i2a.trees.tree import Node, Pair, TokenUsage, Tree, Utterance
 from tests.fakes import spoken
 
 
@@ -17,14 +17,14 @@ def fork(tree: Tree, here: Node) -> tuple[Node, Node]:
 
 
 def test_an_utterance_becomes_a_node_with_all_it_came_with(tree: Tree) -> None:
-    node = tree.add(None, Utterance("user", "Hello.", Usage(12, 3)))
-    assert (node.parent, node.speaker, node.content, node.usage) == (None, "user", "Hello.", Usage(12, 3))
+    node = tree.add(None, Utterance("user", "Hello.", TokenUsage(12, 3)))
+    assert (node.parent, node.speaker, node.content, node.usage) == (None, "user", "Hello.", TokenUsage(12, 3))
     assert tree.roots == [node]
 
 
 def test_a_new_node_knows_nothing_that_nobody_found_out(tree: Tree) -> None:
     node = tree.add(None, Utterance("user", "Hello."))
-    assert (node.usage, node.inference, node.label, node.verdicts, node.notes) == (None, None, None, [], {})
+    assert (node.usage, node.inference, node.label, node.verdicts, node.metadata) == (None, None, None, [], {})
     assert not node.continued
 
 

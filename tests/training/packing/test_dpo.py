@@ -1,4 +1,4 @@
-"""DPO on packed trees against TRL's DPOTrainer on the same rows: losses, metrics and weights after several steps."""
+"""DPO on packed trees against TRL's DPOTrainer on the same rows: in fp64 the same losses and the same weights."""
 
 import copy
 import os
@@ -11,22 +11,27 @@ from typing import Any
 import datasets
 import pytest
 import torch
+import torch.nn.functional as F
 from peft import LoraConfig, get_peft_model
 from transformers import TrainingArguments
 
 from i2a.errors import UsageError
 from tests.tiny import CHATML, model, tokenizer
 from tests.training.packed_cases import (
+    FP32,
+    PLAIN,
     REWRITES,
     arguments,
     conversation,
     divergence,
+    groups,
     losses,
     trees,
     trl_dpo,
 )
 from training.packing.check import NotPackable
 from training.packing.dpo import DPOLoss, PackedDPOTrainer
+from training.packing.tree import Row
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore:You are using")
 
@@ -35,20 +40,29 @@ UNEQUAL = [conversation(turns, seed) for seed, turns in enumerate([2, 3, 3, 2, 1
 SLIDING = {"sliding_window": 40}
 LOSS = DPOLoss(beta=0.9)
 
+# TRL's log-probabilities are fp32, and so are references that are stored. A pair has four, each of about fifty nats.
+ROUNDING = 4 * 50 * FP32
+
 
 class Case:
     """A model, a reference that differs from it, and what the two trainers make of it."""
 
-    def __init__(self, folder: Path, family: str = "Llama", template: str = CHATML, **config: Any) -> None:
+    def __init__(
+        self, folder: Path, family: str = "Llama", template: str = CHATML, *, exact: bool = True, **config: Any
+    ) -> None:
         self.folder, self.tokenizer = folder, tokenizer(template)
         self.start = model(self.tokenizer, family=family, initializer_range=0.2, **config)
         self.reference = copy.deepcopy(self.start)
         torch.manual_seed(1)
         for weight in self.reference.parameters():
             weight.data += 0.02 * torch.randn_like(weight) * (weight.ndim > 1)
+        self.steps: dict[str, Any] = {}
+        if exact:
+            self.start, self.reference, self.steps = self.start.double(), self.reference.double(), PLAIN
 
     def trl(self, conversations: Any = UNEQUAL, **changed: Any) -> Any:
-        changed = {"per_device_train_batch_size": 5, "beta": 0.9, "ref_model": copy.deepcopy(self.reference)} | changed
+        own = {"per_device_train_batch_size": 5, "beta": 0.9, "ref_model": copy.deepcopy(self.reference)}
+        changed = own | self.steps | changed
         return trl_dpo(copy.deepcopy(self.start), self.tokenizer, conversations, self.folder / "rows", **changed)
 
     def packed(self, features: Any, loss: DPOLoss = LOSS, **changed: Any) -> Any:
@@ -58,7 +72,9 @@ class Case:
             for name in ("ref_model", "precompute_reference", "max_tokens", "eval_dataset")
             if name in changed
         }
-        args = TrainingArguments(**arguments(self.folder / "trees", **{"per_device_train_batch_size": 2, **changed}))
+        args = TrainingArguments(
+            **arguments(self.folder / "trees", **({"per_device_train_batch_size": 2} | self.steps | changed))
+        )
         return PackedDPOTrainer(copy.deepcopy(self.start), args, train_dataset=features, loss=loss, **own)
 
     def apart(self, one: Any, other: Any) -> float:
@@ -67,7 +83,8 @@ class Case:
 
 
 def test_it_trains_as_trl_does_on_rows(tmp_path: Path) -> None:
-    case = Case(tmp_path)
+    """In fp32 with Adam, as people train."""
+    case = Case(tmp_path, exact=False)
     rows = case.trl()
     packed = case.packed(trees(rows, UNEQUAL))
     rows.train()
@@ -77,7 +94,6 @@ def test_it_trains_as_trl_does_on_rows(tmp_path: Path) -> None:
     names += [f"rewards/{name}" for name in ("chosen", "rejected", "margins", "accuracies")]
     for name in names:
         assert losses(packed, name) == pytest.approx(losses(rows, name), rel=1e-4, abs=1e-4), name
-    assert case.apart(rows, packed) < 5e-4
     assert min(losses(packed, "tokens_saved")) > 2.5
 
 
@@ -99,26 +115,53 @@ def test_families_full_and_lora(tmp_path: Path, family: str, config: Any, tuning
         case.start = get_peft_model(case.start, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))
         reference["ref_model"] = None  # the model without its adapter
     conversations = UNEQUAL[:6]
-    rows = case.trl(conversations, learning_rate=3e-3, **reference)
-    packed = case.packed(trees(rows, conversations), learning_rate=3e-3, **reference)
+    # Row by row, for in eager attention padding beyond a window sees nothing, which in fp64 is nan.
+    single = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 5}
+    rows = case.trl(conversations, **single, **reference)
+    packed = case.packed(trees(rows, conversations), **reference)
     if tuning == "lora":  # TRL keeps a copy of the adapter beside it
         rows.model.delete_adapter("ref") if "ref" in rows.model.peft_config else None
     rows.train()
     packed.train()
     assert losses(packed) == pytest.approx(losses(rows), rel=1e-4)
-    assert case.apart(packed, rows) < 5e-4
+    assert case.apart(packed, rows) < ROUNDING
 
 
 def test_in_fp64_the_gradient_is_that_of_trl(tmp_path: Path) -> None:
+    """One step at the rate of 1 subtracts the gradient."""
     case = Case(tmp_path)
-    case.start, case.reference = case.start.double(), case.reference.double()
-    step = {"optim": "sgd", "learning_rate": 1.0, "weight_decay": 0.0, "max_grad_norm": 0.0, "max_steps": 1}
+    step = {"learning_rate": 1.0, "max_steps": 1}
     rows = case.trl(**step)
     packed = case.packed(trees(rows, UNEQUAL), **step)
     rows.train()
     packed.train()
-    assert losses(packed) == pytest.approx(losses(rows), rel=1e-6)
-    assert case.apart(rows, packed) < 1e-6  # TRL's log-probabilities are fp32
+    assert losses(packed) == pytest.approx(losses(rows), rel=ROUNDING)
+    assert case.apart(rows, packed) < ROUNDING
+
+
+def test_in_fp64_the_gradient_is_that_of_the_formula(tmp_path: Path) -> None:
+    """As above, without TRL's rounding."""
+    case = Case(tmp_path)
+    rows = case.trl()
+    packed = case.packed(trees(rows, UNEQUAL), learning_rate=1.0, max_steps=1)
+    packed.train()
+    by_hand = copy.deepcopy(case.start)
+
+    def ratio(row: Row) -> torch.Tensor:
+        ids, start = torch.tensor([row[0]]), row[1]
+        own, reference = (
+            net(ids).logits[0, :-1].log_softmax(-1).gather(1, ids[0, 1:, None])[start - 1 :].sum()
+            for net in (by_hand, case.reference)
+        )
+        return own - reference
+
+    pairs = [pair for group in groups(rows, UNEQUAL)[:2] for pair in group]
+    margins = torch.stack([ratio(chosen) - ratio(rejected) for chosen, rejected in pairs])
+    loss = -F.logsigmoid(0.9 * margins).mean()
+    loss.backward()
+    torch.optim.SGD(by_hand.parameters(), lr=1.0).step()
+    assert losses(packed) == pytest.approx([loss.item()], rel=8 * FP32)
+    assert divergence(by_hand, packed.model, dict(case.start.named_parameters())) < 8 * FP32
 
 
 @pytest.mark.parametrize(("template", "bushy"), [(REWRITES, False), (CHATML, True), (REWRITES, True)])
@@ -130,7 +173,7 @@ def test_bushy_trees_and_templates_that_rewrite_history(tmp_path: Path, template
     rows.train()
     packed.train()
     assert losses(packed) == pytest.approx(losses(rows), rel=1e-4)
-    assert case.apart(rows, packed) < 5e-4
+    assert case.apart(rows, packed) < ROUNDING
 
 
 @pytest.mark.parametrize(
@@ -150,7 +193,7 @@ def test_variants_of_the_loss_are_those_of_trl(tmp_path: Path, loss: DPOLoss, th
     rows.train()
     packed.train()
     assert losses(packed) == pytest.approx(losses(rows), rel=1e-4)
-    assert case.apart(rows, packed) < 5e-4
+    assert case.apart(rows, packed) < ROUNDING
 
 
 def test_label_smoothing_is_conservative_dpo() -> None:
@@ -176,9 +219,9 @@ def test_how_a_step_is_computed_changes_nothing(tmp_path: Path, way: str) -> Non
     one, other = case.packed(features), case.packed(features, **SAME[way])
     one.train()
     other.train()
-    assert losses(other) == pytest.approx(losses(one), rel=1e-5)
-    assert losses(other, "rewards/margins") == pytest.approx(losses(one, "rewards/margins"), rel=1e-4)
-    assert case.apart(one, other) < 5e-4
+    assert losses(other) == pytest.approx(losses(one), rel=8 * FP32)
+    assert losses(other, "rewards/margins") == pytest.approx(losses(one, "rewards/margins"), rel=8 * FP32)
+    assert case.apart(one, other) < 8 * FP32
 
 
 @pytest.mark.parametrize("kind", ["list", "datasets"])
@@ -192,7 +235,7 @@ def test_the_reference_may_be_computed_before_and_is_the_model_as_it_comes(tmp_p
     before.train()
     assert before.ref_model is None
     assert losses(before) == pytest.approx(losses(beside), rel=1e-5)
-    assert case.apart(beside, before) < 5e-4
+    assert case.apart(beside, before) < ROUNDING
     assert before.evaluate()["eval_loss"] < losses(before)[0]
 
 
@@ -224,7 +267,7 @@ def test_an_adapter_with_dropout_and_checkpointing_is_trained_without_dropout(tm
     other = case.packed(features, ref_model=None, activation_checkpointing=True)
     plain.train()
     other.train()
-    assert case.apart(plain, other) < 5e-4
+    assert case.apart(plain, other) < 8 * FP32
 
 
 def test_evaluation_is_that_of_trl(tmp_path: Path) -> None:
@@ -240,13 +283,15 @@ def test_evaluation_is_that_of_trl(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("implementation", ["sdpa", "eager"])
 def test_bf16_is_no_farther_from_fp32_than_rows_are(tmp_path: Path, implementation: str) -> None:
-    case = Case(tmp_path, attn_implementation=implementation)
-    rows = case.trl(bf16=True)
+    exact = Case(tmp_path, attn_implementation=implementation)
+    mixed = Case(tmp_path, attn_implementation=implementation, exact=False)
+    step = {"learning_rate": 1.0, "max_steps": 1}
+    rows = mixed.trl(bf16=True, **PLAIN | step)
     features = trees(rows, UNEQUAL)
-    exact, packed = case.packed(features), case.packed(features, bf16=True)
-    for trainer in (rows, exact, packed):
+    right, packed = exact.packed(features, **step), mixed.packed(features, bf16=True, **PLAIN | step)
+    for trainer in (rows, right, packed):
         trainer.train()
-    assert case.apart(exact, packed) < 1.5 * case.apart(exact, rows)
+    assert exact.apart(right, packed) < 1.2 * exact.apart(right, rows)
 
 
 def test_under_fsdp_all_ranks_make_equally_many_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,7 +321,8 @@ def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     alone.train()
     metrics = alone.evaluate()
     case.start.save_pretrained(tmp_path / "start")
-    torch.save((features, arguments(tmp_path / "ranks", per_device_train_batch_size=1)), tmp_path / "given.pt")
+    given = arguments(tmp_path / "ranks", per_device_train_batch_size=1, **case.steps)
+    torch.save((features, given), tmp_path / "given.pt")
     with socket.socket() as free:
         free.bind(("localhost", 0))
         world = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
@@ -289,8 +335,9 @@ def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     ]
     assert [rank.wait() for rank in ranks] == [0, 0]
     there = torch.load(tmp_path / "result.pt")
-    assert [line["loss"] for line in there["log"] if "loss" in line] == pytest.approx(losses(alone), rel=1e-5)
+    assert [line["loss"] for line in there["log"] if "loss" in line] == pytest.approx(losses(alone), rel=8 * FP32)
     for name in ("loss", "rewards/margins", "logps/chosen", "tokens_saved"):
-        assert there["metrics"][f"eval_{name}"] == pytest.approx(metrics[f"eval_{name}"], rel=1e-4), name
-    ours = alone.model.state_dict()
-    assert all(torch.allclose(weight, ours[name], atol=1e-5) for name, weight in there["weights"].items())
+        assert there["metrics"][f"eval_{name}"] == pytest.approx(metrics[f"eval_{name}"], rel=8 * FP32), name
+    theirs = copy.deepcopy(case.start)
+    theirs.load_state_dict(there["weights"])
+    assert divergence(alone.model, theirs, dict(case.start.named_parameters())) < 8 * FP32

@@ -12,11 +12,13 @@ from transformers import TrainingArguments
 from trl import SFTConfig, SFTTrainer
 
 from tests.tiny import CHATML, model, tokenizer
-from tests.training.packed_cases import REWRITES, Pair, arguments, conversation, divergence, losses
+from tests.training.packed_cases import FP32, PLAIN, REWRITES, Pair, arguments, conversation, divergence, losses
 from training.packing.sft import PackedSFTTrainer
 from training.packing.tree import pack
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+ROUNDING = 8 * FP32
 
 UNEQUAL = [conversation(turns, seed) for seed, turns in enumerate([2, 3, 3, 2, 1, 4, 4, 1])]
 
@@ -56,47 +58,41 @@ def packed_sft(start: Any, features: Any, folder: Path, **changed: Any) -> Packe
 @pytest.mark.parametrize(("template", "bushy"), [(CHATML, False), (REWRITES, False), (CHATML, True)])
 def test_it_trains_as_trl_does_on_rows(tmp_path: Path, template: str, bushy: bool) -> None:
     words = tokenizer(template)
-    start = model(words, family="Qwen2", initializer_range=0.2)
+    start = model(words, family="Qwen2", initializer_range=0.2).double()
     conversations = [conversation(3, seed, bushy=True) for seed in range(4)] if bushy else UNEQUAL
-    rows = trl_sft(start, words, conversations, tmp_path / "rows", per_device_train_batch_size=14 if bushy else 5)
-    packed = packed_sft(start, trees(rows, conversations), tmp_path / "trees")
+    size = 14 if bushy else 5
+    rows = trl_sft(start, words, conversations, tmp_path / "rows", per_device_train_batch_size=size, **PLAIN)
+    packed = packed_sft(start, trees(rows, conversations), tmp_path / "trees", **PLAIN)
     rows.train()
     packed.train()
     assert len(losses(packed)) == len(losses(rows)) > 1
     for name in ("loss", "grad_norm", "mean_token_accuracy"):
-        assert losses(packed, name) == pytest.approx(losses(rows, name), rel=1e-4), name
-    assert divergence(rows.model, packed.model, dict(start.named_parameters())) < 5e-4
+        assert losses(packed, name) == pytest.approx(losses(rows, name), rel=ROUNDING), name
+    assert divergence(rows.model, packed.model, dict(start.named_parameters())) < ROUNDING
 
 
 def test_tokens_weigh_the_same_however_they_are_accumulated(tmp_path: Path) -> None:
     words = tokenizer()
-    start = model(words, initializer_range=0.2)
-    rows = trl_sft(
-        start, words, UNEQUAL, tmp_path / "rows", per_device_train_batch_size=1, gradient_accumulation_steps=5
-    )
-    packed = packed_sft(
-        start,
-        trees(rows, UNEQUAL),
-        tmp_path / "trees",
-        per_device_train_batch_size=1,
-        gradient_accumulation_steps=2,
-    )
+    start = model(words, initializer_range=0.2).double()
+    one = PLAIN | {"per_device_train_batch_size": 1}
+    rows = trl_sft(start, words, UNEQUAL, tmp_path / "rows", gradient_accumulation_steps=5, **one)
+    packed = packed_sft(start, trees(rows, UNEQUAL), tmp_path / "trees", gradient_accumulation_steps=2, **one)
     rows.train()
     packed.train()
-    assert losses(packed) == pytest.approx(losses(rows), rel=1e-4)
-    assert divergence(rows.model, packed.model, dict(start.named_parameters())) < 5e-4
+    assert losses(packed) == pytest.approx(losses(rows), rel=ROUNDING)
+    assert divergence(rows.model, packed.model, dict(start.named_parameters())) < ROUNDING
 
 
 def test_evaluation_is_the_mean_over_all_tokens(tmp_path: Path) -> None:
     words = tokenizer()
-    start = model(words, initializer_range=0.2)
+    start = model(words, initializer_range=0.2).double()
     rows = trl_sft(start, words, UNEQUAL, tmp_path / "rows", per_device_eval_batch_size=20)
     rows.eval_dataset = rows.train_dataset
     features = trees(rows, UNEQUAL)
     packed = packed_sft(start, features, tmp_path / "trees", eval_dataset=features, per_device_eval_batch_size=3)
     theirs, ours = rows.evaluate(), packed.evaluate()
-    assert ours["eval_loss"] == pytest.approx(theirs["eval_loss"], rel=1e-5)
-    assert ours["eval_mean_token_accuracy"] == pytest.approx(theirs["eval_mean_token_accuracy"], rel=1e-5)
+    assert ours["eval_loss"] == pytest.approx(theirs["eval_loss"], rel=ROUNDING)
+    assert ours["eval_mean_token_accuracy"] == pytest.approx(theirs["eval_mean_token_accuracy"], rel=ROUNDING)
 
 
 def test_a_path_is_one_sequence(tmp_path: Path) -> None:

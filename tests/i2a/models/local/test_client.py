@@ -351,17 +351,17 @@ def test_roles_talk_through_it_and_a_resumed_run_asks_for_nothing_again(folder: 
     roles = {"preferred": model, "rejected": model}
 
     def run(out: Path, **more: Any) -> Any:
-        return simulate(Simulation(out=out, conversations=4, turns=3, role_models=roles, **more))
+        return simulate(Simulation(out=out, conversations=4, turns=3, role_model=roles, **more))
 
     result = run(tmp_path / "run")
-    assert (result.failed, result.left, result.meter.cost()) == (0, 0, 0.0)
+    assert (result.failed, result.left, result.usage.cost()) == (0, 0, 0.0)
     trees = (tmp_path / "run/trees.jsonl").read_bytes()
     assert b"<|im_" not in trees
 
     (tmp_path / "run/trees.jsonl").unlink()
     again = run(tmp_path / "run", resume=True)
     assert (tmp_path / "run/trees.jsonl").read_bytes() == trees
-    assert again.meter.session_calls == 0
+    assert again.usage.session_calls == 0
 
     with closing(sqlite3.connect(tmp_path / "run/journal.sqlite")) as journal:
         journal.execute("DELETE FROM answers WHERE rowid % 2")

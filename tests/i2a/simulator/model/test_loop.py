@@ -5,11 +5,11 @@ import json
 import pytest
 
 from i2a.errors import Interrupted, UsageError
+from i2a.report.cards.base import base_card
 from i2a.simulator.model import documents, loop
-from i2a.simulator.model.card import card
 from i2a.simulator.model.settings import Base
 
-SMALL = {"tokens": 12_000, "vocabulary": 500, "hidden": 64, "threads": 1, "layers": 2, "view": "quiet"}
+SMALL = {"tokens": 12_000, "vocabulary": 500, "hidden": 64, "threads": 1, "layers": 2, "quiet": True}
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def same(one, other):
 def test_it_learns_and_loads_as_any_model_does(tmp_path):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    result = loop.train_base(Base(out=tmp_path / "base", **SMALL), card=card)
+    result = loop.train_base(Base(out=tmp_path / "base", **SMALL), card=base_card)
     log = [json.loads(line) for line in (tmp_path / "base/log.jsonl").read_text().splitlines()]
 
     copying = [line["loss"] for line in log if line["stage"] == "copying"]

@@ -62,13 +62,6 @@ def test_an_unknown_name_is_told_with_those_there_are(model: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_client_survives_its_component_config() -> None:
-    from i2a.simulator.client import OfflineClient
-
-    client = OfflineClient("parrot")
-    assert OfflineClient.load_component(client.dump_component()).dump_component() == client.dump_component()
-
-
 @pytest.mark.parametrize(("model", "same"), [("offline:parrot", True), ("parrot", True), ("gpt-4o", False)])
 async def test_the_server_answers_by_the_name_of_the_model(model: str, same: bool) -> None:
     server = TestServer(make_app(ServeOptions()))

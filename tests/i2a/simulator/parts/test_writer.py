@@ -12,7 +12,7 @@ import pytest
 from i2a.errors import UsageError
 from i2a.models.model import Message
 from i2a.models.spec import ModelSpec
-from i2a.simulator.client import OfflineClient
+from i2a.simulator.client import OfflineModel
 from i2a.simulator.language.text import load, rng, sentences, stems
 from i2a.simulator.parts.writer import WrittenPersonality, asks_for_personas, personality, traits, write
 from i2a.simulator.parts.writer_markup import Values, agree, gerund, part, render
@@ -225,9 +225,8 @@ def test_most_of_what_tells_of_an_unseen_life_was_never_read() -> None:
 def test_the_model_string_chooses_the_values() -> None:
     system = PROMPT.format(kind="profile", count=1, example="x")
     client = ModelSpec.parse("offline?values=unseen").open()
-    assert isinstance(client, OfflineClient)
-    again = OfflineClient.load_component(client.dump_component())
-    assert again._answer([Message("system", system)], seed=3) == write(
+    assert isinstance(client, OfflineModel)
+    assert client._answer([Message("system", system)], seed=3) == write(
         [Message("system", system)], seed=3, values="unseen"
     )
     for wrong in ("offline?values=new", "offline:parrot?values=seen", "offline?temperature=1"):

@@ -1,0 +1,110 @@
+"""How the dialogue of a tree comes about in an evaluation: live, replayed, or taken from an earlier evaluation."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from agents.inducer import Inducer
+from agents.role import introduce
+from agents.user import User
+from evaluation.candidates import Candidate, Plain
+from evaluation.judge import RATINGS, Rater, rate
+from evaluation.live import live
+from evaluation.replay import replay
+from i2a.models.spec import ModelSpec
+from i2a.runs.session import Session
+from i2a.trees.persona import Persona
+from i2a.trees.tree import Node, Tree
+
+CANDIDATE = "candidate"
+
+
+class Dialogue(Protocol):
+    """The dialogue of one tree."""
+
+    async def run(self, tree: Tree, session: Session, judges: Mapping[str, Rater]) -> None:
+        """Grow the empty tree, with a rating of every reply by every judge."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LiveDialogue:
+    """A simulated user talks with the candidate. `donor`: whose history a shuffled candidate is shown.
+
+    Only an oracle, the user and the Inducer know the persona.
+    """
+
+    candidate: Candidate
+    turns: int
+    user: ModelSpec
+    inducer: ModelSpec | None
+    donor: Persona | None
+
+    async def run(self, tree: Tree, session: Session, judges: Mapping[str, Rater]) -> None:
+        models = {CANDIDATE: self.candidate.model, "user": self.user}
+        models |= {"donor": self.user} if self.donor else {}
+        models |= {"inducer": self.inducer} if self.inducer else {}
+        clients, persona = session.clients(tree.id, tree.seed, models), values_of(tree.persona)
+        candidate = self.candidate.play(clients[CANDIDATE], tree.persona)
+        user = User("user", clients["user"], **persona)
+        donor = User("donor", clients["donor"], **values_of(self.donor)) if self.donor else None
+        inducer = Inducer("inducer", clients["inducer"], **persona) if self.inducer else None
+        introduce(role for role in (candidate, user, donor, inducer, *judges.values()) if role)
+        await live(tree, user, candidate, judges, donor, inducer, turns=self.turns)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayDialogue:
+    """The candidate answers the messages of a stored dialogue. `donor`: the dialogue that a shuffled one is shown."""
+
+    candidate: Candidate
+    turns: int
+    path: Sequence[Node]
+    donor: Sequence[Node]
+
+    async def run(self, tree: Tree, session: Session, judges: Mapping[str, Rater]) -> None:
+        client = session.clients(tree.id, tree.seed, {CANDIDATE: self.candidate.model})[CANDIDATE]
+        candidate = self.candidate.play(client, tree.persona)
+        introduce([candidate, *judges.values()])
+        await replay(tree, candidate, judges, path=self.path, turns=self.turns, donor=self.donor)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDialogue:
+    """A dialogue of an earlier evaluation. Of its ratings only those of `judges` stay; nobody else is asked."""
+
+    stored: Tree
+    judges: Collection[str]
+
+    async def run(self, tree: Tree, session: Session, judges: Mapping[str, Rater]) -> None:
+        anybody = next(iter(session.endpoints.values())).model
+        introduce([Plain(CANDIDATE, anybody), *judges.values()])  # the candidate's words are those of an assistant
+        tree.roots.extend(self.stored.roots)
+        async with asyncio.TaskGroup() as ratings:
+            for reply in tree:
+                if RATINGS in reply.metadata and reply.parent is not None:
+                    known = reply.metadata[RATINGS]
+                    reply.metadata[RATINGS] = {name: known[name] for name in known if name in self.judges}
+                    ratings.create_task(rate(judges, reply.parent, reply))
+
+
+def grow_rated(
+    dialogues: Mapping[str, Dialogue], judges: Mapping[str, ModelSpec], rater: type[Rater[Any]]
+) -> Callable[[Tree, Session], Awaitable[None]]:
+    """What grows a tree: its dialogue among `dialogues`, found by its id, with every reply rated by every judge."""
+
+    def grow(tree: Tree, session: Session) -> Awaitable[None]:
+        raters: dict[str, Rater] = {}
+        for name, spec in judges.items():
+            # Each judge has request keys of its own: who else is asked changes neither its seeds nor its answers.
+            client = session.clients(tree.id, tree.seed, {"judge": spec})["judge"]
+            raters[name] = rater("judge", client, **values_of(tree.persona))
+        return dialogues[tree.id].run(tree, session, raters)
+
+    return grow
+
+
+def values_of(persona: Persona) -> dict[str, str]:
+    """The persona, for the prompts of those who may know it."""
+    return {"profile": persona.profile, "personality": persona.personality}

@@ -1,0 +1,100 @@
+"""What a command is, and what all have in common: an example in the help, errors in one line, `--config`, `--json`.
+
+A command is a function of its settings. Flags and help are made from the settings class, which is imported only when
+the command is run or explains itself:
+
+    @command("scenarios.settings:Simulation", example="i2a simulate --conversations 4 --out runs/first")
+    def simulate(config: "Simulation", as_json: bool) -> None:
+        \"\"\"Grow a corpus of conversation trees.\"\"\"
+"""
+
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from i2a.errors import Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from rich.progress import Progress
+
+OURS = ("i2a", "agents", "scenarios", "training", "evaluation")
+
+
+def command(
+    settings: "str | type[BaseModel] | None" = None, *, example: str, extra: str | None = None
+) -> "Callable[[Callable[..., None]], Command]":
+    """Make a function a command of Typer.
+
+    `settings`: the class, or `module:Class`; None: the function's own parameters are the flags. `example`: a whole
+    command line, shown in the help. `extra`: what to install if a package is missing, as in `pip install 'i2a[train]'`.
+    """
+    return lambda function: Command(function, settings, example, extra)
+
+
+class Command:
+    """A callable that Typer reads like a function. Its parameters are worked out when they are asked for."""
+
+    def __init__(
+        self, function: Callable[..., None], settings: "str | type[BaseModel] | None", example: str, extra: str | None
+    ) -> None:
+        self.function, self.example, self._settings, self._extra = function, example, settings, extra
+        self.__name__, self.__module__ = function.__name__, function.__module__
+        lines = example.replace("\n", "\n  ")
+        self.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n\b\nExample:\n  {lines}"
+        self.__annotations__: dict[str, Any] = {}  # the signature has them
+        # A word that belongs to no flag gets our own error.
+        self.context_settings = {"allow_extra_args": True} if settings else None
+
+    @property
+    def settings(self) -> "type[BaseModel] | None":
+        """The class of the settings, imported."""
+        if not isinstance(self._settings, str):
+            return self._settings
+        module, _, name = self._settings.partition(":")
+        found: type[BaseModel] = getattr(import_module(module), name)
+        return found
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        if (model := self.settings) is None:
+            return inspect.signature(self.function, eval_str=True)
+        from i2a.cli.flags import signature
+
+        return signature(model)
+
+    def __call__(self, *args: Any, **flags: Any) -> None:
+        """Run the command. Raises `UsageError` and `Interrupted`."""
+        model = None
+        try:
+            if (model := self.settings) is None:
+                self.function(*args, **flags)
+            else:
+                self._run(model, flags)
+        except ModuleNotFoundError as error:
+            if self._extra is None or (error.name or "").partition(".")[0] in ("", *OURS):
+                raise
+            raise UsageError(f"this needs the package {error.name}: pip install 'i2a[{self._extra}]'") from None
+        except KeyboardInterrupt:
+            resume = "; the same command with --resume continues" if model and "resume" in model.model_fields else ""
+            raise Interrupted(f"interrupted{resume}") from None
+
+    def _run(self, model: "type[BaseModel]", flags: dict[str, Any]) -> None:
+        from i2a.cli.flags import values_of
+        from i2a.settings import load
+
+        context, file, as_json = flags.pop("context"), flags.pop("config"), flags.pop("as_json")
+        values = values_of(model, flags, context.args)
+        if context.args:
+            raise UsageError(f"unexpected argument {context.args[0]!r}; see --help")
+        self.function(load(model, file, values), as_json)
+
+
+def progress_bar() -> "Progress":
+    """A bar on stderr, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)

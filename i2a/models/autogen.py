@@ -1,0 +1,186 @@
+"""Models and AutoGen's clients, each as the other. Below the roles, AutoGen is met in this file only.
+
+`AutoGenModel` makes any `ChatCompletionClient` a model of ours; `ModelClient` takes any model of ours into AutoGen.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from typing import Any, Literal, Self, get_args
+
+from autogen_core import CancellationToken, Component, ComponentModel
+from autogen_core.models import (
+    AssistantMessage,
+    ChatCompletionClient,
+    CreateResult,
+    FinishReasons,
+    LLMMessage,
+    ModelFamily,
+    ModelInfo,
+    RequestUsage,
+    SystemMessage,
+    UserMessage,
+)
+from autogen_core.tools import Tool, ToolSchema
+from pydantic import BaseModel
+
+from i2a.models.model import ChatRole, Completion, Message, Model, estimate_tokens
+from i2a.models.response_format import response_format
+from i2a.models.spec import ModelSpec
+
+WINDOW = 128_000  # tokens; assumed, for no protocol tells
+ROLES: dict[type, ChatRole] = {SystemMessage: "system", UserMessage: "user", AssistantMessage: "assistant"}
+
+
+class AutoGenModel(Model):
+    """An AutoGen client (OpenAI, Azure, Anthropic, Ollama, Replay, ...) as a model.
+
+    `parameters`: which parameters of a call the client takes as `extra_create_args`; OpenAI's takes "seed" and
+    "response_format". The others are left out, for a client raises on what it does not know.
+    """
+
+    def __init__(self, client: ChatCompletionClient, parameters: Collection[str] = ()) -> None:
+        self.client, self._parameters = client, frozenset(parameters)
+        self.structured_output = "response_format" in self._parameters
+
+    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+        """Raises what the client raises."""
+        args = {name: value for name, value in parameters.items() if name in self._parameters}
+        result = await self.client.create([_to_autogen(message) for message in messages], extra_create_args=args)
+        usage = result.usage
+        return Completion(str(result.content), result.finish_reason, usage.prompt_tokens, usage.completion_tokens)
+
+    async def close(self) -> None:
+        await self.client.close()
+
+    def dump_component(self) -> ComponentModel:
+        return self.client.dump_component()
+
+
+class ModelClientConfig(BaseModel):
+    """A model string. It holds no key, which is read from the environment."""
+
+    model: str
+
+
+class ModelClient(ChatCompletionClient, Component[ModelClientConfig]):
+    """A model of ours for AutoGen's agents and teams: `ModelClient("openai:gpt-4o-mini")`.
+
+    Text in, text out: tools and images raise `ValueError`. Only one made of a model string can be stored.
+    """
+
+    component_type = "model"
+    component_config_schema = ModelClientConfig
+    component_provider_override = "i2a.models.autogen.ModelClient"
+
+    def __init__(self, model: str | Model) -> None:
+        self._string = model if isinstance(model, str) else None
+        self.model = ModelSpec.parse(model).open() if isinstance(model, str) else model
+        self._usage = RequestUsage(0, 0)
+
+    async def create(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = (),
+        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
+        json_output: bool | type[BaseModel] | None = None,
+        extra_create_args: Mapping[str, Any] = {},
+        cancellation_token: CancellationToken | None = None,
+    ) -> CreateResult:
+        """The model's reply. `extra_create_args` win over everything else. Raises `ModelError`."""
+        if tools:
+            raise ValueError(f"{type(self.model).__name__} does not call tools")
+        parameters = dict(extra_create_args)
+        if json_output and self.model.structured_output:
+            chosen = {"type": "json_object"} if json_output is True else response_format(json_output)
+            parameters.setdefault("response_format", chosen)
+        call = asyncio.ensure_future(self.model.complete([_from_autogen(m) for m in messages], parameters))
+        if cancellation_token is not None:
+            cancellation_token.link_future(call)
+        content, reason, prompt_tokens, completion_tokens = await call
+        usage = self._usage
+        self._usage = RequestUsage(usage.prompt_tokens + prompt_tokens, usage.completion_tokens + completion_tokens)
+        return CreateResult(
+            finish_reason=reason if reason in get_args(FinishReasons) else "unknown",
+            content=content,
+            usage=RequestUsage(prompt_tokens, completion_tokens),
+            cached=False,
+        )
+
+    async def create_stream(
+        self, messages: Sequence[LLMMessage], **options: Any
+    ) -> AsyncGenerator[str | CreateResult, None]:
+        """The whole reply as one chunk, then the result.
+
+        We do not stream: a reply is used only when it is complete, and a stream that breaks midway is paid and lost.
+        """
+        result = await self.create(messages, **options)
+        yield str(result.content)
+        yield result
+
+    async def close(self) -> None:
+        await self.model.close()
+
+    def actual_usage(self) -> RequestUsage:
+        return self._usage
+
+    def total_usage(self) -> RequestUsage:
+        return self._usage
+
+    def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
+        return sum(estimate_tokens(_from_autogen(message).content) for message in messages)
+
+    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
+        return max(0, WINDOW - self.count_tokens(messages))
+
+    @property
+    def model_info(self) -> ModelInfo:
+        takes = self.model.structured_output
+        return ModelInfo(
+            vision=False,
+            function_calling=False,
+            json_output=takes,
+            structured_output=takes,
+            family=ModelFamily.UNKNOWN,
+        )
+
+    @property
+    def capabilities(self) -> Any:
+        """Deprecated by AutoGen, still abstract there."""
+        return self.model_info
+
+    def _to_config(self) -> ModelClientConfig:
+        if self._string is None:
+            raise ValueError(f"{self.model!r} has no model string, so it cannot be stored")
+        return ModelClientConfig(model=self._string)
+
+    @classmethod
+    def _from_config(cls, config: ModelClientConfig) -> Self:
+        return cls(config.model)
+
+
+def as_model(model: Model | ChatCompletionClient) -> Model:
+    """A model, whichever of the two it is; a `ModelClient` gives up the model that it holds."""
+    if isinstance(model, ModelClient):
+        return model.model
+    return AutoGenModel(model) if isinstance(model, ChatCompletionClient) else model
+
+
+def _from_autogen(message: LLMMessage) -> Message:
+    """Raises `ValueError` for images and function results."""
+    if type(message) not in ROLES:
+        raise ValueError(f"i2a models take text, not a {type(message).__name__}")
+    parts = [message.content] if isinstance(message.content, str) else message.content
+    if not all(isinstance(part, str) for part in parts):
+        raise ValueError("i2a models take text only, no images and no function calls")
+    return Message(ROLES[type(message)], "\n".join(map(str, parts)))
+
+
+def _to_autogen(message: Message) -> LLMMessage:
+    match message.role:
+        case "system":
+            return SystemMessage(content=message.content)
+        case "user":
+            return UserMessage(content=message.content, source="user")
+        case "assistant":
+            return AssistantMessage(content=message.content, source="assistant")

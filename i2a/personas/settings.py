@@ -1,0 +1,63 @@
+"""The settings of `i2a personas grow`: one model for flags, TOML files and Python."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from i2a.runs.config import RunConfig
+from i2a.settings import Flag
+
+
+class Growth(RunConfig):
+    """Everything that can be set. `RunConfig` and what is below the gap may differ from one session to the next."""
+
+    kind: Literal["profile", "personality"] = Field(description="What to grow.", examples=["profile"])
+    out: Path = Field(
+        description="File for the pool, a JSON line for each text. The journal is in the folder OUT.run beside it.",
+        examples=["pools/profiles.jsonl"],
+    )
+    seeds: Path | None = Field(
+        None, description="File of the texts to begin with. [default: the 20 that come with i2a]"
+    )
+    model: str = Field("offline", description="Model that writes: offline, openai:NAME, openai:NAME@URL, hf:FOLDER.")
+    candidates: Path | None = Field(
+        None, description="Filter an existing collection (.txt, .jsonl, .parquet) instead of asking a model."
+    )
+    column: str | None = Field(None, description="Column of the collection that holds the texts.")
+    checked: Annotated[bool, Flag("--checked/--unchecked")] = Field(
+        True, description="Keep only texts of the right form."
+    )
+    encoder: str | None = Field(
+        None,
+        description="How similarity is measured: tfidf, or a sentence-transformers model. [default: the paper's, else "
+        "tfidf]",
+    )
+    threshold: float | None = Field(
+        None, gt=0, le=1, description="Highest similarity to a text already in the pool. [default: the encoder's]"
+    )
+    seed: int = Field(0, description="The same seed and answers give the same pool.")
+    batch: int = Field(20, ge=1, description="Texts to ask for in one call.")
+    concurrency: Annotated[int, Flag(was="calls")] = Field(
+        8, ge=1, description="Calls in flight at once; another number gives another pool."
+    )
+    max_calls: int | None = Field(
+        None, ge=1, description="Most calls in flight to one model, if fewer. [default: concurrency]"
+    )
+    window: int = Field(400, ge=1, description="Number of latest candidates over which saturation is measured.")
+    saturation: float = Field(0.05, ge=0, lt=1, description="Stop when a smaller share of these candidates is new.")
+
+    target: int = Field(331, ge=1, description="Stop when the pool has this many texts, seeds included.")
+    without_seeds: bool = Field(
+        False, description="Write, and count, only the new texts and not the seeds: a pool for a test."
+    )
+    resume: bool = Field(False, description="Continue the growth of --out; --target may be larger than before.")
+
+    @property
+    def folder(self) -> Path:
+        """Journal and manifest are beside the pool."""
+        return self.out.with_name(f"{self.out.name}.run")
+
+    @property
+    def calls_at_once(self) -> int:
+        return self.max_calls or self.concurrency

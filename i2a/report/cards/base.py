@@ -1,0 +1,28 @@
+"""The card of the small base model that `i2a train base` makes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from i2a.report.cards.markdown import fill
+
+
+def base_card(result: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    """The card, from the `result.json` and `manifest.json` of the training."""
+    settings = manifest["identity"]["settings"]
+    return fill(
+        "base",
+        parameters=f"{result['parameters']:,}",
+        layers=settings["layers"],
+        seed=settings["seed"],
+        tokens=f"{result['tokens']:,}",
+        stages="\n".join(_stage(name, stage) for name, stage in result["stages"].items()),
+        budget=f"{settings['tokens']:,}",
+        steps=f"{result['steps']:,}",
+        seconds=f"{result['cpu_seconds']:.0f}",
+        versions=", ".join(f"{name} {number}" for name, number in manifest["versions"].items()),
+    )
+
+
+def _stage(name: str, stage: Mapping[str, Any]) -> str:
+    recall = stage["recall"][name]
+    return f"| {name} | {stage['loss']:.3f} | {recall['whole']:.1%} | {recall['tokens']:.1%} |"

@@ -1,0 +1,74 @@
+"""The card of exported training rows: how they were made, and how TRL, Axolotl and LLaMA-Factory read them.
+
+What the manifest of the run does not say is called unknown.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from i2a.report.cards.markdown import fill, simulated, table
+from i2a.runs.simulated import is_simulated, simulated_roles
+from i2a.trees.formats import Exported
+
+SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M", 10_000_000: "1M<n<10M"}
+# The formats of `i2a export` that get this card, and what a row of each is.
+WHAT = {
+    "sft": "Each row is a dialogue with the reply to learn.",
+    "dpo": "Each row is a dialogue with the reply that a judge prefers for this very person, and the other reply.",
+}
+COLUMNS = {
+    "tree": "id of the conversation; its rows stand together",
+    "profile": "id of the facts about the user; split by this",
+    "personality": "id of how the user talks; split by this too",
+    "turn": "which reply of the conversation it is, from 1",
+}
+
+
+def dataset_card(exported: Exported) -> str:
+    format, rows, manifest = exported.format, exported.rows, exported.manifest
+    warning = is_simulated(manifest)
+    roles = ", ".join(simulated_roles(manifest))
+    return fill(
+        "dataset",
+        pretty_name=json.dumps(f"{format.upper()} rows of i2a"),
+        tags=f"i2a, synthetic, conversational, {format}{', simulated' if warning else ''}",
+        size=next((name for limit, name in SIZES.items() if rows < limit), "n>10M"),
+        data_files=json.dumps(exported.file),
+        title=f"{rows:,} rows for {format.upper()}",
+        what=WHAT[format],
+        trees=f"{exported.trees:,} conversation trees",
+        simulated=simulated(f"played these roles: {roles}" if roles else "took part") if warning else "",
+        origin=table(origin(manifest)),
+        options=table(exported.options),
+        left_out="; ".join(exported.left_out_in_words) or "nothing",
+        columns=table(COLUMNS),
+        readers=readers(format, exported.options["layout"], exported.file),
+    )
+
+
+def origin(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """How the trees came about, flat: `models.judge`."""
+    identity = manifest.get("identity", {})
+    if not identity:
+        return {"origin": "unknown: the file of trees was not in the folder of a run"}
+    flat: dict[str, Any] = {}
+    for name, value in identity.items():
+        flat |= {f"{name}.{key}": part for key, part in value.items()} if isinstance(value, Mapping) else {name: value}
+    if "imported" in identity:
+        flat["models"] = "unknown: a published record does not say who wrote it"
+    return flat
+
+
+def readers(format: str, layout: str, file: str) -> str:
+    """How other tools read a `file` of rows, as Markdown. Not every tool reads every layout."""
+    values = {"file": json.dumps(file), "kind": "parquet" if file.endswith(".parquet") else "json"}
+    trl = fill("reader_trl", trainer=format.upper(), **values)
+    axolotl = fill(f"reader_axolotl_{format}", messages="prompt" if layout == "trl" else "messages", **values)
+    llama_factory = fill(f"reader_llama_factory_{format}", **values)
+    elsewhere = f"LLaMA-Factory reads `i2a export --format {format} --option layout=messages`"
+    if layout == "messages":
+        return f"{llama_factory}\n\n{axolotl}"
+    if format == "sft":
+        return f"{trl}\n\n{elsewhere}, and so does Axolotl."
+    return f"{trl}\n\n{axolotl}\n\n{elsewhere}."

@@ -1,0 +1,63 @@
+"""How an evaluation ended, for people and for scripts."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+
+from evaluation.benchmark import EvalResult
+from i2a.report.tables import agreement_table, summary_table
+from i2a.runs import outcome
+
+
+def as_dict(result: EvalResult) -> dict[str, Any]:
+    """The result as JSON values; `summary` is what `summary.json` holds, empty for a run that is not complete."""
+    return outcome.as_dict(result.run) | {"summary": dict(result.written)}
+
+
+def print_result(result: EvalResult, console: Console) -> None:
+    outcome.print_usage(result.run, console)
+    lines = []
+    if result.summary is not None:
+        console.print(summary_table(result.summary, [*counted(result.written), *audited(result.written["audit"])]))
+        lines = [
+            f"Every reply: {result.run.folder}/scores.jsonl; numbers: summary.json; curves: curves.png, curves.svg"
+        ]
+    if result.agreement is not None:
+        console.print(agreement_table(result.agreement))
+    outcome.print_next(result.run, console, *lines)
+
+
+def counted(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Whom the candidates met, and whose dialogues failed."""
+    personas = summary["personas"]
+    yield (
+        f"{personas['cases']} cases from {personas['provenance']}: {personas['profiles']} profiles, "
+        f"{personas['personalities']} personalities"
+    )
+    for name, failed in summary["failed"].items():
+        if failed:
+            yield f"{name}: {failed} dialogues failed and are in no number; --retry-failed redoes them"
+
+
+def audited(audit: Mapping[str, Any]) -> Iterator[str]:
+    """The audit of the user simulator in a few lines."""
+    revealed = " ".join(percent(value) for value in audit["revealed_by_turn"])
+    yield f"simulator audit, {audit['dialogues']} dialogues: of the profile, revealed by turn 1, 2, ...: {revealed}"
+    yield (
+        f"of its messages, {percent(audit['invented'])} invent a fact, {percent(audit['role_reversal'])} talk like an "
+        f"assistant, {percent(audit['repetition'])} repeat an earlier one; {percent(audit['early_ending'])} of "
+        "dialogues end early"
+    )
+    for kind, messages in audit["examples"].items():
+        yield f"{kind.replace('_', ' ')}, for instance: {messages[0]}"
+    inducer = audit["inducer"]
+    if inducer["asked"]:
+        yield (
+            f"inducer, asked {inducer['asked']} times ({inducer['failed']} failed): precision "
+            f"{percent(inducer['precision'])}, recall {percent(inducer['recall'])} of what was revealed of the profile"
+        )
+
+
+def percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}" if 0 < share < 0.1 else f"{share:.0%}"

@@ -1,0 +1,52 @@
+"""The settings that every run has: where it writes, how fast, what it may cost, whether it continues an earlier one."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from i2a.settings import Flag
+
+SESSION_ONLY = {"out", "resume", "retry_failed", "quiet"}  # say nothing about the run itself
+
+
+class RunConfig(BaseModel):
+    """May differ from one session of a run to the next, while what the run is stays the same."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    out: Path = Field(description="Folder that the run is written to.", examples=["runs/first"])
+    concurrency: int = Field(32, ge=1, description="Conversations in progress at once.")
+    max_calls: int | None = Field(
+        None,
+        ge=1,
+        description="Most calls in flight to one model; fewer if the server limits the rate. "
+        "[default: 4 x concurrency]",
+    )
+    retries: int = Field(8, ge=0, description="How often a failed call is tried again.")
+    max_cost: float | None = Field(None, gt=0, description="Stop when the run has cost this many US dollars.")
+    max_tokens: int | None = Field(None, gt=0, description="Stop when the run has used this many tokens.")
+    price: Annotated[list[str], Flag(metavar="MODEL=IN/OUT", was="prices")] = Field(
+        [], description="Price of a model, in US dollars per million tokens."
+    )
+    resume: bool = Field(False, description="Continue the run in --out.")
+    retry_failed: bool = Field(False, description="Continue the run, and redo its failed conversations.")
+    quiet: Annotated[bool, Flag(was="view")] = Field(False, description="No live view.")
+
+    @property
+    def folder(self) -> Path:
+        """Where journal and manifest are."""
+        return self.out
+
+    @property
+    def continues(self) -> bool:
+        return self.resume or self.retry_failed
+
+    @property
+    def calls_at_once(self) -> int:
+        """To one model. A conversation has up to four calls in flight, hence the default."""
+        return self.max_calls or 4 * self.concurrency
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings as the manifest keeps them."""
+        return self.model_dump(mode="json", exclude=SESSION_ONLY)

@@ -1,0 +1,109 @@
+"""How a run ended, for people and for scripts."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from i2a.errors import ConversationsFailed, I2AError
+from i2a.models.usage import UsageTracker
+from i2a.runs.live import money, roles_table
+from i2a.trees.summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended.
+
+    unit       what it is counted in, e.g. "conversations"
+    summary    of all trees that are finished
+    failures   the last failure of each tree that failed, by its id
+    left       how many were not reached; `resume` goes on with them
+    stopped    why it ended early, if it did
+    """
+
+    folder: Path
+    unit: str
+    summary: Summary
+    failures: Mapping[str, Mapping[str, Any]]
+    left: int
+    stopped: I2AError | None
+    usage: UsageTracker
+
+    @property
+    def finished(self) -> int:
+        return self.summary.trees
+
+    @property
+    def failed(self) -> int:
+        return len(self.failures)
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is something, and nothing is left."""
+        return bool(self.finished) and not self.left
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """How often each reason is the last of a tree that failed."""
+        return Counter(str(failure["reason"]) for failure in self.failures.values())
+
+    def raise_for_status(self) -> None:
+        """Raise what the exit code of a command follows from: why the run stopped, or that some of it failed."""
+        if self.stopped:
+            raise self.stopped
+        if self.failures:
+            ((reason, _),) = self.reasons.most_common(1)
+            raise ConversationsFailed(
+                f"{self.failed} {self.unit} failed, most often because: {reason}; all reasons are in "
+                f"{self.folder}/failures.jsonl; --retry-failed redoes them"
+            )
+
+
+def as_dict(result: RunResult) -> dict[str, Any]:
+    """The result as JSON values; an unknown cost is null."""
+    return {
+        "folder": str(result.folder),
+        "stopped": result.stopped and str(result.stopped),
+        "failed": result.failed,
+        "left": result.left,
+        "summary": result.summary.as_json(),
+        "cost": result.usage.cost(),
+        "roles": result.usage.as_json(),
+    }
+
+
+def print_result(result: RunResult, console: Console) -> None:
+    """What each role used, what there is now, what it cost and how to go on."""
+    print_usage(result, console)
+    print_next(result, console, *corpus_lines(result))
+
+
+def print_usage(result: RunResult, console: Console) -> None:
+    console.print(roles_table(result.usage))
+
+
+def print_next(result: RunResult, console: Console, *lines: str) -> None:
+    """`lines`, the cost, and the command that comes next."""
+    last = [f"cost: {money(result.usage.cost())}"]
+    if result.left:
+        last.append(f"{result.left} {result.unit} left; the same command with --resume goes on")
+    elif result.finished:
+        last.append(f"Look at one:  i2a show {result.folder}")
+    console.print(Text("\n".join([*lines, *last])))
+
+
+def corpus_lines(result: RunResult) -> Iterator[str]:
+    """The trees in words."""
+    summary = result.summary
+    yield f"{summary.trees} trees with {summary.utterances} utterances in {result.folder}/trees.jsonl"
+    if summary.pairs:
+        rate = "" if summary.flip_rate is None else f" (flip rate {summary.flip_rate:.1%})"
+        yield (
+            f"{summary.labelled} of {summary.pairs} pairs labelled, {summary.hint_won} for the hinted reply; "
+            f"{summary.flipped} not, for the judge's two orders disagree{rate}, {summary.unjudged} without a verdict"
+        )

@@ -1,0 +1,155 @@
+"""A model for tests: it answers from a function, at once, and keeps what it was asked. Nothing has to be patched.
+
+model = ScriptedModel.saying("Hello.", "How are you?")
+simulate(Simulation(out=folder, conversations=1), clients={"*": model})
+assert model.calls["user"] == 10
+"""
+
+import inspect
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from i2a.digests import digest
+from i2a.models.model import FREE, Completion, Message, Model, Price
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call as the model got it. `role`: the name of the role that called, empty if nobody said."""
+
+    messages: tuple[Message, ...]
+    parameters: Mapping[str, Any]
+    role: str = ""
+
+    @property
+    def text(self) -> str:
+        """Everything that the model was shown."""
+        return "\n".join(message.content for message in self.messages)
+
+    @property
+    def seed(self) -> int | None:
+        return self.parameters.get("seed")
+
+    @property
+    def schema(self) -> Mapping[str, Any] | None:
+        """The JSON schema of the answer that is asked for, if it must have one."""
+        schema: Mapping[str, Any] | None = (
+            self.parameters.get("response_format", {}).get("json_schema", {}).get("schema")
+        )
+        return schema
+
+    @property
+    def replies(self) -> tuple[str, str]:
+        """The two replies that the shipped Judge was shown."""
+        found = re.search(r"<reply_1>\n(.*?)\n</reply_1>\s*<reply_2>\n(.*?)\n</reply_2>", self.text, re.DOTALL)
+        assert found is not None, self.text
+        return found[1], found[2]
+
+
+def any_answer(request: Request) -> str:
+    """An answer of the form asked for, which follows from the request."""
+    chance = random.Random(repr(request))
+    if request.schema is not None:
+        return json.dumps(_instance(request.schema, request.schema.get("$defs", {}), chance))
+    return f"{request.role or 'The model'} says {digest(repr(request), 4)}."
+
+
+class ScriptedModel(Model):
+    """Answers with what `answer` returns for a `Request` (text, or an awaitable of it), or raises what it raises.
+
+    Keeps all `requests`; `calls` counts them by role, and `most_in_flight` is how many were open at once at most.
+    Every answer costs `tokens` prompt and as many completion tokens.
+    """
+
+    def __init__(
+        self, answer: Callable[[Request], Any] = any_answer, *, structured_output: bool = True, tokens: int = 10
+    ) -> None:
+        self.answer, self.structured_output, self._tokens = answer, structured_output, tokens
+        self.requests: list[Request] = []
+        self.calls: Counter[str] = Counter()
+        self.in_flight = self.most_in_flight = 0
+        self.closed = False
+
+    @classmethod
+    def saying(cls, *answers: str | Exception) -> Self:
+        """Gives or raises `answers` one after the other, then no more."""
+        left = iter(answers)
+
+        def answer(request: Request) -> str:
+            following = next(left)
+            if isinstance(following, Exception):
+                raise following
+            return following
+
+        return cls(answer)
+
+    def of(self, role: str) -> list[Request]:
+        """The requests of one role."""
+        return [request for request in self.requests if request.role == role]
+
+    def for_role(self, role: str) -> Model:
+        return _AsRole(self, role)
+
+    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+        return await self.complete_as("", messages, parameters)
+
+    async def complete_as(self, role: str, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+        """The answer to a call of this role."""
+        request = Request(tuple(messages), dict(parameters), role)
+        self.requests.append(request)
+        self.calls[role] += 1
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            answer = self.answer(request)
+            if inspect.isawaitable(answer):
+                answer = await answer
+        finally:
+            self.in_flight -= 1
+        return Completion(answer, "stop", self._tokens, self._tokens)
+
+    def price(self) -> Price:
+        return FREE
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class _AsRole(Model):
+    """A `ScriptedModel` as one role calls it."""
+
+    def __init__(self, model: ScriptedModel, role: str) -> None:
+        self._model, self._role = model, role
+        self.structured_output = model.structured_output
+
+    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+        return await self._model.complete_as(self._role, messages, parameters)
+
+
+def _instance(schema: Mapping[str, Any], defs: Mapping[str, Any], chance: random.Random) -> Any:
+    """A value that fits the JSON schema, as far as our answers use the language."""
+    if "$ref" in schema:
+        return _instance(defs[schema["$ref"].rpartition("/")[2]], defs, chance)
+    if "const" in schema:
+        return schema["const"]
+    if options := schema.get("enum"):
+        return chance.choice(options)
+    if options := schema.get("anyOf"):
+        return _instance(options[0], defs, chance)
+    match schema.get("type"):
+        case "object":
+            return {name: _instance(part, defs, chance) for name, part in schema.get("properties", {}).items()}
+        case "array":
+            return [_instance(schema.get("items", {}), defs, chance)]
+        case "integer" | "number":
+            return chance.randint(int(schema.get("minimum", 0)), int(schema.get("maximum", 9)))
+        case "boolean":
+            return chance.random() < 0.5
+        case "null":
+            return None
+    return f"text {chance.getrandbits(32):08x}"

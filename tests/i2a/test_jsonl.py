@@ -1,0 +1,104 @@
+"""JSON Lines: whatever a killed process leaves behind, what was written before it can be read and added to."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from i2a import jsonl
+from i2a.errors import UsageError
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(TEXT, values, max_size=3),
+    max_leaves=6,
+)
+
+
+def values(file: Path) -> list[object]:
+    return [value for _, value in jsonl.read(file)]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "some.jsonl"
+
+
+@given(st.lists(JSON, max_size=5), st.data())
+def test_any_cut_of_a_file_gives_a_prefix_of_its_values(
+    tmp_path_factory: pytest.TempPathFactory, written: list[object], data: st.DataObject
+) -> None:
+    file = tmp_path_factory.mktemp("cut") / "some.jsonl"
+    whole = "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in written).encode()
+    cut = data.draw(st.integers(0, len(whole)))
+    file.write_bytes(whole[:cut])
+    found = values(file)
+    assert found == written[: len(found)]
+    assert len(found) >= whole[:cut].count(b"\n")
+
+
+@given(st.lists(st.dictionaries(TEXT, JSON, max_size=3), min_size=1, max_size=5), st.data())
+def test_a_cut_file_that_was_repaired_can_be_appended_to(
+    tmp_path_factory: pytest.TempPathFactory, written: list[dict[str, object]], data: st.DataObject
+) -> None:
+    file = tmp_path_factory.mktemp("cut") / "some.jsonl"
+    for value in written:
+        jsonl.append(file, jsonl.dumps(value))
+    whole = file.read_bytes()
+    file.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
+    before = values(file)
+    jsonl.repair(file)
+    assert values(file) == before
+    jsonl.append(file, '{"new": 1}')
+    assert values(file) == [*before, {"new": 1}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1}\n{"b": 2}\n',
+        '{"a": 1}\n{"b": 2}',
+        '\ufeff{"a": 1}\r\n\r\n  \n{"b": 2}\r\n',
+        '{"a": 1}\n{"b": 2}\n{"c": ',
+        '{"a": 1}\n{"b": 2}\n12',
+    ],
+)
+def test_blank_lines_marks_and_ends_of_any_kind_are_no_matter(file: Path, text: str) -> None:
+    file.write_bytes(text.encode())
+    assert values(file) == [{"a": 1}, {"b": 2}]
+
+
+def test_a_line_knows_its_number_and_where_it_starts(file: Path) -> None:
+    file.write_bytes('\ufeff{"ä": 1}\n\n{"b": 2}'.encode())
+    found = list(jsonl.lines(file))
+    assert [line.number for line in found] == [1, 3]
+    whole = file.read_bytes()
+    assert [whole[line.start : line.start + len(line.text)] for line in found] == [line.text for line in found]
+
+
+def test_a_line_that_is_no_json_is_named_unless_it_is_the_torn_last_one(file: Path) -> None:
+    file.write_text('{"a": 1}\n{"b": \n{"c": 3}\n')
+    with pytest.raises(UsageError, match=r"some\.jsonl:2: not JSON"):
+        values(file)
+
+
+def test_an_error_of_the_parser_gets_file_and_line(file: Path) -> None:
+    def refuse(line: bytes) -> None:
+        raise UsageError(f"no {line.decode()} please")
+
+    file.write_text("\n1\n")
+    with pytest.raises(UsageError, match=r"^\S*some\.jsonl:2: no 1 please$"):
+        list(jsonl.parse(file, refuse))
+
+
+def test_a_missing_file_has_no_lines_unless_it_must_exist(file: Path) -> None:
+    assert values(file) == []
+    jsonl.repair(file)
+    assert not file.exists()
+    with pytest.raises(UsageError, match="cannot be read: there is no such file"):
+        list(jsonl.read(file, must_exist=True))
+    with pytest.raises(UsageError, match="cannot be read: Is a directory"):
+        list(jsonl.read(file.parent))
