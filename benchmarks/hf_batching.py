@@ -16,14 +16,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the client sets it, before torch is imported
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the model sets it, before torch is imported
 
 import torch
-from autogen_core.models import AssistantMessage, LLMMessage, UserMessage
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from i2a.models.local import HFClient
+from i2a.models.local import HFModel
+from i2a.models.model import Message
 from i2a.personas.pool import PersonaPool
 
 TEMPLATE = (
@@ -71,21 +71,24 @@ class Chats:
 
     def __init__(self, cases: int, turns: int) -> None:
         chance, told = random.Random(0), sentences()
+        self.prompt_tokens = self.completion_tokens = 0
         self.messages = [[" ".join(chance.sample(told, 2)) for _ in range(turns)] for _ in range(cases)]
 
-    async def chat(self, client: HFClient, case: int) -> list[str]:
-        dialogue: list[LLMMessage] = []
+    async def chat(self, client: HFModel, case: int) -> list[str]:
+        dialogue: list[Message] = []
         for turn, message in enumerate(self.messages[case]):
-            dialogue.append(UserMessage(content=message, source="user"))
+            dialogue.append(Message("user", message))
             args = {"seed": case * 1000 + turn, "max_tokens": 30 + (case + turn) % 11}
-            reply = str((await client.create(dialogue, extra_create_args=args)).content)
-            dialogue.append(AssistantMessage(content=reply, source="assistant"))
-        return [str(message.content) for message in dialogue[1::2]]
+            reply, _, prompt_tokens, completion_tokens = await client.complete(dialogue, args)
+            self.prompt_tokens += prompt_tokens
+            self.completion_tokens += completion_tokens
+            dialogue.append(Message("assistant", reply))
+        return [message.content for message in dialogue[1::2]]
 
-    async def all_at_once(self, client: HFClient) -> list[list[str]]:
+    async def all_at_once(self, client: HFModel) -> list[list[str]]:
         return await asyncio.gather(*(self.chat(client, case) for case in range(len(self.messages))))
 
-    async def one_after_another(self, client: HFClient) -> list[list[str]]:
+    async def one_after_another(self, client: HFModel) -> list[list[str]]:
         return [await self.chat(client, case) for case in range(len(self.messages))]
 
 
@@ -109,14 +112,14 @@ def main() -> None:
         make_model(Path(folder))
 
         def timed(way: str, **params: str) -> tuple[float, float, list[list[str]]]:
-            client = HFClient.from_spec(folder, None, {"dtype": args.dtype, **params})
+            chats.prompt_tokens = chats.completion_tokens = 0
+            client = HFModel.from_spec(folder, None, {"dtype": args.dtype, **params})
             cpu, start = time.process_time(), time.perf_counter()
             answers = asyncio.run(getattr(chats, way)(client))
             wall, cpu = time.perf_counter() - start, time.process_time() - cpu
-            spent = client.total_usage()
             print(
                 f"{way.replace('_', ' '):18} {params or ''!s:20} {wall:7.1f} s, {cpu:7.1f} CPU s; "
-                f"{spent.prompt_tokens:,} prompt and {spent.completion_tokens:,} reply tokens"
+                f"{chats.prompt_tokens:,} prompt and {chats.completion_tokens:,} reply tokens"
             )
             return wall, cpu, answers
 

@@ -145,7 +145,9 @@ def _instance(schema: Mapping[str, Any], defs: Mapping[str, Any], chance: random
         case "object":
             return {name: _instance(part, defs, chance) for name, part in schema.get("properties", {}).items()}
         case "array":
-            return [_instance(schema.get("items", {}), defs, chance)]
+            items = schema.get("items", {})
+            count = schema.get("minItems", 0 if "$ref" in items else 1)  # a form may hold others like itself
+            return [_instance(items, defs, chance) for _ in range(count)]
         case "integer" | "number":
             return chance.randint(int(schema.get("minimum", 0)), int(schema.get("maximum", 9)))
         case "boolean":

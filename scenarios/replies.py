@@ -20,10 +20,11 @@ async def replies(
     return hinted, plain.result()
 
 
-async def compare(judge: Judge, here: Node, one: Node, other: Node) -> Node | None:
+async def compare(judge: Judge, here: Node, one: Node, other: Node, *, label: bool = True) -> Node | None:
     """Let the judge compare two answers to `here`, whoever gave them, in both orders; the winner if these agree.
 
-    Only agreeing verdicts label the two nodes, as preferred and rejected; an unusable verdict is kept as such.
+    Only agreeing verdicts label the two nodes, as preferred and rejected (without `label`: nothing does); an unusable
+    verdict is kept as such.
     """
     orders = ((one, other), (other, one))
     answers = await asyncio.gather(*(judge(here, *order) for order in orders), return_exceptions=True)
@@ -40,7 +41,8 @@ async def compare(judge: Judge, here: Node, one: Node, other: Node) -> Node | No
     winner = verdicts[0].winner
     if winner is None or winner is not verdicts[1].winner:
         return None
-    winner.label, (other if winner is one else one).label = "preferred", "rejected"
+    if label:
+        winner.label, (other if winner is one else one).label = "preferred", "rejected"
     return winner
 
 

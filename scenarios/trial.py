@@ -18,7 +18,7 @@ from scenarios.script import Scenario
 from scenarios.script import load as load_scenario
 
 TURNS = 2
-CALLS, SECONDS = 1000, 120  # at the most: a script that is not done by then never ends
+CALLS, SECONDS = 1000, 30.0  # at the most: a script that is not done by then never ends
 
 
 class Endless(I2AError):
@@ -38,11 +38,15 @@ class Limited(Model):
         return await self._model.complete(messages, parameters)
 
 
-def trial(path: Path) -> str:
-    """What the script did, in a line or two. Raises `UsageError`: what is wrong, where, what to write instead."""
+def trial(path: Path, seconds: float = SECONDS) -> str:
+    """What the script did, in a line or two; it gets so many `seconds`.
+
+    Raises `UsageError`: what is wrong, where, what to write instead.
+    """
     scenario = load_scenario(path)
     try:
-        tree = grown(scenario)
+        with time_limit(seconds):
+            tree = grown(scenario)
         load(dump(tree))
     except Exception as error:  # noqa: BLE001 - whatever a user's script raises is told in one line
         raise UsageError(blame(error, path)) from None
@@ -66,20 +70,19 @@ def grown(scenario: Scenario) -> Tree:
     async def conversation() -> None:
         await scenario.grow(tree, dict.fromkeys(scenario.roles, model), **options)
 
-    with time_limit():
-        asyncio.run(conversation())
+    asyncio.run(conversation())
     return tree
 
 
 @contextmanager
-def time_limit() -> Iterator[None]:
-    """Raise `Endless` after `SECONDS`, in the line that runs: nothing else stops a loop that never awaits."""
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `Endless` after so many seconds, in the line that runs: nothing else stops a loop that never awaits."""
 
     def too_long(*_: object) -> NoReturn:
-        raise Endless(f"the conversation does not end: it is still going after {SECONDS} seconds")
+        raise Endless(f"the conversation does not end: it is still going after {seconds:g} seconds")
 
     before = signal.signal(signal.SIGALRM, too_long)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:

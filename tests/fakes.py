@@ -26,7 +26,7 @@ def plausible(request: Request) -> str:
     match request.role:
         case "inducer":
             return json.dumps({"reason": sign, "profile": [f"fact {sign}"], "personality": []})
-        case "judge":
+        case "judge" if "<reply_1>" in request.text:
             one, two = request.replies
             return preference("1" if mark(one) < mark(two) else "2", sign)
         case "examiner":

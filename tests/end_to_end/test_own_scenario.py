@@ -15,8 +15,8 @@ from agents.answers import Answer
 from agents.prompt import Prompt
 from agents.role import Role
 from agents.user import User
-from i2a.trees.tree import Tree
-from scenarios import Cast, scenario
+from i2a.trees.tree import Node, Tree
+from scenarios import scenario
 
 
 class Neighbour(Role):
@@ -29,22 +29,22 @@ class Choice(Answer):
     better: Literal["first", "second"]
 
 
-class Critic(Role):
+class Critic(Role[Choice]):
     """Likes short answers."""
 
     prompt = Prompt("Which answer is better?\\n---\\n<dialogue>\\n$dialogue\\n</dialogue>")
-    answer = Choice
 
 
-@scenario(roles={"user": User, "neighbour": Neighbour, "critic": Critic})
-async def fence(tree: Tree, cast: Cast, *, turns: int = 2) -> None:
+@scenario
+async def fence(tree: Tree, user: User, neighbour: Neighbour, critic: Critic, *, turns: int = 2) -> None:
     """A chat over the fence with two possible endings."""
-    here = None
+    here: Node | None = None
     for _ in range(turns):
-        here = tree.add(here, await cast.user(here))
-        ends = [tree.add(here, said) for said in await asyncio.gather(cast.neighbour(here), cast.neighbour(here))]
-        here.notes["critic"] = (await cast.critic(ends[0])).model_dump()
-        here = tree.keep(ends[here.notes["critic"]["better"] == "second"])
+        here = tree.add(here, await user(here))
+        ends = [tree.add(here, reply) for reply in await asyncio.gather(neighbour(here), neighbour(here))]
+        choice = await critic(ends[0])
+        here.metadata["critic"] = choice.model_dump()
+        here = tree.keep(ends[choice.better == "second"])
 '''
 
 
@@ -83,20 +83,33 @@ def test_a_new_one_is_written_and_passes_its_check(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("async def fence", "def fence", "fence.py:34: 'await' outside async function"),
-        ("tree: Tree, cast: Cast, *", "tree: Tree, *", "the script takes the tree and the cast first"),
-        ("*, turns: int = 2", "turns: int", "option 'turns' needs a * before it and a default"),
-        ('"neighbour": Neighbour,', '"neighbour": Choice,', "role 'neighbour' is"),
-        ("cast.critic(", "cast.critc(", "there is no role 'critc'"),
+        ("async def fence", "def fence", "fence.py:33: 'await' outside async function"),
+        ("tree: Tree, user: User", "user: User, tree: Tree", "the script takes the tree first"),
+        ("*, turns: int = 2", "turns: int", "'turns' needs a subclass of Role as its annotation, or a * before"),
+        ("neighbour: Neighbour", "neighbour: Choice", "'neighbour' needs a subclass of Role"),
+        ("await critic(", "await critc(", "fence.py:35: NameError: name 'critc' is not defined"),
+        ("choice.better", "choice.beter", "fence.py:37: AttributeError"),
         (
             "$dialogue",
             "$dialog",
-            "fence.py:36: a prompt asks for $dialog, which nobody gives; there are: $dialogue, $personality",
+            "fence.py:35: a prompt asks for $dialog, which nobody gives; there are: $dialogue, $personality",
         ),
-        ("    here = None\n", "    here = None\n    nothing = 1 / 0\n", "fence.py:33: ZeroDivisionError"),
-        ("@scenario(", "scenario(", "found 0 scenarios"),
+        ("    here: Node", "    nothing = 1 / 0\n    here: Node", "fence.py:31: ZeroDivisionError"),
+        ("@scenario\n", "", "found 0 scenarios"),
         ("import asyncio", "import asynco", "fence.py:2: ModuleNotFoundError"),
-        ("    here = None\n", "    here = None)\n", "fence.py:32: unmatched ')'"),
+        ("turns: int = 2) ->", "turns: int = 2)) ->", "fence.py:29: unmatched ')'"),
+        ("@scenario\n", "@scenario(roles={})\n", "fence.py:28: @scenario takes no arguments, roles are parameters"),
+        ("critic: Critic, *", "cast: object, *", "there is no cast any more, roles are parameters"),
+        ("import scenario\n", "import Cast, scenario\n", "fence.py:9: ImportError: there is no Cast any more"),
+        ("await user(here)", "user(here)", "fence.py:33: TypeError: tree.add got a call that was not awaited"),
+        ("(neighbour(here),", "(critic(here),", "fence.py:34: TypeError: tree.add takes an Utterance, not a Choice"),
+        (
+            "await critic(ends[0])",
+            "await critic(ends[0], mood='calm')",
+            "fence.py:35: critic would not see mood='calm'",
+        ),
+        ("for _ in range(turns)", "while True", "the conversation does not end: it is still going after 1000 calls"),
+        ("choice = await", "ends[0].label = 'good'\n        choice = await", "label: Input should be 'preferred'"),
     ],
 )
 def test_a_broken_one_gets_one_line(script: Path, old: str, new: str, said: str) -> None:

@@ -1,31 +1,27 @@
 """Stand-ins for an evaluation: a persona, a dialogue, and models that answer as the prompt's first words ask."""
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from evaluation.benchmark import EvalResult, evaluate
+from evaluation.judge import AloeRater, Rater
 from evaluation.settings import Evaluation
+from i2a.testing import Request
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Node, Tree, Utterance
-from tests.fakes import Request, ScriptedClient, mark
+from tests.fakes import ScriptedClient, mark
 
 PERSONA = Persona("", "She is a baker. She has two cats named Salt and Pepper.", "She is blunt.", "p1", "t1")
 OTHER = Persona("", "He drives a tram. He plays chess.", "He is shy.", "p2", "t2")
 
-OPENINGS = {
-    "You play a person": "user",
-    "You rate one reply": "judge",
-    "You decide whether": "strict judge",
-    "You read a chat": "inducer",
-}
-
 
 def who(request: Request) -> str:
-    """Who asks."""
-    first = str(request.messages[0].content)
-    return next((role for opening, role in OPENINGS.items() if first.startswith(opening)), "candidate")
+    """Who asks; the donor is a user, too."""
+    if request.role == "judge" and request.schema and "passes" in request.schema["properties"]:
+        return "strict judge"
+    return "user" if request.role == "donor" else request.role
 
 
 def rating(score: object, reason: str = "so") -> str:
@@ -48,9 +44,6 @@ def plausible(request: Request) -> str:
 
 LLM = "openai:x@http://localhost:1/v1"
 OTHER_LLM = "openai:y@http://localhost:1/v1"
-
-
-Rate = Callable[[Node, Node], Coroutine[Any, Any, None]]
 
 
 def evaluation_by(model: ScriptedClient, config: Evaluation, **more: Any) -> EvalResult:
@@ -76,14 +69,18 @@ def empty(**options: Any) -> Tree:
     return Tree("a/c1", "evaluation", PERSONA, 7, {"candidate": "a", "case": "c1"} | options)
 
 
-def noted() -> tuple[Rate, list[tuple[str, str]]]:
-    """A judge that only notes what it is asked."""
-    asked: list[tuple[str, str]] = []
+VALUES = {"profile": PERSONA.profile, "personality": PERSONA.personality}
 
-    async def rate(message: Node, reply: Node) -> None:
-        asked.append((message.content, reply.content))
 
-    return rate, asked
+def judges(model: ScriptedClient) -> dict[str, Rater[Any]]:
+    """One judge."""
+    return {"j": AloeRater("judge", model, **VALUES)}
+
+
+def rated(tree: Tree) -> list[tuple[str, str]]:
+    """The messages and replies that were rated, turn after turn."""
+    replies = sorted((node for node in tree if "ratings" in node.metadata), key=lambda node: len(node.path))
+    return [(reply.parent.content, reply.content) for reply in replies if reply.parent]
 
 
 def pools(folder: Path, profiles: int, personalities: int) -> tuple[Path, Path]:

@@ -10,13 +10,14 @@ from evaluation.benchmark import EvalResult, evaluate
 from evaluation.settings import Evaluation
 from i2a.errors import BadRequest, ServerError, UsageError
 from i2a.report.plots import draw
+from i2a.testing import Request
 from i2a.trees.json import read
 from i2a.trees.tree import Tree
 from scenarios.settings import Simulation
 from scenarios.simulation import simulate
 from tests.evaluation.parts import LLM, client, evaluation_by, plausible, pools, rating, who
 from tests.evaluation.parts import OTHER_LLM as OTHER
-from tests.fakes import Request, ScriptedClient, mark
+from tests.fakes import ScriptedClient, mark
 
 OUTPUTS = ("scores.jsonl", "summary.json", "trees.jsonl", "curves.svg", "curves.png")
 

@@ -4,9 +4,8 @@ import pytest
 
 from evaluation.candidates import Candidate, parse_all
 from i2a.errors import UsageError
-from scenarios.cast import Cast
+from i2a.testing import Request
 from tests.evaluation.parts import PERSONA, client, dialogue, empty
-from tests.fakes import Request
 
 
 @pytest.mark.parametrize(
@@ -50,20 +49,14 @@ def test_what_names_no_candidate_is_refused_with_what_to_write(texts: list[str],
 async def heard_by(text: str) -> Request:
     """What the model of a candidate gets to read after one message of the user."""
     model = client()
-    tree = empty()
-    cast = Cast({"candidate": Candidate.parse(text).play(model, PERSONA)})
-    await cast.candidate(dialogue(tree, "Hello.", "Hi!", "I have two cats."))
+    await Candidate.parse(text).play(model, PERSONA)(dialogue(empty(), "Hello.", "Hi!", "I have two cats."))
     (request,) = model.requests
     return request
 
 
 async def test_a_plain_candidate_gets_the_dialogue_and_no_system_message() -> None:
     request = await heard_by("offline")
-    assert [(m.type, m.content) for m in request.messages] == [
-        ("UserMessage", "Hello."),
-        ("AssistantMessage", "Hi!"),
-        ("UserMessage", "I have two cats."),
-    ]
+    assert request.messages == (("user", "Hello."), ("assistant", "Hi!"), ("user", "I have two cats."))
 
 
 @pytest.mark.parametrize(
@@ -72,8 +65,8 @@ async def test_a_plain_candidate_gets_the_dialogue_and_no_system_message() -> No
 async def test_a_wrapper_says_one_thing_and_nothing_of_the_persona(text: str, said: str) -> None:
     request = await heard_by(text)
     system, *rest = request.messages
-    assert system.type == "SystemMessage"
-    assert said in str(system.content)
+    assert system.role == "system"
+    assert said in system.content
     assert "baker" not in request.text
     assert len(rest) == 3
 

@@ -5,33 +5,29 @@ from typing import Any
 
 import pytest
 
+from agents.role import introduce
 from evaluation.candidates import Plain
 from evaluation.judge import RATINGS, AloeRater, Rater, StrictRater, rate, scores
 from evaluation.scores import Score
 from i2a.errors import BadRequest
 from i2a.trees.tree import Tree, Utterance
-from scenarios.cast import Cast, Player
-from tests.evaluation.parts import PERSONA, client, dialogue, empty, rating
+from tests.evaluation.parts import PERSONA, VALUES, client, dialogue, empty, rating
 from tests.fakes import ScriptedClient
 
-FACTS = {"profile": PERSONA.profile, "personality": PERSONA.personality}
 
-
-async def rated(*models: ScriptedClient, rater: type[Rater] = AloeRater) -> Tree:
+async def rated(*models: ScriptedClient, rater: type[Rater[Any]] = AloeRater) -> Tree:
     """A dialogue of two turns whose second reply every model has rated, under the names a, b, ..."""
     tree = empty()
     reply = dialogue(tree, "Hello.", "Hi!", "My cat is ill.", "Poor Salt.")
     assert reply.parent is not None
-    cast = Cast({"candidate": Plain("candidate", models[0])})
-    judges = {
-        name: Player(cast, "judge", rater("judge", model, **FACTS)) for name, model in zip("abc", models, strict=False)
-    }
+    judges = {name: rater("judge", model, **VALUES) for name, model in zip("abc", models, strict=False)}
+    introduce([Plain("candidate", models[0]), *judges.values()])
     await rate(judges, reply.parent, reply)
     return tree
 
 
 def note(tree: Tree) -> dict[str, Any]:
-    found: dict[str, Any] = list(tree)[-1].notes[RATINGS]
+    found: dict[str, Any] = list(tree)[-1].metadata[RATINGS]
     return found
 
 
@@ -39,12 +35,12 @@ async def test_the_judge_sees_persona_dialogue_and_reply_apart_from_each_other()
     model = client()
     await rated(model)
     (request,) = model.requests
-    system, asked = (str(message.content) for message in request.messages)
+    system, asked = (message.content for message in request.messages)
     assert PERSONA.profile in system
     assert PERSONA.personality in system
     assert "<dialogue>\nUser: Hello.\nAssistant: Hi!\nUser: My cat is ill.\n</dialogue>" in asked
     assert "<reply>\nPoor Salt.\n</reply>" in asked
-    schema = request.args["response_format"]["json_schema"]["schema"]
+    schema = request.parameters["response_format"]["json_schema"]["schema"]
     assert list(schema["properties"]) == ["reason", "score"], "the reason comes first"
     assert schema["properties"]["score"]["enum"] == [1, 2, 3, 4, 5]
 
@@ -91,14 +87,13 @@ async def test_a_second_opinion_stands_beside_the_first() -> None:
     reply = list(tree)[-1]
     assert reply.parent is not None
     model = client(lambda _: rating(5))
-    cast = Cast({"candidate": Plain("candidate", model)})
-    await rate({"b": Player(cast, "judge", AloeRater("judge", model, **FACTS))}, reply.parent, reply)
+    await rate({"b": AloeRater("judge", model, **VALUES)}, reply.parent, reply)
     assert [score.score for score in scores(tree)] == [1, 5]
 
 
 def test_scores_are_read_off_the_tree_and_replies_without_ratings_have_none() -> None:
     tree = empty()
     reply = dialogue(tree, "Hello.", "Hi!", "My cat is ill.", "Poor Salt.")
-    reply.notes[RATINGS] = {"j": {"score": None, "reason": "gone"}}
+    reply.metadata[RATINGS] = {"j": {"score": None, "reason": "gone"}}
     tree.add(None, Utterance("donor", "Somebody else."))
     assert list(scores(tree)) == [Score("a", "c1", "p1", "t1", 2, "j", None, "gone", "My cat is ill.", "Poor Salt.")]

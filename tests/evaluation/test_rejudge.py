@@ -9,10 +9,11 @@ import pytest
 from evaluation.benchmark import EvalResult
 from evaluation.settings import Evaluation
 from i2a.errors import BadRequest, UsageError
+from i2a.testing import Request
 from scenarios.settings import Simulation
 from scenarios.simulation import simulate
 from tests.evaluation.parts import LLM, client, evaluation_by, plausible, who
-from tests.fakes import Request, ScriptedClient, mark
+from tests.fakes import ScriptedClient, mark
 
 
 def evaluated(out: Path, *, model: ScriptedClient | None = None, **given: Any) -> EvalResult:

@@ -6,8 +6,7 @@ from evaluation.candidates import Candidate
 from evaluation.cases import first_dialogue
 from evaluation.replay import replay
 from i2a.trees.tree import Node, Tree, Utterance
-from scenarios.cast import Cast
-from tests.evaluation.parts import OTHER, PERSONA, client, dialogue, empty, noted
+from tests.evaluation.parts import OTHER, PERSONA, client, dialogue, empty, judges, rated, who
 from tests.fakes import ScriptedClient
 
 
@@ -21,16 +20,15 @@ PATH = stored("One.", "Reply one.", "Two.", "Reply two.", "Three.", "Reply three
 STRANGE = stored("Uno.", "Reply uno.", "Dos.", "Reply dos.")
 
 
-async def replayed(turns: int, stranger: tuple[Node, ...] = ()) -> tuple[Tree, ScriptedClient, list[tuple[str, str]]]:
+async def replayed(turns: int, donor: tuple[Node, ...] = ()) -> tuple[Tree, ScriptedClient, list[tuple[str, str]]]:
     model, tree = client(), empty()
-    rate, asked = noted()
-    cast = Cast({"candidate": Candidate.parse("offline").play(model, PERSONA)})
-    await replay(tree, cast, rate, path=PATH, turns=turns, stranger=stranger)
-    return tree, model, asked
+    candidate = Candidate.parse("offline").play(model, PERSONA)
+    await replay(tree, candidate, judges(model), path=PATH, turns=turns, donor=donor)
+    return tree, model, rated(tree)
 
 
 def views(model: ScriptedClient) -> list[list[tuple[str, str]]]:
-    return [[(m.type[0], str(m.content)) for m in request.messages] for request in model.requests]
+    return [[(m.role[0].upper(), m.content) for m in r.messages] for r in model.requests if who(r) == "candidate"]
 
 
 async def test_each_reply_follows_the_stored_history_and_not_the_candidates_own() -> None:
@@ -46,9 +44,8 @@ async def test_all_turns_go_out_at_once() -> None:
         return "Hm."
 
     model = client(lambda _: slowly())
-    cast = Cast({"candidate": Candidate.parse("offline").play(model, PERSONA)})
-    await replay(empty(), cast, noted()[0], path=PATH, turns=3)
-    assert model.most == 3
+    await replay(empty(), Candidate.parse("offline").play(model, PERSONA), {}, path=PATH, turns=3)
+    assert model.most_in_flight == 3
 
 
 async def test_the_tree_goes_on_through_the_stored_replies_and_keeps_the_candidates_beside_them() -> None:
@@ -67,7 +64,7 @@ async def test_no_more_turns_are_replayed_than_asked_for() -> None:
     assert "Three." not in [node.content for node in tree]
 
 
-async def test_a_shuffled_candidate_sees_a_strangers_history_of_the_same_length_where_there_is_one() -> None:
+async def test_a_shuffled_candidate_sees_a_donors_history_of_the_same_length_where_there_is_one() -> None:
     _, model, asked = await replayed(3, STRANGE)
     past = [("U", "Uno."), ("A", "Reply uno."), ("U", "Dos."), ("A", "Reply dos.")]
     assert views(model) == [[("U", "One.")], [*past[:2], ("U", "Two.")], [*past, ("U", "Three.")]]

@@ -6,7 +6,6 @@ from itertools import count
 from typing import Any
 
 import pytest
-from autogen_core.models import AssistantMessage, LLMMessage, SystemMessage, UserMessage
 
 from i2a.errors import (
     AccessDenied,
@@ -22,30 +21,32 @@ from i2a.errors import (
     Unreachable,
     UsageError,
 )
-from i2a.models.call import Endpoint, Ledger, RoleClient, Traffic
-from i2a.models.usage import Meter, Price
+from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel
+from i2a.models.model import Completion, Message, Price
+from i2a.models.usage import UsageTracker
 from i2a.runs.journal import Journal
-from tests.fakes import Request, ScriptedClient, virtually
+from i2a.testing import Request
+from tests.fakes import ScriptedClient, virtually
 
 
-def asking(text: str) -> list[LLMMessage]:
-    return [SystemMessage(content="You are a test."), UserMessage(content=text, source="user")]
+def asking(text: str) -> list[Message]:
+    return [Message("system", "You are a test."), Message("user", text)]
 
 
 class Rig:
-    """One endpoint, one journal, one meter and one traffic, as a run has them."""
+    """What the calls of a run share: one endpoint, one journal, one budget, and what is in flight."""
 
     def __init__(self, journal: Journal, client: ScriptedClient, **options: Any) -> None:
         self.journal, self.model = journal, client
-        self.traffic = Traffic()
+        self.in_flight = InFlight()
         budget = {name: options.pop(name) for name in ("max_cost", "max_tokens") if name in options}
-        self.meter = Meter({"m": Price(1.0, 1.0)}, **budget)
+        self.tracker = UsageTracker({"m": Price(1.0, 1.0)}, **budget)
         self.endpoint = Endpoint("m", client, **{"max_calls": 8, "retries": 2} | options)
 
-    def tree(self, id: str = "t-0", *, seed: int = 7, attempt: int = 0) -> Callable[..., RoleClient]:
+    def tree(self, id: str = "t-0", *, seed: int = 7, attempt: int = 0) -> Callable[..., RoleModel]:
         """The clients of one tree, by role."""
-        ledger = Ledger(id, seed, self.journal, attempt=attempt)
-        return lambda role="user": RoleClient(role, self.endpoint, ledger, self.meter, self.traffic)
+        keys = RequestKeys(id, seed, self.journal, attempt=attempt)
+        return lambda role="user": RoleModel(role, self.endpoint, keys, self.tracker, self.in_flight)
 
 
 @pytest.fixture
@@ -54,8 +55,8 @@ def journal() -> Iterator[Journal]:
         yield journal
 
 
-async def said(client: RoleClient, text: str = "Hello?", **args: Any) -> str:
-    return str((await client.create(asking(text), extra_create_args=args)).content)
+async def said(model: RoleModel, text: str = "Hello?", **parameters: Any) -> str:
+    return (await model.complete(asking(text), parameters)).content
 
 
 def seconds() -> float:
@@ -67,12 +68,11 @@ def seconds() -> float:
 
 async def test_an_answer_comes_back_and_is_counted_and_kept(journal: Journal) -> None:
     rig = Rig(journal, ScriptedClient.saying("Hello."))
-    result = await rig.tree()().create(asking("Hello?"))
-    assert (result.content, result.usage.prompt_tokens, result.usage.completion_tokens) == ("Hello.", 10, 10)
+    assert await rig.tree()().complete(asking("Hello?"), {}) == Completion("Hello.", "stop", 10, 10)
     assert [reply.content for reply in journal.answers("t-0").values()] == ["Hello."]
-    user = rig.meter.by_role()["user"]
+    user = rig.tracker.by_role()["user"]
     assert (user.calls, user.tokens, user.replayed, user.retries) == (1, 20, 0, 0)
-    assert rig.meter.cost() == pytest.approx(20e-6)
+    assert rig.tracker.cost() == pytest.approx(20e-6)
 
 
 async def test_the_model_gets_the_messages_as_they_were_and_a_seed_of_31_bits(journal: Journal) -> None:
@@ -80,29 +80,22 @@ async def test_the_model_gets_the_messages_as_they_were_and_a_seed_of_31_bits(jo
     await said(rig.tree()(), "Hello?", response_format={"type": "x"})
     (request,) = rig.model.requests
     assert request.messages == tuple(asking("Hello?"))
-    assert request.args["response_format"] == {"type": "x"}
-    assert 0 <= request.args["seed"] < 2**31
+    assert request.parameters["response_format"] == {"type": "x"}
+    assert 0 <= request.parameters["seed"] < 2**31
 
 
-async def test_a_stream_brings_the_text_and_then_the_result(journal: Journal) -> None:
-    rig = Rig(journal, ScriptedClient.saying("Hello."))
-    parts = [part async for part in rig.tree()().create_stream(asking("Hello?"))]
-    assert parts[0] == "Hello."
-    assert parts[1].content == "Hello."  # type: ignore[union-attr]
-    assert len(journal.answers("t-0")) == 1
-
-
-async def test_tools_are_a_mistake_of_the_caller(journal: Journal) -> None:
-    with pytest.raises(ValueError, match="response_format"):
-        await Rig(journal, ScriptedClient()).tree()().create(asking("x"), json_output=True)
-
-
-async def test_what_the_model_can_do_is_what_its_own_client_says(journal: Journal) -> None:
+async def test_what_the_model_can_do_is_what_it_says_itself(journal: Journal) -> None:
     rig = Rig(journal, ScriptedClient(structured_output=False))
-    client = rig.tree()()
-    assert client.model_info["structured_output"] is False
-    await client.close()
+    model = rig.tree()()
+    assert model.structured_output is False
+    await model.close()
     assert not rig.model.closed
+
+
+async def test_the_model_is_told_which_role_calls(journal: Journal) -> None:
+    rig = Rig(journal, ScriptedClient())
+    await said(rig.tree()("judge"), "Hello?")
+    assert rig.model.calls == {"judge": 1}
 
 
 # Replay.
@@ -115,15 +108,15 @@ async def test_what_was_answered_before_makes_no_call(journal: Journal) -> None:
     client = again.tree()()
     assert [await said(client, text) for text in ("one", "two")] == answers
     assert again.model.requests == []
-    user = again.meter.by_role()["user"]
+    user = again.tracker.by_role()["user"]
     assert (user.calls, user.replayed) == (0, 2)
 
 
 async def test_replay_goes_on_even_when_the_budget_is_spent_or_the_run_stopped(journal: Journal) -> None:
     answer = await said(Rig(journal, ScriptedClient()).tree()())
     again = Rig(journal, ScriptedClient.saying(), max_tokens=1)
-    again.meter.paid("user", "m", next(iter(journal.answers("t-0").values())))
-    again.traffic.stop(Interrupted("interrupted"))
+    again.tracker.add("user", "m", next(iter(journal.answers("t-0").values())))
+    again.in_flight.stop(Interrupted("interrupted"))
     assert await said(again.tree()()) == answer
 
 
@@ -150,7 +143,7 @@ async def test_another_question_is_not_answered_from_the_journal(
 async def test_another_model_is_asked_anew(journal: Journal) -> None:
     await said(Rig(journal, ScriptedClient()).tree()())
     rig = Rig(journal, ScriptedClient())
-    rig.endpoint.model = "n"
+    rig.endpoint.name = "n"
     await said(rig.tree()())
     assert len(rig.model.requests) == 1
 
@@ -158,8 +151,8 @@ async def test_another_model_is_asked_anew(journal: Journal) -> None:
 async def test_who_said_it_makes_another_question(journal: Journal) -> None:
     rig = Rig(journal, ScriptedClient())
     client = rig.tree()()
-    await client.create([UserMessage(content="Hello?", source="user")])
-    await client.create([AssistantMessage(content="Hello?", source="user")])
+    await client.complete([Message("user", "Hello?")], {})
+    await client.complete([Message("assistant", "Hello?")], {})
     assert len({request.seed for request in rig.model.requests}) == 2
 
 
@@ -178,6 +171,20 @@ def fresh() -> Journal:
     return Journal()
 
 
+async def test_the_keys_and_seeds_are_those_of_version_0_1() -> None:
+    """Journals of that version hold them: an interrupted run goes on from its paid answers."""
+    with fresh() as journal:
+        keys = RequestKeys("aloe-0", 7, journal)
+        form = {"response_format": {"type": "json_object"}}
+        found = [keys.next("judge", "openai:x", asking("Hello?"), form) for _ in range(2)]
+        assistant = keys.next("user", "offline", [*asking("Hello?"), Message("assistant", "Hi.")], {})
+    assert [(key.hex(), seed) for key, seed in (*found, assistant)] == [
+        ("f46a0979cb21d9544df859acfa616452", 467171292),
+        ("bff0d8f526ee7a1c674e9962a547fbaa", 1792233156),
+        ("9651bd04f35fe390b9b9f426a739b0d1", 280306221),
+    ]
+
+
 async def test_equal_questions_of_one_tree_get_different_seeds() -> None:
     with fresh() as journal:
         assert len(set(await seeds(journal, "a", "a", "a", "b"))) == 4
@@ -188,7 +195,7 @@ async def test_the_same_tree_and_seed_give_the_same_seeds_whatever_the_model() -
     for name in ("m", "openai:other"):
         with fresh() as journal:
             rig = Rig(journal, ScriptedClient())
-            rig.endpoint.model = name
+            rig.endpoint.name = name
             client = rig.tree()()
             for text in ("a", "a", "b"):
                 await said(client, text)
@@ -226,8 +233,8 @@ def test_what_may_pass_is_tried_again(fault: type[Retryable]) -> None:
         with fresh() as journal:
             rig = Rig(journal, ScriptedClient.saying(fault("busy"), fault("busy"), "Hello."))
             assert await said(rig.tree()()) == "Hello."
-            assert rig.meter.by_role()["user"].retries == 2
-            assert rig.meter.by_role()["user"].calls == 1
+            assert rig.tracker.by_role()["user"].retries == 2
+            assert rig.tracker.by_role()["user"].calls == 1
             assert len({request.seed for request in rig.model.requests}) == 1
 
     virtually(main())
@@ -242,7 +249,7 @@ def test_a_call_that_never_succeeds_is_given_up_after_the_retries(retries: int) 
                 await said(rig.tree()())
             assert len(rig.model.requests) == retries + 1
             assert journal.answers("t-0") == {}
-            assert rig.endpoint.limiter.in_flight == rig.traffic.out == 0
+            assert rig.endpoint.limiter.in_flight == rig.in_flight.count == 0
 
     virtually(main())
 
@@ -253,14 +260,14 @@ async def test_what_will_never_succeed_is_not_tried_again(journal: Journal, faul
     with pytest.raises(type(fault), match=str(fault).replace("?", ".")):
         await said(rig.tree()())
     assert len(rig.model.requests) == 1
-    assert rig.traffic.stopped is None
+    assert rig.in_flight.stopped is None
 
 
 async def test_a_bug_in_a_client_is_not_tried_again(journal: Journal) -> None:
     rig = Rig(journal, ScriptedClient.saying(ZeroDivisionError(), "never"))
     with pytest.raises(ZeroDivisionError):
         await said(rig.tree()())
-    assert rig.endpoint.limiter.in_flight == rig.traffic.out == 0
+    assert rig.endpoint.limiter.in_flight == rig.in_flight.count == 0
 
 
 def test_a_retry_waits_as_long_as_the_server_asked_and_so_does_everybody_else() -> None:
@@ -292,7 +299,7 @@ def test_calls_that_fail_side_by_side_do_not_use_up_each_others_retries() -> Non
         with fresh() as journal:
             rig = Rig(journal, ScriptedClient(answer), max_calls=100)
             await asyncio.gather(*(said(rig.tree()(), str(i)) for i in range(50)))
-            assert rig.meter.by_role()["user"].retries == 100
+            assert rig.tracker.by_role()["user"].retries == 100
 
     virtually(main())
 
@@ -317,7 +324,7 @@ def test_no_more_calls_are_out_than_the_endpoint_takes() -> None:
         with fresh() as journal:
             rig = Rig(journal, ScriptedClient(slow), max_calls=3)
             await asyncio.gather(*(said(rig.tree(f"t-{i}")()) for i in range(10)))
-            assert rig.model.most == 3
+            assert rig.model.most_in_flight == 3
 
     virtually(main())
 
@@ -358,12 +365,12 @@ async def test_a_denied_call_stops_the_run_and_lets_its_siblings_land(journal: J
         slow = siblings.create_task(said(rig.tree("t-0")(), "slow"))
         denied = siblings.create_task(said(rig.tree("t-1")(), "denied"))
         await soon()
-        assert isinstance(rig.traffic.stopped, AccessDenied)
+        assert isinstance(rig.in_flight.stopped, AccessDenied)
         assert not denied.done()
-        assert not rig.traffic.landed.is_set()
+        assert not rig.in_flight.drained.is_set()
         gate.open.set()
         assert await slow == "Hello."
-        assert rig.traffic.landed.is_set()
+        assert rig.in_flight.drained.is_set()
         denied.cancel()
     assert len(journal.answers("t-0")) == 1
     assert journal.answers("t-1") == {}
@@ -374,30 +381,30 @@ async def test_a_stop_parks_new_calls_and_lets_flying_ones_land_in_the_journal(j
     rig = Rig(journal, ScriptedClient(gate))
     flying = asyncio.create_task(said(rig.tree("t-0")(), "slow"))
     await soon()
-    rig.traffic.stop(Interrupted("interrupted"))
+    rig.in_flight.stop(Interrupted("interrupted"))
     parked = asyncio.create_task(said(rig.tree("t-1")(), "new"))
     await soon()
     assert len(rig.model.requests) == 1
-    assert not rig.traffic.landed.is_set()
+    assert not rig.in_flight.drained.is_set()
     gate.open.set()
     assert await flying == "Hello."
     assert len(journal.answers("t-0")) == 1
-    assert rig.traffic.landed.is_set()
+    assert rig.in_flight.drained.is_set()
     assert not parked.done()
     assert [type(ended) for ended in await end(parked)] == [asyncio.CancelledError]
 
 
 async def test_a_stop_with_nothing_out_has_landed_at_once(journal: Journal) -> None:
-    traffic = Traffic()
-    traffic.stop(Interrupted("interrupted"))
-    assert traffic.landed.is_set()
+    in_flight = InFlight()
+    in_flight.stop(Interrupted("interrupted"))
+    assert in_flight.drained.is_set()
 
 
 async def test_the_first_reason_to_stop_is_the_one_that_is_told() -> None:
-    traffic = Traffic()
-    traffic.stop(BudgetSpent("spent"))
-    traffic.stop(Interrupted("interrupted"))
-    assert isinstance(traffic.stopped, BudgetSpent)
+    in_flight = InFlight()
+    in_flight.stop(BudgetSpent("spent"))
+    in_flight.stop(Interrupted("interrupted"))
+    assert isinstance(in_flight.stopped, BudgetSpent)
 
 
 async def test_a_spent_budget_parks_the_call_before_it_goes_out(journal: Journal) -> None:
@@ -407,8 +414,8 @@ async def test_a_spent_budget_parks_the_call_before_it_goes_out(journal: Journal
     await said(client, "two")
     third = asyncio.create_task(said(client, "three"))
     await soon()
-    assert isinstance(rig.traffic.stopped, BudgetSpent)
-    assert rig.traffic.landed.is_set()
+    assert isinstance(rig.in_flight.stopped, BudgetSpent)
+    assert rig.in_flight.drained.is_set()
     assert len(rig.model.requests) == 2
     await end(third)
 
@@ -423,7 +430,7 @@ async def test_a_journal_that_cannot_be_written_stops_the_run(
     rig = Rig(journal, ScriptedClient())
     calling = asyncio.create_task(said(rig.tree()()))
     await soon()
-    assert isinstance(rig.traffic.stopped, UsageError)
+    assert isinstance(rig.in_flight.stopped, UsageError)
     assert not calling.done()
     await end(calling)
 
@@ -433,7 +440,7 @@ async def test_a_cancelled_call_is_not_out_any_more(journal: Journal) -> None:
     calling = [asyncio.create_task(said(rig.tree(f"t-{i}")(), "slow")) for i in range(2)]
     await soon()
     await end(*calling)
-    assert rig.endpoint.limiter.in_flight == rig.traffic.out == 0
+    assert rig.endpoint.limiter.in_flight == rig.in_flight.count == 0
 
 
 async def test_an_answer_whose_caller_went_away_while_it_was_written_is_kept(journal: Journal) -> None:
@@ -451,7 +458,7 @@ async def test_a_call_that_waits_for_its_turn_does_not_go_out_after_a_stop(journ
     rig = Rig(journal, ScriptedClient(gate), max_calls=1)
     calling = [asyncio.create_task(said(rig.tree(f"t-{i}")(), f"{i} slow")) for i in range(3)]
     await soon()
-    rig.traffic.stop(Interrupted("interrupted"))
+    rig.in_flight.stop(Interrupted("interrupted"))
     gate.open.set()
     await soon()
     await end(*calling)
@@ -478,8 +485,8 @@ def test_a_call_that_waits_for_its_next_try_does_not_hold_up_a_stop(reason: I2AE
             calling = asyncio.create_task(said(rig.tree()()))
             await asyncio.sleep(1)
             start = seconds()
-            rig.traffic.stop(reason)
-            await rig.traffic.landed.wait()
+            rig.in_flight.stop(reason)
+            await rig.in_flight.drained.wait()
             waited = seconds() - start
             await end(calling)
             assert waited < 60

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from i2a.errors import UsageError
-from i2a.models.openai import OpenAIClient
+from i2a.models.openai import OpenAIModel
 from i2a.models.spec import ModelSpec
-from i2a.simulator.client import OfflineClient
+from i2a.simulator.client import OfflineModel
 
 HF_PARAMS = (("device", "cuda:0"), ("dtype", "bfloat16"), ("revision", "a/b"))
 
@@ -112,9 +112,9 @@ def test_a_key_in_a_model_string_is_refused_and_not_repeated(text: str) -> None:
     assert "sk-1234" not in str(caught.value)
 
 
-def test_a_spec_opens_the_client_of_its_kind() -> None:
-    assert isinstance(ModelSpec.parse("offline").open(), OfflineClient)
-    assert isinstance(ModelSpec.parse("openai:q@http://localhost:8000/v1?temperature=0.8").open(), OpenAIClient)
+def test_a_spec_opens_the_model_of_its_kind() -> None:
+    assert isinstance(ModelSpec.parse("offline").open(), OfflineModel)
+    assert isinstance(ModelSpec.parse("openai:q@http://localhost:8000/v1?temperature=0.8").open(), OpenAIModel)
 
 
 @pytest.mark.parametrize("text", ["offline:x", "openai", "openai:x?temperature=warm@", "openai:x?messages=1"])

@@ -3,89 +3,90 @@
 import pytest
 
 from i2a.errors import BudgetSpent, UsageError
+from i2a.models.model import Completion, Price
 from i2a.models.spec import ModelSpec
-from i2a.models.usage import Meter, Price, find_price, parse_price
-from i2a.runs.journal import Reply, Spent
+from i2a.models.usage import UsageTracker, find_price, parse_price
+from i2a.runs.journal import Spent
 
-REPLY = Reply("Hello.", "stop", 1000, 500)
+REPLY = Completion("Hello.", "stop", 1000, 500)
 PRICE = Price(2.0, 10.0)  # $0.007 for REPLY
 
 
 def test_calls_tokens_and_money_are_counted_by_role() -> None:
-    meter = Meter({"m": PRICE})
-    meter.paid("user", "m", REPLY)
-    meter.paid("user", "m", REPLY)
-    meter.paid("judge", "m", REPLY)
-    assert meter.cost() == pytest.approx(0.021)
-    assert meter.cost("user") == pytest.approx(0.014)
-    user = meter.by_role()["user"]
+    tracker = UsageTracker({"m": PRICE})
+    tracker.add("user", "m", REPLY)
+    tracker.add("user", "m", REPLY)
+    tracker.add("judge", "m", REPLY)
+    assert tracker.cost() == pytest.approx(0.021)
+    assert tracker.cost("user") == pytest.approx(0.014)
+    user = tracker.by_role()["user"]
     assert (user.calls, user.prompt_tokens, user.completion_tokens, user.tokens) == (2, 2000, 1000, 3000)
 
 
 def test_a_role_on_two_models_is_one_role() -> None:
-    meter = Meter({"m": PRICE, "n": Price(0, 0)})
-    meter.paid("user", "m", REPLY)
-    meter.paid("user", "n", REPLY)
-    assert meter.by_role()["user"].calls == 2
-    assert meter.cost("user") == pytest.approx(0.007)
+    tracker = UsageTracker({"m": PRICE, "n": Price(0, 0)})
+    tracker.add("user", "m", REPLY)
+    tracker.add("user", "n", REPLY)
+    assert tracker.by_role()["user"].calls == 2
+    assert tracker.cost("user") == pytest.approx(0.007)
 
 
 def test_an_unknown_price_makes_the_cost_unknown_and_not_zero() -> None:
-    meter = Meter({"m": PRICE, "n": None})
-    meter.paid("user", "m", REPLY)
-    assert meter.cost() == pytest.approx(0.007)
-    meter.paid("judge", "n", REPLY)
-    assert meter.cost() is None
-    assert meter.cost("judge") is None
-    assert meter.cost("user") == pytest.approx(0.007)
+    tracker = UsageTracker({"m": PRICE, "n": None})
+    tracker.add("user", "m", REPLY)
+    assert tracker.cost() == pytest.approx(0.007)
+    tracker.add("judge", "n", REPLY)
+    assert tracker.cost() is None
+    assert tracker.cost("judge") is None
+    assert tracker.cost("user") == pytest.approx(0.007)
 
 
 def test_a_budget_in_money_refuses_a_model_without_a_price() -> None:
     with pytest.raises(UsageError, match="--max-cost needs the price of n; add --price 'n=IN/OUT'"):
-        Meter({"m": PRICE, "n": None}, max_cost=1)
-    Meter({"m": PRICE, "n": None}, max_tokens=1)
-    Meter({"m": PRICE, "n": None})
+        UsageTracker({"m": PRICE, "n": None}, max_cost=1)
+    UsageTracker({"m": PRICE, "n": None}, max_tokens=1)
+    UsageTracker({"m": PRICE, "n": None})
 
 
 def test_a_budget_in_money_is_spent_when_it_is_reached() -> None:
-    meter = Meter({"m": PRICE}, max_cost=0.014)
+    tracker = UsageTracker({"m": PRICE}, max_cost=0.014)
     for _ in range(2):
-        meter.check()
-        meter.paid("user", "m", REPLY)
+        tracker.check()
+        tracker.add("user", "m", REPLY)
     with pytest.raises(BudgetSpent, match=r"\$0.014"):
-        meter.check()
+        tracker.check()
 
 
 def test_a_budget_in_tokens_is_spent_when_it_is_reached() -> None:
-    meter = Meter({"m": None}, max_tokens=2500)
+    tracker = UsageTracker({"m": None}, max_tokens=2500)
     for _ in range(2):
-        meter.check()
-        meter.paid("user", "m", REPLY)
+        tracker.check()
+        tracker.add("user", "m", REPLY)
     with pytest.raises(BudgetSpent, match="2,500 tokens"):
-        meter.check()
+        tracker.check()
 
 
 def test_without_a_budget_nothing_is_ever_spent() -> None:
-    meter = Meter({"m": PRICE})
+    tracker = UsageTracker({"m": PRICE})
     for _ in range(1000):
-        meter.check()
-        meter.paid("user", "m", REPLY)
+        tracker.check()
+        tracker.add("user", "m", REPLY)
 
 
 def test_what_earlier_sessions_spent_counts() -> None:
     before = [Spent("user", "m", 2, 2000, 1000), Spent("judge", "m", 1, 1000, 500)]
-    meter = Meter({"m": PRICE}, max_cost=0.021, before=before)
-    assert meter.cost() == pytest.approx(0.021)
-    assert meter.by_role()["user"].calls == 2
-    assert meter.session_calls == 0
+    tracker = UsageTracker({"m": PRICE}, max_cost=0.021, before=before)
+    assert tracker.cost() == pytest.approx(0.021)
+    assert tracker.by_role()["user"].calls == 2
+    assert tracker.session_calls == 0
     with pytest.raises(BudgetSpent):
-        meter.check()
+        tracker.check()
     with pytest.raises(BudgetSpent):
-        Meter({"m": PRICE}, max_tokens=4500, before=before).check()
+        UsageTracker({"m": PRICE}, max_tokens=4500, before=before).check()
 
 
 def test_what_earlier_sessions_spent_on_an_unknown_price_is_unknown() -> None:
-    assert Meter({"m": None}, before=[Spent("user", "m", 1, 1, 1)]).cost() is None
+    assert UsageTracker({"m": None}, before=[Spent("user", "m", 1, 1, 1)]).cost() is None
 
 
 # Prices.

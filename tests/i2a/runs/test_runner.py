@@ -35,13 +35,14 @@ from i2a.runs.run_folder import RunFolder
 from i2a.runs.runner import execute, model_errors, stop_on_interrupt
 from i2a.runs.session import Session
 from i2a.runs.simulated import is_simulated
+from i2a.testing import Request
 from i2a.trees.json import read
 from i2a.trees.persona import Persona
 from i2a.trees.summary import Summary
 from i2a.trees.tree import Tree, Utterance
 from scenarios.settings import Simulation
 from scenarios.simulation import simulate, simulate_async
-from tests.fakes import Request, ScriptedClient, mark, plausible
+from tests.fakes import ScriptedClient, mark, plausible
 
 PERSONA = Persona("p", "A baker.", "Blunt.")
 

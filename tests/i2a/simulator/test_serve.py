@@ -12,7 +12,6 @@ import aiohttp
 import openai
 import pytest
 from aiohttp.test_utils import TestServer
-from autogen_core.models import LLMMessage, UserMessage
 from pydantic import BaseModel, ValidationError
 from typer.testing import CliRunner
 
@@ -26,17 +25,21 @@ from i2a.errors import (
     Unreachable,
     UsageError,
 )
-from i2a.models.model import Message
-from i2a.models.openai import OpenAIClient
-from i2a.models.text_client import estimate_tokens
+from i2a.models.autogen import AutoGenModel, ModelClient
+from i2a.models.model import Completion, Message, estimate_tokens
+from i2a.models.openai import OpenAIModel
+from i2a.models.response_format import response_format
 from i2a.simulator.server import FAULTS, ServeOptions, make_app, serve
 
-HELLO: list[LLMMessage] = [UserMessage(content="hello there", source="User")]
+HELLO = [Message("user", "hello there")]
 
 
 class Verdict(BaseModel):
     reason: str
     winner: Literal["1", "2"]
+
+
+FORM = {"response_format": response_format(Verdict)}
 
 
 def parrot(messages: Sequence[Message], /, *, seed: int, schema: Mapping[str, Any] | None = None) -> str:
@@ -65,11 +68,11 @@ async def start() -> AsyncIterator[Start]:
 
 
 @pytest.fixture
-async def connect() -> AsyncIterator[Callable[..., OpenAIClient]]:
-    clients: list[OpenAIClient] = []
+async def connect() -> AsyncIterator[Callable[..., OpenAIModel]]:
+    clients: list[OpenAIModel] = []
 
-    def connect(url: str, **options: Any) -> OpenAIClient:
-        clients.append(OpenAIClient("offline", base_url=url, **options))
+    def connect(url: str, **options: Any) -> OpenAIModel:
+        clients.append(OpenAIModel("offline", base_url=url, **options))
         return clients[-1]
 
     yield connect
@@ -77,7 +80,7 @@ async def connect() -> AsyncIterator[Callable[..., OpenAIClient]]:
         await client.close()
 
 
-Connect = Callable[..., OpenAIClient]
+Connect = Callable[..., OpenAIModel]
 
 
 async def stats(url: str) -> dict[str, Any]:
@@ -95,22 +98,21 @@ async def post(url: str, body: Any) -> tuple[int, dict[str, Any]]:
 
 
 async def test_messages_seed_and_usage_go_through(start: Start, connect: Connect) -> None:
-    result = await connect(await start()).create(HELLO, extra_create_args={"seed": 5})
-    assert result.content == "user said hello there (5)"
-    assert result.finish_reason == "stop"
-    assert (result.usage.prompt_tokens, result.usage.completion_tokens) == (2, estimate_tokens(str(result.content)))
+    result = await connect(await start()).complete(HELLO, {"seed": 5})
+    text = "user said hello there (5)"
+    assert result == Completion(text, "stop", 2, estimate_tokens(text))
 
 
 async def test_a_request_without_a_seed_has_the_seed_of_its_messages(start: Start, connect: Connect) -> None:
     client = connect(await start())
-    other: list[LLMMessage] = [UserMessage(content="bye", source="User")]
-    first, again, third = [await client.create(messages) for messages in (HELLO, HELLO, other)]
+    other = [Message("user", "bye")]
+    first, again, third = [await client.complete(messages, {}) for messages in (HELLO, HELLO, other)]
     assert first.content == again.content
     assert str(first.content).split("(")[1] != str(third.content).split("(")[1]
 
 
 async def test_the_schema_reaches_the_engine(start: Start, connect: Connect) -> None:
-    result = await connect(await start()).create(HELLO, json_output=Verdict, extra_create_args={"seed": 1})
+    result = await connect(await start()).complete(HELLO, FORM | {"seed": 1})
     assert json.loads(str(result.content)) == {"reason": "with seed 1", "winner": "1"}
 
 
@@ -143,10 +145,10 @@ async def test_parts_and_developer_messages_are_read(start: Start) -> None:
 
 async def test_a_key_can_be_demanded(start: Start, connect: Connect) -> None:
     url = await start(require_key="sesame")
-    await connect(url, api_key="sesame").create(HELLO)
+    await connect(url, api_key="sesame").complete(HELLO, {})
     for key in (None, "other"):
         with pytest.raises(AccessDenied, match="401"):
-            await connect(url, api_key=key).create(HELLO)
+            await connect(url, api_key=key).complete(HELLO, {})
 
 
 # Faults
@@ -168,7 +170,7 @@ async def test_each_fault_is_the_error_it_stands_for(
 ) -> None:
     url = await start(**{fault: 1.0}, retry_after=0.25, slow_seconds=0.3)
     with pytest.raises(error) as caught:
-        await connect(url, timeout=0.1).create(HELLO)
+        await connect(url, timeout=0.1).complete(HELLO, {})
     assert type(caught.value) is error
     if isinstance(caught.value, RateLimited):
         assert caught.value.retry_after == 0.25
@@ -180,7 +182,7 @@ async def test_each_fault_is_the_error_it_stands_for(
 async def test_who_left_before_the_answer_counts_as_abandoned(start: Start, connect: Connect) -> None:
     url = await start(latency=0.1)
     with pytest.raises(Unreachable):
-        await connect(url, timeout=0.05).create(HELLO)
+        await connect(url, timeout=0.05).complete(HELLO, {})
     await asyncio.sleep(0.15)
     seen = await stats(url)
     assert (seen["abandoned"], seen["answered"]) == (1, 0)
@@ -189,12 +191,12 @@ async def test_who_left_before_the_answer_counts_as_abandoned(start: Start, conn
 async def test_malformed_breaks_json_in_turns_and_leaves_text_alone(start: Start, connect: Connect) -> None:
     url = await start(malformed=1.0)
     client = connect(url)
-    replies = [str((await client.create(HELLO, json_output=Verdict)).content) for _ in range(5)]
+    replies = [str((await client.complete(HELLO, FORM)).content) for _ in range(5)]
     assert len(set(replies)) == 5
     for reply in replies:
         with pytest.raises(ValidationError):
             Verdict.model_validate_json(reply[reply.find("{") :].strip("`\n"))
-    assert str((await client.create(HELLO)).content).startswith("user said hello")
+    assert str((await client.complete(HELLO, {})).content).startswith("user said hello")
     seen = await stats(url)
     assert (seen["faults"]["malformed"], seen["answered"]) == (5, 1)
 
@@ -205,7 +207,7 @@ async def test_faults_are_spread_evenly_and_follow_the_seed(start: Start, connec
         outcomes = []
         for _ in range(40):
             try:
-                await client.create(HELLO)
+                await client.complete(HELLO, {})
                 outcomes.append("fine")
             except I2AError as error:
                 outcomes.append(type(error).__name__)
@@ -233,7 +235,7 @@ async def test_slots_limit_what_is_served_at_once(start: Start, connect: Connect
     url = await start(slots=2, latency=0.04)
     client, loop = connect(url), asyncio.get_running_loop()
     began = loop.time()
-    await asyncio.gather(*(client.create(HELLO) for _ in range(6)))
+    await asyncio.gather(*(client.complete(HELLO, {}) for _ in range(6)))
     assert loop.time() - began >= 0.12
     seen = await stats(url)
     assert (seen["peak"], seen["serving"]) == (2, 0)
@@ -242,7 +244,7 @@ async def test_slots_limit_what_is_served_at_once(start: Start, connect: Connect
 async def test_without_slots_all_are_served_at_once(start: Start, connect: Connect) -> None:
     url = await start(latency=0.1)
     client = connect(url)
-    await asyncio.gather(*(client.create(HELLO) for _ in range(6)))
+    await asyncio.gather(*(client.complete(HELLO, {}) for _ in range(6)))
     assert (await stats(url))["peak"] == 6
 
 
@@ -250,7 +252,7 @@ async def test_a_body_answered_twice_is_counted(start: Start, connect: Connect) 
     url = await start()
     client = connect(url)
     for seed in (1, 2, 2, 2):
-        await client.create(HELLO, extra_create_args={"seed": seed})
+        await client.complete(HELLO, {"seed": seed})
     seen = await stats(url)
     assert (seen["requests"], seen["answered"], seen["bodies"], seen["repeated"]) == (4, 4, 2, 1)
 
@@ -295,12 +297,21 @@ async def test_autogens_own_client_can_talk_to_it(start: Start) -> None:
     pytest.importorskip("tiktoken", reason="needs autogen-ext[openai]")
     from autogen_ext.models.openai import OpenAIChatCompletionClient
 
-    info: Any = OpenAIClient("m").model_info
-    client = OpenAIChatCompletionClient(model="offline", base_url=await start(), api_key="k", model_info=info, seed=3)
-    assert (await client.create(HELLO)).content == "user said hello there (3)"
-    verdict = await client.create(HELLO, json_output=Verdict)
-    assert Verdict.model_validate_json(str(verdict.content)).winner == "1"
-    await client.close()
+    info = ModelClient(OpenAIModel("m")).model_info
+    client = OpenAIChatCompletionClient(model="offline", base_url=await start(), api_key="k", model_info=info)
+    model = AutoGenModel(client, parameters=("seed", "response_format"))
+    assert (await model.complete(HELLO, {"seed": 3})).content == "user said hello there (3)"
+    verdict = await model.complete(HELLO, FORM | {"seed": 3})
+    assert Verdict.model_validate_json(verdict.content).winner == "1"
+    await model.close()
+
+
+@pytest.mark.parametrize("name", ["offline", "offline:generic", "renamed"])
+async def test_a_client_knows_that_rules_answer_whatever_it_calls_the_model(start: Start, name: str) -> None:
+    model = OpenAIModel(name, base_url=await start())
+    await model.prepare()
+    await model.close()
+    assert model.simulated
 
 
 # Serving

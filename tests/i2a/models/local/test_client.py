@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from autogen_core import CancellationToken
-from autogen_core.models import AssistantMessage, ChatCompletionClient, LLMMessage, SystemMessage, UserMessage
 
 from i2a.errors import BadRequest, ModelError, UsageError
-from i2a.models.local import HFClient
+from i2a.models.local import HFModel
 from i2a.models.local.batching import Row
 from i2a.models.local.repetition import Dry
+from i2a.models.model import Message, Price
 from i2a.models.spec import ModelSpec
-from i2a.models.usage import Price, find_price
+from i2a.models.usage import find_price
 from scenarios import Simulation, simulate
 from tests import tiny
 
-HELLO = [UserMessage(content="hello", source="User")]
+HELLO = [Message("user", "hello")]
 NO_SYSTEM = (
     "{% for message in messages %}{% if (message.role == 'user') != (loop.index0 % 2 == 0) %}"
     "{{ raise_exception('roles must alternate') }}{% endif %}"
@@ -36,18 +35,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.checkpoint(tmp_path_factory.mktemp("models") / "a-model.v1")
 
 
-def client(folder: Path, **params: Any) -> HFClient:
+def client(folder: Path, **params: Any) -> HFModel:
     defaults = {"dtype": "float64", "max_new_tokens": 24}
-    return HFClient.from_spec(str(folder), None, {name: str(value) for name, value in (defaults | params).items()})
+    return HFModel.from_spec(str(folder), None, {name: str(value) for name, value in (defaults | params).items()})
 
 
-def dialogue(n: int) -> list[LLMMessage]:
-    said: list[LLMMessage] = [SystemMessage(content="be kind " * (n % 5)), UserMessage(content="x" * n, source="User")]
-    return [*said, AssistantMessage(content="y", source="A"), UserMessage(content=str(n), source="User")]
+def dialogue(n: int) -> list[Message]:
+    said: list[Message] = [Message("system", "be kind " * (n % 5)), Message("user", "x" * n)]
+    return [*said, Message("assistant", "y"), Message("user", str(n))]
 
 
-async def answer(client: HFClient, messages: list[LLMMessage] | Any = HELLO, **args: Any) -> str:
-    return str((await client.create(messages, extra_create_args=args)).content)
+async def answer(model: HFModel, messages: list[Message] | Any = HELLO, **parameters: Any) -> str:
+    return (await model.complete(messages, parameters)).content
 
 
 # What it answers
@@ -74,21 +73,21 @@ async def test_arguments_of_the_call_win(folder: Path) -> None:
     model = client(folder)
     greedy = {await answer(model, seed=seed, temperature=0) for seed in range(3)}
     assert len(greedy) == 1
-    result = await model.create(HELLO, extra_create_args={"seed": 1, "max_tokens": 5})
-    assert (result.finish_reason, result.usage.completion_tokens) == ("length", 5)
+    result = await model.complete(HELLO, {"seed": 1, "max_tokens": 5})
+    assert (result.finish_reason, result.completion_tokens) == ("length", 5)
 
 
 async def test_it_may_be_told_not_to_repeat_what_it_has_said_and_only_that(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows: list[Row] = []
-    complete = HFClient._complete
+    complete = HFModel._generate
 
-    async def recorded(self: HFClient, row: Row) -> None:
+    async def recorded(self: HFModel, row: Row) -> None:
         rows.append(row)
         await complete(self, row)
 
-    monkeypatch.setattr(HFClient, "_complete", recorded)
+    monkeypatch.setattr(HFModel, "_generate", recorded)
     await answer(client(folder), dialogue(3))
     await answer(client(folder, dry_multiplier=0.8, dry_allowed_length=1), [*dialogue(3), *dialogue(4)])
     plain, varied = rows
@@ -98,14 +97,13 @@ async def test_it_may_be_told_not_to_repeat_what_it_has_said_and_only_that(
 
 async def test_only_what_is_new_is_answered_and_its_tokens_are_counted(folder: Path) -> None:
     model = client(folder, max_new_tokens=400)
-    result = await model.create(HELLO, extra_create_args={"seed": 3})
+    result = await model.complete(HELLO, {"seed": 3})
     prompt = tiny.tokenizer().apply_chat_template([{"role": "user", "content": "hello"}], add_generation_prompt=True)
     assert result.finish_reason == "stop"
-    assert result.usage.prompt_tokens == model.count_tokens(HELLO) == len(prompt["input_ids"])
-    assert 1 < result.usage.completion_tokens < 400
-    assert "<|im_" not in str(result.content)
-    assert "hello" not in str(result.content)
-    assert model.total_usage() == result.usage
+    assert result.prompt_tokens == len(prompt["input_ids"])
+    assert 1 < result.completion_tokens < 400
+    assert "<|im_" not in result.content
+    assert "hello" not in result.content
 
 
 async def test_the_template_says_where_a_reply_ends_if_the_tokenizer_does_not(tmp_path: Path) -> None:
@@ -115,16 +113,16 @@ async def test_the_template_says_where_a_reply_ends_if_the_tokenizer_does_not(tm
     assert client(tmp_path).describe()["stops"] == ["<|pad|>", "<|im_end|>"]
 
 
-@pytest.mark.parametrize("opening", [[], [AssistantMessage(content="first", source="A")]])
+@pytest.mark.parametrize("opening", [[], [Message("assistant", "first")]])
 async def test_a_template_without_a_place_for_it_gets_the_system_message_with_the_first_user_message(
-    tmp_path: Path, opening: list[LLMMessage]
+    tmp_path: Path, opening: list[Message]
 ) -> None:
     words = tiny.tokenizer(NO_SYSTEM)
     tiny.model(words).save_pretrained(tmp_path)
     words.save_pretrained(tmp_path)
     model = client(tmp_path)
-    merged = [UserMessage(content="be kind\n\nhello", source="User")]
-    assert await answer(model, [SystemMessage(content="be kind"), *opening, *HELLO], seed=1) == await answer(
+    merged = [Message("user", "be kind\n\nhello")]
+    assert await answer(model, [Message("system", "be kind"), *opening, *HELLO], seed=1) == await answer(
         model, merged, seed=1
     )
     assert model.describe()["system"] == "before the first user message"
@@ -133,32 +131,31 @@ async def test_a_template_without_a_place_for_it_gets_the_system_message_with_th
 async def test_thoughts_are_no_part_of_the_answer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = client(folder)
     monkeypatch.setattr(model._loaded.chat, "text", lambda ids: "<think>well</think>\nHello.")
-    result = await model.create(HELLO)
-    assert (result.content, result.thought) == ("Hello.", "well")
+    result = await model.complete(HELLO, {})
+    assert result.content == "Hello."
 
 
 async def test_a_blank_reply_is_drawn_again_and_then_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = client(folder)
     texts = iter(["", "\n", "well"])
     monkeypatch.setattr(model._loaded.chat, "text", lambda ids: next(texts))
-    result = await model.create(HELLO, extra_create_args={"max_tokens": 2})
-    assert (result.content, result.usage.completion_tokens) == ("well", 6)
+    result = await model.complete(HELLO, {"max_tokens": 2})
+    assert (result.content, result.completion_tokens) == ("well", 6)
     monkeypatch.setattr(model._loaded.chat, "text", lambda ids: "")
     with pytest.raises(ModelError, match="empty reply"):
-        await model.create(HELLO)
+        await model.complete(HELLO, {})
 
 
 def test_a_model_asks_for_no_schema_and_costs_nothing(folder: Path) -> None:
-    assert not client(folder).model_info["structured_output"]
+    assert not client(folder).structured_output
+    assert not client(folder).simulated
+    assert client(folder).price() == Price(0, 0)
     assert find_price(ModelSpec.parse(f"hf:{folder}?dtype=float32")) == Price(0, 0)
 
 
-def test_autogen_stores_and_loads_it_without_loading_the_weights_twice(folder: Path) -> None:
-    model = client(folder, temperature=0.3)
-    loaded = ChatCompletionClient.load_component(model.dump_component())
-    assert isinstance(loaded, HFClient)
-    assert loaded.describe() == model.describe()
-    assert loaded._loaded is model._loaded
+def test_the_weights_are_loaded_once(folder: Path) -> None:
+    model, again = client(folder, temperature=0.3), client(folder)
+    assert again._loaded is model._loaded
 
 
 def test_what_the_string_leaves_open_can_be_recorded(folder: Path) -> None:
@@ -280,11 +277,10 @@ def test_without_the_extra_it_says_what_to_install(folder: Path, monkeypatch: py
 async def test_a_prompt_that_does_not_fit_is_a_bad_request_with_the_numbers(tmp_path: Path) -> None:
     model = client(tiny.checkpoint(tmp_path, max_position_embeddings=64))
     with pytest.raises(BadRequest, match=r"the prompt has \d+ tokens, and the model takes 64"):
-        await answer(model, [UserMessage(content="x" * 60, source="User")])
-    assert model.remaining_tokens(HELLO) == 64 - model.count_tokens(HELLO)
-    nearly = [UserMessage(content="x" * 30, source="User")]
-    result = await model.create(nearly, extra_create_args={"seed": 1})
-    assert result.usage.prompt_tokens + result.usage.completion_tokens <= 64
+        await answer(model, [Message("user", "x" * 60)])
+    nearly = [Message("user", "x" * 30)]
+    result = await model.complete(nearly, {"seed": 1})
+    assert result.prompt_tokens + result.completion_tokens <= 64
 
 
 @pytest.mark.parametrize("args", [{"stop": "x"}, {"response_format": {"type": "json_object"}}, {"temperature": -1}])
@@ -337,7 +333,7 @@ async def test_out_of_memory_is_no_failure_while_fewer_rows_fit(folder: Path, mo
 async def test_the_event_loop_goes_on_while_a_batch_is_written_and_close_ends_it(tmp_path: Path) -> None:
     model = client(tiny.checkpoint(tmp_path, max_position_embeddings=10**6), max_new_tokens=10**5)
     model._loaded.chat.tokenizer.eos_token_id, model._batcher._engine._stops[:] = None, -1
-    call = asyncio.create_task(model.create(HELLO, cancellation_token=CancellationToken()))
+    call = asyncio.create_task(model.complete(HELLO, {}))
     for _ in range(20):
         await asyncio.sleep(0.005)
     assert not call.done()

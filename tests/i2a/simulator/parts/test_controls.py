@@ -5,24 +5,23 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
-from autogen_core.models import AssistantMessage, LLMMessage, SystemMessage, UserMessage
 
 from i2a.errors import UsageError
+from i2a.models.model import Message
 from i2a.models.spec import ModelSpec
 from i2a.simulator.engine import MODELS
 from i2a.simulator.server import ServeOptions, make_app
 
-CHAT: list[LLMMessage] = [
-    UserMessage(content="I play the tuba in a brass band. My cat, Isobar, hates it.", source="User"),
-    AssistantMessage(content="Poor cat.", source="assistant"),
-    UserMessage(content="I've got mud on my boots again, after a wet walk in the woods.", source="User"),
+CHAT = [
+    Message("user", "I play the tuba in a brass band. My cat, Isobar, hates it."),
+    Message("assistant", "Poor cat."),
+    Message("user", "I've got mud on my boots again, after a wet walk in the woods."),
 ]
 HINT = "<known>\nProfile:\n- plays the tuba\n- a cat named Isobar\nPersonality:\n- sarcastic\n</known>"
 
 
-async def said(model: str, *before: LLMMessage, seed: int = 1) -> str:
-    result = await ModelSpec.parse(model).open().create([*before, *CHAT], extra_create_args={"seed": seed})
-    return str(result.content)
+async def said(model: str, *before: Message, seed: int = 1) -> str:
+    return (await ModelSpec.parse(model).open().complete([*before, *CHAT], {"seed": seed})).content
 
 
 async def test_the_parrot_says_it_back() -> None:
@@ -42,7 +41,7 @@ async def test_the_salad_has_the_words_and_no_sentence() -> None:
 
 
 async def test_the_generic_partner_takes_no_hint() -> None:
-    hint = SystemMessage(content=HINT)
+    hint = Message("system", HINT)
     assert {await said("offline:generic", hint, seed=seed) for seed in range(9)} == {
         await said("offline:generic", seed=seed) for seed in range(9)
     }

@@ -1,0 +1,69 @@
+"""A reader can follow a call in one pass: few frames of ours lie between `simulate` and the model."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import pytest
+
+from i2a.models.spec import ModelSpec
+from i2a.testing import Request
+from scenarios import Simulation, simulate
+from tests.fakes import ScriptedClient, plausible
+
+OURS = [str(Path(__file__).parents[1] / package) for package in ("i2a", "agents", "scenarios", "evaluation")]
+MODEL = str(Path(__file__).parents[1] / "i2a/testing.py")
+
+
+def ours(code: CodeType) -> str | None:
+    """The name of a function of ours, the model's own excepted."""
+    file = code.co_filename
+    if file == MODEL or not any(file.startswith(folder) for folder in OURS):
+        return None
+    return f"{Path(file).parent.name}/{Path(file).name}: {code.co_qualname}"
+
+
+def on_the_stack() -> list[str]:
+    """Our frames of the running task, outermost first."""
+    found, frame = [], sys._getframe()
+    while frame is not None:
+        found.append(ours(frame.f_code))
+        frame = frame.f_back  # type: ignore[assignment]
+    return [name for name in reversed(found) if name]
+
+
+def awaited(task: asyncio.Task[Any]) -> list[str]:
+    """Our coroutines that a task which waits has begun, outermost first."""
+    found, waiting = [], task.get_coro()
+    while isinstance(waiting, Coroutine):
+        found.append(ours(waiting.cr_code))  # type: ignore[attr-defined]
+        waiting = waiting.cr_await  # type: ignore[attr-defined]
+    return [name for name in found if name]
+
+
+def test_few_frames_lie_between_simulate_and_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    walks: list[list[str]] = []
+
+    async def answer(request: Request) -> str:
+        if request.role == "judge":
+            chains = [awaited(task) for task in asyncio.all_tasks()]
+            running = next(chain for chain in chains if any("aloe.py: aloe" in name for name in chain))
+            script = next(i for i, name in enumerate(running) if "aloe.py: aloe" in name)
+            main = next(chain for chain in chains if chain and "simulat" in chain[0])
+            comparing = next(chain[0] for chain in chains if chain and chain[0].endswith(": compare"))
+            stack = on_the_stack()
+            judging = next(i for i, name in enumerate(stack) if name.endswith(": Role._answer"))
+            # Each task was started by the one before: the run, a worker, the comparison, the judge's call.
+            walks.append([*main, *running[: script + 1], comparing, *stack[judging:]])
+        return plausible(request)
+
+    model = ScriptedClient(answer)
+    monkeypatch.setattr(ModelSpec, "open", lambda spec: model)
+    simulate(Simulation(out=tmp_path / "run", conversations=1, turns=2))
+    walk = max(walks, key=len)
+    print("\n".join(walk))
+    assert len(walk) <= 9, walk
+    assert len([name for name in walk if not name.startswith("runs/") and "simulat" not in name]) <= 4, walk
