@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2a.personas.encoders import Encoder, open_encoder
-from i2a.personas.index import KeptVectors, filter_batch
+from i2a.personas.growing import KeptVectors, filter_batch
 from i2a.personas.pool import PersonaPool
 
 Matrix = NDArray[np.float32]
@@ -51,14 +51,14 @@ def near_copy(text: str, chance: random.Random) -> str:
         new = SWAPPED.get(lower) or SYNONYMS.get(lower) or lower
         return new.capitalize() if word[0][0].isupper() and new != lower else new if new != lower else word[0]
 
-    told = sentences(re.sub(r"\w+", other, text))
-    chance.shuffle(told)
-    return " ".join(told)
+    rewritten = sentences(re.sub(r"\w+", other, text))
+    chance.shuffle(rewritten)
+    return " ".join(rewritten)
 
 
-def half_copy(text: str, stranger: str, chance: random.Random) -> str:
+def half_copy(text: str, donor: str, chance: random.Random) -> str:
     """Half of one person and half of another."""
-    mine, theirs = sentences(text), sentences(stranger)
+    mine, theirs = sentences(text), sentences(donor)
     return " ".join(chance.sample(mine, -(-len(mine) // 2)) + chance.sample(theirs, len(theirs) // 2))
 
 
@@ -71,8 +71,8 @@ def thresholds(encoder: Encoder, pools: dict[str, list[str]], steps: Sequence[fl
         vectors = encoder.encode(texts)
         nearest = vectors @ vectors.T - 2 * np.eye(len(texts))
         near = cosines(vectors, encoder.encode([near_copy(text, chance) for text in texts]))
-        strangers = texts[1:] + texts[:1]
-        half = encoder.encode([half_copy(a, b, chance) for a, b in zip(texts, strangers, strict=True)])
+        donors = texts[1:] + texts[:1]
+        half = encoder.encode([half_copy(a, b, chance) for a, b in zip(texts, donors, strict=True)])
         for step in sorted({*steps, encoder.threshold}):
             kept = sum(filter_batch(KeptVectors(), vectors, step))
             print(
@@ -89,13 +89,13 @@ def recombined(n: int, seed: int) -> list[str]:
     """`n` candidates of 8 sentences from the shipped profiles; one in three is an earlier one with 1 to 4 changed."""
     chance = random.Random(seed)
     bank = [sentence for text in PersonaPool.read().profiles.values() for sentence in sentences(text)]
-    told: list[list[str]] = []
+    texts: list[list[str]] = []
     for _ in range(n):
         facts = chance.sample(bank, 8)
-        if told and chance.random() < 1 / 3:
-            facts = facts[: chance.randint(1, 4)] + chance.choice(told)
-        told.append(list(dict.fromkeys(facts))[:8])
-    return [" ".join(facts) for facts in told]
+        if texts and chance.random() < 1 / 3:
+            facts = facts[: chance.randint(1, 4)] + chance.choice(texts)
+        texts.append(list(dict.fromkeys(facts))[:8])
+    return [" ".join(facts) for facts in texts]
 
 
 def against_re_encoding(encoder: Encoder, n: int, batch: int, samples: int) -> None:
@@ -143,7 +143,7 @@ class People:
         self._d = dimensions
         self._bank = (self._directions(60, 1) + self._directions(60, 50)).reshape(-1, dimensions) / np.sqrt(2)
         self._common = 1.5 * self._directions()
-        self._told = np.zeros((0, 8), np.intp)
+        self._facts = np.zeros((0, 8), np.intp)
 
     def _directions(self, *shape: int) -> Matrix:
         drawn = self._random.standard_normal((*shape, self._d), np.float32)
@@ -151,12 +151,12 @@ class People:
 
     def __call__(self, n: int) -> Matrix:
         facts = self._random.integers(0, len(self._bank), (n, 8))
-        if len(self._told):
-            earlier = self._told[self._random.integers(0, len(self._told), n)]
+        if len(self._facts):
+            earlier = self._facts[self._random.integers(0, len(self._facts), n)]
             same = np.arange(8) < self._random.integers(4, 8, n)[:, None]
             same &= (self._random.random(n) < 0.15)[:, None]
             facts = np.where(same, earlier, facts)
-        self._told = np.concatenate([self._told, facts])
+        self._facts = np.concatenate([self._facts, facts])
         summed = self._common + self._bank[facts].sum(axis=1) + 0.5 * self._directions(n)
         return np.asarray(summed / np.linalg.norm(summed, axis=1, keepdims=True), np.float32)
 

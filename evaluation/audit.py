@@ -11,8 +11,8 @@ from itertools import zip_longest
 from typing import Any
 
 from evaluation.cases import USER
-from i2a.simulator.language.text import load, stem, stems, words
-from i2a.simulator.persona.evidence import revealed, wordings
+from i2a.simulator.language.text import stem, stems, words
+from i2a.simulator.persona.evidence import CLAIM_GROUPS, revealed, wordings
 from i2a.simulator.persona.facts import Fact, facts
 from i2a.trees.tree import Inference, Tree
 
@@ -35,8 +35,6 @@ LEAVING = re.compile(
     r"|\bhave a (?:good|great|nice|lovely|wonderful) (?:day|one|evening|night|weekend|time)\b",
     re.I,
 )
-# Things that a person has or is, in groups of words for the same thing. Claims about anything else are not checked.
-GROUPS = [frozenset(map(stem, line.split())) for line in load("words.toml")["claimable"]["groups"]]
 CLAIM = re.compile(
     r"\bmy\s+((?:[\w'-]+\s+){0,2}?[\w'-]+)|\b(?:i'm|i am)\s+an?\s+((?:[\w-]+\s+){0,2}?[\w-]+)"
     r"|\bi (?:play|teach|own|have|keep|run|coach)\s+((?:[\w'-]+\s+){0,2}[\w'-]+)",
@@ -160,7 +158,7 @@ def induced(known: Sequence[Fact], messages: Sequence[str], inference: Inference
 def invents(message: str, truth: frozenset[str]) -> bool:
     """Whether the user claims to have or to be something that is not in the persona, whose stems are `truth`."""
     claimed = {stem(word) for match in CLAIM.finditer(message) for word in words(match[1] or match[2] or match[3])}
-    return any(claimed & group and not truth & group for group in GROUPS)
+    return any(claimed & group and not truth & group for group in CLAIM_GROUPS)
 
 
 def alike(message: str, before: str) -> bool:

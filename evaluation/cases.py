@@ -90,7 +90,7 @@ def crossed(profiles: Path | None, personalities: Path | None, count: int | None
         pool = PersonaPool.read(profiles, personalities)
         provenance = " x ".join(dict.fromkeys(file.name for file in (profiles, personalities) if file))
     personas = product(pool) if count is None else pool.draw(count, seed)
-    return Cases(tuple(Case(p.id, p, case_seed(p.id, seed)) for p in personas), provenance, pool.notes)
+    return Cases(tuple(Case(p.id, p, case_seed(p.id, seed)) for p in personas), provenance, pool.warnings)
 
 
 def product(pool: PersonaPool) -> Sequence[Persona]:

@@ -59,7 +59,7 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
         models=models,
         trees=drawn_trees(scenario, options, pool, config),
         grow=grow,
-        warnings=pool.notes,
+        warnings=pool.warnings,
     )
 
 

@@ -98,7 +98,7 @@ def check(
 
 
 def _draw(findings: "Findings", png: Path) -> None:
-    from i2a.personas.plot import draw
+    from i2a.report.persona_plot import draw
 
     # Where a path is too long for a title, its end says more than its beginning.
     draw([(str(pool.file)[-60:], report) for pool, report in zip(findings.pools, findings.reports, strict=True)], png)
@@ -138,9 +138,9 @@ def sample(
     drawn.write(out)
     counts = {"personas": count, "profiles": len(drawn.profiles), "personalities": len(drawn.personalities)}
     if as_json:
-        typer.echo(json.dumps(counts | {"notes": list(pool.notes)}))
+        typer.echo(json.dumps(counts | {"notes": list(pool.warnings)}))
         return
-    for note in pool.notes:
+    for note in pool.warnings:
         typer.echo(note, err=True)
     parts = [
         f"{number:,} {one if number == 1 else several}"

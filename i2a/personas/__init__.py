@@ -1,1 +1,1 @@
-"""Growing persona pools: turn texts into vectors (`encoders`) and reject those too near to a kept one (`index`)."""
+"""Personas: read and drawn (`pool`), grown by a model, checked (`quality`), and measured (`diversity`)."""

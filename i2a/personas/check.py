@@ -11,8 +11,9 @@ from typing import Any
 
 from i2a.errors import UsageError
 from i2a.personas.collections import columns, read_texts
-from i2a.personas.diversity import Diversity, Overlap, Pair, Traits, overlap, report
+from i2a.personas.diversity import Diversity, Overlap, SimilarPair, overlap, report
 from i2a.personas.encoders import Encoder
+from i2a.personas.lexicon import Traits
 from i2a.personas.quality import Rejection, tally
 from i2a.text import one_line
 from i2a.trees.persona import KINDS, Kind
@@ -99,7 +100,7 @@ def examine(pools: Sequence[Pool], benchmark: Sequence[Pool], encoder: Encoder) 
         if pool.kind == other.kind
     ]
     rejected = [tally(pool.texts, pool.kind) for pool in pools]
-    return Findings(encoder.name, encoder.threshold, encoder.notes, pools, rejected, reports, overlaps)
+    return Findings(encoder.name, encoder.threshold, encoder.warnings, pools, rejected, reports, overlaps)
 
 
 def in_words(findings: Findings) -> Iterator[str]:
@@ -163,7 +164,7 @@ def _overlap(pool: Pool, other: Pool, benchmark: bool, found: Overlap) -> Iterat
         yield from _pair(pair)
 
 
-def _pair(pair: Pair) -> Iterator[str]:
+def _pair(pair: SimilarPair) -> Iterator[str]:
     yield _row("", f"{pair.similarity:.2f}  {_place(pair.first, pair.first_text)}")
     yield _row("", f"      {_place(pair.second, pair.second_text)}")
 

@@ -52,6 +52,19 @@ def columns(path: Path) -> list[str]:
             return [name for name, value in first.items() if isinstance(value, str)] if isinstance(first, dict) else []
 
 
+def json_values(line: str) -> Iterator[Any]:
+    """The JSON values of one line, one after the other: published files can hold two. `ValueError` at what is none."""
+    decoder, at = json.JSONDecoder(strict=False), 0
+    while at < len(line):
+        try:
+            value, at = decoder.raw_decode(line, at)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+        yield value
+        while at < len(line) and line[at].isspace():
+            at += 1
+
+
 def _format(path: Path) -> str:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     packed = suffixes[-1:] == [".gz"]
@@ -86,18 +99,13 @@ def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
 
 
 def _records(path: Path) -> Iterator[tuple[int, Any]]:
-    """The JSON values of each line, with its number; published files can hold two on one line."""
-    decoder = json.JSONDecoder(strict=False)
+    """The JSON values of each line, with its number."""
     for number, line in _lines(path):
-        at = 0
-        while at < len(line):
-            try:
-                value, at = decoder.raw_decode(line, at)
-            except (ValueError, RecursionError):
-                raise UsageError(f"{path}:{number} is not JSON; give a string or an object to a line") from None
-            yield number, value
-            while at < len(line) and line[at].isspace():
-                at += 1
+        try:
+            for value in json_values(line):
+                yield number, value
+        except ValueError:
+            raise UsageError(f"{path}:{number} is not JSON; give a string or an object to a line") from None
 
 
 def _jsonl(path: Path, column: str | None) -> Iterator[str]:

@@ -6,14 +6,14 @@ texts, not with its square, but for the groups, which are found in a sample. Nee
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from i2a.personas import lexicon
+from i2a.personas.lexicon import Demographics, Traits, demographics, traits
 from i2a.trees.persona import Kind
 
 Vectors = NDArray[np.float32]
@@ -27,7 +27,7 @@ SAMPLE = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class SimilarPair:
     """Two texts that are alike. Numbers are places in their lists, from 0."""
 
     similarity: float
@@ -68,32 +68,6 @@ class Groups:
 
 
 @dataclass(frozen=True, slots=True)
-class Traits:
-    """`covered`: pole of the Big Five -> share of personalities that name one of its traits.
-
-    `purely_agreeable`: share that name no trait which makes somebody uneasy company.
-    """
-
-    covered: Mapping[str, float]
-    purely_agreeable: float
-
-
-@dataclass(frozen=True, slots=True)
-class Demographics:
-    """`ages`: decade -> count. `pronouns`: he, she, they or none -> count. Shares of the profiles with a job and so on.
-
-    `countries`: name -> count of profiles, the most frequent first.
-    """
-
-    ages: Mapping[str, int]
-    pronouns: Mapping[str, int]
-    job: float
-    family: float
-    pets: float
-    countries: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Diversity:
     """What `report` finds. `effective_size`: how many wholly different texts would be as diverse (the Vendi score)."""
 
@@ -104,7 +78,7 @@ class Diversity:
     effective_size: float
     nearest: Nearest | None
     near_duplicates: int
-    most_alike: tuple[Pair, ...]
+    most_alike: tuple[SimilarPair, ...]
     groups: Groups | None
     coverage: Traits | Demographics
 
@@ -120,8 +94,8 @@ class Overlap:
     threshold: float
     exact: int
     semantic: int
-    exact_pairs: tuple[Pair, ...]
-    semantic_pairs: tuple[Pair, ...]
+    exact_pairs: tuple[SimilarPair, ...]
+    semantic_pairs: tuple[SimilarPair, ...]
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -143,7 +117,7 @@ def report(texts: Sequence[str], vectors: Vectors, kind: Kind, threshold: float)
         effective_size=effective_size(vectors),
         nearest=_nearest(nearest, threshold) if len(texts) > 1 else None,
         near_duplicates=count,
-        most_alike=tuple(Pair(value, i, j, texts[i], texts[j]) for value, i, j in alike),
+        most_alike=tuple(SimilarPair(value, i, j, texts[i], texts[j]) for value, i, j in alike),
         groups=_groups(texts, vectors),
         coverage=traits(texts) if kind == "personality" else demographics(texts),
     )
@@ -159,16 +133,16 @@ def overlap(
     places: dict[str, int] = {}
     for place, other in enumerate(others):
         places.setdefault(normal(other), place)
-    exact: list[Pair] = []
-    semantic: list[Pair] = []
+    exact: list[SimilarPair] = []
+    semantic: list[SimilarPair] = []
     for begin in range(0, len(texts), TILE):
         best, where = _nearest_of(vectors[begin : begin + TILE], other_vectors)
         for i, (value, j) in enumerate(zip(best.tolist(), where.tolist(), strict=True), begin):
             same = places.get(normal(texts[i]))
             if same is not None:
-                exact.append(Pair(1.0, i, same, texts[i], others[same]))
+                exact.append(SimilarPair(1.0, i, same, texts[i], others[same]))
             elif value > threshold:
-                semantic.append(Pair(round(value, 4), i, j, texts[i], others[j]))
+                semantic.append(SimilarPair(round(value, 4), i, j, texts[i], others[j]))
     semantic.sort(key=lambda pair: (-pair.similarity, pair.first))
     return Overlap(len(texts), threshold, len(exact), len(semantic), tuple(exact[:LISTED]), tuple(semantic[:LISTED]))
 
@@ -292,47 +266,3 @@ def _counts(most: int) -> list[int]:
     while (count := max(counts[-1] + 1, counts[-1] * 5 // 4)) <= most:
         counts.append(count)
     return counts
-
-
-# What of people the texts cover.
-
-_AGE = re.compile(
-    r"\b(\d{1,3})[- ]years?[- ]old\b|\b(?:is|are|turned|turns|aged|age of) (\d{1,3})\b"
-    r"(?!\s*(?:%|percent|per cent|kilo|met|minutes|hours))",
-    re.IGNORECASE,
-)
-_PRONOUN = re.compile(r"\b(he|she|they)\b", re.IGNORECASE)
-_JOB = re.compile(
-    lexicon.pattern(f"{lexicon.OCCUPATIONS} {lexicon.FIGURATIVE_OCCUPATIONS}").pattern
-    + r"|\b(?:works?|worked|working|jobs?|retired|studies|studying|employed|unemployed|career|shifts?"
-    r"|runs (?:an?|his|her|their))\b",
-    re.IGNORECASE,
-)
-
-
-def traits(texts: Sequence[str]) -> Traits:
-    """What personalities cover, by the word lists of `lexicon`."""
-    named = [{pole for pole, words in lexicon.TRAITS.items() if lexicon.found(words, text)} for text in texts]
-    covered = {pole: _share(pole in poles for poles in named) for pole in lexicon.TRAITS}
-    return Traits(covered, _share(not poles.intersection(lexicon.UNPLEASANT) for poles in named))
-
-
-def demographics(texts: Sequence[str]) -> Demographics:
-    """What profiles cover. An age is the first one told, a pronoun the first one used."""
-    found = [next((int(hit[1] or hit[2]) for hit in _AGE.finditer(text)), None) for text in texts]
-    ages = Counter("unknown" if age is None else f"{age // 10 * 10}-{age // 10 * 10 + 9}" for age in found)
-    pronouns = Counter(hit[1].lower() if (hit := _PRONOUN.search(text)) else "none" for text in texts)
-    countries = Counter(name for text in texts for name in sorted(lexicon.countries_in(text)))
-    return Demographics(
-        ages=dict(sorted(ages.items(), key=lambda item: (item[0] == "unknown", len(item[0]), item[0]))),
-        pronouns=dict(pronouns.most_common()),
-        job=_share(bool(_JOB.search(text)) for text in texts),
-        family=_share(bool(lexicon.pattern(lexicon.FAMILY).search(text)) for text in texts),
-        pets=_share(bool(lexicon.pattern(lexicon.PETS).search(text)) for text in texts),
-        countries=dict(countries.most_common()),
-    )
-
-
-def _share(hits: Iterable[bool]) -> float:
-    listed = list(hits)
-    return round(sum(listed) / len(listed), 4)

@@ -19,7 +19,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from i2a.digests import digest
 from i2a.errors import UsageError
+from i2a.plugins import find, installed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +54,7 @@ class Encoder(Protocol):
         """The default maximum cosine similarity to anything kept, for this encoder."""
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """What the user should know about the choice, one line each."""
 
     def encode(self, texts: Sequence[str]) -> "NDArray[np.float32]":
@@ -60,39 +62,45 @@ class Encoder(Protocol):
 
 
 def open_encoder(name: str | None = None, *, download: bool = True) -> Encoder:
-    """The encoder of this name: "tfidf", a folder with a sentence-transformers model, or a model's name on the hub.
+    """The encoder of this name: a plug-in, or a sentence-transformers model (a folder, or its name on the hub).
 
-    A Python package that carries a model is named by its folder. A hub model that is not on this machine is downloaded
-    only if it was named, and not without `download`. None is the paper's model if it is on this machine, else TF-IDF,
-    which the notes say. `UsageError` if it cannot be loaded.
+    A plug-in is a class without arguments that does as `Encoder` says: a name of the entry-point group `i2a.encoders`,
+    a `path.py` or `package:object`. A Python package that carries a model is named by its folder. A hub model that is
+    not on this machine is downloaded only if it was named, and not without `download`. None is the paper's model if it
+    is on this machine, else TF-IDF, with a warning. `UsageError` if it cannot be loaded.
     """
-    if name == "tfidf":
-        return TfidfEncoder()
-    if name is not None:
-        return _open_named(name, download=download)
+    if name is None:
+        return _default()
+    if name in installed("encoders") or name.endswith(".py") or ":" in name:
+        encoder: Encoder = find("encoders", name, type)()
+        return encoder
+    return _open_model(name, download=download)
+
+
+def _default() -> Encoder:
     try:
         return SentenceEncoder.load(PAPER_MODEL, download=False)
-    except _NotLoaded as problem:
-        note = f"personas are compared by TF-IDF, because {PAPER_MODEL} {problem}; to get it, name it as the encoder"
-        return TfidfEncoder(notes=(note,))
+    except ModelNotLoaded as problem:
+        why = f"personas are compared by TF-IDF, because {PAPER_MODEL} {problem}; to get it, name it as the encoder"
+        return TfidfEncoder(warnings=(why,))
 
 
-def _open_named(name: str, *, download: bool) -> Encoder:
+def _open_model(name: str, *, download: bool) -> Encoder:
     wanted = "name a folder with a sentence-transformers model, a model on the Hugging Face hub, or tfidf"
     folder = Path(name).expanduser()
     if not folder.is_dir() and (name.startswith((".", "~", "/")) or name.count("/") > 1 or "\\" in name):
         raise UsageError(f"encoder {name}: no such folder; {wanted}")
     try:
         return SentenceEncoder.load(name, download=download)
-    except _NotLoaded as problem:
+    except ModelNotLoaded as problem:
         raise UsageError(f"encoder {name} {problem}; {wanted}") from problem
 
 
-class _NotLoaded(Exception):
+class ModelNotLoaded(Exception):
     """Why a model cannot be used, in a few words that continue its name."""
 
 
-class _NotHere(_NotLoaded):
+class ModelNotHere(ModelNotLoaded):
     """It is not on this machine."""
 
 
@@ -108,7 +116,7 @@ class TfidfEncoder:
     """
 
     threshold: float = 0.55
-    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     name: str = field(default="tfidf/1", init=False)
     _vectorizer: Any = field(default=None, init=False, repr=False, compare=False)
 
@@ -147,22 +155,22 @@ class SentenceEncoder:
     name: str
     threshold: float
     model: "SentenceTransformer" = field(repr=False, compare=False)
-    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     batch_size: int = 32
 
     @classmethod
     def load(cls, name: str, *, download: bool) -> "SentenceEncoder":
-        """The model of a folder (or of the folder `model` in it) or of a name on the hub; `_NotLoaded` if not."""
+        """The model of a folder (or of the folder `model` in it) or of a name on the hub; `ModelNotLoaded` if not."""
         folder = Path(name).expanduser()
         if folder.is_dir():
             inner = folder if (folder / "modules.json").is_file() else folder / "model"
             if not (inner / "modules.json").is_file():
-                raise _NotLoaded("holds no sentence-transformers model (no modules.json)")
+                raise ModelNotLoaded("holds no sentence-transformers model (no modules.json)")
             return cls._of(_load(inner), inner.name)
         hub_name = name if "/" in name else f"sentence-transformers/{name}"
         try:
             model = _load(hub_name)
-        except _NotHere:
+        except ModelNotHere:
             if not download:
                 raise
             model = _download(hub_name)
@@ -170,13 +178,13 @@ class SentenceEncoder:
 
     @classmethod
     def _of(cls, model: "SentenceTransformer", label: str) -> "SentenceEncoder":
-        weights = digest(model)
+        weights = weights_digest(model)
         label, threshold = MEASURED.get(weights, (label, PAPER_THRESHOLD))
         encoder = cls(f"{label}@{weights}", threshold, model)
         if weights in MEASURED or label.endswith(PAPER_MODEL.rpartition("/")[2]):
             return encoder
-        note = f"{label}: nobody measured a threshold for it; {threshold} is the paper's, for {PAPER_MODEL}"
-        return replace(encoder, notes=(note,))
+        unmeasured = f"{label}: nobody measured a threshold for it; {threshold} is the paper's, for {PAPER_MODEL}"
+        return replace(encoder, warnings=(unmeasured,))
 
     def encode(self, texts: Sequence[str]) -> "NDArray[np.float32]":
         """Unit rows, (n, d) with the model's d."""
@@ -188,11 +196,11 @@ class SentenceEncoder:
         return np.asarray(encoded, np.float32)[: len(texts)]
 
 
-def digest(model: "SentenceTransformer") -> str:
+def weights_digest(model: "SentenceTransformer") -> str:
     """10 hex digits of the weights, whatever the tensors are called and the file they came from."""
     weights = (tensor for tensor in model.state_dict().values() if tensor.is_floating_point())
     each = sorted(blake2b(tensor.float().cpu().contiguous().numpy()).digest() for tensor in weights)
-    return blake2b(b"".join(each), digest_size=5).hexdigest()
+    return digest(b"".join(each), 5)
 
 
 def _load(source: str | Path) -> "SentenceTransformer":
@@ -207,7 +215,7 @@ def _download(hub_name: str) -> "SentenceTransformer":
     try:
         HfApi().model_info(hub_name, timeout=10)
     except Exception as error:
-        raise _NotLoaded(f"is not on this machine and cannot be downloaded ({_first_line(error)})") from error
+        raise ModelNotLoaded(f"is not on this machine and cannot be downloaded ({_first_line(error)})") from error
     return _open(hub_name, local_files_only=False)
 
 
@@ -216,7 +224,7 @@ def _open(source: str | Path, *, local_files_only: bool) -> "SentenceTransformer
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
     except ImportError as error:
-        raise _NotLoaded(f"needs sentence-transformers: {INSTALL}") from error
+        raise ModelNotLoaded(f"needs sentence-transformers: {INSTALL}") from error
     with ExitStack() as after:
         if logging.is_progress_bar_enabled():
             logging.disable_progress_bar()
@@ -225,8 +233,8 @@ def _open(source: str | Path, *, local_files_only: bool) -> "SentenceTransformer
             return SentenceTransformer(str(source), device="cpu", local_files_only=local_files_only)
         except Exception as error:  # whatever a broken or missing model makes the libraries raise
             if _is_missing(error):
-                raise _NotHere("is not on this machine") from error
-            raise _NotLoaded(f"cannot be loaded ({_first_line(error)})") from error
+                raise ModelNotHere("is not on this machine") from error
+            raise ModelNotLoaded(f"cannot be loaded ({_first_line(error)})") from error
 
 
 def _is_missing(error: BaseException | None) -> bool:

@@ -1,17 +1,34 @@
 """A pool of personas while it grows: what is new enough is kept, in order, and everything else is counted by reason.
 
-It knows neither writers nor models: it is offered texts.
+It knows neither writers nor models: it is offered texts. Each text is encoded once. Up to 50,000 vectors the search is
+exact (a matrix product); beyond, it goes through an approximate graph (HNSW) whose candidates are compared exactly.
+Answers follow from the order of the adds alone: the graph is built by one thread. Measured
+(python benchmarks/persona_filter.py --only index): the graph's cost grows as about kept^0.6, exact search's as kept^1.
+In calls of one the graph's search is faster from 50,000 on; in calls of 20 on two fast cores the matrix product still
+keeps up at 100,000: there a higher `exact_up_to` costs nothing.
 """
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from i2a.errors import UsageError
 from i2a.personas.encoders import Encoder
-from i2a.personas.index import KeptVectors, filter_batch
 from i2a.personas.parse import parse
 from i2a.personas.quality import check
+
+if TYPE_CHECKING:
+    from usearch.index import Index
+
+Matrix = NDArray[np.float32]
+
+EXACT_UP_TO = 50_000
+# Rows of one product: bounds the memory at ROWS x COLUMNS floats (32 MB).
+ROWS, COLUMNS = 1024, 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +57,7 @@ class GrowingPool:
         self.texts = list(seeds)
         self.candidates = 0
         self.rejections: Counter[str] = Counter()
-        self._known = {known(text) for text in seeds}
+        self._known = {normalized(text) for text in seeds}
         self._lately: deque[bool] = deque(maxlen=rules.window)
         self._kept = KeptVectors()
         self._kept.add(encoder.encode(self.texts))
@@ -69,10 +86,10 @@ class GrowingPool:
             self.candidates += 1
             if reason := check(text, self.rules.kind) if self.rules.checked else None:
                 self._reject(reason)
-            elif known(text) in self._known:
+            elif normalized(text) in self._known:
                 self._reject("duplicate")
             else:
-                self._known.add(known(text))
+                self._known.add(normalized(text))
                 fit.append(text)
         if not fit:
             return
@@ -92,6 +109,110 @@ class GrowingPool:
         self._lately.extend([False] * candidates)
 
 
-def known(text: str) -> str:
+def normalized(text: str) -> str:
     """What two texts share that differ in case, space and punctuation only."""
     return "".join(char for char in text.casefold() if char.isalnum())
+
+
+# Vectors.
+
+
+class KeptVectors:
+    """Unit vectors that only grow in number; float32, in one matrix that doubles when it is full.
+
+    The graph starts when more than `exact_up_to` are kept; building it takes about 0.4 ms for each, once.
+    """
+
+    def __init__(self, *, exact_up_to: int = EXACT_UP_TO) -> None:
+        self._exact_up_to = exact_up_to
+        self._rows: Matrix = np.zeros((0, 0), np.float32)
+        self._count = 0
+        self._graph: Index | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def vectors(self) -> Matrix:
+        """All that are kept, (len, d), in the order they were added; a view that is not to be written to."""
+        view = self._rows[: self._count]
+        view.flags.writeable = False
+        return view
+
+    def add(self, vectors: Matrix) -> None:
+        """Keep these unit rows, (n, d); the first ones set d."""
+        if not len(vectors):
+            return
+        if self._count == 0:
+            self._rows = np.zeros((0, vectors.shape[1]), np.float32)
+        start, self._count = self._count, self._count + len(vectors)
+        if self._count > len(self._rows):
+            grown = np.zeros((max(self._count, 2 * len(self._rows), 64), self._rows.shape[1]), np.float32)
+            grown[:start] = self._rows[:start]
+            self._rows = grown
+        self._rows[start : self._count] = vectors
+        if self._graph is not None:
+            self._grow_graph(start)
+        elif self._count > self._exact_up_to:
+            self._graph = _empty_graph(self._rows.shape[1])
+            self._grow_graph(0)
+
+    def _grow_graph(self, start: int) -> None:
+        assert self._graph is not None
+        self._graph.add(np.arange(start, self._count), self._rows[start : self._count], threads=1)
+
+    def nearest(self, vectors: Matrix) -> Matrix:
+        """Each row's largest cosine similarity to anything kept, (n,), at most 1; -1 where nothing is kept."""
+        best = np.full(len(vectors), -1, np.float32)
+        if self._count:
+            for part in _parts(len(vectors), ROWS):
+                best[part] = self._exact(vectors[part]) if self._graph is None else self._searched(vectors[part])
+        return np.clip(best, -1, 1)
+
+    def _exact(self, vectors: Matrix) -> Matrix:
+        blocks = _parts(self._count, COLUMNS)
+        maxima = [(vectors @ self._rows[block].T).max(axis=1) for block in blocks]
+        return np.max(maxima, axis=0)  # type: ignore[no-any-return]
+
+    def _searched(self, vectors: Matrix) -> Matrix:
+        """As `_exact`, but only over what the graph proposes; it stores half floats, so the cosine is taken anew."""
+        assert self._graph is not None
+        proposed = self._graph.search(vectors, min(8, self._count)).keys.astype(np.intp).reshape(len(vectors), -1)
+        cosines = np.einsum("nkd,nd->nk", self._rows[proposed], vectors)
+        return cosines.max(axis=1)  # type: ignore[no-any-return]
+
+
+def filter_batch(kept: KeptVectors, vectors: Matrix, threshold: float) -> list[bool]:
+    """Decide the rows in order, add those that pass to `kept`, and say which did.
+
+    A row passes if its cosine similarity to everything kept, and to the rows that passed before it, is at most
+    `threshold` (the rule of arXiv 2410.03642).
+    """
+    passed: list[bool] = []
+    for part in _parts(len(vectors), ROWS):
+        rows = vectors[part]
+        open_ = kept.nearest(rows) <= threshold
+        too_near = np.minimum(rows @ rows.T, 1) > threshold
+        for place in range(len(rows)):
+            if open_[place]:
+                open_[place + 1 :] &= ~too_near[place, place + 1 :]
+        kept.add(rows[open_])
+        passed += open_.tolist()
+    return passed
+
+
+def _parts(length: int, size: int) -> Iterator[slice]:
+    return (slice(start, min(start + size, length)) for start in range(0, length, size))
+
+
+def _empty_graph(dimensions: int) -> "Index":
+    """An HNSW graph of usearch (Apache-2.0): small wheels for Linux, macOS and Windows, incremental, deterministic.
+
+    hnswlib finds as much, as fast, but has no wheels; faiss-cpu brings 20 MB and a second OpenMP beside torch's.
+    """
+    try:
+        from usearch.index import Index
+    except ImportError as error:
+        raise UsageError("so many personas need the index usearch: pip install 'i2a[personas]'") from error
+    # Twice the usual links and four times the usual breadth of search: recall above the threshold 0.99 at 100,000.
+    return Index(ndim=dimensions, metric="ip", dtype="f16", connectivity=32, expansion_add=128, expansion_search=256)

@@ -122,7 +122,7 @@ def plan_growth(
     check_clients(clients, models)
 
     async def grow(session: Session, view: View) -> None:
-        for note in encoder.notes:
+        for note in encoder.warnings:
             view.say(note)
         if not config.without_seeds:
             view.advance(len(pool.texts))
@@ -191,7 +191,7 @@ def sifted(config: Growth, collection: Path, console: Console | None) -> GrowthR
     seeds, encoder = read_seeds(config), open_encoder(config.encoder)
     pool = GrowingPool(rules_of(config, encoder, seeds), seeds, encoder)
     view = View(console, UsageTracker({}), unit=unit_of(config), total=config.target)
-    for note in encoder.notes:
+    for note in encoder.warnings:
         view.say(note)
     texts = read_texts(collection, config.column)
     while not (pool.full or pool.saturated) and (chunk := list(islice(texts, CHUNK))):

@@ -1,10 +1,13 @@
-"""Word lists about people, for `candidates` and `diversity`: traits, occupations, family, pets, countries.
+"""Word lists about people - traits, occupations, family, pets, countries - and what of them some texts cover.
 
 Small on purpose: they tell whether a pool covers a thing at all, they do not understand a text. A word that ends
 in * stands for all words that begin so; a word that follows "not", "never", "rarely" and the like does not count.
 """
 
 import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 # The two poles of the Big Five, after the unipolar markers of Goldberg (1992), "The development of markers for the
@@ -138,3 +141,74 @@ def countries_in(text: str) -> set[str]:
     """The countries that are named, as they are written. Neither cities nor adjectives ("Italian food") count."""
     hits = ((hit[1], hit[2]) for hit in _country().finditer(text))
     return {name for before, name in hits if before or name not in _NAMES_OF_PEOPLE_TOO}
+
+
+# What of people the texts cover.
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """`covered`: pole of the Big Five -> share of personalities that name one of its traits.
+
+    `purely_agreeable`: share that name no trait which makes somebody uneasy company.
+    """
+
+    covered: Mapping[str, float]
+    purely_agreeable: float
+
+
+@dataclass(frozen=True, slots=True)
+class Demographics:
+    """`ages`: decade -> count. `pronouns`: he, she, they or none -> count. Shares of the profiles with a job and so on.
+
+    `countries`: name -> count of profiles, the most frequent first.
+    """
+
+    ages: Mapping[str, int]
+    pronouns: Mapping[str, int]
+    job: float
+    family: float
+    pets: float
+    countries: Mapping[str, int]
+
+
+_AGE = re.compile(
+    r"\b(\d{1,3})[- ]years?[- ]old\b|\b(?:is|are|turned|turns|aged|age of) (\d{1,3})\b"
+    r"(?!\s*(?:%|percent|per cent|kilo|met|minutes|hours))",
+    re.IGNORECASE,
+)
+_PRONOUN = re.compile(r"\b(he|she|they)\b", re.IGNORECASE)
+_JOB = re.compile(
+    pattern(f"{OCCUPATIONS} {FIGURATIVE_OCCUPATIONS}").pattern
+    + r"|\b(?:works?|worked|working|jobs?|retired|studies|studying|employed|unemployed|career|shifts?"
+    r"|runs (?:an?|his|her|their))\b",
+    re.IGNORECASE,
+)
+
+
+def traits(texts: Sequence[str]) -> Traits:
+    """What personalities cover, by the word lists of `lexicon`."""
+    named = [{pole for pole, words in TRAITS.items() if found(words, text)} for text in texts]
+    covered = {pole: _share(pole in poles for poles in named) for pole in TRAITS}
+    return Traits(covered, _share(not poles.intersection(UNPLEASANT) for poles in named))
+
+
+def demographics(texts: Sequence[str]) -> Demographics:
+    """What profiles cover. The first age and the first pronoun of a text count."""
+    found = [next((int(hit[1] or hit[2]) for hit in _AGE.finditer(text)), None) for text in texts]
+    ages = Counter("unknown" if age is None else f"{age // 10 * 10}-{age // 10 * 10 + 9}" for age in found)
+    pronouns = Counter(hit[1].lower() if (hit := _PRONOUN.search(text)) else "none" for text in texts)
+    countries = Counter(name for text in texts for name in sorted(countries_in(text)))
+    return Demographics(
+        ages=dict(sorted(ages.items(), key=lambda item: (item[0] == "unknown", len(item[0]), item[0]))),
+        pronouns=dict(pronouns.most_common()),
+        job=_share(bool(_JOB.search(text)) for text in texts),
+        family=_share(bool(pattern(FAMILY).search(text)) for text in texts),
+        pets=_share(bool(pattern(PETS).search(text)) for text in texts),
+        countries=dict(countries.most_common()),
+    )
+
+
+def _share(hits: Iterable[bool]) -> float:
+    listed = list(hits)
+    return round(sum(listed) / len(listed), 4)

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from i2a.personas import lexicon
 from i2a.trees.persona import Kind
 
-# The shortest and longest text that can be told from a title and from a story; the published ones have 36 to 102
+# Shorter is a title, longer a story; the published ones have 36 to 102
 # words, those that come with i2a 77 to 123.
 WORDS = (25, 200)
 # A text should hold 8 to 10 facts or traits, as in the paper (arXiv 2410.03642); two more or less are let through.
@@ -67,7 +67,7 @@ def tally(texts: Iterable[str], kind: Kind) -> dict[Rejection, int]:
 
 
 def facts(text: str) -> tuple[int, int]:
-    """The fewest and the most facts that a text may be said to hold: its sentences, and its clauses.
+    """The fewest and the most facts that a text may hold: its sentences, and its clauses.
 
     "He is 47 and drives a bus, usually at night." is one sentence and three clauses. No rule finds the number that a
     reader would; it lies between the two. A clause ends at a punctuation mark, or where a conjunction begins another.
@@ -90,7 +90,7 @@ def is_english(text: str) -> bool:
 
 
 def _is_about_character(text: str) -> bool:
-    """Whether most sentences, and at least three, say what somebody is like; or none tells anything of a life."""
+    """Whether most sentences, and at least three, say what somebody is like; or none says anything about a life."""
     sentences = re.split(r"[.!?;]+\s", text)
     traits = sum(bool(_TRAIT.search(sentence)) for sentence in sentences)
     return (traits >= 3 and traits > len(sentences) / 2) or not any(sign.search(text) for sign in _LIFE_SIGNS)

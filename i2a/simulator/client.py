@@ -11,8 +11,7 @@ from typing import Any, Self, cast, get_args
 from i2a.errors import UsageError
 from i2a.models.model import FREE, Completion, Message, Model, Price, estimate_tokens
 from i2a.simulator import engine
-from i2a.simulator.parts import candidates
-from i2a.simulator.parts.writer_values import Values
+from i2a.simulator.parts.writer_markup import Values
 
 
 class OfflineModel(Model):
@@ -21,7 +20,7 @@ class OfflineModel(Model):
     simulated = True
 
     def __init__(self, name: str = "", values: Values = "all") -> None:
-        self._answer = partial(engine.answer, values=values) if values != "all" else candidates.named(name)
+        self._answer = partial(engine.answer, values=values) if values != "all" else engine.named(name)
 
     @classmethod
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:

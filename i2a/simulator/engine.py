@@ -1,14 +1,26 @@
 """One function: what the offline engine answers to a list of chat messages. Pure: no I/O, no state, no clock."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
+from i2a.errors import UsageError
 from i2a.models.model import Message
-from i2a.simulator.parts import forms, inducer, judge, rating, responder, user, writer
+from i2a.simulator.parts import controls, forms, inducer, judge, responder, user, writer
 from i2a.simulator.parts.prompt_parser import read
-from i2a.simulator.parts.writer_values import Values
+from i2a.simulator.parts.writer_markup import Values
 
-__all__ = ["Message", "answer"]
+__all__ = ["MODELS", "AnswerFunction", "answer", "named"]
+
+# `oracle` is the engine itself, whose replies show what it knows of the person; an evaluation asks for it by name.
+MODELS = ("offline", *(f"offline:{name}" for name in ("oracle", *controls.CONTROLS)))
+
+
+class AnswerFunction(Protocol):
+    """`answer`, or a control in its place."""
+
+    def __call__(
+        self, messages: Sequence[Message], /, *, seed: int, schema: Mapping[str, Any] | None = None
+    ) -> str: ...
 
 
 def answer(
@@ -24,21 +36,36 @@ def answer(
     rated = not wanted.isdisjoint(("score", "passes")) and any("<reply>" in message.content for message in messages)
     known = not schema or "winner" in wanted or {"profile", "personality"} <= wanted or rated
     task = read(messages, form=not known)
-    profile, personality = task.given.get("profile", ""), task.given.get("personality", "")
+    profile, personality = task.system.get("profile", ""), task.system.get("personality", "")
     if task.role == "form":
         return forms.fill(schema or {}, task, seed=seed)
     if task.role == "judge":
-        replies = (task.asked["reply_1"], task.asked["reply_2"])
-        return judge.prefer(replies, task.dialogue, judge.persona(profile, personality), seed=seed)
+        replies = (task.request["reply_1"], task.request["reply_2"])
+        return judge.prefer(replies, task.dialogue, judge.recipient(profile, personality), seed=seed)
     if task.role == "rater":
-        rate = rating.passes if "passes" in wanted else rating.rate
-        return rate(task.asked["reply"], task.dialogue, judge.persona(profile, personality), seed=seed)
+        rate = judge.passes if "passes" in wanted else judge.rate
+        return rate(task.request["reply"], task.dialogue, judge.recipient(profile, personality), seed=seed)
     if task.role == "inducer":
         return inducer.infer(profile, personality, task.dialogue)
     if task.role == "user":
-        return user.speak(user.character(tuple(task.given.items())), task.dialogue, seed=seed)
-    if "known" in task.given:
-        return responder.informed(task.given["known"], task.dialogue, seed=seed)
+        return user.speak(user.character(tuple(task.system.items())), task.dialogue, seed=seed)
+    if "known" in task.system:
+        return responder.informed(task.system["known"], task.dialogue, seed=seed)
     if task.probing:
         return responder.probe(task.dialogue, seed=seed)
     return responder.generic(task.dialogue, seed=seed)
+
+
+def named(name: str) -> AnswerFunction:
+    """What answers as `offline:NAME`; the engine itself without a name. Raises `UsageError` for an unknown one."""
+    if name in ("", "oracle"):
+        return answer
+    if name not in controls.CONTROLS:
+        raise UsageError(f"there is no offline:{name}; write offline, or one of {', '.join(MODELS[1:])}")
+    control = controls.CONTROLS[name]
+
+    def reply(messages: Sequence[Message], /, *, seed: int, schema: Mapping[str, Any] | None = None) -> str:
+        task = read(messages)
+        return control(task.dialogue, task.system.get("known", ""), seed)
+
+    return reply

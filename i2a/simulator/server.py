@@ -22,11 +22,11 @@ from pydantic import BaseModel, Field, ValidationError
 
 from i2a.errors import UsageError
 from i2a.models.model import Message, estimate_tokens
-from i2a.simulator.parts.candidates import MODELS, Answer, named
+from i2a.simulator.engine import MODELS, AnswerFunction, named
 from i2a.simulator.settings import FAULTS, Fault, ServeOptions
 
 
-def make_app(options: ServeOptions, answer: Answer | None = None) -> web.Application:
+def make_app(options: ServeOptions, answer: AnswerFunction | None = None) -> web.Application:
     """The server as an aiohttp application, without a port; `answer` replaces the engine.
 
     Run it with `handler_cancellation=True`, so that a client that hangs up frees its slot.
@@ -115,7 +115,7 @@ class _Request(BaseModel):
 class _Server:
     """The handlers and what they share: the dice, the slots and the counts."""
 
-    def __init__(self, options: ServeOptions, answer: Answer | None) -> None:
+    def __init__(self, options: ServeOptions, answer: AnswerFunction | None) -> None:
         self.options, self.answer = options, answer
         self.dice = random.Random(options.fault_seed)
         self.chances = options.chances()
@@ -250,7 +250,7 @@ def _seed(messages: Sequence[Message]) -> int:
     return int.from_bytes(hashlib.blake2b(json.dumps(messages).encode(), digest_size=4).digest())
 
 
-def _model(name: str) -> Answer:
+def _model(name: str) -> AnswerFunction:
     """The behaviour that a request's model names, as `offline:generic` or `generic`; the engine for any other."""
     known = name if name in MODELS else f"offline:{name}"
     return named(known.partition(":")[2] if known in MODELS else "")

@@ -168,9 +168,9 @@ def _relative(body: str, subject: str) -> tuple[str, str]:
     earliest = 0 if subject else len(" ".join(body.split()[: verbs.verb_at(body) + 1]))
     for found in _RELATIVE.finditer(body, earliest):
         head, tail = body[: found.start()], body[found.end() :]
-        said = tail.split(" ", 1)[1]
+        rest = tail.split(" ", 1)[1]
         says = grammar.base(head.rsplit(" ", 1)[-1]) in verbs.KNOWN
-        if len(head.split()) >= _WORDS_LEFT and not says and not head.endswith((" so", " is", " than")) and said:
+        if len(head.split()) >= _WORDS_LEFT and not says and not head.endswith((" so", " is", " than")) and rest:
             return head, _more(body[found.start() :])
     return body, ""
 

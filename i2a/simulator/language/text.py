@@ -1,6 +1,5 @@
 """Words and sentences: splitting, stemming, choosing. Knows English, but no persona and no role."""
 
-import hashlib
 import random
 import re
 import tomllib
@@ -8,6 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
+
+from i2a.digests import digest
 
 T = TypeVar("T")
 Table = dict[str, dict[str, list[str]]]
@@ -109,8 +110,7 @@ def with_article(noun: str) -> str:
 
 def rng(*parts: object) -> random.Random:
     """A generator that depends on the parts only, the same in every process."""
-    digest = hashlib.blake2b("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return random.Random(int.from_bytes(digest, "big"))
+    return random.Random(int(digest("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")), 16))
 
 
 def fresh(choices: Sequence[str], used: str, chance: random.Random) -> str:

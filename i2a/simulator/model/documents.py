@@ -1,35 +1,36 @@
-"""What the base model reads: people it never meets again, what they say, and what can be recalled of it.
+"""What the base model reads, and when: people it never meets again, what they say, what can be recalled of it.
 
-Everything follows from a seed. A document is a list of parts, of which only some carry loss. It knows no tokenizer.
+Everything follows from a seed and the number of a document. A document is a list of parts, of which only some carry
+loss. Copying is read first, then dialogue. It knows no tokenizer.
 """
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Literal, NamedTuple
 
 from i2a.simulator.language.text import STOP, fresh, lexicon, rng, stems
 from i2a.simulator.parts import responder, user
-from i2a.simulator.parts.phrasing import phrase
+from i2a.simulator.parts.phrasing import brief, phrase, recall
 from i2a.simulator.parts.prompt_parser import Dialogue
-from i2a.simulator.parts.recall import brief, weave
 from i2a.simulator.parts.references import reference
 from i2a.simulator.parts.voice import reply, say
-from i2a.simulator.parts.writer_personality import personality
+from i2a.simulator.parts.writer import personality
 from i2a.simulator.parts.writer_profile import profile
 from i2a.simulator.persona.evidence import revealed
-from i2a.simulator.persona.facts import Fact, facts
+from i2a.simulator.persona.facts import Fact, closeness, facts, fits
 from i2a.simulator.persona.style import styles
 from i2a.simulator.persona.topics import topics
+from i2a.trees.persona import Persona
 
 USER, ASSISTANT, END = "<|user|>", "<|assistant|>", "<|end|>"
 TURNS = 10
-QUESTIONS = 8  # after what was told, at most
-BY_WORD = 0.4  # of the questions after what was told; the others ask by what it has to do with
-TAKEN_UP = 0.4  # of the messages that tell something: they ask for a word on it at once
-ASKING = 0.3  # of the messages of a dialogue; with more, the model recalls unasked
-REMARK, MANNER = 0.4, 0.85  # of the answers: begin with a remark, show some manner
+QUESTIONS = 8  # about earlier messages, at most
+BY_WORD = 0.4  # of the questions name a word of the fact; the others, something related to it
+TAKEN_UP = 0.4  # of the messages that state a fact also ask for a remark on it
+ASKING = 0.3  # of the messages of a dialogue ask for something earlier; with more, the model recalls unasked
+REMARK, MANNER = 0.4, 0.85  # of the answers begin with a remark; show some manner
 BRIEFLY = ("And {}?", "So, {}?", "About {}?", "What about {}?")
 ABOUT = (
     "What did I say about {}?",
@@ -45,32 +46,23 @@ _VERBS = lexicon("verbs")
 _SAME = re.compile(r"(?:s|ing|ed|ly)$")
 
 
-class Part(NamedTuple):
-    """A piece of a document. `given` is only read, `reply` and `recall` the model learns to write; recall is what can
+class DocumentPart(NamedTuple):
+    """A piece of a document. `context` is only read, `reply` and `recall` the model learns to write; recall is what can
     be right or wrong."""
 
     text: str
-    kind: Literal["given", "reply", "recall"]
+    kind: Literal["context", "reply", "recall"]
 
 
-Document = Sequence[Part]
+Document = Sequence[DocumentPart]
 
 
-class Person(NamedTuple):
-    profile: str
-    personality: str
-
-    @property
-    def facts(self) -> tuple[Fact, ...]:
-        return facts(self.profile)
-
-
-def person(chance: random.Random, *, scrambled: float = 0.0) -> Person:
+def person(chance: random.Random, *, scrambled: float = 0.0) -> Persona:
     """An invented person. `scrambled`: the share of the nouns that is drawn anew, so that no value can be guessed."""
     text = profile(chance, "seen").text
     if scrambled:
         text = _WORD.sub(lambda found: _other(found, text, scrambled, chance), text)
-    return Person(text, personality(chance).text)
+    return Persona("", text, personality(chance).text)
 
 
 def _other(found: re.Match[str], text: str, share: float, chance: random.Random) -> str:
@@ -107,14 +99,10 @@ def _nouns() -> tuple[str, ...]:
 
 
 def fitting(known: Sequence[Fact], last: str) -> Fact | None:
-    """What was told before and bears most on a message: shared words and topics decide, then what was told last."""
+    """The known fact that is closest to a message by words and topics; of several, the last."""
     spoken, about = stems(last), topics(last)
-    best = [
-        fact
-        for fact in known
-        if fact.kind != "belief" and not fact.needs <= spoken and responder.fits(fact, last, about)
-    ]
-    return max(reversed(best), key=lambda fact: responder.closeness(fact, spoken, about), default=None)
+    best = [fact for fact in known if fact.kind != "belief" and not fact.keywords <= spoken and fits(fact, last, about)]
+    return max(reversed(best), key=lambda fact: closeness(fact, spoken, about), default=None)
 
 
 def cue(fact: Fact, used: str, chance: random.Random) -> str:
@@ -125,32 +113,32 @@ def cue(fact: Fact, used: str, chance: random.Random) -> str:
 
 
 def dense_recall(seed: int, number: int) -> Document:
-    """A few messages that each tell something, then questions after it."""
+    """A few messages that each state a fact, then questions about these facts."""
     chance = rng("dense", seed, number)
     who = person(chance, scrambled=chance.choice((0.0, 0.0, 0.4)))
-    told = list(who.facts)
-    chance.shuffle(told)
-    told = told[: chance.randint(2, 7)]
+    known = list(facts(who.profile))
+    chance.shuffle(known)
+    known = known[: chance.randint(2, 7)]
     talk, asking = Talk(who), BRIEFLY if chance.random() < 0.7 else ABOUT
-    for fact in told:
-        message = talk.in_manner(phrase(fact, talk.said, chance), chance)
+    for fact in known:
+        message = talk.in_manner(phrase(fact, talk.used, chance), chance)
         if chance.random() < TAKEN_UP:
             talk.ask(f"{message} {chance.choice(ABOUT_IT)}", fact, "echo", chance)
         else:
             talk.tell(message)
-    for fact in chance.sample([*told, *told], k=min(2 * len(told), QUESTIONS)):
-        if chance.random() < BY_WORD and (known := reference(fact)):
-            word = known.text.split()[0].rstrip(",")
+    for fact in chance.sample([*known, *known], k=min(2 * len(known), QUESTIONS)):
+        if chance.random() < BY_WORD and (named := reference(fact)):
+            word = named.text.split()[0].rstrip(",")
             talk.ask(chance.choice(asking).format(word), fact, "weave", chance)
         else:
-            remark = cue(fact, talk.said, chance) or chance.choice(user.LINES["follow"]["any"])
+            remark = cue(fact, talk.used, chance) or chance.choice(user.LINES["follow"]["any"])
             around = f"{talk.in_manner(remark, chance)} {chance.choice(AROUND)}"
-            talk.ask(around, fitting(told, remark), "weave", chance)
+            talk.ask(around, fitting(known, remark), "weave", chance)
     return talk.parts
 
 
 def long_recall(seed: int, number: int) -> Document:
-    """A dialogue with somebody who chats with whoever it is in the same way, but recalls what was told when asked."""
+    """A dialogue with a partner whose replies would suit anybody, and who recalls facts when asked."""
     chance = rng("long", seed, number)
     who = person(chance, scrambled=chance.choice((0.0, 0.0, 0.4)))
     acting = user.character((("profile", who.profile), ("personality", who.personality)))
@@ -158,76 +146,125 @@ def long_recall(seed: int, number: int) -> Document:
     for _ in range(chance.randint(2, TURNS)):
         message = user.speak(acting, talk.dialogue, seed=chance.getrandbits(32))
         if chance.random() < ASKING:
-            told = talk.dialogue.users
-            before = fitting(in_order(revealed(who.facts, told), told), message)
-            just = next((fact for fact in revealed(who.facts, [message]) if fact.kind != "belief"), None)
+            messages = talk.dialogue.users
+            before = fitting(in_order(revealed(facts(who.profile), messages), messages), message)
+            just = next((fact for fact in revealed(facts(who.profile), [message]) if fact.kind != "belief"), None)
             if just and (before is None or chance.random() < 0.5):
                 talk.ask(f"{message} {chance.choice(ABOUT_IT)}", just, "echo", chance)
             else:
                 talk.ask(f"{message} {chance.choice(AROUND)}", before, "weave", chance)
         else:
-            talk.answer(
-                message, [Part(responder.generic(talk.upto(message), seed=chance.getrandbits(32)) + END, "reply")]
-            )
+            answer = responder.generic(talk.upto(message), seed=chance.getrandbits(32))
+            talk.answer(message, [DocumentPart(answer + END, "reply")])
     return talk.parts
 
 
 class Talk:
-    """A document in the making: what was said so far, and its parts."""
+    """A document in the making: the dialogue so far, and the parts."""
 
-    def __init__(self, who: Person) -> None:
+    def __init__(self, who: Persona) -> None:
         self.manner = styles(who.personality)
         self.dialogue = Dialogue(())
-        self.parts: list[Part] = []
+        self.parts: list[DocumentPart] = []
 
     @property
-    def said(self) -> str:
-        """By the person, to be not said again."""
+    def used(self) -> str:
+        """The person's messages in lower case: what not to repeat."""
         return " ".join(self.dialogue.users).lower()
 
     def in_manner(self, text: str, chance: random.Random) -> str:
         """As the person says it, every other time in their own manner."""
-        return say([text], self.manner, self.said, chance) if chance.random() < 0.5 else text
+        return say([text], self.manner, self.used, chance) if chance.random() < 0.5 else text
 
     def upto(self, message: str) -> Dialogue:
-        """What was said, and this message."""
+        """The dialogue with this message at its end."""
         return Dialogue((*self.dialogue.lines, ("user", message)))
 
     def tell(self, message: str) -> None:
         self.dialogue = self.upto(message)
-        self.parts.append(Part(USER + message + END, "given"))
+        self.parts.append(DocumentPart(USER + message + END, "context"))
 
     def ask(self, message: str, known: Fact | None, frame: Literal["weave", "echo"], chance: random.Random) -> None:
         """A message that asks for something known, and what is known, in a manner that suits the person."""
         if known is None:
-            self.answer(message, [Part(chance.choice(NOTHING) + END, "reply")])
+            self.answer(message, [DocumentPart(chance.choice(NOTHING) + END, "reply")])
             return
         about = topics(message)
-        parts = [weave(known, frame, "", chance, about)]
+        parts = [recall(known, frame, "", chance, about)]
         if chance.random() < REMARK:
             parts.insert(0, responder.acknowledged(about, "", chance))
         text = reply(parts, self.manner, self.upto(message), chance) if chance.random() < MANNER else " ".join(parts)
         found = reference(known, about)
         self.answer(message, _split(text, found.text if found else brief(known)))
 
-    def answer(self, message: str, parts: Sequence[Part]) -> None:
-        said = "".join(part.text for part in parts).removesuffix(END)
-        self.dialogue = Dialogue((*self.upto(message).lines, ("assistant", said)))
-        self.parts += [Part(USER + message + END + ASSISTANT, "given"), *parts]
+    def answer(self, message: str, parts: Sequence[DocumentPart]) -> None:
+        text = "".join(part.text for part in parts).removesuffix(END)
+        self.dialogue = Dialogue((*self.upto(message).lines, ("assistant", text)))
+        self.parts += [DocumentPart(USER + message + END + ASSISTANT, "context"), *parts]
 
 
-def _split(answer: str, recalled: str) -> list[Part]:
+def _split(answer: str, recalled: str) -> list[DocumentPart]:
     """An answer as parts, the last place where something is recalled as one of its own."""
-    before, said, after = answer.rpartition(recalled)
-    if not said:
+    before, found, after = answer.rpartition(recalled)
+    if not found:
         before, after = answer, ""
-    if before.endswith(" ") and said:  # a word and the space before it are one token
-        before, said = before[:-1], f" {said}"
-    parts = Part(before, "reply"), Part(said, "recall"), Part(after + END, "reply")
+    if before.endswith(" ") and found:  # a word and the space before it are one token
+        before, found = before[:-1], f" {found}"
+    parts = DocumentPart(before, "reply"), DocumentPart(found, "recall"), DocumentPart(after + END, "reply")
     return [part for part in parts if part.text]
 
 
 def in_order(known: Sequence[Fact], messages: Sequence[str]) -> list[Fact]:
-    """Facts in the order in which they were told."""
-    said = [stems(message) for message in messages]
-    return sorted(known, key=lambda fact: next(i for i, spoken in enumerate(said) if fact.needs <= spoken))
+    """Facts in the order in which the messages reveal them."""
+    content = [stems(message) for message in messages]
+    return sorted(known, key=lambda fact: next(i for i, spoken in enumerate(content) if fact.keywords <= spoken))
+
+
+# What is read when.
+
+HELD_OUT = 10**9  # documents from this number on are only measured on
+LATER = 10**6
+
+Writer = Callable[[int, int], Document]
+KINDS: dict[str, Writer] = {"copying": dense_recall, "dialogue": long_recall}
+
+
+class CurriculumStage(NamedTuple):
+    """`until`: the share of all tokens after which it ends; `round`: documents between two checkpoints; `batch`: tokens
+    of a step, padding counted: few while it learns to copy, which takes many steps; `embeddings`: their rate, as a
+    share of the matrices'."""
+
+    name: str
+    write: Writer
+    until: float
+    round: int
+    batch: int
+    embeddings: float
+
+
+def talk(seed: int, number: int) -> Document:
+    """Two dialogues, then one document as before: what was learnt first would fade otherwise."""
+    return long_recall(seed, number) if number % 3 else dense_recall(seed, LATER + number)
+
+
+# Adam's steps are as large as its rate whatever the gradient, so at the matrices' rate the random embeddings, by which
+# the copying heads tell tokens apart, would be washed out before anything is learnt.
+STAGES = (
+    CurriculumStage("copying", dense_recall, 0.4, 256, 1536, 0.6),
+    CurriculumStage("dialogue", talk, 1.0, 96, 4096, 1.0),
+)
+
+
+def stage_at(share: float) -> CurriculumStage:
+    """The stage at which a training is that has read this share of its tokens."""
+    return next((stage for stage in STAGES if share < stage.until), STAGES[-1])
+
+
+def documents(stage: CurriculumStage, seed: int, number: int) -> list[Document]:
+    """The documents of round `number`."""
+    return [stage.write(seed, number * stage.round + place) for place in range(stage.round)]
+
+
+def held_out(seed: int, count: int) -> dict[str, Sequence[Document]]:
+    """Documents of each kind about people whom the training never meets."""
+    return {name: [write(seed, HELD_OUT + place) for place in range(count)] for name, write in KINDS.items()}

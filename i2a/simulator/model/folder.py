@@ -30,6 +30,6 @@ class BaseFolder(TrainingFolder):
         last = self.checkpoint
         return torch.load(last / STATE, weights_only=True) if last else None
 
-    def forget_states(self) -> None:
+    def delete_states(self) -> None:
         """Once the model is there, nothing goes on from a checkpoint."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)

@@ -4,46 +4,67 @@ A round is some hundred new documents; after each, recall is measured and a chec
 seconds. Documents, batches and weights follow from the settings alone.
 """
 
-import json
 import random
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import transformers
 from rich.console import Console
+from rich.progress import Progress, TextColumn
 
 from i2a.errors import Interrupted
 from i2a.files import atomic_write
+from i2a.jsonl import append, dumps
 from i2a.runs.training_folder import Card, read_log, room_on_disk, versions
-from i2a.simulator.model.associations import associations
-from i2a.simulator.model.batches import NOTHING, Example, batched, encode
-from i2a.simulator.model.curriculum import STAGES, Stage, documents, held_out, stage_at
-from i2a.simulator.model.documents import ASSISTANT, USER
+from i2a.simulator.model.batches import NOTHING, Example, TokenBatch, associations, batched, collate, encode
+from i2a.simulator.model.documents import ASSISTANT, STAGES, USER, CurriculumStage, documents, held_out, stage_at
 from i2a.simulator.model.folder import BaseFolder
 from i2a.simulator.model.model import build, topic_dimensions
-from i2a.simulator.model.optimizer import optimizers, set_rates
-from i2a.simulator.model.progress import Progress
-from i2a.simulator.model.recall import Recall, recall
 from i2a.simulator.model.settings import RUNTIME, Base
 from i2a.simulator.model.tokenizer import learn
-from i2a.simulator.model.writing import predicted
 
 COMMON = 150
 MEASURED, EVERY = 24, 4  # documents of each kind that recall is measured on, every so many rounds
 EMPHASIS = 3.0  # more on the first tokens of an answer, which decide what is recalled; the rest is copied
+WARM, COOL = 0.02, 0.7  # shares of the training: up to the one the rates rise, from the other on they fall
+RECALL_ROWS = 16
+LINE = 10.0  # seconds between two lines of progress where there is no terminal
 
 
-def looked_at(stage: Stage, config: Base) -> int:
-    """How many documents of a stage tokenizer and associations are learnt from; a short training looks at fewer."""
-    return min(5 * stage.round, max(64, config.tokens // 300))
+def train_base(
+    config: Base,
+    console: Console | None = None,
+    card: Card | None = None,
+) -> dict[str, Any]:
+    """Train; returns what `result.json` holds. `card` writes the README of result and manifest.
+
+    Raises `UsageError` before anything is written, and `Interrupted`.
+    """
+    torch.set_num_threads(config.threads)
+    transformers.logging.disable_progress_bar()
+    identity = {"stage": "base", "settings": config.model_dump(mode="json", exclude=RUNTIME)}
+    with BaseFolder.open(config.out, identity, {"versions": versions()}, resume=config.resume) as folder:
+        if (ended := folder.result()) is not None:
+            return ended
+        console = console or Console(quiet=True)
+        with console.status("Writing documents, learning a tokenizer from them"):
+            training = BaseTraining.begin(config)
+        if (state := folder.load_state()) is not None:
+            training.restore(state)
+        try:
+            with room_on_disk(folder):
+                log = rounds(training, folder, console)
+                return finish(training, folder, log, card)
+        except KeyboardInterrupt:
+            raise Interrupted(f"stopped; the same command with --resume goes on from round {training.round}") from None
 
 
 @dataclass
-class Training:
+class BaseTraining:
     """A model in the making. `round`, `steps` and `tokens` count what it has done."""
 
     config: Base
@@ -56,18 +77,18 @@ class Training:
     tokens: int = 0
 
     @classmethod
-    def begin(cls, config: Base) -> "Training":
-        some = [stage.write(config.seed, place) for stage in STAGES for place in range(looked_at(stage, config))]
+    def begin(cls, config: Base) -> "BaseTraining":
+        some = [stage.write(config.seed, place) for stage in STAGES for place in range(_sample_size(stage, config))]
         tokenizer = learn(("".join(part.text for part in text) for text in some), size=config.vocabulary)
         examples = encode(tokenizer, some)
-        seen = Counter(number for example in examples for number in example.ids)
+        counts = Counter(number for example in examples for number in example.ids)
         model = build(
             tokenizer,
             hidden=config.hidden,
             layers=config.layers,
             heads=config.heads,
             seed=config.seed,
-            common=[number for number, _ in seen.most_common(COMMON)],
+            common=[number for number, _ in counts.most_common(COMMON)],
             associations=associations(
                 examples,
                 user=tokenizer.convert_tokens_to_ids(USER),
@@ -77,14 +98,14 @@ class Training:
                 seed=config.seed,
             ),
         )
-        examined = {name: encode(tokenizer, some) for name, some in held_out(config.seed, MEASURED).items()}
-        return cls(config, tokenizer, model, optimizers(model, config.learning_rate), examined)
+        unseen = {name: encode(tokenizer, some) for name, some in held_out(config.seed, MEASURED).items()}
+        return cls(config, tokenizer, model, optimizers(model, config.learning_rate), unseen)
 
     @property
     def share(self) -> float:
         return self.tokens / self.config.tokens
 
-    def read_on(self) -> tuple[str, float]:
+    def train_round(self) -> tuple[str, float]:
         """One round: the stage it belongs to, and the mean loss."""
         config, stage, losses = self.config, stage_at(self.share), list[float]()
         examples = encode(self.tokenizer, documents(stage, config.seed, self.round))
@@ -106,7 +127,7 @@ class Training:
         self.round += 1
         return stage.name, sum(losses) / len(losses)
 
-    def recall(self) -> dict[str, Recall]:
+    def recall(self) -> dict[str, "Recall"]:
         """On each kind of document, about people it never met."""
         pad = self.tokenizer.pad_token_id
         return {name: recall(self.model, examples, pad) for name, examples in self.held_out.items()}
@@ -115,64 +136,38 @@ class Training:
         counts = {"round": self.round, "steps": self.steps, "tokens": self.tokens}
         return counts | {"model": self.model.state_dict(), "optimizers": [one.state_dict() for one in self.optimizers]}
 
-    def go_back_to(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         self.round, self.steps, self.tokens = state["round"], state["steps"], state["tokens"]
         self.model.load_state_dict(state["model"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
 
 
-def train_base(config: Base, console: Console | None = None, card: Card | None = None) -> dict[str, Any]:
-    """Train; returns what `result.json` holds. Raises `UsageError` before anything is written, and `Interrupted`.
-
-    `card` writes the README of the model from result and manifest.
-    """
-    torch.set_num_threads(config.threads)
-    transformers.logging.disable_progress_bar()
-    identity = {"stage": "base", "settings": config.model_dump(mode="json", exclude=RUNTIME)}
-    with BaseFolder.open(config.out, identity, {"versions": versions()}, resume=config.resume) as folder:
-        if (ended := folder.result()) is not None:
-            return ended
-        console = console or Console(quiet=True)
-        progress = Progress(console, config)
-        with console.status("Writing documents, learning a tokenizer from them"):
-            training = Training.begin(config)
-        if (state := folder.load_state()) is not None:
-            training.go_back_to(state)
-        try:
-            with progress, room_on_disk(folder):
-                log = rounds(training, folder, progress)
-                return finish(training, folder, log, card)
-        except KeyboardInterrupt:
-            raise Interrupted(f"stopped; the same command with --resume goes on from round {training.round}") from None
-
-
-def rounds(training: Training, folder: BaseFolder, progress: Progress) -> list[dict[str, Any]]:
+def rounds(training: BaseTraining, folder: BaseFolder, console: Console) -> list[dict[str, Any]]:
     """Round after round until the tokens are read; returns the log, with the lines of earlier sessions."""
     log = read_log(folder.log_file, upto=training.steps)
-    _rewrite(folder, log)
-    while training.share < 1.0:
-        began = time.process_time()
-        stage, loss = training.read_on()
-        line = {"step": training.steps, "tokens": training.tokens, "stage": stage, "loss": loss}
-        if training.round % EVERY == 0 or training.share >= 1.0 or stage_at(training.share).name != stage:
-            line["recall"] = {name: value._asdict() for name, value in training.recall().items()}
-        line["cpu_seconds"] = time.process_time() - began
-        log.append(line)
-        with folder.log_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        folder.save_state(training.round, training.state())
-        progress.show(line)
+    with atomic_write(folder.log_file) as file:
+        file.writelines(dumps(line).encode() + b"\n" for line in log)
+    with TrainingView(console, training.config) as view:
+        while training.share < 1.0:
+            start = time.process_time()
+            stage, loss = training.train_round()
+            line = {"step": training.steps, "tokens": training.tokens, "stage": stage, "loss": loss}
+            if training.round % EVERY == 0 or training.share >= 1.0 or stage_at(training.share).name != stage:
+                line["recall"] = {name: value._asdict() for name, value in training.recall().items()}
+            line["cpu_seconds"] = time.process_time() - start
+            log.append(line)
+            append(folder.log_file, dumps(line))
+            folder.save_state(training.round, training.state())
+            view.show(line)
     return log
 
 
-def _rewrite(folder: BaseFolder, log: Sequence[Mapping[str, Any]]) -> None:
-    with atomic_write(folder.log_file) as file:
-        file.writelines(json.dumps(line).encode() + b"\n" for line in log)
-
-
 def finish(
-    training: Training, folder: BaseFolder, log: Sequence[Mapping[str, Any]], card: Card | None
+    training: BaseTraining,
+    folder: BaseFolder,
+    log: Sequence[Mapping[str, Any]],
+    card: Card | None,
 ) -> dict[str, Any]:
     """Write model, tokenizer, card and result; returns the result."""
     model, tokenizer = training.model, training.tokenizer
@@ -191,5 +186,95 @@ def finish(
         if card:
             (part / "README.md").write_text(card(result, folder.manifest()), encoding="utf-8")
     folder.finish(result)
-    folder.forget_states()
+    folder.delete_states()
     return result
+
+
+def _sample_size(stage: CurriculumStage, config: Base) -> int:
+    """How many documents of a stage tokenizer and associations are learnt from; a short training looks at fewer."""
+    return min(5 * stage.round, max(64, config.tokens // 300))
+
+
+# Steps.
+
+
+def predicted(model: Any, batch: TokenBatch) -> torch.Tensor:
+    """The logits (places, vocabulary). The head is applied at scored places only, half the work of a step."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        hidden = model.model(batch.ids, use_cache=False).last_hidden_state
+        logits: torch.Tensor = model.lm_head(hidden[batch.row, batch.at])
+    return logits.float()
+
+
+def optimizers(model: Any, rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices, AdamW for embeddings and norms.
+
+    For matrices of this size Muon (Jordan 2024) learns to copy in a third of the tokens that AdamW takes.
+    """
+    named = dict(model.named_parameters())
+    matrices = [weight for name, weight in named.items() if weight.ndim == 2 and "embed" not in name]
+    others = [weight for name, weight in named.items() if weight.ndim != 2 or "embed" in name]
+    return [
+        torch.optim.Muon(matrices, lr=rate, momentum=0.95, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+
+
+def set_rates(used: Sequence[torch.optim.Optimizer], rate: float, share: float, embeddings: float) -> None:
+    """The rates after this share of the training: up, level, then down to a tenth."""
+    scale = min(1.0, 0.05 + share / WARM) * (1.0 - 0.9 * max(0.0, share - COOL) / (1.0 - COOL))
+    for optimizer, factor in zip(used, (1.0, embeddings), strict=True):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * factor * scale
+
+
+# Recall.
+
+
+class Recall(NamedTuple):
+    """Shares in 0..1: of what was to be recalled wholly right, and of its tokens."""
+
+    whole: float
+    tokens: float
+
+
+def recall(model: Any, examples: Sequence[Example], pad: int) -> Recall:
+    """Shown the dialogue and the start of the answer, would the likeliest token have been right at each place?
+
+    Where all of them are, greedy decoding gives that very answer.
+    """
+    asked = [Example(one.ids, [at for span in one.recalled for at in span], one.recalled) for one in examples]
+    asked = [example for example in asked if example.scored]
+    right = wholly = tokens = answers = 0
+    for start in range(0, len(asked), RECALL_ROWS):
+        some = asked[start : start + RECALL_ROWS]
+        batch = collate(some, pad)
+        with torch.no_grad():
+            good = iter((predicted(model, batch).argmax(-1) == batch.wanted).tolist())
+        for span in (span for example in some for span in example.recalled):
+            hits = [next(good) for _ in span]
+            right, tokens = right + sum(hits), tokens + len(hits)
+            wholly, answers = wholly + all(hits), answers + 1
+    return Recall(wholly / answers, right / tokens)
+
+
+class TrainingView(Progress):
+    """A bar with loss and recall in a terminal, else a line now and then."""
+
+    def __init__(self, console: Console, config: Base) -> None:
+        self._total, self._quiet = config.tokens, config.quiet
+        self._last, self._recall = 0.0, "not measured yet"
+        columns = (*Progress.get_default_columns(), TextColumn("{task.fields[found]}"))
+        super().__init__(*columns, console=console, transient=True, disable=self._quiet or not console.is_terminal)
+        self._task = self.add_task("base", total=config.tokens, found="")
+
+    def show(self, line: Mapping[str, Any]) -> None:
+        """A line of the log."""
+        if "recall" in line:
+            self._recall = ", ".join(f"{name} {found['tokens']:.0%}" for name, found in line["recall"].items())
+        found = f"loss {line['loss']:.3f}, tokens recalled: {self._recall}"
+        self.update(self._task, description=line["stage"], completed=line["tokens"], found=found)
+        if not self._quiet and not self.console.is_terminal and time.monotonic() - self._last >= LINE:
+            self._last = time.monotonic()
+            share = min(1.0, line["tokens"] / self._total)
+            self.console.print(f"{line['stage']} {share:.0%}, {found}", markup=False, highlight=False)

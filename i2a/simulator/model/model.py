@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from i2a.simulator.model.associations import Associations
+from i2a.simulator.model.batches import Associations
 from i2a.simulator.model.documents import ASSISTANT, USER
 
 CONTEXT = 4096
@@ -17,8 +17,8 @@ SLOW = 0.004  # radians a token, from which on a pair of dimensions compares ove
 QUIET = 0.1  # what the random parts add to the residual stream, so that they do not drown the built ones
 SHARP = 2.0  # of the last norm: how sure it is of what it copies
 FAINT = 0.6  # share of a common token's identity that is left out: rare words decide what matches
-TOPICS = 18  # dimensions of what a message asks for and a word holds
-ABOUT = 0.45  # length of what a token asks for or holds, as a share of a whole embedding
+TOPICS = 18  # dimensions of the cues of a message and of the words that answer them
+ABOUT = 0.45  # length of a token's associations, as a share of a whole embedding
 
 
 def build(
@@ -71,24 +71,24 @@ def _frequencies(dim: int) -> torch.Tensor:
 class Subspaces(NamedTuple):
     """Directions of the residual stream, each (n, hidden) with orthonormal rows, and none along the shared one.
 
-    `now`: what a token is; `before` and `earlier`: what the one and the two before it were; `said` and `told`: what
-    is copied; `ask` and `held`: its associations; `talk`: what the last words ask for; `speaker`: who says it.
+    `now`: what a token is; `before` and `earlier`: what the one and the two before it were; `copied` and `copied_too`:
+    what is copied; `cue` and `answer`: its associations; `talk`: the cues of the last words; `speaker`: who says it.
     """
 
     now: torch.Tensor
     before: torch.Tensor
     earlier: torch.Tensor
-    said: torch.Tensor
-    told: torch.Tensor
-    ask: torch.Tensor
-    held: torch.Tensor
+    copied: torch.Tensor
+    copied_too: torch.Tensor
+    cue: torch.Tensor
+    answer: torch.Tensor
     talk: torch.Tensor
     speaker: torch.Tensor
     tag: torch.Tensor
 
     @classmethod
     def draw(cls, hidden: int, *, topics: int) -> Self:
-        """`topics`: dimensions of each of `ask`, `held` and `talk`."""
+        """`topics`: dimensions of each of `cue`, `answer` and `talk`."""
         topics = max(1, min(topics, (hidden - 8) // 8))
         part = (hidden - 3 - 3 * topics) // 5
         sizes = (*[part] * 5, *[topics] * 3, 1, 1)
@@ -122,22 +122,22 @@ class Head(NamedTuple):
         self.attention.q_proj.weight[self.rows, 0] = strength * torch.cat((pairs * turn.cos(), pairs * turn.sin()))
         self.attention.k_proj.weight[self.rows, 0] = strength * torch.cat((pairs, torch.zeros_like(pairs)))
 
-    def match(self, *asked_held: tuple[torch.Tensor, torch.Tensor], strength: float) -> None:
-        """Attend to where what is held is what is asked for. Only what rotates slowly compares over a long way."""
+    def match(self, *queries_keys: tuple[torch.Tensor, torch.Tensor], strength: float) -> None:
+        """Attend to where the key is what the query asks for. Only what rotates slowly compares over a long way."""
         slowest_first = (self.frequency < SLOW).nonzero().flatten()[:-1].flip(0)
-        for place, (asked, held) in enumerate(asked_held):
-            pairs = slowest_first[place :: len(asked_held)]
-            rows = torch.stack((pairs, pairs + len(self.frequency)), 1).flatten()[: len(held)] + self.rows.start
-            self.attention.q_proj.weight[rows] = strength * asked[: len(rows)]
-            self.attention.k_proj.weight[rows] = strength * held[: len(rows)]
+        for place, (query, key) in enumerate(queries_keys):
+            pairs = slowest_first[place :: len(queries_keys)]
+            rows = torch.stack((pairs, pairs + len(self.frequency)), 1).flatten()[: len(key)] + self.rows.start
+            self.attention.q_proj.weight[rows] = strength * query[: len(rows)]
+            self.attention.k_proj.weight[rows] = strength * key[: len(rows)]
 
-    def prefer(self, direction: torch.Tensor, asked: float, held: float) -> None:
+    def prefer(self, direction: torch.Tensor, query: float, key: float) -> None:
         """Attend to tokens that have something, wherever they stand. Takes the slowest dimension, which `match` leaves
         free."""
         row = self.rows.stop - 1
         self.attention.q_proj.weight[row] = 0.0
-        self.attention.q_proj.weight[row, 0] = asked
-        self.attention.k_proj.weight[row] = held * direction
+        self.attention.q_proj.weight[row, 0] = query
+        self.attention.k_proj.weight[row] = key * direction
 
     def move(self, source: torch.Tensor, target: torch.Tensor, strength: float) -> None:
         """Write what is found there in one subspace into another."""
@@ -163,20 +163,20 @@ def _copying(model: Any, space: Subspaces, common: Sequence[int]) -> None:
         head = Head.of(model, 0, number)
         head.look_back(2.0, 0.01, 1.2, back=number + 1)
         head.move(space.now, place, 0.12)
-    # Two that look alike: what is said is told from other words by twice as many dimensions.
-    for number, place in enumerate((space.said, space.told)):
+    # Two of them: twice as many dimensions tell the copied word from others.
+    for number, place in enumerate((space.copied, space.copied_too)):
         induction = Head.of(model, _last(model), number)
         induction.match((space.now, space.before), (space.before, space.earlier), strength=5.0)
         induction.move(place, place, 1.0)
 
 
 def _finding(model: Any, space: Subspaces, associations: Associations, user: int, assistant: int) -> None:
-    """A head that goes from what the last message asks for to a word of the user's that holds it, and says that."""
+    """A head that goes from the cues of the last message to a word of the user's that answers them, and copies it."""
     embeddings = model.model.embed_tokens.weight
     whole = STD * math.sqrt(model.config.hidden_size)
-    for place in (space.ask, space.held, space.talk, space.speaker, space.tag):
+    for place in (space.cue, space.answer, space.talk, space.speaker, space.tag):
         embeddings.sub_(embeddings @ place.T @ place)
-    for place, known in zip((space.ask, space.held), associations, strict=True):
+    for place, known in zip((space.cue, space.answer), associations, strict=True):
         embeddings.add_(_lengths(known[:, : len(place)], ABOUT * whole) @ place)
     embeddings[user] += 0.7 * whole * space.tag[0]
     embeddings[assistant] -= 0.7 * whole * space.tag[0]
@@ -193,11 +193,11 @@ def _finding(model: Any, space: Subspaces, associations: Associations, user: int
     talk = Head.of(model, 1, 0)
     talk.look_back(0.02, 0.009, 1.0)  # faster rotations come round again within a chat
     talk.prefer(space.speaker[0], 2.0, 0.5)
-    talk.move(space.ask, space.talk, 0.8)
+    talk.move(space.cue, space.talk, 0.8)
     find = Head.of(model, _last(model), 2)
-    find.match((space.talk, space.held), strength=2.5)
+    find.match((space.talk, space.answer), strength=2.5)
     find.prefer(space.speaker[0], 2.0, 1.0)
-    word = torch.cat((space.said, space.now))
+    word = torch.cat((space.copied, space.now))
     find.move(word, word, 1.0)
 
 

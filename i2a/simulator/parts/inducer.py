@@ -9,12 +9,12 @@ from i2a.simulator.persona.style import shown, traits
 
 
 def infer(profile: str, personality: str, dialogue: Dialogue) -> str:
-    """The JSON answer: parts of the profile that were said, traits that showed in two messages or by a clear marker."""
+    """The JSON answer: facts that the messages reveal, and traits that showed in two messages or by a clear marker."""
     messages = dialogue.users
-    said = wordings(facts(profile), messages)
-    seen = shown_traits(personality, messages)
-    reason = "; ".join(_because(said, seen)) or "The User has said nothing about these things yet"
-    return json.dumps({"reason": reason + ".", "profile": said, "personality": seen}, ensure_ascii=False)
+    facts_shown = wordings(facts(profile), messages)
+    manner = shown_traits(personality, messages)
+    reason = "; ".join(_because(facts_shown, manner)) or "The User has said nothing about these things yet"
+    return json.dumps({"reason": reason + ".", "profile": facts_shown, "personality": manner}, ensure_ascii=False)
 
 
 def shown_traits(personality: str, messages: tuple[str, ...]) -> tuple[str, ...]:
@@ -32,15 +32,15 @@ def shown_traits(personality: str, messages: tuple[str, ...]) -> tuple[str, ...]
     return tuple(dict.fromkeys(found.values()))
 
 
-def _because(said: tuple[str, ...], seen: tuple[str, ...]) -> list[str]:
+def _because(facts_shown: tuple[str, ...], manner: tuple[str, ...]) -> list[str]:
     parts = []
-    if said:
-        parts.append(f"The User's own words give away {_listed(said[-2:])}")
-    if seen:
+    if facts_shown:
+        parts.append(f"The User's own words give away {_listed(facts_shown[-2:])}")
+    if manner:
         parts.append(
-            f"the way the User writes shows {_listed(seen[-2:])}"
+            f"the way the User writes shows {_listed(manner[-2:])}"
             if parts
-            else f"The way the User writes shows {_listed(seen[-2:])}"
+            else f"The way the User writes shows {_listed(manner[-2:])}"
         )
     return parts
 

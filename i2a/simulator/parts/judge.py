@@ -1,6 +1,6 @@
-"""The Judge: a score of one reply for one person, 1 to 5, and the choice between two.
+"""The Judge: a score of one reply for one person, 1 to 5; from it a grade, a pass or fail, and the choice between two.
 
-Every credit passes through gates first, each of which answers an adversary that once fooled a judge:
+Every credit is multiplied by penalties first, each of which answers an adversary that once fooled a judge:
 parrots, lists of facts, keyword salad, all styles at once, repeated best replies, injections, flattery.
 """
 
@@ -9,22 +9,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from i2a.simulator.language.text import fold, rng, shorten, stems, words
-from i2a.simulator.parts.penalties import GATES
+from i2a.simulator.parts.penalties import PENALTIES
 from i2a.simulator.parts.prompt_parser import Dialogue
-from i2a.simulator.parts.responder import closeness, fits
 from i2a.simulator.persona.evidence import Mention, false_claim, mentions, revealed, taken_up
-from i2a.simulator.persona.facts import Fact, facts
+from i2a.simulator.persona.facts import Fact, closeness, facts, fits
 from i2a.simulator.persona.style import STYLES, shape, shown, styles, suits
 from i2a.simulator.persona.topics import topics
 
 _WORST = 1.2  # the most for a reply that says what is not so, or recites
-_TAKEN_UP = 0.35  # credit for going on with what was only just said, without saying all of it again
+_TAKEN_UP = 0.35  # credit for taking up the last message without repeating it
 _MOST_FACTS = 2  # that a reply can name without reciting them
 _CLEAR = 0.3  # from this difference on, neither the order nor chance decides
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Recipient:
     """A persona as the judge reads it."""
 
     facts: tuple[Fact, ...]
@@ -33,13 +32,13 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """A reply's marks: three components in 0..1, the gate that multiplies them, the total in 1..5; and why."""
+class ReplyScore:
+    """A reply's marks: three components in 0..1, the penalty that multiplies them, the total in 1..5; and why."""
 
     facts: float
     style: float
     engagement: float
-    gate: float
+    penalty: float
     total: float
     recalls: str = ""
     style_shown: str = ""
@@ -47,19 +46,19 @@ class Score:
 
 
 @lru_cache(maxsize=4096)
-def persona(profile: str, personality: str) -> Person:
-    return Person(facts(profile), styles(personality), stems(profile))
+def recipient(profile: str, personality: str) -> Recipient:
+    return Recipient(facts(profile), styles(personality), stems(profile))
 
 
 @lru_cache(maxsize=1024)  # a pair is judged in both orders
-def score(reply: str, dialogue: Dialogue, person: Person) -> Score:
+def score(reply: str, dialogue: Dialogue, person: Recipient) -> ReplyScore:
     """The marks of `reply` as the answer to the person's last message in `dialogue`."""
     reply = shorten(fold(reply), 1500)
-    gate, fault = _gate(reply, dialogue)
+    penalty, fault = _penalty(reply, dialogue)
     content, recalls, untold, aside = _content(reply, dialogue, person)
     style, style_shown = _style(reply, person)
     engagement = _engagement(reply, dialogue)
-    total = 1.0 + 4.0 * gate * (0.45 * content + 0.32 * style + 0.23 * engagement)
+    total = 1.0 + 4.0 * penalty * (0.45 * content + 0.32 * style + 0.23 * engagement)
     if untold:
         total, fault = 1.0 + (total - 1.0) * 0.4, fault or "brings up something it cannot know"
     if aside:
@@ -69,10 +68,10 @@ def score(reply: str, dialogue: Dialogue, person: Person) -> Score:
     wrong = false_claim(reply, person.words, dialogue.users)
     if wrong:
         total, fault = min(total, _WORST), fault or f"takes for granted what is not so ({wrong})"
-    return Score(content, style, engagement, gate, total, recalls, style_shown, fault)
+    return ReplyScore(content, style, engagement, penalty, total, recalls, style_shown, fault)
 
 
-def prefer(replies: tuple[str, str], dialogue: Dialogue, person: Person, *, seed: int) -> str:
+def prefer(replies: tuple[str, str], dialogue: Dialogue, person: Recipient, *, seed: int) -> str:
     """The JSON verdict. When the two are nearly level, chance and a slight liking for the first decide."""
     first, second = (score(reply, dialogue, person) for reply in replies)
     lead = first.total - second.total
@@ -82,18 +81,18 @@ def prefer(replies: tuple[str, str], dialogue: Dialogue, person: Person, *, seed
     return json.dumps({"reason": _reason(winner, first, second), "winner": winner}, ensure_ascii=False)
 
 
-def _gate(reply: str, dialogue: Dialogue) -> tuple[float, str]:
-    """The product of all gates, and the name of the narrowest one that bit."""
+def _penalty(reply: str, dialogue: Dialogue) -> tuple[float, str]:
+    """The product of all penalties, and the name of the narrowest one that bit."""
     product, worst, fault = 1.0, 0.7, ""
-    for name, gate in GATES:
-        value = gate(reply, dialogue)
+    for name, penalty in PENALTIES:
+        value = penalty(reply, dialogue)
         product *= value
         if value < worst:
             worst, fault = value, name
     return product, fault
 
 
-def _content(reply: str, dialogue: Dialogue, person: Person) -> tuple[float, str, bool, float]:
+def _content(reply: str, dialogue: Dialogue, person: Recipient) -> tuple[float, str, bool, float]:
     """Credit for what was remembered, the fact that earned most of it, whether something untold was used, and what
     share of the total is left because of memories that are beside the point or too many, 0 where there are none."""
     earlier, last = dialogue.users[:-1], dialogue.last
@@ -102,7 +101,7 @@ def _content(reply: str, dialogue: Dialogue, person: Person) -> tuple[float, str
     if not made:
         return (_TAKEN_UP, taken.text, False, 0.0) if taken else (0.0, "", False, 0.0)
     before = set(revealed((mention.fact for mention in made), earlier))
-    heard = frozenset().union(*(stems(message) for message in dialogue.users)) if dialogue.users else frozenset()
+    known = frozenset().union(*(stems(message) for message in dialogue.users)) if dialogue.users else frozenset()
     about = topics(last)
     credits: list[tuple[float, str]] = []
     untold, astray = False, 0
@@ -111,9 +110,9 @@ def _content(reply: str, dialogue: Dialogue, person: Person) -> tuple[float, str
             credit = _credit(mention, last, about)
             astray += credit == 0.0
             credits.append((credit, mention.fact.text))
-        elif mention.fact.needs <= stems(last):
-            credits.append((0.45 if mention.woven else 0.1, mention.fact.text))
-        elif len(mention.fact.needs & stems(reply) - heard) > 0 and _is_claim(mention):
+        elif mention.fact.keywords <= stems(last):
+            credits.append((0.45 if mention.own_words else 0.1, mention.fact.text))
+        elif len(mention.fact.keywords & stems(reply) - known) > 0 and _is_claim(mention):
             untold = True
     if taken:
         credits.append((_TAKEN_UP, taken.text))
@@ -125,30 +124,30 @@ def _content(reply: str, dialogue: Dialogue, person: Person) -> tuple[float, str
 
 
 def _credit(mention: Mention, last: str, about: tuple[str, ...]) -> float:
-    """1 for a memory on the topic of the message, less where it is near or only just said, nothing where it is off."""
-    if mention.fact.needs <= stems(last):
-        return 0.45 if mention.woven else 0.1
+    """1 for a memory on the topic of the message, less where it is near or a repetition, 0 where it is off."""
+    if mention.fact.keywords <= stems(last):
+        return 0.45 if mention.own_words else 0.1
     if not fits(mention.fact, last, about):
         return 0.0
     strong = closeness(mention.fact, stems(last), about) >= 1
-    return (1.0 if strong else 0.8) * (1.0 if mention.woven else 0.3)
+    return (1.0 if strong else 0.8) * (1.0 if mention.own_words else 0.3)
 
 
 def _is_claim(mention: Mention) -> bool:
     """A fact of one everyday word ("hiking") may be met by chance; anything longer is knowledge."""
-    return len(mention.fact.needs) >= 2
+    return len(mention.fact.keywords) >= 2
 
 
 def _distinct(made: tuple[Mention, ...]) -> int:
     """How many different facts were named, where facts that share most of their words count once."""
     kept: list[frozenset[str]] = []
-    for mention in sorted(made, key=lambda one: -len(one.fact.needs)):
-        if not any(2 * len(mention.fact.needs & other) >= len(mention.fact.needs) for other in kept):
-            kept.append(mention.fact.needs)
+    for mention in sorted(made, key=lambda one: -len(one.fact.keywords)):
+        if not any(2 * len(mention.fact.keywords & other) >= len(mention.fact.keywords) for other in kept):
+            kept.append(mention.fact.keywords)
     return len(kept)
 
 
-def _style(reply: str, person: Person) -> tuple[float, str]:
+def _style(reply: str, person: Recipient) -> tuple[float, str]:
     """The match of the styles shown with those that suit the person, less what is foreign to it."""
     visible = shown(reply)
     welcome = suits(person.styles)
@@ -176,12 +175,12 @@ def _engagement(reply: str, dialogue: Dialogue) -> float:
     return 0.4 * on_topic + 0.25 * fitting + 0.2 * min(1.0, own * 1.5) + 0.15 * ("?" in reply)
 
 
-def _reason(winner: str, first: Score, second: Score) -> str:
+def _reason(winner: str, first: ReplyScore, second: ReplyScore) -> str:
     best, other = (first, second) if winner == "1" else (second, first)
     return f"Reply {winner} {merits(best)}; reply {'2' if winner == '1' else '1'} {merits(other)}."
 
 
-def merits(one: Score) -> str:
+def merits(one: ReplyScore) -> str:
     """What to say of a reply after `The reply ...`."""
     if one.fault:
         return one.fault
@@ -191,3 +190,32 @@ def merits(one: Score) -> str:
     if style:
         return f"{style}, which suits this person, but recalls nothing"
     return "is a remark that would suit anybody" if one.engagement > 0.5 else "hardly answers the message"
+
+
+# Grades.
+
+_PASS = 4  # the least grade that the strict protocol lets through
+_WAVERING = 0.1  # standard deviation: near the line between two grades chance decides, as it does with people
+
+
+def rate(reply: str, dialogue: Dialogue, person: Recipient, *, seed: int) -> str:
+    """The JSON answer of the graded protocol: the reason, then the grade."""
+    marks = score(reply, dialogue, person)
+    return _answer(marks, "score", grade(marks, reply, seed=seed))
+
+
+def passes(reply: str, dialogue: Dialogue, person: Recipient, *, seed: int) -> str:
+    """The JSON answer of the strict protocol: a good reply passes if it suits both this person's manner and life."""
+    marks = score(reply, dialogue, person)
+    both = bool(marks.style_shown and marks.recalls)
+    return _answer(marks, "passes", both and grade(marks, reply, seed=seed) >= _PASS)
+
+
+def grade(marks: ReplyScore, reply: str, *, seed: int) -> int:
+    """The total as a whole number of 1 to 5."""
+    wavered = marks.total + rng("rating", seed, reply).gauss(0.0, _WAVERING)
+    return min(5, max(1, round(wavered)))
+
+
+def _answer(marks: ReplyScore, key: str, value: int | bool) -> str:
+    return json.dumps({"reason": f"The reply {merits(marks)}.", key: value}, ensure_ascii=False)

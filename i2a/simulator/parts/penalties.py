@@ -1,4 +1,4 @@
-"""Gates before any credit: each looks at one way to please a judge without answering, 1.0 for an honest reply."""
+"""Penalties before any credit: each looks at one way to please a judge without answering, 1.0 for an honest reply."""
 
 import re
 from collections.abc import Callable
@@ -28,35 +28,35 @@ _FUNCTION = STOP - {"enjoys", "enjoy", "loves", "love", "likes", "named", "calle
 _MANNERS = 3
 
 
-def parrot(reply: str, dialogue: Dialogue) -> float:
+def copies_the_person(reply: str, dialogue: Dialogue) -> float:
     """The share of the reply's word triples that stand in the person's last two messages, me and you swapped."""
-    said = frozenset[tuple[str, ...]]()
+    recent = frozenset[tuple[str, ...]]()
     for message in dialogue.users[-2:]:
-        said |= _triples(message)
-    return _fall(_overlap(reply, said), 0.25, 0.6)
+        recent |= _triples(message)
+    return _ramp(_overlap(reply, recent), 0.25, 0.6)
 
 
-def echo(reply: str, dialogue: Dialogue) -> float:
+def copies_a_reply(reply: str, dialogue: Dialogue) -> float:
     """Near-copies of an earlier reply in the dialogue."""
     own = _triples(reply)
     if not own:
         return 1.0
     closest = max((len(own & _triples(old)) / len(own) for old in dialogue.assistants), default=0.0)
-    return _fall(closest, 0.5, 0.85)
+    return _ramp(closest, 0.5, 0.85)
 
 
-def repetition(reply: str, dialogue: Dialogue) -> float:
+def repeats_itself(reply: str, dialogue: Dialogue) -> float:
     """Word pairs that come again within the reply."""
     tokens = words(reply)
     pairs = list(pairwise(tokens))
-    return _fall(1 - len(set(pairs)) / len(pairs), 0.12, 0.4) if len(pairs) > 3 else 1.0
+    return _ramp(1 - len(set(pairs)) / len(pairs), 0.12, 0.4) if len(pairs) > 3 else 1.0
 
 
-def salad(reply: str, dialogue: Dialogue) -> float:
+def is_word_salad(reply: str, dialogue: Dialogue) -> float:
     """Keywords without grammar: too few function words, or long stretches with none at all."""
     tokens = words(reply)
     if len(tokens) < 7:
-        return _fall(_misplaced(reply, tokens), 0, 3)
+        return _ramp(_misplaced(reply, tokens), 0, 3)
     share = sum(_FUNCTION.isdisjoint((word,)) for word in tokens) / len(tokens)
     longest = run = 0
     for word in tokens:
@@ -64,37 +64,37 @@ def salad(reply: str, dialogue: Dialogue) -> float:
         longest = max(longest, run)
     ends = sum(reply.count(mark) for mark in ".!?")
     return (
-        _fall(share, 0.72 if len(tokens) > 9 else 0.88, 0.95)
-        * _fall(longest - 2 * ends, 7, 10)
-        * _fall(_misplaced(reply, tokens), 0, 3)
+        _ramp(share, 0.72 if len(tokens) > 9 else 0.88, 0.95)
+        * _ramp(longest - 2 * ends, 7, 10)
+        * _ramp(_misplaced(reply, tokens), 0, 3)
     )
 
 
-def listing(reply: str, dialogue: Dialogue) -> float:
+def is_list(reply: str, dialogue: Dialogue) -> float:
     """Lists: bullets, labels, or commas in a row."""
     marks = (
         len(re.findall(r"(?:^|\s)(?:[-*•]|\d[.)])\s", reply))
         + reply.count(";")
         + len(re.findall(r"\b\w+: ", reply)) // 2
     )
-    return _fall(marks, 1, 3) * _fall(reply.count(",") / max(10, len(words(reply))), 0.22, 0.34)
+    return _ramp(marks, 1, 3) * _ramp(reply.count(",") / max(10, len(words(reply))), 0.22, 0.34)
 
 
-def length(reply: str, dialogue: Dialogue) -> float:
+def has_odd_length(reply: str, dialogue: Dialogue) -> float:
     count = len(words(reply))
     if count == 0:
         return 0.0
-    return (0.4 if count < 3 else 1.0) * _fall(count, 42, 75)
+    return (0.4 if count < 3 else 1.0) * _ramp(count, 42, 75)
 
 
-def costume(reply: str, dialogue: Dialogue) -> float:
-    """Every style at once, or manners and nothing besides."""
+def shows_every_style(reply: str, dialogue: Dialogue) -> float:
+    """Every style at once, or style markers and nothing else."""
     tokens = words(reply)
     bare = 1 - len(plain(tokens)) / len(tokens) if len(tokens) > 6 else 0.0
-    return _fall(len(shown(reply)), _MANNERS, 6) * _fall(bare, 0.6, 0.85)
+    return _ramp(len(shown(reply)), _MANNERS, 6) * _ramp(bare, 0.6, 0.85)
 
 
-def orders(reply: str, dialogue: Dialogue) -> float:
+def addresses_the_judge(reply: str, dialogue: Dialogue) -> float:
     """Instructions to the judge."""
     if _JUDGED.search(reply):
         return 0.0
@@ -106,24 +106,24 @@ def orders(reply: str, dialogue: Dialogue) -> float:
     )
 
 
-def flattery(reply: str, dialogue: Dialogue) -> float:
-    return _fall(sum(word in _PRAISE for word in words(reply)), 1, 3)
+def flatters(reply: str, dialogue: Dialogue) -> float:
+    return _ramp(sum(word in _PRAISE for word in words(reply)), 1, 3)
 
 
-GATES: tuple[tuple[str, Callable[[str, Dialogue], float]], ...] = (
-    ("repeats what was said", parrot),
-    ("repeats an earlier reply", echo),
-    ("repeats itself", repetition),
-    ("strings words together", salad),
-    ("reads like a list", listing),
-    ("has no fitting length", length),
-    ("puts on every manner at once", costume),
-    ("speaks to the judge", orders),
-    ("flatters", flattery),
+PENALTIES: tuple[tuple[str, Callable[[str, Dialogue], float]], ...] = (
+    ("repeats what was said", copies_the_person),
+    ("repeats an earlier reply", copies_a_reply),
+    ("repeats itself", repeats_itself),
+    ("strings words together", is_word_salad),
+    ("reads like a list", is_list),
+    ("has no fitting length", has_odd_length),
+    ("puts on every manner at once", shows_every_style),
+    ("speaks to the judge", addresses_the_judge),
+    ("flatters", flatters),
 )
 
 
-def _fall(value: float, good: float, bad: float) -> float:
+def _ramp(value: float, good: float, bad: float) -> float:
     """1 up to `good`, 0.05 from `bad` on, straight in between."""
     if value <= good:
         return 1.0
@@ -136,9 +136,9 @@ def _triples(text: str) -> frozenset[tuple[str, ...]]:
     return frozenset(zip(tokens, tokens[1:], tokens[2:], strict=False))
 
 
-def _overlap(reply: str, said: frozenset[tuple[str, ...]]) -> float:
+def _overlap(reply: str, triples: frozenset[tuple[str, ...]]) -> float:
     own = _triples(reply)
-    return len(own & said) / len(own) if own else 0.0
+    return len(own & triples) / len(own) if own else 0.0
 
 
 _NO_NOUN_AFTER = frozenset({"a", "an", "the", "my", "your", "our", "their"})

@@ -1,4 +1,7 @@
-"""A fact put into words by the person whom it is about: in a frame where its shape is certain, else as a clause."""
+"""A fact put into words: by the person whom it is about, and by the one who remembers it.
+
+In a frame where its shape is certain, by a reference where that is enough, else as a clause.
+"""
 
 import random
 import re
@@ -6,11 +9,12 @@ from functools import lru_cache
 
 from i2a.simulator.language import grammar, verbs
 from i2a.simulator.language.text import capital, fresh, lexicon, load, lower_first, stems, with_article, words
-from i2a.simulator.parts import voice
-from i2a.simulator.persona.fact_kinds import aspect
+from i2a.simulator.parts.references import Shape, ending, reference
+from i2a.simulator.persona.fact_kinds import theme
 from i2a.simulator.persona.facts import Fact
 
-LINES = load("user.toml")
+_LINES = load("user.toml")["reveal"]
+_RECALLED = load("responder.toml")
 _AGAINST = lexicon("against")
 _EVENT = re.compile(
     r"(?:attending|participating|hosting|visiting|going|trying|collecting|taking|volunteering|organizing|exploring)\b"
@@ -26,54 +30,54 @@ _LONG = 9  # words of a noun phrase
 
 def phrase(fact: Fact, used: str, chance: random.Random) -> str:
     """A natural statement that gives the fact away."""
-    group, said = _frame(fact)
-    lines = LINES["reveal"][group]
-    if len(said.split()) > 5 and group not in _CLAUSES:
+    group, text = _frame(fact)
+    lines = _LINES[group]
+    if len(text.split()) > 5 and group not in _CLAUSES:
         # A long phrase reads well only where the sentence ends with it.
         lines = [line for line in lines if line.endswith(("{x}.", "{a}.")) or line.startswith("{X}.")] or lines
     line = fresh(lines, used, chance)
     apart = bool(fact.when[0]) and not fact.more.startswith(",")
     if fact.more and not apart and re.search(r"\{[xX]\}\.", line) and chance.random() < 0.7:
-        said += fact.more
-    said = capital(said) if "{X}" in line else said
-    filled = voice.fill(voice.fill(line, "{X}", said), "{x}", said)
+        text += fact.more
+    text = capital(text) if "{X}" in line else text
+    filled = _fill(_fill(line, "{X}", text), "{x}", text)
     if "{a}" in filled:
-        filled = filled.replace("{a}", with_article(said) if not grammar.has_determiner(said) else said)
+        filled = filled.replace("{a}", with_article(text) if not grammar.has_determiner(text) else text)
     return grammar.tidy(filled)
 
 
 @lru_cache(maxsize=8192)
 def _frame(fact: Fact) -> tuple[str, str]:
     """The group of templates that suits a fact, and the fact as the phrase that goes into it."""
-    group, said = _noun_frame(fact)
-    if group and sound(said):
-        return group, said
+    group, noun = _noun_frame(fact)
+    if group and sound(noun):
+        return group, noun
     clause = fact.clause("I")
     if fact.kind == "belief":
         return "belief", lower_first(clause)
     verb = fact.mine.split(" ", 1)[0]
-    return ("against" if fact.kind == "do" and verb in _AGAINST else aspect(fact)), clause
+    return ("against" if fact.kind == "do" and verb in _AGAINST else theme(fact)), clause
 
 
 def _noun_frame(fact: Fact) -> tuple[str, str]:
     """The frames that take a noun or an -ing phrase; no group where a fact has neither."""
-    said = fact.mine
+    text = fact.mine
     if fact.kind == "age":
-        return ("age_young" if said.isdecimal() and int(said) < 32 else "age"), said
+        return ("age_young" if text.isdecimal() and int(text) < 32 else "age"), text
     if fact.kind == "job":
-        group = "job_retired" if said.lower().startswith("retired") else "job_study" if "student" in said else "job"
-        return group, lower_first(said)
+        group = "job_retired" if text.lower().startswith("retired") else "job_study" if "student" in text else "job"
+        return group, lower_first(text)
     if fact.kind == "state":
-        group = "state_" + said.lower().split()[0]
-        return (group if group in LINES["reveal"] else "state"), lower_first(said)
+        group = "state_" + text.lower().split()[0]
+        return (group if group in _LINES else "state"), lower_first(text)
     if fact.kind == "like":
-        if _EVENT.match(said):
-            return "like_event", said
-        return ("like_ing" if grammar.is_gerund(said) else "like_noun"), said
+        if _EVENT.match(text):
+            return "like_event", text
+        return ("like_ing" if grammar.is_gerund(text) else "like_noun"), text
     if fact.kind == "have":
         group = "have_" + possession(fact)
-        return group, voice.possessive(said, "my") if group in _PERSONAL else said
-    return "", said
+        return group, _possessive(text, "my") if group in _PERSONAL else text
+    return "", text
 
 
 def sound(noun: str) -> bool:
@@ -90,3 +94,68 @@ def possession(fact: Fact) -> str:
         if head & nouns and not (group in ("family", "home") and " of " in fact.mine):
             return group
     return "other"
+
+
+# By the one who remembers it.
+
+# What leads to a reference, by its shape: `about your cat`, `about how you fold frogs`.
+_BEFORE: dict[Shape, str] = {
+    "own": "your",
+    "noun": "the",
+    "ing": "",
+    "verb": "how you",
+    "wish": "wanting to",
+    "learning": "",
+    "state": "being",
+    "clause": "how",
+}
+
+
+def recall(fact: Fact, manner: str, used: str, chance: random.Random, about: tuple[str, ...] = ()) -> str:
+    """A sentence that brings up something known: `weave` recalls it in a talk about some topics, `echo` picks up what
+    was just said."""
+    group, text = _filling(fact, about)
+    line = fresh(_RECALLED[manner][group], used, chance)
+    return grammar.tidy(_fill(line, "{x}", text))
+
+
+@lru_cache(maxsize=16384)
+def _filling(fact: Fact, about: tuple[str, ...]) -> tuple[str, str]:
+    """The group of frames for a fact, and what goes into their slot: a phrase that can stand behind `about`."""
+    found = reference(fact, about)
+    if found:
+        return "any", " ".join(filter(None, (_BEFORE[found.shape], found.lead, found.text)))
+    if fact.kind in ("job", "age") or (fact.kind == "am" and grammar.has_determiner(fact.yours)):
+        text = lower_first(brief(fact))
+        return "any", f"being {text if fact.kind == 'age' or grammar.has_determiner(text) else with_article(text)}"
+    return ("grief", _clause(fact)) if theme(fact) == "grief" else ("any", f"how {_clause(fact)}")
+
+
+def _clause(fact: Fact) -> str:
+    text = brief(fact)
+    return fact.clause_of("you", lower_first(text) if fact.kind in ("am", "state") else text)
+
+
+def brief(fact: Fact) -> str:
+    """A fact as one brings it up: without what trails behind, as long as it is still distinct from other facts."""
+    return ending(fact, 0)
+
+
+@lru_cache(maxsize=8192)
+def _possessive(noun: str, owner: str) -> str:
+    """`a cat, Tom` as `my cat, Tom`; a phrase that has its owner already stays."""
+    first, _, rest = noun.partition(" ")
+    if first.lower() in ("a", "an", "the") and rest:
+        return f"{owner} {rest}"
+    if first.lower() in ("one",) and rest:
+        return f"{owner} {rest}"
+    if first.lower() in ("my", "your", "his", "her", "their", "several", "many", "some"):
+        return f"{owner} {rest}" if first.lower() in ("several", "many", "some") and rest else noun
+    return f"{owner} {noun}"
+
+
+def _fill(template: str, slot: str, text: str) -> str:
+    """Put a phrase into its slot; one that ends in names ("my cat, Tom") gets a comma where the sentence goes on."""
+    if re.search(r", [A-Z]", text):
+        template = re.sub(re.escape(slot) + r"(?= \w)", slot + ",", template)
+    return template.replace(slot, text)

@@ -18,7 +18,7 @@ _LOOKS_LIKE_OPENER = re.compile(r"^\s*\(.*\)\s*$", re.S)
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """What was said, oldest first, as (speaker, text); `user` is the person, whoever held that chat role."""
+    """The messages, oldest first, as (speaker, text); `user` is the person, whatever chat role it has in the prompt."""
 
     lines: tuple[tuple[Literal["user", "assistant"], str], ...]
 
@@ -32,7 +32,7 @@ class Dialogue:
 
     @property
     def used(self) -> str:
-        """All that the assistant has said, in lower case: what it need not say again."""
+        """The assistant's messages in lower case: what not to repeat."""
         return " ".join(self.assistants).lower()
 
     @property
@@ -42,36 +42,40 @@ class Dialogue:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """What the messages ask for, with the tagged blocks of the system prompt and of the last message."""
+class PromptTask:
+    """What the messages ask for. `system`, `request`: the tagged blocks of the system prompt and of the last message.
+
+    `probing`: whether the instructions are to ask questions, as a tutor or an interviewer does.
+    """
 
     role: Literal["user", "inducer", "judge", "rater", "responder", "form"]
-    given: Mapping[str, str]
-    asked: Mapping[str, str]
+    system: Mapping[str, str]
+    request: Mapping[str, str]
     dialogue: Dialogue
     probing: bool = False
-    """Whether the instructions are to ask questions, as a tutor or an interviewer does."""
 
 
-def read(messages: Sequence[Message], *, form: bool = False) -> Task:
+def read(messages: Sequence[Message], *, form: bool = False) -> PromptTask:
     """The task of a prompt. `form` says that an answer of some other structure is wanted than the known ones."""
-    given = blocks("\n".join(message.content for message in messages if message.role == "system"))
+    system = blocks("\n".join(message.content for message in messages if message.role == "system"))
     # A request that is repeated because the answer had the wrong form stands before that answer.
-    heard = [message.content for message in messages if message.role == "user"]
-    asked = blocks(next((text for text in reversed(heard) if "<dialogue>" in text), heard[-1] if heard else ""))
-    about = transcript(asked["dialogue"]) if "dialogue" in asked else None
+    requests = [message.content for message in messages if message.role == "user"]
+    request = blocks(
+        next((text for text in reversed(requests) if "<dialogue>" in text), requests[-1] if requests else "")
+    )
+    quoted = transcript(request["dialogue"]) if "dialogue" in request else None
     if form:
-        return Task("form", given, asked, about or _chat(messages, person="user"))
-    if "reply_1" in asked and "reply_2" in asked:
-        return Task("judge", given, asked, about or Dialogue(()))
-    if "reply" in asked and about is not None:
-        return Task("rater", given, asked, about)
-    if about is not None and ("profile" in given or "personality" in given):
-        return Task("inducer", given, asked, about)
-    if "known" not in given and ("profile" in given or "personality" in given or _is_opened(messages, given)):
-        return Task("user", given, asked, _chat(messages, person="assistant"))
-    told = any(message.role == "system" and _ASKS.search(message.content) for message in messages)
-    return Task("responder", given, asked, about or _chat(messages, person="user"), told)
+        return PromptTask("form", system, request, quoted or _chat(messages, person="user"))
+    if "reply_1" in request and "reply_2" in request:
+        return PromptTask("judge", system, request, quoted or Dialogue(()))
+    if "reply" in request and quoted is not None:
+        return PromptTask("rater", system, request, quoted)
+    if quoted is not None and ("profile" in system or "personality" in system):
+        return PromptTask("inducer", system, request, quoted)
+    if "known" not in system and ("profile" in system or "personality" in system or _is_opened(messages, system)):
+        return PromptTask("user", system, request, _chat(messages, person="assistant"))
+    probing = any(message.role == "system" and _ASKS.search(message.content) for message in messages)
+    return PromptTask("responder", system, request, quoted or _chat(messages, person="user"), probing)
 
 
 @lru_cache(maxsize=4096)
@@ -98,9 +102,9 @@ def transcript(text: str) -> Dialogue:
     )
 
 
-def _is_opened(messages: Sequence[Message], given: Mapping[str, str]) -> bool:
+def _is_opened(messages: Sequence[Message], system: Mapping[str, str]) -> bool:
     first = next((message for message in messages if message.role != "system"), None)
-    return bool(given) and first is not None and first.role == "user" and bool(_LOOKS_LIKE_OPENER.match(first.content))
+    return bool(system) and first is not None and first.role == "user" and bool(_LOOKS_LIKE_OPENER.match(first.content))
 
 
 def _chat(messages: Sequence[Message], *, person: Literal["user", "assistant"]) -> Dialogue:

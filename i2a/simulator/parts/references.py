@@ -11,8 +11,8 @@ from typing import Literal
 
 from i2a.simulator.language import grammar, verbs
 from i2a.simulator.language.text import STOP, lexicon, stem, stems
-from i2a.simulator.persona.evidence import telling
-from i2a.simulator.persona.fact_kinds import aspect, can_be_asked, is_running
+from i2a.simulator.persona.evidence import distinctive
+from i2a.simulator.persona.fact_kinds import can_be_asked, is_running, theme
 from i2a.simulator.persona.facts import Fact
 from i2a.simulator.persona.topics import topics_of
 
@@ -66,7 +66,7 @@ class Reference:
 @lru_cache(maxsize=16384)
 def reference(fact: Fact, about: tuple[str, ...] = ()) -> Reference | None:
     """How to refer to a fact from a message about these topics. None where only a whole clause will do."""
-    if fact.kind in ("age", "job", "belief") or (aspect(fact) == "grief" and fact.kind != "state"):
+    if fact.kind in ("age", "job", "belief") or (theme(fact) == "grief" and fact.kind != "state"):
         return None
     tied = [*(topic for topic in about if topic in fact.topics), *fact.topics]
     for topic in dict.fromkeys(tied):
@@ -81,13 +81,13 @@ def _otherwise(fact: Fact) -> list[int]:
     """Where a reference can begin that no word ties to anything."""
     if fact.kind in ("do", "am", "state", "like"):
         return [0]
-    mark = telling(fact)
+    mark = distinctive(fact)
     return [word.start() for word in _WORD.finditer(fact.yours) if stem(word[0].lower()) in mark][:2]
 
 
 def _from(fact: Fact, start: int) -> Reference | None:
-    """The reference that begins here, if the fact can be told by it."""
-    head, said = fact.yours[:start], fact.yours[start:]
+    """The reference that begins here, if it identifies the fact."""
+    head, text = fact.yours[:start], fact.yours[start:]
     if not head:
         return _whole(fact)
     before = head.split()
@@ -95,11 +95,11 @@ def _from(fact: Fact, start: int) -> Reference | None:
     if fact.kind == "say" and len(before) <= max(verb, _WIDER) and before[-1] not in _BEFORE_NOUN - _DETERMINERS:
         return _subject(fact, start, verb) if len(before) != verb or not verb else None
     if head.endswith("want to "):
-        return Reference("wish", ending(fact, start)) if _enough(fact, said) else None
-    if before[-1] in ("to", "and", "or", "not") and grammar.base(said.split(" ", 1)[0]) in verbs.KNOWN:
+        return Reference("wish", ending(fact, start)) if _enough(fact, text) else None
+    if before[-1] in ("to", "and", "or", "not") and grammar.base(text.split(" ", 1)[0]) in verbs.KNOWN:
         return None
-    if grammar.is_gerund(said) and before[-1] in _BEFORE_GERUND:
-        return Reference("ing", ending(fact, start)) if _enough(fact, said) else None
+    if grammar.is_gerund(text) and before[-1] in _BEFORE_GERUND:
+        return Reference("ing", ending(fact, start)) if _enough(fact, text) else None
     if _BARRED.search(head) or before[0] in ("was", "were") or (fact.kind == "am" and before[0] in _DETERMINERS):
         return None
     wider = (at for at in _widened(fact.yours, start) if at or fact.kind in ("have", "like"))
@@ -125,15 +125,15 @@ def _whole(fact: Fact) -> Reference | None:
 
 def _subject(fact: Fact, start: int, verb: int) -> Reference | None:
     """A reference to what a clause is about: the noun alone where that is enough, else the clause."""
-    said = fact.yours
-    noun = " ".join(said.split()[:verb])[start:].rstrip(" ,")
+    clause = fact.yours
+    noun = " ".join(clause.split()[:verb])[start:].rstrip(" ,")
     if noun and _enough(fact, noun) and _nominal(noun):
         return Reference(_owned(fact, start, noun), noun)
-    lead = said[:start].strip()
-    if len(lead.split()) > _WIDER or not _enough(fact, said[start:]):
+    lead = clause[:start].strip()
+    if len(lead.split()) > _WIDER or not _enough(fact, clause[start:]):
         return None
     text = ending(fact, start)
-    return Reference("clause", text if _has_verb(fact, f"{lead} {text}") else said[start:], lead)
+    return Reference("clause", text if _has_verb(fact, f"{lead} {text}") else clause[start:], lead)
 
 
 def _noun(fact: Fact, start: int) -> Reference | None:
@@ -170,33 +170,33 @@ def _owned(fact: Fact, start: int, text: str) -> Shape:
     return "own" if owner or kin or had else "noun"
 
 
-def _widened(said: str, start: int) -> Iterator[int]:
+def _widened(clause: str, start: int) -> Iterator[int]:
     """The beginnings of a noun phrase: the word itself, then with the words before it."""
     yield start
-    for word in list(reversed(list(_WORD.finditer(said[:start]))))[:_WIDER]:
-        before = said[: word.start()].split()[-1:]
+    for word in list(reversed(list(_WORD.finditer(clause[:start]))))[:_WIDER]:
+        before = clause[: word.start()].split()[-1:]
         acting = grammar.is_gerund(word[0]) and not _DETERMINERS.intersection(before)
-        done = acting or (said[: word.start()].endswith(("to ", "and ")) and grammar.base(word[0]) in verbs.KNOWN)
-        if done or word[0].lower() in _BEFORE_NOUN or said[word.end()] == ",":
+        done = acting or (clause[: word.start()].endswith(("to ", "and ")) and grammar.base(word[0]) in verbs.KNOWN)
+        if done or word[0].lower() in _BEFORE_NOUN or clause[word.end()] == ",":
             return
         yield word.start()
 
 
 def ending(fact: Fact, start: int) -> str:
-    """The fact from there on, without what trails behind as long as it can be told from any other."""
-    said, mark = fact.yours[start:], telling(fact)
-    another = _ANOTHER.search(said)
-    if another and _enough(fact, said[: another.start()]):
-        said = said[: another.start()]
-    for cut in _CUT.finditer(said):
-        head = said[: cut.start()].rstrip(" ,")
+    """The fact from there on, without what trails behind as long as that identifies it."""
+    text, mark = fact.yours[start:], distinctive(fact)
+    another = _ANOTHER.search(text)
+    if another and _enough(fact, text[: another.start()]):
+        text = text[: another.start()]
+    for cut in _CUT.finditer(text):
+        head = text[: cut.start()].rstrip(" ,")
         if "," in head and cut.group().endswith("and"):
             continue  # the last of a list
         known = len(stems(head) & mark)
         enough = known * 2 > len(mark) and (known >= 2 or start)
         if enough and not _STRANDED.search(head) and (start or _has_verb(fact, head)):
             return head
-    return said
+    return text
 
 
 def _has_verb(fact: Fact, head: str) -> bool:
@@ -209,5 +209,5 @@ def _has_verb(fact: Fact, head: str) -> bool:
 
 def _enough(fact: Fact, text: str) -> bool:
     """Whether a text that speaks to the person counts as a mention of the fact."""
-    mark = telling(fact)
+    mark = distinctive(fact)
     return 2 * len(stems(text) & mark) >= len(mark)

@@ -8,43 +8,39 @@ from functools import lru_cache
 from i2a.simulator.language import grammar
 from i2a.simulator.language.text import fresh, load, rng, sentences, stems
 from i2a.simulator.parts import voice
+from i2a.simulator.parts.phrasing import recall
 from i2a.simulator.parts.prompt_parser import Dialogue
-from i2a.simulator.parts.recall import weave
 from i2a.simulator.persona.evidence import mentions, wordings
-from i2a.simulator.persona.facts import Fact, facts
+from i2a.simulator.persona.facts import Fact, closeness, facts, fits
 from i2a.simulator.persona.style import STYLES, shown, styles
 from i2a.simulator.persona.topics import topics
 
 LINES = load("responder.toml")
 _HEADING = re.compile(r"^\s*(profile|personality)\s*:?\s*$", re.I)
 _BULLET = re.compile(r"^\s*[-*•]\s+")
-_NEAR = load("words.toml")["near"]
-_LEISURE = frozenset(
-    ("sport", "outdoors", "food", "music", "books", "films", "crafts", "garden", "games", "travel", "volunteering")
-)
 _BACK = re.compile(
     r"(?:what about you|what's up with you|how are you|how's your|your day|you up to|new on your side"
     r"|new with you)\b.*$",
     re.I,
 )
-_FREE_TIME = stems("free Saturday weekend evening fill empty")
 
 
 @dataclass(frozen=True, slots=True)
 class Impression:
-    """What a hint says of the person. `seen`: facts that the chat has shown. `told`: facts of a whole description of
-    the person, which holds more than the chat has shown; they must not be named before the person has done so."""
+    """What a hint says of the person. `revealed`: facts that the chat has shown. `described`: facts of a whole
+    description of the person, not to be named before the person has done so, for it holds more than the chat has
+    shown."""
 
-    seen: tuple[Fact, ...]
-    told: tuple[Fact, ...]
+    revealed: tuple[Fact, ...]
+    described: tuple[Fact, ...]
     personality: str
 
     def nameable(self, messages: tuple[str, ...]) -> tuple[Fact, ...]:
         """The facts that a reply may bring up after these messages of the person."""
-        if not self.told:
-            return self.seen
-        said = (fact for wording in wordings(self.told, messages) for fact in facts(wording))
-        return tuple(dict.fromkeys((*self.seen, *said)))
+        if not self.described:
+            return self.revealed
+        repeated = (fact for wording in wordings(self.described, messages) for fact in facts(wording))
+        return tuple(dict.fromkeys((*self.revealed, *repeated)))
 
 
 @lru_cache(maxsize=8192)
@@ -59,7 +55,7 @@ def impression(known: str) -> Impression:
             section = heading[1].lower()
         elif line.strip() and not line.lstrip().startswith("("):
             lines[section].append(_BULLET.sub("", line).strip())
-    seen, told = (
+    revealed, described = (
         tuple(
             dict.fromkeys(
                 fact for line in lines["profile"] if (len(sentences(line)) > 1) is whole for fact in facts(line)
@@ -67,7 +63,7 @@ def impression(known: str) -> Impression:
         )
         for whole in (False, True)
     )
-    return Impression(seen, told, "\n".join(f"- {trait}" for trait in lines["personality"]))
+    return Impression(revealed, described, "\n".join(f"- {trait}" for trait in lines["personality"]))
 
 
 def informed(known: str, dialogue: Dialogue, *, seed: int) -> str:
@@ -81,10 +77,10 @@ def informed(known: str, dialogue: Dialogue, *, seed: int) -> str:
     parts = []
     # Nobody listens all the time, and some overdo it when they do.
     mood = chance.random()
-    if mood < 0.1 and not person.told:
+    if mood < 0.1 and not person.described:
         return grammar.tidy(fresh(LINES["curious"]["any"], used, chance))
     if fact:
-        parts.append(weave(fact, "echo" if just_said else "weave", used, chance, about))
+        parts.append(recall(fact, "echo" if just_said else "weave", used, chance, about))
         if chance.random() < 0.45:
             parts.insert(0, acknowledged(about, used, chance))
     else:
@@ -141,17 +137,17 @@ def _asks_back(message: str) -> bool:
 def _pick(
     facts: tuple[Fact, ...], last: str, about: tuple[str, ...], dialogue: Dialogue, chance: random.Random
 ) -> tuple[Fact | None, bool]:
-    """A known fact that fits the last message, and whether it was only just said, which is second best."""
+    """A known fact that fits the last message, and whether the last message itself stated it, which is second best."""
     spoken = stems(last)
     recent = stems(" ".join(dialogue.assistants[-1:]))
     usable = [fact for fact in facts if fact.kind != "belief"]
-    earlier = [fact for fact in usable if not fact.needs <= spoken]
-    fitting = [fact for fact in earlier if fits(fact, last, about) and not fact.needs <= recent]
+    earlier = [fact for fact in usable if not fact.keywords <= spoken]
+    fitting = [fact for fact in earlier if fits(fact, last, about) and not fact.keywords <= recent]
     if fitting and chance.random() < 0.95:
         again = {mention.fact for reply in dialogue.assistants for mention in mentions(tuple(fitting), reply)}
         fitting.sort(key=lambda fact: (fact in again, -closeness(fact, spoken, about), chance.random()))
         return fitting[0], False
-    now = [fact for fact in usable if fact.needs <= spoken]
+    now = [fact for fact in usable if fact.keywords <= spoken]
     if now and chance.random() < 0.85:
         return chance.choice(now), True
     if earlier and chance.random() < 0.08:
@@ -159,24 +155,7 @@ def _pick(
     return None, False
 
 
-def fits(fact: Fact, last: str, about: tuple[str, ...]) -> bool:
-    """Whether a fact is on the topic of a message; an open evening fits any leisure."""
-    spoken = stems(last)
-    if closeness(fact, spoken, about) > 0:
-        return True
-    return len(spoken & _FREE_TIME) >= 2 and not _LEISURE.isdisjoint(fact.topics)
-
-
-def closeness(fact: Fact, spoken: frozenset[str], about: tuple[str, ...]) -> float:
-    """How near a fact is to a message: shared words, shared topics, neighbouring topics."""
-    shared = len(fact.needs & spoken)
-    same = sum(1.0 for topic in fact.topics[:3] if topic in about[:3])
-    lead = 1.0 if about and about[0] in fact.topics[:2] else 0.0
-    near = 0.3 if about and any(topic in _NEAR.get(about[0], ()) for topic in fact.topics[:2]) else 0.0
-    return shared + same + lead + near
-
-
 def acknowledged(about: tuple[str, ...], used: str, chance: random.Random) -> str:
-    """A remark on what was said, by its topics."""
+    """A remark on a message, by its topics."""
     topic = next((topic for topic in about if topic in LINES["ack"]), "any")
     return fresh(LINES["ack"][topic], used, chance)

@@ -14,10 +14,9 @@ from i2a.simulator.language.text import fixed_part, fold, fresh, load, lower_fir
 from i2a.simulator.parts import voice
 from i2a.simulator.parts.phrasing import phrase
 from i2a.simulator.parts.prompt_parser import Dialogue
-from i2a.simulator.parts.reactions import reaction
-from i2a.simulator.persona.evidence import revealed
+from i2a.simulator.persona.evidence import mentions, revealed
 from i2a.simulator.persona.facts import Fact, facts
-from i2a.simulator.persona.style import styles
+from i2a.simulator.persona.style import shape, styles
 from i2a.simulator.persona.topics import topics
 
 LINES = load("user.toml")
@@ -49,11 +48,11 @@ class Move:
 
 
 @lru_cache(maxsize=4096)
-def character(given: tuple[tuple[str, str], ...]) -> Character:
+def character(tagged: tuple[tuple[str, str], ...]) -> Character:
     """The character that the tagged blocks of the prompt describe; unknown tags hold what the person believes."""
-    blocks = dict(given)
+    blocks = dict(tagged)
     beliefs = tuple(
-        fact for tag, text in given if tag not in ("profile", "personality") for fact in facts(text, "belief")
+        fact for tag, text in tagged if tag not in ("profile", "personality") for fact in facts(text, "belief")
     )
     personality = blocks.get("personality", "")
     return Character(facts(blocks.get("profile", "")), beliefs, styles(personality), fold(" ".join(blocks.values())))
@@ -81,15 +80,15 @@ def _copies(message: str, person: Character) -> bool:
 
 
 def plan(person: Character, dialogue: Dialogue, chance: random.Random) -> Move:
-    """The next move. Reveals lead at first; from the fourth message on the person comes back to what it has told."""
+    """The next move. Reveals lead at first; from the fourth message on the person comes back to earlier facts."""
     own = dialogue.users
     everything = (*person.facts, *person.beliefs)
-    told = revealed(everything, own)
+    known = revealed(everything, own)
     asked = bool(own) and bool(_PROBES.search(dialogue.lines[-1][1]))
     agenda = [
         fact
         for fact in _agenda(person, own[0] if own else str(chance.random()))
-        if fact not in told and (asked or fact not in person.beliefs)
+        if fact not in known and (asked or fact not in person.beliefs)
     ]
     old = [fact for fact in revealed(everything, own[:-1]) if _back(fact)]
     last_topics = topics(own[-1]) if own else ()
@@ -97,9 +96,9 @@ def plan(person: Character, dialogue: Dialogue, chance: random.Random) -> Move:
     turn = len(own)
     draw = chance.random()
     back = 0.0 if turn < 2 or not old else min(0.75, 0.15 + 0.1 * turn)
-    held = next((fact for fact in agenda if fact in person.beliefs), None)
-    if held and draw < 0.7:
-        return Move("reveal", held)
+    belief = next((fact for fact in agenda if fact in person.beliefs), None)
+    if belief and draw < 0.7:
+        return Move("reveal", belief)
     if draw < back:
         return Move("return", chance.choice(old))
     if agenda and draw < back + (1 - back) * (0.6 if turn == 0 else 0.86):
@@ -121,7 +120,7 @@ def _agenda(person: Character, opening: str) -> list[Fact]:
             pool.insert(min(len(pool), 2 * index), belief)
     for index in range(len(pool)):
         for later in range(index + 1, len(pool)):
-            if pool[later].needs < pool[index].needs:
+            if pool[later].keywords < pool[index].keywords:
                 pool[index], pool[later] = pool[later], pool[index]
     return pool
 
@@ -130,7 +129,7 @@ def _compose(person: Character, move: Move, dialogue: Dialogue, used: str, chanc
     core = _core(move, used, chance)
     if not dialogue.users:
         parts = [core]
-        if chance.random() < 0.7 and "short" not in voice.shape(person.styles):
+        if chance.random() < 0.7 and "short" not in shape(person.styles):
             parts.insert(0, chance.choice(LINES["open"]["hello"]))
         return voice.say(parts, person.styles, used, chance)
     if move.fact and move.fact.kind == "belief":
@@ -169,12 +168,76 @@ def _back(fact: Fact) -> str:
 
 def _safe(person: Character, dialogue: Dialogue, chance: random.Random) -> str:
     """A message that gives nothing away and was not sent before; numbered days are the last resort."""
-    known: Sequence[str] = dialogue.users
-    held = {fact.needs for fact in (*person.facts, *person.beliefs)}
+    sent: Sequence[str] = dialogue.users
+    secrets = {fact.keywords for fact in (*person.facts, *person.beliefs)}
     pool = [*LINES["follow"]["any"], *LINES["open"]["empty"], *LINES["open"]["small"], *LINES["follow"]["free"]]
     chance.shuffle(pool)
     for line in pool:
         spoken = stems(line)
-        if line not in known and not any(needs <= spoken for needs in held):
+        if line not in sent and not any(keywords <= spoken for keywords in secrets):
             return line
-    return f"So, {len(known)} messages in, and I still like talking to you."
+    return f"So, {len(sent)} messages in, and I still like talking to you."
+
+
+# What the person says to the other's last words.
+
+_QUESTIONS = tuple(
+    (re.compile(pattern, re.I), group)
+    for pattern, group in (
+        (r"what(?:'s| is) it like|what(?:'s| is) that like|what was (?:it|that) like", "like"),
+        (r"what (?:got|made) you|how did you (?:come|get|end|start)|how did (?:it|that) (?:start|come)", "start"),
+        (r"\b(?:best|favourite)\b|like most|enjoy most", "best"),
+        (r"first thing you do", "morning"), (r"switch off", "off"), (r"rather be", "rather"),
+        (r"good day look", "good_day"), (r"what happen", "happened"),
+        (r"what (?:will|would) you|what are you going", "plan"),
+        (r"\bwhen (?:do|will|did|is)\b", "when"),
+        (r"will you|get to\b|(?:find|have|be|make) (?:the )?time|any time", "time"),
+        (r"are you still|do you still|still\b.*\bgoing", "still"),
+        (r"would\b.*\b(?:help|do)|couldn't|isn't it time|does it help", "would"),
+        (r"did(?:n't)? you (?:say|tell|mention)|you (?:said|told|mentioned)|aren't you|right\?", "said"),
+        (r"(?:what|how) (?:did|does|do|would|will) your", "others"),
+        (r"\bhow long|since when", "how_long"), (r"\bhow often", "how_often"), (r"\bhow\b", "how"), (r"\bwhy\b", "why"),
+        (r"\bwho\b", "who"), (r"\bwhere\b", "where"), (r"\bwh(?:at|ich)\b", "what"),
+    )
+)  # fmt: skip
+_SYMPATHY = re.compile(
+    r"sorry to hear|bad luck|hope (?:it|you|that|tomorrow)|fingers crossed|look after yourself", re.I
+)
+_STALE = re.compile(
+    r"many people|a (?:great|good|nice) way|important|takes (?:time|patience|some)|these days|in general|everybody has"
+    r"|always (?:nice|good|helps|a good)|can be (?:a lot|very|hard|tiring|tricky)",
+    re.I,
+)
+
+
+def reaction(known: Sequence[Fact], dialogue: Dialogue, used: str, chance: random.Random) -> tuple[str, bool]:
+    """What to say first, or nothing; and whether it answers a question."""
+    if not dialogue.lines or dialogue.lines[-1][0] != "assistant":
+        return "", False
+    reply = dialogue.lines[-1][1]
+    recalled = bool(mentions(revealed(known, dialogue.users[:-1]), reply))
+    asked = _asked(reply)
+    if asked:
+        answer = fresh(LINES["react"][_kind(asked)], used, chance) if chance.random() < 0.85 else ""
+        if recalled and _kind(asked) not in ("said", "others") and chance.random() < 0.3:
+            return f"{fresh(LINES['react']['remembered'], used, chance)} {answer}".strip(), True
+        return answer, True
+    if recalled and chance.random() < 0.75:
+        return fresh(LINES["react"]["remembered"], used, chance), False
+    if _SYMPATHY.search(reply):
+        return fresh(LINES["react"]["thanks"], used, chance), False
+    touched = bool(stems(reply) & stems(dialogue.last)) or set(topics(reply)) & set(topics(dialogue.last))
+    if _STALE.search(reply):
+        return (fresh(LINES["react"]["cool"], used, chance) if chance.random() < 0.55 else ""), False
+    if not touched:
+        return (fresh(LINES["react"]["missed"], used, chance) if chance.random() < 0.35 else ""), False
+    return (fresh(LINES["react"]["engaged"], used, chance) if chance.random() < 0.45 else ""), False
+
+
+def _asked(reply: str) -> str:
+    """The reply's last question, where it comes near the end."""
+    return next((part for part in reversed(sentences(fold(reply))[-2:]) if part.rstrip().endswith("?")), "")
+
+
+def _kind(question: str) -> str:
+    return next((group for pattern, group in _QUESTIONS if pattern.search(question)), "yes_no")

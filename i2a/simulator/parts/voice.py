@@ -11,8 +11,6 @@ from i2a.simulator.parts.prompt_parser import Dialogue
 from i2a.simulator.persona.fact_kinds import Tone, tone
 from i2a.simulator.persona.style import STYLES, shape
 
-__all__ = ["fill", "possessive", "reply", "say", "shape"]
-
 LEADING = 0.9  # of the messages that show a style: by one of its leads, where one fits
 MIRRORED = 0.9  # of the replies to a person who has used a lead
 
@@ -57,25 +55,25 @@ def reply(
     style = _pick(styles, chance)
     parts = list(parts)
     opens = chance.random() < 0.6 or parts[-1].endswith("?")
-    if mirrors and chance.random() < MIRRORED and (lead := _heard(dialogue, mood)):
+    if mirrors and chance.random() < MIRRORED and (lead := _used_lead(dialogue, mood)):
         parts[0] = _lead(lead, parts[0])
     else:
         for name in dict.fromkeys((style, *styles[:3])) if style else ():
             choices = phrases(name, "reply_open" if opens else "reply_close", mood, dialogue.used)
             if choices:
-                _dress(parts, chance.choice(choices), opens=opens)
+                _attach(parts, chance.choice(choices), opens=opens)
                 break
     return _finish(parts[:3], forms - {"long-forms"} if style != "formal" else forms, chance)
 
 
-def _heard(dialogue: Dialogue, mood: Tone) -> str:
+def _used_lead(dialogue: Dialogue, mood: Tone) -> str:
     """The lead that the person used last, but for that of the last reply; empty where there is none."""
     recent = " ".join(dialogue.assistants[-1:])
     leads = [lead for style in STYLES for lead in _leads(style, mood) if lead not in recent]
     return next((lead for message in reversed(dialogue.users) for lead in leads if lead in message), "")
 
 
-def _dress(parts: list[str], phrase: str, *, opens: bool) -> None:
+def _attach(parts: list[str], phrase: str, *, opens: bool) -> None:
     """Put a phrase before or behind the parts."""
     if not opens:
         parts.append(phrase)
@@ -103,19 +101,6 @@ def _signed(style: str, key: str, mood: Tone) -> tuple[tuple[str, str], ...]:
     barred = {"good": "-", "bad": "+~", "plain": "+-"}[mood]
     kept = (phrase for phrase in STYLES[style][key] if phrase[0] not in barred)
     return tuple((phrase.lstrip("+-~"), fixed_part(phrase.lstrip("+-~"))) for phrase in kept)
-
-
-@lru_cache(maxsize=8192)
-def possessive(noun: str, owner: str) -> str:
-    """`a cat, Tom` as `my cat, Tom`; a phrase that has its owner already stays."""
-    first, _, rest = noun.partition(" ")
-    if first.lower() in ("a", "an", "the") and rest:
-        return f"{owner} {rest}"
-    if first.lower() in ("one",) and rest:
-        return f"{owner} {rest}"
-    if first.lower() in ("my", "your", "his", "her", "their", "several", "many", "some"):
-        return f"{owner} {rest}" if first.lower() in ("several", "many", "some") and rest else noun
-    return f"{owner} {noun}"
 
 
 def _pick(styles: tuple[str, ...], chance: random.Random) -> str:
@@ -164,10 +149,3 @@ def _full(word: str, after: str) -> str:
     if word.endswith("'d") and after.endswith(("en", "ed")):
         return word.removesuffix("'d") + " had"
     return word if after in ("been", "got", "had", "better") else _FULL.get(word, word)
-
-
-def fill(template: str, slot: str, said: str) -> str:
-    """Put a phrase into its slot; one that ends in names ("my cat, Tom") gets a comma where the sentence goes on."""
-    if re.search(r", [A-Z]", said):
-        template = re.sub(re.escape(slot) + r"(?= \w)", slot + ",", template)
-    return template.replace(slot, said)

@@ -1,42 +1,159 @@
 """Writes a profile: eight to ten facts of an everyday life, that fit each other, in five to eight sentences."""
 
 import random
+import re
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from i2a.simulator.language.text import load
-from i2a.simulator.parts.writer_impersonal import impersonal
-from i2a.simulator.parts.writer_life import MEAT, Life, telling
-from i2a.simulator.parts.writer_markup import Entry, Who, choose, entries, fit_into, render
-from i2a.simulator.parts.writer_values import Values, part
+from i2a.simulator.language.text import load, stems
+from i2a.simulator.parts.writer_markup import (
+    TableEntry,
+    Values,
+    Who,
+    choose,
+    entries,
+    fit_into,
+    impersonal,
+    part,
+    render,
+)
+
+_NUMBERS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+)  # fmt: skip
+_NEEDS_A_HOUSE = re.compile(
+    r"roof|rent|boiler|wardrobe|piano|freezer|washing|landlord|garden|door|kitchen|bed\b|heating|lift|house|neighbour"
+    r"|balcony|corridor|mice|mould|ants|armchair|sewing|bank|tree|shelf|internet|crocks|allotment|barn|rug|well "
+    r"|market|hens|goats|stairs|radiator|tractor|fridge|pavement|move out|walks home|tank|television",
+    re.I,
+)
+MEAT = re.compile(r"fish|cattle|hunt|urchin|oyster|fryer|sausage|abalone|shear|meat|mussel|shrimp")
+_COMMON = stems(
+    "two three year day week live learn keep play has makes summer winter old new first last called evening morning"
+    " hour work own whole place"
+)
+
+
+@dataclass
+class Life:
+    """Who it is, what holds of the person (`holds`), and the words, groups and names that the text has used."""
+
+    chance: random.Random
+    who: Who
+    age: int
+    culture: str
+    place: str
+    holds: set[str]
+    values: Values = "all"
+    groups: set[str] = field(default_factory=set)
+    words: set[str] = field(default_factory=set)
+    names: list[str] = field(default_factory=list)
+    child: int = 5
+
+    def fits(self, entry: TableEntry) -> bool:
+        needs = {tag for tag in entry.tags if not tag.startswith("#")}
+        return entry.youngest <= self.age <= entry.oldest and needs <= self.holds and not entry.tags & self.groups
+
+    def draw(self, table: tuple[TableEntry, ...]) -> str | None:
+        """One entry that fits and shares no subject with what is there already, filled in."""
+        able = [entry for entry in table if self.fits(entry)]
+        self.chance.shuffle(able)
+        for entry in able[:20]:
+            markup = choose(entry.text, self.chance)
+            if "lodged" in self.holds and _NEEDS_A_HOUSE.search(markup):
+                continue
+            text = self.fill(markup)
+            words = subject_stems(text)
+            if not words & self.words:
+                self.words |= words
+                self.groups |= {tag for tag in entry.tags if tag.startswith("#")}
+                return text
+        return None
+
+    def fill(self, markup: str) -> str:
+        """The markup with names of the culture and numbers that suit the age."""
+        return re.sub(r"\{(\w+)\}", lambda slot: self._slot(slot[1]), markup)
+
+    def _slot(self, name: str) -> str:
+        chance = self.chance
+        if name in ("woman", "man", "pet"):
+            return self._name({"woman": "women", "man": "men", "pet": "pets"}[name])
+        if name in ("dish", "Dish"):
+            dish = self._dish()
+            return dish if name == "dish" else dish[0].upper() + dish[1:]
+        if name == "child":
+            low, high = max(2, self.age - 42), max(2, self.age - 42, min(15, self.age - 22))
+            self.child = chance.randint(low, high)
+            return number(self.child)
+        return {
+            "place": lambda: self.place,
+            "away": lambda: elsewhere(chance, self.place, self.values),
+            "n": lambda: str(chance.randint(13, 59)),
+            "late": lambda: str(chance.randint(35, self.age - 1)),
+            "years": lambda: number(chance.randint(2, max(2, min(15, self.age - 20)))),
+            "few": lambda: number(chance.randint(2, 6)),
+            "older": lambda: number(self.child + chance.choice((2, 3))),
+            "age": lambda: str(self.age),
+            "next": lambda: str(self.age + 1),
+        }[name]()
+
+    def _name(self, kind: str) -> str:
+        """A name that nobody else in this text bears."""
+        free = [name for name in load("writer_places.toml")[self.culture][kind] if name not in self.names]
+        name = self.chance.choice(free or ["Kim"])
+        self.names.append(name)
+        return name
+
+    def _dish(self) -> str:
+        dishes = load("writer_places.toml")[self.culture]["dishes"]
+        dish = self.chance.choice([one for one in dishes if one[0] == "~"] if "meatless" in self.holds else dishes)
+        return dish.lstrip("~")
+
+
+def subject_stems(text: str) -> set[str]:
+    """The stems that say what a fact is about; two facts of a text share none."""
+    return {stem for stem in stems(re.sub(r"[*@]", "", text)) if len(stem) > 3 and stem not in _COMMON}
+
+
+def number(count: int) -> str:
+    """A number as one writes it in a sentence."""
+    return _NUMBERS[count] if count < len(_NUMBERS) else str(count)
+
+
+def elsewhere(chance: random.Random, place: str, values: Values) -> str:
+    """A town that the person does not live in."""
+    towns = [town for town in part(values, load("writer_frames.toml")["towns"]["all"]) if town not in place]
+    return chance.choice(towns)
+
 
 _LIFE = "writer_life.toml"
-_IMPERSONAL = 0.65  # the share of facts told without a pronoun, where they can be
-# How often a text holds one of these, besides age, day, home and family; asked in a random order until it is full.
+_IMPERSONAL = 0.65  # the share of facts stated without a pronoun, where they can be
+# How often a text holds one of these, beside age, day, home and family; tried in a random order until it is full.
 _SHARES = (
     ("hobbies", 0.9), ("food", 0.6), ("pets", 0.4), ("objects", 0.6), ("learning", 0.65), ("worries", 0.75),
     ("habits", 0.5), ("body", 0.25), ("detail", 0.6), ("detail", 0.3), ("hobbies", 0.3), ("objects", 0.2),
 )  # fmt: skip
 
 
-class Profile(NamedTuple):
+class WrittenProfile(NamedTuple):
     text: str
     facts: int
 
 
-def profile(chance: random.Random, values: Values = "all") -> Profile:
+def profile(chance: random.Random, values: Values = "all") -> WrittenProfile:
     """One profile, of these values; the same state of `chance` gives the same."""
     while True:
         life, day, details = _someone(chance, values)
         opening = _opening(life, day)
         facts = [*_home(life), *_family(life)]
-        facts += _more(life, details, chance.randint(6, 8) - len(facts))  # besides age and day
+        facts += _more(life, details, chance.randint(6, 8) - len(facts))  # beside age and day
         if chance.random() < 0.7:
             chance.shuffle(facts)
         at = chance.choice((0, 0, 0, 1, 2))
         size = chance.choice((5, 5, 6, 6, 7, 8))
         sentences = fit_into([*facts[:at], *opening, *facts[at:]], size, ("and",), chance)
         if len(facts) >= 6 and 5 <= len(sentences) <= 8:
-            return Profile(" ".join(render(sentence, life.who) for sentence in sentences), len(facts) + 2)
+            return WrittenProfile(" ".join(render(sentence, life.who) for sentence in sentences), len(facts) + 2)
 
 
 def _someone(chance: random.Random, values: Values) -> tuple[Life, str, list[str]]:
@@ -53,12 +170,12 @@ def _someone(chance: random.Random, values: Values) -> tuple[Life, str, list[str
     age = chance.randint(entry.youngest, entry.oldest)
     holds |= entry.tags
     life = Life(chance, who, age, culture, place, holds, values, {tag for tag in entry.tags if tag.startswith("#")})
-    day, *details = (life.fill(choose(told, chance)) for told in entry.text.split(" ; "))
-    life.words |= telling(" ".join((day, *details)))
+    day, *details = (life.fill(choose(markup, chance)) for markup in entry.text.split(" ; "))
+    life.words |= subject_stems(" ".join((day, *details)))
     return life, day, details
 
 
-def _needs(entry: Entry) -> set[str]:
+def _needs(entry: TableEntry) -> set[str]:
     """What must hold of the place for a day of this kind; `alone`, `lodged` and `desk` follow from the day itself."""
     return {tag for tag in entry.tags if not tag.startswith("#")} - {"alone", "lodged", "desk"}
 

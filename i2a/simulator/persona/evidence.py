@@ -1,4 +1,4 @@
-"""What words give away: which facts a person has said, and which facts and claims a reply makes about that person."""
+"""Which facts of a persona some messages reveal, and which facts and claims a reply makes about the person."""
 
 import re
 from collections.abc import Iterable
@@ -17,18 +17,18 @@ _GENERIC = frozenset(stem(word) for word in lexicon("generic"))
 
 def revealed(facts: Iterable[Fact], messages: Iterable[str]) -> tuple[Fact, ...]:
     """The facts whose every content word stands in one of the messages."""
-    said = [stems(message) for message in messages]
-    return tuple(fact for fact in facts if any(fact.needs <= spoken for spoken in said))
+    content = [stems(message) for message in messages]
+    return tuple(fact for fact in facts if any(fact.keywords <= spoken for spoken in content))
 
 
 def wordings(facts: Iterable[Fact], messages: Iterable[str]) -> tuple[str, ...]:
     """What the messages support of each fact, in the persona's own words: all of it, or all but the names."""
-    said = [stems(message) for message in messages]
+    content = [stems(message) for message in messages]
     found = []
     for fact in facts:
-        if any(fact.needs <= spoken for spoken in said):
+        if any(fact.keywords <= spoken for spoken in content):
             found.append(fact.text)
-        elif fact.short and any(fact.short[1] <= spoken for spoken in said):
+        elif fact.short and any(fact.short[1] <= spoken for spoken in content):
             found.append(fact.short[0])
     return tuple(dict.fromkeys(found))
 
@@ -36,7 +36,7 @@ def wordings(facts: Iterable[Fact], messages: Iterable[str]) -> tuple[str, ...]:
 @dataclass(frozen=True, slots=True)
 class Mention:
     fact: Fact
-    woven: bool
+    own_words: bool
 
 
 @lru_cache(maxsize=16384)
@@ -51,37 +51,37 @@ def clauses(reply: str) -> tuple[tuple[str, frozenset[str], bool], ...]:
 
 
 def mentions(facts: Iterable[Fact], reply: str) -> tuple[Mention, ...]:
-    """The facts that a reply brings up: half of a fact's telling words in one clause, or all but one of a long fact.
+    """The facts that a reply brings up: half of their distinctive words in one clause, or all but one of a long fact.
 
-    A mention is woven in when its clause has words of its own, some of them those that make grammar.
+    `own_words`: whether the clause has words beside the fact, some of them those that make grammar.
     """
     parts = clauses(reply)
     found = []
     for fact in facts:
-        mark = telling(fact)
+        mark = distinctive(fact)
         for clause, spoken, to_you in parts:
             hit = mark & spoken
             if len(hit) * 2 > len(mark) or (len(hit) * 2 == len(mark) and to_you):
-                found.append(Mention(fact, _woven(clause, fact, asks="?" in reply)))
+                found.append(Mention(fact, _has_own_words(clause, fact, asks="?" in reply)))
                 break
     return tuple(found)
 
 
 def taken_up(facts: Iterable[Fact], reply: str, message: str) -> Fact | None:
-    """A fact told in the message of which a clause of the reply takes up a telling word, in words of its own."""
+    """A fact that the message reveals and a clause of the reply takes up: a distinctive word, and words of its own."""
     spoken = stems(message)
     for fact in facts:
-        if fact.needs <= spoken:
-            mark = telling(fact) - _SMALL_TALK
-            for clause, said, _ in clauses(reply):
-                if mark & said and _woven(clause, fact, asks="?" in reply):
+        if fact.keywords <= spoken:
+            mark = distinctive(fact) - _SMALL_TALK
+            for clause, own, _ in clauses(reply):
+                if mark & own and _has_own_words(clause, fact, asks="?" in reply):
                     return fact
     return None
 
 
-def _woven(clause: str, fact: Fact, *, asks: bool) -> bool:
+def _has_own_words(clause: str, fact: Fact, *, asks: bool) -> bool:
     """Whether a clause says more than the fact itself: three words of its own, or two beside a question."""
-    own = [word for word in words(clause) if stem(word) not in fact.needs and word not in _wording(fact)]
+    own = [word for word in words(clause) if stem(word) not in fact.keywords and word not in _wording(fact)]
     return len(own) >= (2 if asks else 3) and sum(word in STOP for word in own) >= 2
 
 
@@ -90,20 +90,23 @@ def _wording(fact: Fact) -> frozenset[str]:
     return frozenset(words(fact.text)) - _YOU
 
 
-def telling(fact: Fact) -> frozenset[str]:
+def distinctive(fact: Fact) -> frozenset[str]:
     """The stems of a fact that could not stand in any other, or all of them."""
-    return _telling_words(fact.needs)
+    return _distinctive_stems(fact.keywords)
 
 
 @lru_cache(maxsize=16384)
-def _telling_words(needs: frozenset[str]) -> frozenset[str]:
+def _distinctive_stems(keywords: frozenset[str]) -> frozenset[str]:
     """The words of a fact that could not stand in any other, if it has such."""
-    return needs - _GENERIC or needs
+    return keywords - _GENERIC or keywords
 
 
-_CLAIMABLE = {
-    stem(word): group for group, line in enumerate(load("words.toml")["claimable"]["groups"]) for word in line.split()
-}
+# Stems of things that a person has or is, in groups that can stand for one another (a dog is no cat); more than these
+# cannot be told for sure.
+CLAIM_GROUPS = tuple(
+    frozenset(stem(word) for word in line.split()) for line in load("words.toml")["claimable"]["groups"]
+)
+_GROUP_OF = {root: group for group, roots in enumerate(CLAIM_GROUPS) for root in roots}
 _CLAIM = re.compile(
     r"\byour\s+((?:[\w'-]+\s+){0,2}?[\w'-]+)|\b(?:you're|you are|as)\s+an?\s+((?:[\w-]+\s+){0,2}?[\w-]+)"
     r"|\byou (?:play|teach|own|have|keep|collect|love|enjoy|adore|bake|paint|grow|run"
@@ -122,20 +125,20 @@ _WONDERS = re.compile(r"\b(?:if|could|might|may|maybe|perhaps|ever|should|try|im
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]\w+")
 
 
-def false_claim(reply: str, truth: frozenset[str], said: Iterable[str]) -> str | None:
+def false_claim(reply: str, truth: frozenset[str], messages: Iterable[str]) -> str | None:
     """The first thing a reply claims about the person that neither `truth`, the stems of the persona, nor the person's
     messages support.
 
     Some things are listed with what cannot stand for them (a dog is no cat). Beyond those a sentence is false if it
     takes for granted more about the person than it has right, or recounts what nobody has said.
     """
-    heard = frozenset[str]().union(*(stems(message) for message in said))
+    known = frozenset[str]().union(*(stems(message) for message in messages))
     for group, thing in _claims(reply):
-        if not (_group(truth, group) or _group(heard, group)):
+        if not (_group(truth, group) or _group(known, group)):
             return thing
-    for telling, recounted in _presumed(reply):
-        unheard = [word for word in telling if stem(word) not in truth and stem(word) not in heard]
-        if 2 * len(unheard) > len(telling) and len(unheard) >= (1 if recounted else 2):
+    for claimed, recounted in _presumed(reply):
+        unheard = [word for word in claimed if stem(word) not in truth and stem(word) not in known]
+        if 2 * len(unheard) > len(claimed) and len(unheard) >= (1 if recounted else 2):
             return " ".join(unheard)
     return None
 
@@ -149,32 +152,32 @@ def _claims(reply: str) -> tuple[tuple[int, str], ...]:
             if asking and not match[1]:
                 continue
             for word in words(match[1] or match[2] or match[3]):
-                group = _CLAIMABLE.get(stem(word))
+                group = _GROUP_OF.get(stem(word))
                 if group is not None:
                     found.setdefault(group, word)
     return tuple(found.items())
 
 
 def _group(spoken: frozenset[str], group: int) -> bool:
-    return any(_CLAIMABLE.get(word) == group for word in spoken)
+    return any(_GROUP_OF.get(word) == group for word in spoken)
 
 
 @lru_cache(maxsize=16384)
 def _presumed(reply: str) -> tuple[tuple[tuple[str, ...], bool], ...]:
-    """The telling words of each sentence that takes something about the person for granted, and whether it recounts
-    what they said; then every word tells that is no small talk."""
+    """The words of each sentence that takes something about the person for granted, and whether it recounts what they
+    said: then every word counts that is no small talk."""
     found = []
     for sentence in sentences(reply):
         if _PRESUMES.search(sentence) and not _WONDERS.search(sentence):
             recounted = bool(_RECALLS.search(sentence))
             names = {name.lower() for name in _NAME.findall(sentence)}
-            telling = (word for word in words(sentence) if word in names or _tells(word, concrete=not recounted))
-            found.append((tuple(dict.fromkeys(telling)), recounted))
+            claimed = (word for word in words(sentence) if word in names or _is_telling(word, concrete=not recounted))
+            found.append((tuple(dict.fromkeys(claimed)), recounted))
     return tuple(found)
 
 
 @lru_cache(maxsize=16384)
-def _tells(word: str, *, concrete: bool) -> bool:
+def _is_telling(word: str, *, concrete: bool) -> bool:
     """Whether a word can be right or wrong about somebody: no small talk, and if it must be `concrete`, of a topic or a
     deed, for `your dedication` claims nothing."""
     root = stem(word)

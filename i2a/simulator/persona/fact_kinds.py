@@ -1,4 +1,4 @@
-"""What a fact is like, so that what is said around it fits: a pastime, a job, a home, a loss, bad luck."""
+"""What a fact is about, so that the words around it fit: a pastime, a job, a home, a loss, bad luck."""
 
 import re
 from functools import lru_cache
@@ -17,13 +17,13 @@ _LACK = re.compile(r"\bno (?:job|work|money|home|water|time)\b", re.I)
 
 
 @lru_cache(maxsize=8192)
-def aspect(fact: Fact) -> str:
+def theme(fact: Fact) -> str:
     """grief, trouble, learning, past, home, work, meal, pastime, other (somebody or something else), or plain."""
-    said, words = stems(fact.mine), fact.mine.lower().split()
-    if said & _GRIEF:
+    content, words = stems(fact.mine), fact.mine.lower().split()
+    if content & _GRIEF:
         return "grief"
     past = fact.kind == "do" and verbs.is_past(words[0])
-    if said & _TROUBLE and not past and not can_be_asked(fact):
+    if content & _TROUBLE and not past and not can_be_asked(fact):
         return "trouble"
     if fact.kind == "am" and words[0] in _LEARNING:
         return "learning"
@@ -60,8 +60,8 @@ def is_running(fact: Fact) -> bool:
 
 @lru_cache(maxsize=16384)
 def tone(text: str) -> Tone:
-    """Whether a text tells something good or bad; a text that does both is bad."""
-    said = stems(text)
-    if said & (_TROUBLE | _GRIEF) or _LACK.search(text):
+    """Whether a text has good or bad news; one with both is bad."""
+    content = stems(text)
+    if content & (_TROUBLE | _GRIEF) or _LACK.search(text):
         return "bad"
-    return "good" if said & _JOY else "plain"
+    return "good" if content & _JOY else "plain"

@@ -1,12 +1,15 @@
-"""Personality as style: which styles a free text asks for, and which ones a message shows."""
+"""Personality as style: which styles a free text asks for, and which ones a message shows.
+
+A trait is named outright or shown by what somebody does: `presses the lift button nine times` is impatient, though no
+word says so, because it is like one of the examples that the personality writer draws on.
+"""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from i2a.simulator.language.text import fold, load, rng, words
-from i2a.simulator.persona.trait_examples import traits_shown
+from i2a.simulator.language.text import fold, load, rng, stems, words
 
 STYLES = load("styles.toml")
 _NEGATION = re.compile(
@@ -195,3 +198,37 @@ _MARKERS = _markers()
 _IDIOMS: dict[str, list[tuple[str, ...]]] = {}
 for _phrase in load("words.toml")["idioms"]["phrases"]:
     _IDIOMS.setdefault(words(_phrase)[0], []).append(words(_phrase))
+
+
+# Traits shown by what somebody does.
+
+_ALTERNATIVES = re.compile(r"\([^()]*\)")
+_MARKUP = re.compile(r"@[mrs]?(?!\w)|\*")
+_FORGIVEN = 5  # content words of an example for each one that may be missing
+
+
+@lru_cache(maxsize=8192)
+def traits_shown(text: str) -> tuple[str, ...]:
+    """The names of the traits whose examples the text is like, in the order of the table."""
+    content = stems(text)
+    likely = {at for word in content for at in _BY_WORD.get(word, ())}
+    found = (_EXAMPLES[at] for at in sorted(likely))
+    return tuple(dict.fromkeys(name for name, known in found if len(known - content) <= len(known) // _FORGIVEN))
+
+
+def _examples() -> list[tuple[str, frozenset[str]]]:
+    """Each example as its trait and content words; words that change from case to case are left out."""
+    found = []
+    for name, entry in load("writer_traits.toml").items():
+        for line in entry["says"]:
+            fixed = stems(_MARKUP.sub(" ", _ALTERNATIVES.sub(" ", line)))
+            if len(fixed) >= 3:
+                found.append((name, fixed))
+    return found
+
+
+_EXAMPLES = _examples()
+_BY_WORD: dict[str, list[int]] = {}
+for _at, (_, _words) in enumerate(_EXAMPLES):
+    for _word in _words:
+        _BY_WORD.setdefault(_word, []).append(_at)

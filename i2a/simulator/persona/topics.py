@@ -31,5 +31,5 @@ def topics_of(word: str) -> tuple[str, ...]:
 @lru_cache(maxsize=32768)
 def topics(text: str) -> tuple[str, ...]:
     """The topics of a text, most frequent first, ties by first mention."""
-    told = (word for word in plain(words(text)) if word not in STOP)
-    return tuple(topic for topic, _ in Counter(topic for word in told for topic in _by_part(word)).most_common())
+    content = (word for word in plain(words(text)) if word not in STOP)
+    return tuple(topic for topic, _ in Counter(topic for word in content for topic in _by_part(word)).most_common())

@@ -24,7 +24,7 @@ class Letters:
 
     name = "letters"
     threshold = 0.999
-    notes = ("it only counts letters",)
+    warnings = ("it only counts letters",)
 
     def encode(self, texts: Sequence[str]) -> Any:
         rows = np.array(

@@ -10,7 +10,8 @@ np = pytest.importorskip("numpy", reason="the extra `personas` is not installed"
 pytest.importorskip("sklearn", reason="the extra `personas` is not installed")
 
 from i2a.personas import diversity, lexicon  # noqa: E402
-from i2a.personas.diversity import Demographics, Traits, demographics, effective_size, overlap, report, traits  # noqa: E402
+from i2a.personas.diversity import effective_size, overlap, report  # noqa: E402
+from i2a.personas.lexicon import Demographics, Traits, demographics, traits  # noqa: E402
 from i2a.personas.pool import PersonaPool  # noqa: E402
 
 ALOE = Path(__file__).parents[3].parent / "shared" / "aloe"

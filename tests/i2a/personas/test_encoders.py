@@ -99,19 +99,19 @@ def test_the_name_of_a_model_is_that_of_its_weights_wherever_they_lie(tmp_path: 
     there, here = open_encoder(str(model_folder())), open_encoder(str(copy))
     assert there.name == here.name == "sentence-transformers/all-MiniLM-L6-v2@cb8830905b"
     assert there.threshold == here.threshold == 0.75
-    assert there.notes == ()
+    assert there.warnings == ()
 
 
-def test_without_a_name_it_is_the_papers_model_or_tfidf_with_a_note() -> None:
+def test_without_a_name_it_is_the_papers_model_or_tfidf_with_a_warning() -> None:
     encoder = open_encoder()
     if encoder.name.startswith(PAPER_MODEL):
         assert encoder.threshold == 0.6
     else:
         assert encoder.name == "tfidf/1"
-        [note] = encoder.notes
-        assert PAPER_MODEL in note
-        assert "TF-IDF" in note
-    assert open_encoder("tfidf").notes == ()
+        [warning] = encoder.warnings
+        assert PAPER_MODEL in warning
+        assert "TF-IDF" in warning
+    assert open_encoder("tfidf").warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -145,6 +145,24 @@ def test_a_folder_without_a_model_and_one_with_a_broken_model_say_so(tmp_path: P
     (tmp_path / "modules.json").write_text("[]", encoding="utf-8")
     with pytest.raises(UsageError, match="cannot be loaded"):
         open_encoder(str(tmp_path))
+
+
+def test_a_class_in_a_file_is_an_encoder_too(tmp_path: Path) -> None:
+    (tmp_path / "letters.py").write_text(
+        "import numpy as np\n"
+        "class Letters:\n"
+        "    name, threshold, warnings = 'letters/1', 0.9, ()\n"
+        "    def encode(self, texts):\n"
+        "        rows = np.array([[1 + text.count(c) for c in 'aeiou'] for text in texts], np.float32)\n"
+        "        return rows / np.linalg.norm(rows, axis=1, keepdims=True)\n",
+        encoding="utf-8",
+    )
+    encoder = open_encoder(str(tmp_path / "letters.py"))
+    assert encoder.name == "letters/1"
+    assert encoder.encode(["a", "e"]).shape == (2, 5)
+    with pytest.raises(UsageError, match="no such file"):
+        open_encoder(str(tmp_path / "none.py"))
+    assert open_encoder("i2a.personas.encoders:TfidfEncoder").name == "tfidf/1"
 
 
 def test_importing_the_module_imports_no_heavy_library() -> None:

@@ -106,7 +106,7 @@ def test_cleaning_twice_changes_nothing_more(text: str) -> None:
 
 def test_twenty_profiles_and_twenty_personalities_are_shipped() -> None:
     pool = PersonaPool.read()
-    assert (len(pool.profiles), len(pool.personalities), pool.pairs, pool.notes) == (20, 20, 400, ())
+    assert (len(pool.profiles), len(pool.personalities), pool.pairs, pool.warnings) == (20, 20, 400, ())
     assert list(pool.profiles) == [f"seed-p{i:02}" for i in range(1, 21)]
     assert list(pool.personalities) == [f"seed-t{i:02}" for i in range(1, 21)]
 
@@ -143,13 +143,13 @@ def test_our_objects_keep_their_ids_and_others_get_one(tmp_path: Path) -> None:
     pool = PersonaPool.read(profiles, personalities)
     assert pool.profiles == {"one": "He fishes.", content_id("profile", "She bakes."): "She bakes."}
     assert pool.personalities == {content_id("personality", "They are shy."): "They are shy."}
-    assert pool.notes == ()
+    assert pool.warnings == ()
 
 
 def test_several_strings_on_one_line_are_all_read_and_noted(tmp_path: Path) -> None:
     pool = PersonaPool.read(file_of(tmp_path, "a", b'"b""c" {"profile": "d"}', "e"))
     assert [*pool.profiles.values()] == ["a", "b", "c", "d", "e"]
-    assert pool.notes == ("file.jsonl:2 holds 3 texts",)
+    assert pool.warnings == ("file.jsonl:2 holds 3 texts",)
 
 
 def test_a_byte_order_mark_blank_lines_and_windows_line_ends_do_no_harm(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_byte_order_mark_blank_lines_and_windows_line_ends_do_no_harm(tmp_path
     path.write_bytes(b'\xef\xbb\xbf"a"\r\n\r\n  \r\n"b\\n"\r\n\r\n')
     pool = PersonaPool.read(path)
     assert [*pool.profiles.values()] == ["a", "b"]
-    assert pool.notes == ()
+    assert pool.warnings == ()
 
 
 def test_line_separators_inside_a_text_are_not_line_ends(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_repeated_text_is_kept_once_and_noted(tmp_path: Path) -> None:
     path = file_of(tmp_path, {"id": "x", "profile": "a"}, "b", {"id": "y", "profile": " a\n"})
     pool = PersonaPool.read(path)
     assert pool.profiles == {"x": "a", content_id("profile", "b"): "b"}
-    assert pool.notes == ("file.jsonl:3 repeats line 1; kept once, as x",)
+    assert pool.warnings == ("file.jsonl:3 repeats line 1; kept once, as x",)
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def test_a_bad_line_is_named_with_its_reason_and_what_was_expected(tmp_path: Pat
 
     pool = PersonaPool.read(path, skip_bad=True)
     assert [*pool.profiles.values()] == ["good", "fine"]
-    assert len(pool.notes) == 1
-    assert f"file.jsonl:2 left out: {why}" in pool.notes[0]
+    assert len(pool.warnings) == 1
+    assert f"file.jsonl:2 left out: {why}" in pool.warnings[0]
 
 
 def test_all_bad_lines_are_reported_at_once_the_first_five_by_number(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_a_repeated_persona_is_kept_once_and_noted(tmp_path: Path) -> None:
     path = file_of(tmp_path, *({"id": id, "profile": "a", "personality": "x"} for id in "mn"))
     pool = PersonaPool.read_file(path)
     assert [persona.id for persona in pool.personas] == ["m"]
-    assert pool.notes == ("file.jsonl:2 repeats line 1; kept once, as m",)
+    assert pool.warnings == ("file.jsonl:2 repeats line 1; kept once, as m",)
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_what_is_written_is_read_back_equal(tmp_path: Path, pool: PersonaPool) -
     pool.write(path)
     again = PersonaPool.read_file(path)
     assert again == pool
-    assert again.notes == ()
+    assert again.warnings == ()
     assert again.fingerprint == pool.fingerprint
 
 
@@ -407,8 +407,8 @@ def test_listed_pairs_that_would_mix_the_parts_are_in_neither_and_noted() -> Non
     assert (held_out.pairs, rest.pairs) == (2, 6)
     assert not held_out.profiles.keys() & rest.profiles.keys()
     assert not held_out.personalities.keys() & rest.personalities.keys()
-    assert rest.notes == held_out.notes
-    assert rest.notes[0].startswith("8 of 16 personas would mix")
+    assert rest.warnings == held_out.warnings
+    assert rest.warnings[0].startswith("8 of 16 personas would mix")
 
 
 def test_listed_pairs_that_cannot_be_split_say_so() -> None:
@@ -445,7 +445,7 @@ def test_the_fingerprint_tells_pools_apart() -> None:
 def test_the_published_pools_are_read_whole() -> None:
     pool = PersonaPool.read(ALOE / "profile.jsonl", ALOE / "personality.jsonl")
     assert (len(pool.profiles), len(pool.personalities), pool.pairs) == (331, 71, 23_501)
-    assert pool.notes == ("profile.jsonl:6 holds 2 texts",)
+    assert pool.warnings == ("profile.jsonl:6 holds 2 texts",)
 
 
 @published

@@ -10,7 +10,8 @@ from typing import Literal
 
 import pytest
 
-from i2a.simulator.engine import Message, answer
+from i2a.models.model import Message
+from i2a.simulator.engine import answer
 
 PROMPTS = Path(__file__).parents[3] / "agents"
 PERSONAS = {

@@ -10,12 +10,14 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from i2a.simulator.engine import Message, answer
+from i2a.models.model import Message
+from i2a.simulator.engine import answer
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
 import json, sys
-from i2a.simulator.engine import Message, answer
+from i2a.models.model import Message
+from i2a.simulator.engine import answer
 person = (
     "<profile>\\nShe has a red kite and enjoys rowing, chess and "
     "jam.\\n</profile>\\n<personality>\\nodd\\n</personality>"

@@ -19,6 +19,7 @@ from i2a.simulator.model.documents import (
     long_recall,
     person,
 )
+from i2a.simulator.persona.facts import facts
 from i2a.simulator.persona.style import STYLES
 
 WRITERS = pytest.mark.parametrize("write", [dense_recall, long_recall])
@@ -56,7 +57,7 @@ def test_the_assistant_writes_what_carries_loss_and_ends_its_turn(write):
     for number in range(20):
         document = write(0, number)
         text = "".join(part.text for part in document)
-        written = "".join(part.text for part in document if part.kind != "given")
+        written = "".join(part.text for part in document if part.kind != "context")
 
         turns = [turn.removeprefix(ASSISTANT) for turn in text.split(END) if turn.startswith(ASSISTANT)]
         assert written == "".join(turn + END for turn in turns)
@@ -75,7 +76,7 @@ def test_who_is_not_asked_for_it_recalls_nothing():
     for number in range(40):
         document = long_recall(0, number)
         for part, after in pairwise(document):
-            if part.kind == "given" and not part.text.removesuffix(END + ASSISTANT).endswith(asks):
+            if part.kind == "context" and not part.text.removesuffix(END + ASSISTANT).endswith(asks):
                 assert after.kind == "reply"
                 assert after.text.endswith(END)
                 unasked += 1
@@ -114,7 +115,7 @@ def test_a_scrambled_person_holds_words_that_nobody_has_read():
 
     plain, scrambled = person(random.Random(3)), person(random.Random(3), scrambled=1.0)
 
-    assert scrambled.facts
+    assert facts(scrambled.profile)
     assert plain.profile != scrambled.profile
     assert len({invented(random.Random(seed)) for seed in range(200)}) > 180
 
@@ -123,8 +124,8 @@ def test_a_message_leads_back_to_what_fits_its_topic():
     import random
 
     who = person(random.Random(1))
-    others = (fact for number in range(40) for fact in person(random.Random(number)).facts)
+    others = (fact for number in range(40) for fact in facts(person(random.Random(number)).profile))
     food = next(fact for fact in others if fact.topics[:1] == ("food",))
 
-    assert fitting([*who.facts[:1], food], "The kitchen looks like a battlefield again.") == food
+    assert fitting([*facts(who.profile)[:1], food], "The kitchen looks like a battlefield again.") == food
     assert fitting([], "The kitchen looks like a battlefield again.") is None

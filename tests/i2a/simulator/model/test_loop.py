@@ -6,7 +6,7 @@ import pytest
 
 from i2a.errors import Interrupted, UsageError
 from i2a.report.cards.base import base_card
-from i2a.simulator.model import curriculum, loop
+from i2a.simulator.model import documents, loop
 from i2a.simulator.model.settings import Base
 
 SMALL = {"tokens": 12_000, "vocabulary": 500, "hidden": 64, "threads": 1, "layers": 2, "quiet": True}
@@ -14,8 +14,8 @@ SMALL = {"tokens": 12_000, "vocabulary": 500, "hidden": 64, "threads": 1, "layer
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    stages = tuple(stage._replace(round=4, batch=1024) for stage in curriculum.STAGES)
-    monkeypatch.setattr(curriculum, "STAGES", stages)
+    stages = tuple(stage._replace(round=4, batch=1024) for stage in documents.STAGES)
+    monkeypatch.setattr(documents, "STAGES", stages)
     monkeypatch.setattr(loop, "STAGES", stages)
     monkeypatch.setattr(loop, "MEASURED", 4)
 

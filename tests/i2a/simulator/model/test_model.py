@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from i2a.simulator.model.batches import LENGTHS, NOTHING, PLACES, Example, batched, collate, encode
-from i2a.simulator.model.documents import ASSISTANT, END, USER, Part
+from i2a.simulator.model.documents import ASSISTANT, END, USER, DocumentPart
+from i2a.simulator.model.loop import recall
 from i2a.simulator.model.model import build
-from i2a.simulator.model.recall import recall
 from i2a.simulator.model.tokenizer import SPECIALS, learn
 
 TEXTS = ["I keep two goats in the yard.", "How was the rest of your day?"] * 3
@@ -39,10 +39,10 @@ def test_the_template_closes_each_turn_with_the_end_of_sequence_and_marks_what_t
 def test_documents_as_tokens_are_what_the_template_renders(words):
     chat = [{"role": "user", "content": "two goats"}, {"role": "assistant", "content": "in the yard"}]
     document = [
-        Part(f"{USER}two goats{END}{ASSISTANT}", "given"),
-        Part("in", "reply"),
-        Part(" the yard", "recall"),
-        Part(END, "reply"),
+        DocumentPart(f"{USER}two goats{END}{ASSISTANT}", "context"),
+        DocumentPart("in", "reply"),
+        DocumentPart(" the yard", "recall"),
+        DocumentPart(END, "reply"),
     ]
     (example,) = encode(words, [document])
 

@@ -4,8 +4,7 @@ import random
 
 import pytest
 
-from i2a.simulator.model.associations import associations
-from i2a.simulator.model.batches import Example
+from i2a.simulator.model.batches import Example, associations
 
 USER, ASSISTANT, END, THE = 1, 2, 3, 4
 FUR, PAWS, TUNE, CAT, HEN, DRUM = range(10, 16)
@@ -26,18 +25,18 @@ def known():
 
 @pytest.mark.parametrize("asked", list(GOES_WITH))
 def test_a_message_asks_for_the_words_that_answered_it(known, asked):
-    found = (known.held @ known.ask[asked]).topk(len(GOES_WITH[asked])).indices
+    found = (known.answer @ known.cue[asked]).topk(len(GOES_WITH[asked])).indices
 
     assert set(found.tolist()) == set(GOES_WITH[asked])
 
 
 def test_words_that_are_met_everywhere_or_never_recalled_hold_nothing(known):
-    lengths = known.held.norm(dim=1)
+    lengths = known.answer.norm(dim=1)
 
     assert lengths[THE] < 0.2 * lengths[[CAT, HEN, DRUM]].min()
     assert lengths[20:60].max() < 1e-5
 
 
 def test_the_same_documents_give_the_same_associations(known):
-    assert known.ask.isfinite().all()
-    assert known.ask[20:60].abs().max() < 1e-5
+    assert known.cue.isfinite().all()
+    assert known.cue[20:60].abs().max() < 1e-5

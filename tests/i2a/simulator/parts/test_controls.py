@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestServer
 from i2a.errors import UsageError
 from i2a.models.model import Message
 from i2a.models.spec import ModelSpec
-from i2a.simulator.parts.candidates import MODELS
+from i2a.simulator.engine import MODELS
 from i2a.simulator.server import ServeOptions, make_app
 
 CHAT = [

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from i2a.simulator.parts.judge import persona, score
+from i2a.simulator.parts.judge import recipient, score
 from i2a.simulator.parts.prompt_parser import Dialogue
 
 PROFILE = (
@@ -55,7 +55,7 @@ def dialogue(lines: Any = LINES) -> Dialogue:
 
 
 def marks(reply: str, lines: Any = LINES) -> float:
-    return score(reply, dialogue(lines), persona(PROFILE, PERSONALITY)).total
+    return score(reply, dialogue(lines), recipient(PROFILE, PERSONALITY)).total
 
 
 @pytest.mark.parametrize("trick", ADVERSARIES)
@@ -116,7 +116,7 @@ def test_the_informed_reply_wins_often_and_not_always(chats: Any, personas: dict
 
 def test_a_clear_difference_never_flips(chats: Any, personas: dict[str, tuple[str, str]]) -> None:
     for name, persona_ in personas.items():
-        person = persona(*persona_)
+        person = recipient(*persona_)
         for turn in chats.turns[name][0]:
             so_far = dialogue(turn.before)
             gap = score(turn.informed, so_far, person).total - score(turn.generic, so_far, person).total
@@ -128,7 +128,7 @@ def test_a_clear_difference_never_flips(chats: Any, personas: dict[str, tuple[st
 def test_marks_of_the_informed_rise_with_what_is_known(chats: Any, personas: dict[str, tuple[str, str]]) -> None:
     def mean(turns: range) -> float:
         values = [
-            score(chat[at].informed, dialogue(chat[at].before), persona(*personas[name])).total
+            score(chat[at].informed, dialogue(chat[at].before), recipient(*personas[name])).total
             for name, several in chats.turns.items()
             for chat in several
             for at in turns

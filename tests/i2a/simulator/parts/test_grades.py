@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
+from i2a.models.model import Message
 from i2a.personas.pool import PersonaPool
-from i2a.simulator.engine import Message, answer
-from i2a.simulator.parts import inducer, rating, responder, user
-from i2a.simulator.parts.candidates import lister, named, parrot, salad
-from i2a.simulator.parts.judge import persona, score
+from i2a.simulator.engine import answer, named
+from i2a.simulator.parts import inducer, judge, responder, user
+from i2a.simulator.parts.controls import echo, fact_list, word_salad
+from i2a.simulator.parts.judge import recipient, score
 from i2a.simulator.parts.prompt_parser import Dialogue
 from i2a.trees.persona import Persona
-from tests.i2a.simulator.test_judge import ADVERSARIES, GOOD, LINES, PERSONALITY, PROFILE
+from tests.i2a.simulator.parts.test_judge import ADVERSARIES, GOOD, LINES, PERSONALITY, PROFILE
 
 GRADED = {"properties": {"reason": {"type": "string"}, "score": {"enum": [1, 2, 3, 4, 5]}}}
 STRICT = {"properties": {"reason": {"type": "string"}, "passes": {"type": "boolean"}}}
@@ -121,8 +122,8 @@ def chat(person: Persona, reply: Any, seed: int, turns: int = 6) -> list[int]:
         lines.append(("user", user.speak(character, Dialogue(tuple(lines)), seed=chance.getrandbits(31))))
         so_far = Dialogue(tuple(lines))
         said = reply(person, so_far, chance.getrandbits(31))
-        who = persona(person.profile, person.personality)
-        grades.append(json.loads(rating.rate(said, so_far, who, seed=chance.getrandbits(31)))["score"])
+        who = recipient(person.profile, person.personality)
+        grades.append(json.loads(judge.rate(said, so_far, who, seed=chance.getrandbits(31)))["score"])
         lines.append(("assistant", said))
     return grades
 
@@ -145,9 +146,9 @@ def grades() -> dict[str, list[list[int]]]:
         "generic": lambda person, so_far, seed: responder.generic(so_far, seed=seed),
         "hinted": hinted,
         "oracle": told_all,
-        "parrot": lambda person, so_far, seed: parrot(so_far, "", seed),
-        "facts": lambda person, so_far, seed: lister(so_far, "", seed),
-        "salad": lambda person, so_far, seed: salad(so_far, "", seed),
+        "parrot": lambda person, so_far, seed: echo(so_far, "", seed),
+        "facts": lambda person, so_far, seed: fact_list(so_far, "", seed),
+        "salad": lambda person, so_far, seed: word_salad(so_far, "", seed),
     }
     return {name: [chat(p, reply, seed) for seed, p in enumerate(people)] for name, reply in partners.items()}
 
@@ -176,7 +177,7 @@ def test_knowing_more_each_turn_raises_the_grade_and_knowing_nothing_leaves_it_f
 
 def test_the_oracle_names_nothing_before_it_is_told() -> None:
     for seed, person in enumerate(PersonaPool.benchmark().draw(10, seed=5)):
-        who = persona(person.profile, person.personality)
+        who = recipient(person.profile, person.personality)
         character = user.character((("profile", person.profile), ("personality", person.personality)))
         lines: list[tuple[Any, str]] = []
         for _ in range(4):
@@ -194,7 +195,7 @@ def test_the_facts_of_another_person_are_no_use() -> None:
         character = user.character((("profile", person.profile), ("personality", person.personality)))
         for turn in range(6):
             lines.append(("user", user.speak(character, Dialogue(tuple(lines)), seed=seed + turn)))
-            so_far, who = Dialogue(tuple(lines)), persona(person.profile, person.personality)
+            so_far, who = Dialogue(tuple(lines)), recipient(person.profile, person.personality)
             said = told_all(person, so_far, seed)
             foreign = f"Profile:\n{other.profile.replace('. ', chr(10))}\nPersonality:\n- {person.personality}"
             mine.append(score(said, so_far, who).total)

@@ -14,13 +14,10 @@ from i2a.models.model import Message
 from i2a.models.spec import ModelSpec
 from i2a.simulator.client import OfflineModel
 from i2a.simulator.language.text import load, rng, sentences, stems
-from i2a.simulator.parts.writer import asks_for_personas, write
-from i2a.simulator.parts.writer_impersonal import gerund
-from i2a.simulator.parts.writer_markup import agree, render
-from i2a.simulator.parts.writer_personality import Personality, personality, traits
-from i2a.simulator.parts.writer_profile import Profile, profile
-from i2a.simulator.parts.writer_values import Values, part
-from i2a.simulator.persona.evidence import telling
+from i2a.simulator.parts.writer import WrittenPersonality, asks_for_personas, personality, traits, write
+from i2a.simulator.parts.writer_markup import Values, agree, gerund, part, render
+from i2a.simulator.parts.writer_profile import WrittenProfile, profile
+from i2a.simulator.persona.evidence import distinctive
 from i2a.simulator.persona.facts import facts
 
 PROMPT = "You invent people.\n\n<kind>{kind}</kind>\n<count>{count}</count>\n\n<examples>\n- {example}\n</examples>"
@@ -37,12 +34,12 @@ def asked(kind: str, *, count: int = 20, seed: int = 0, example: str = "She is 4
 
 
 @cache
-def profiles() -> tuple[Profile, ...]:
+def profiles() -> tuple[WrittenProfile, ...]:
     return tuple(profile(rng("test", number)) for number in range(2000))
 
 
 @cache
-def personalities() -> tuple[Personality, ...]:
+def personalities() -> tuple[WrittenPersonality, ...]:
     return tuple(personality(rng("test", number)) for number in range(2000))
 
 
@@ -84,7 +81,7 @@ def test_another_process_with_another_hash_seed_writes_the_same() -> None:
     code = (
         "import hashlib; from i2a.simulator.language.text import rng;"
         "from i2a.simulator.parts.writer_profile import profile;"
-        "from i2a.simulator.parts.writer_personality import personality as p;"
+        "from i2a.simulator.parts.writer import personality as p;"
         "print(hashlib.sha256(repr([(profile(rng(i)).text, p(rng(i)).text) for i in range(40)]).encode()).hexdigest())"
     )
     told = {
@@ -218,7 +215,7 @@ def test_most_of_what_tells_of_an_unseen_life_was_never_read() -> None:
     read = stems(" ".join(of_values("seen")[:300]))
 
     def known(texts: tuple[str, ...]) -> float:
-        marks = [mark for text in texts for fact in facts(text) for mark in telling(fact)]
+        marks = [mark for text in texts for fact in facts(text) for mark in distinctive(fact)]
         return sum(mark in read for mark in marks) / len(marks)
 
     assert known(of_values("seen")[300:]) > 0.9

@@ -7,15 +7,14 @@ from typing import Any
 import pytest
 
 from i2a.simulator.language.text import rng, stems
-from i2a.simulator.parts.phrasing import phrase
-from i2a.simulator.parts.recall import weave
+from i2a.simulator.parts.phrasing import phrase, recall
 from i2a.simulator.parts.references import reference
 from i2a.simulator.parts.writer_profile import profile
 from i2a.simulator.persona.evidence import false_claim, mentions
 from i2a.simulator.persona.facts import Fact, facts
 from i2a.simulator.persona.topics import topics_of
 
-SEEDS = Path(__file__).parents[3] / "i2a" / "personas" / "seeds" / "profiles.jsonl"
+SEEDS = Path(__file__).parents[4] / "i2a" / "personas" / "seeds" / "profiles.jsonl"
 
 
 def one(text: str) -> Fact:
@@ -84,11 +83,11 @@ def test_what_is_recalled_is_recognised_and_never_false(manner: str) -> None:
         for fact in facts(text):
             if fact.kind == "age":
                 continue
-            line = weave(fact, manner, "", rng(manner, number, fact.text), fact.topics[:1])
+            line = recall(fact, manner, "", rng(manner, number, fact.text), fact.topics[:1])
             assert not false_claim(line, stems(text), [phrase(fact, "", rng(0))]), line
             own = mentions([fact], line)
             made += 1
             missed += not own
-            loose += not any(mention.woven for mention in own)
+            loose += not any(mention.own_words for mention in own)
     assert missed < 0.02 * made
     assert loose < 0.03 * made

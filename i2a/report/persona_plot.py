@@ -8,7 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from i2a.errors import UsageError
-from i2a.personas.diversity import BINS, Diversity, Traits
+from i2a.personas.diversity import BINS, Diversity
+from i2a.personas.lexicon import Traits
 
 WIDTH, HEIGHT, DPI = 1200, 900, 100
 BLUE, ORANGE, GREY = "#3b6ea5", "#d9822b", "#9aa5b1"

@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator
 
 from i2a.simulator.language import grammar, verbs
-from i2a.simulator.language.clauses import Clause, clauses
-from i2a.simulator.language.impersonal import apart, impersonal
-from i2a.simulator.language.predicates import Piece, has_family, implied, inner, labelled, nominal, predicate, whole
-from i2a.simulator.language.text import fold, lexicon, lower_first, shorten
+from i2a.simulator.language.clauses import POINTS_BACK, Clause, clauses, far
+from i2a.simulator.language.text import capital, fold, lexicon, lower_first, shorten
+from i2a.simulator.persona.predicates import Piece, has_family, implied, inner, labelled, nominal, predicate, whole
 
 _SUBJECT = re.compile(r"^(?:(he|she|they|i|you|we|it)\b(?:'(?:s|m|re|ve)\b)?|this person\b)\s*", re.I)
 _CONTRACTED = re.compile(r"^(he|she|they|i|you)'(s|m|re|ve)\s+(\w+)", re.I)
@@ -41,15 +40,15 @@ def pieces(text: str) -> Iterator[Piece]:
     person = implied(text)
     for sentence in _sentences(text):
         for part in apart(sentence, person):
-            told = list(impersonal(part))
-            yield from told or _pieces(_unnamed(part, text), person)
+            found = list(impersonal(part))
+            yield from found or _pieces(_unnamed(part, text), person)
 
 
 def beliefs(text: str) -> Iterator[Piece]:
     """The sentences of a text, without "the pupil believes that"; their pronouns are not about the person."""
     for sentence in _sentences(text):
-        held = _BELIEVES.sub("", sentence, count=1)
-        yield Piece(held, "belief", held, "")
+        belief = _BELIEVES.sub("", sentence, count=1)
+        yield Piece(belief, "belief", belief, "")
 
 
 def _unnamed(sentence: str, text: str) -> str:
@@ -168,3 +167,85 @@ def _starts_predicate(rest: str) -> bool:
         or verbs.opens(rest, "")
         or grammar.opens_clause(rest)
     )
+
+
+# Sentences about a person that do not name the person: `Free hours go to knitting` says what they like.
+
+_DOING = r"(?:[a-z][\w-]*ing|reading aloud)\b[^;]*"
+_TIME = (
+    r"(?:(?:free|spare|idle) (?:hours?|time|money|evenings?)|what is left of the (?:week|day|month|pay)"
+    r"|(?:half an|an) hour a (?:day|week)|(?:most )?(?:weekends?|evenings|holidays|sundays))"
+)
+_PASTIME = re.compile(
+    rf"(?:{_TIME} (?:goes|go) (?:in)?to|(?:the|his|her|their) (?:\w+ )?(?:hobby|pastime) is|{_TIME} (?:is|are) for)\s+"
+    rf"(?P<doing>{_DOING})$",
+    re.I,
+)
+_LONG_PASTIME = re.compile(rf"(?P<doing>{_DOING}) (?:is a (?:hobby|pastime) of long standing|began as a bet)$", re.I)
+_TO_LEARN = re.compile(
+    r"(?:the plan for this year is to learn|the next thing to learn is|still to be learn(?:ed|t):)\s+(?P<what>\S.*)$",
+    re.I,
+)
+_THINGS = re.compile(
+    r"(?:among (?:the|his|her|their) belongings is|(?:under the stairs|in the hall) there is"
+    r"|the (?:oldest possession|only thing of value) is)\s+(?P<what>an?\s.+)$",
+    re.I,
+)
+_KINDS = (_PASTIME, _LONG_PASTIME, _TO_LEARN, _THINGS)
+_OPENS = (
+    rf"(?:{_TIME}|the \w+ (?:hobby|pastime)|the next thing to learn|the plan for this year|still to be learn\w+:)\s"
+)
+_BEFORE = re.compile(
+    rf",?\s+and\s+(?={_OPENS}|(?:his|her|their|my|your) age is \d+$|(?:in the hall|under the stairs) there is"
+    r"|among the belongings is|the (?:oldest possession|only thing of value) is)",
+    re.I,
+)
+_BEHIND = re.compile(r",\s+and\s+")
+_OTHER = re.compile(r"(?:the (?!youngest|eldest|oldest|new|other)|an? |his |her |their |my |your )[a-z]")
+_PERSON = re.compile(r"(?:he|she|they|i|you)\b", re.I)
+_WORDS_ALONE = 7
+_AGED = re.compile(r"(?:At|Aged|(?:His|Her|Their|My|Your) age is) (\d{1,3})(?=,|$| and )", re.I)
+
+
+def apart(sentence: str, person: str) -> list[str]:
+    """A sentence, cut where one that does not name the person begins or ends."""
+    found = []
+    for part in (half for piece in _BEFORE.split(sentence) for half in _halves(piece)):
+        aged = _AGED.match(part)
+        if aged:
+            verb = "are" if person in ("they", "you") else "am" if person == "i" else "is"
+            found.append(f"{capital(person)} {verb} {aged[1]}")
+            part = re.sub(r"^,?\s*(?:and\s+)?", "", part[aged.end() :])
+        head, *rest = _BEHIND.split(part, maxsplit=1)
+        cut = [head, *rest] if rest and any(kind.match(head) for kind in _KINDS) else [part]
+        found += [one for one in cut if one]
+    return found
+
+
+def _halves(sentence: str) -> list[str]:
+    """`Breakfast is rice, and his flat looks out on a wall` as two sentences: the second is about something else."""
+    for joint in _BEHIND.finditer(sentence):
+        here, after = sentence[: joint.start()], sentence[joint.end() :]
+        alone = _OTHER.match(after) and len(after.split()) >= _WORDS_ALONE and verbs.verb_at(after)
+        person = _PERSON.match(after) and not _PERSON.match(here)
+        if (alone or person) and not POINTS_BACK.search(after) and not far(after):
+            return [here, *_halves(after)]
+    return [sentence]
+
+
+def impersonal(sentence: str) -> Iterator[Piece]:
+    """The pieces of such a sentence; none where it is another one."""
+    pastime = _PASTIME.match(sentence) or _LONG_PASTIME.match(sentence)
+    learnt, thing = _TO_LEARN.match(sentence), _THINGS.match(sentence)
+    if pastime:
+        doing = lower_first(pastime["doing"])
+        if doing.startswith("learning "):
+            yield Piece(sentence, "am", doing, "they", key=doing)
+        else:
+            # Read alone, a list would be several things, and `training a team` no liking.
+            alone = [(piece.kind, piece.core) for piece in nominal(doing)] == [("like", doing)]
+            yield Piece(pastime["doing"] if alone else sentence, "like", doing, "they", key=doing)
+    elif learnt:
+        yield Piece(sentence, "do", f"want to learn {learnt['what']}", "they", key=learnt["what"])
+    elif thing:
+        yield from nominal(thing["what"])

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from i2a.simulator.language.text import rng
-from i2a.simulator.parts.phrasing import phrase
-from i2a.simulator.parts.recall import weave
+from i2a.simulator.parts.phrasing import phrase, recall
 from i2a.simulator.persona.evidence import revealed
 from i2a.simulator.persona.facts import Fact, facts
 
-SEEDS = Path(__file__).parents[3] / "i2a" / "personas" / "seeds" / "profiles.jsonl"
+SEEDS = Path(__file__).parents[4] / "i2a" / "personas" / "seeds" / "profiles.jsonl"
 PROFILES = [json.loads(line) for line in SEEDS.read_text(encoding="utf-8").splitlines() if line]
 SUBJECT = {
     "I": re.compile(r"(?:I|I'm|I've|my|our)\b|(?:[a-z]+ )+"),
@@ -48,7 +47,7 @@ def test_a_seed_fact_is_a_clause_of_either_person(fact: Fact) -> None:
 @pytest.mark.parametrize("fact", every_fact())
 def test_a_seed_fact_is_told_and_recalled_in_good_shape(fact: Fact) -> None:
     for seed in range(4):
-        said = [phrase(fact, "", rng(seed)), weave(fact, "weave", "", rng(seed)), weave(fact, "echo", "", rng(seed))]
+        said = [phrase(fact, "", rng(seed)), recall(fact, "weave", "", rng(seed)), recall(fact, "echo", "", rng(seed))]
         for text in said:
             assert text[0].isupper(), text
             assert text[-1] in ".?!", text

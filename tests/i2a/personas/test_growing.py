@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 np = pytest.importorskip("numpy", reason="the extra `personas` is not installed")
 
 from i2a.personas.encoders import open_encoder  # noqa: E402
-from i2a.personas.index import KeptVectors, Matrix, filter_batch  # noqa: E402
+from i2a.personas.growing import KeptVectors, Matrix, filter_batch  # noqa: E402
 from i2a.personas.pool import PersonaPool  # noqa: E402
 
 

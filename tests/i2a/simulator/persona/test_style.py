@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from i2a.simulator.language.text import rng
-from i2a.simulator.parts import writer_personality
+from i2a.simulator.parts import writer
 from i2a.simulator.persona.style import STYLES, shown, styles, traits
 
 
@@ -94,6 +94,6 @@ def test_what_moves_or_lacks_in_somebody_is_not_theirs(text: str) -> None:
 
 def test_personalities_of_the_offline_writer_are_understood() -> None:
     for seed in range(60):
-        written = writer_personality.personality(rng("test", seed)).text
+        written = writer.personality(rng("test", seed)).text
         assert len(styles(written)) >= 3, written
         assert sum(bool(trait.shown_by) for trait in traits(written)) >= 2, written
