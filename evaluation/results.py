@@ -9,15 +9,28 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evaluation.bootstrap import Bootstrap, Estimate, Floats, Interval, estimates, level_curves
+from evaluation.bootstrap import (
+    LEVEL,
+    Bootstrap,
+    Draws,
+    Estimate,
+    Floats,
+    Interval,
+    estimates,
+    level_curves,
+    withheld,
+)
 from evaluation.metrics import MEASURES, Measures, measures
+from evaluation.shape import n_ir_interval, r2_interval
 
 NAMES = Measures._fields
-SHAPE = [measure.shape for measure in MEASURES]
+SHAPE = [measure.name for measure in MEASURES if measure.shape]
+TESTED = ("avg", "ir")  # the differences that are compared with 0; that of N-IR has no verdict of its own
 METHOD = (
-    "bootstrap, profiles and personalities drawn independently: expanded percentiles; for r2, n_ir and n_r2 the "
-    "estimate +- t standard errors"
+    "bootstrap clustered by profile and by personality: the estimate +- t standard errors, degrees of freedom from the "
+    "half with fewer levels; r2 from the intervals of the line and, by the noncentral F, of the deviations from it"
 )
+UNBOUNDED = Interval(-np.inf, np.inf)
 
 
 class Counts(NamedTuple):
@@ -28,11 +41,12 @@ class Counts(NamedTuple):
 
 
 class Estimates(NamedTuple):
-    """Numbers with their intervals. `relative` is empty for a single candidate."""
+    """Numbers with their intervals. `relative` is empty for a single candidate. `curves`: the draws of AL(1..K)."""
 
     al: tuple[Estimate, ...]
     measures: dict[str, Estimate]
     relative: dict[str, Estimate]
+    curves: Draws | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +72,7 @@ class CandidateResult:
                 "al": [level.interval for level in self.al],
                 **{name: self.measures[name].interval for name in NAMES},
             },
+            "reasons": {name: self.measures[name].reason for name in NAMES if self.measures[name].reason},
             "undefined_resamples": {name: self.measures[name].undefined for name in NAMES},
             "counts": {
                 "cases": self.cases,
@@ -69,10 +84,23 @@ class CandidateResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Significance:
+    """The two-sided `p` of a difference, and `holm`, what it is after Holm's correction for the whole family."""
+
+    p: float
+    holm: float
+
+    @property
+    def survives(self) -> bool:
+        return self.holm <= 1 - LEVEL
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """A candidate minus the baseline, over the `replies` (case and turn) for which both have a score.
 
     `relative`: the difference as a share of the baseline's number; undefined unless the interval of that is above 0.
+    Differences in shape are withheld unless both curves are clearly sloped. `tests`: those of `TESTED` that have a p.
     """
 
     candidate: str
@@ -81,14 +109,20 @@ class Difference:
     al: tuple[Estimate, ...]
     measures: Mapping[str, Estimate]
     relative: Mapping[str, Estimate]
+    tests: Mapping[str, Significance]
+
+    def survives(self, measure: str) -> bool:
+        """Whether this difference is clear of 0 after Holm's correction."""
+        return measure in self.tests and self.tests[measure].survives
 
     def as_json(self) -> dict[str, Any]:
         return {
             "baseline": self.baseline,
             "replies": self.replies,
-            "al": [asdict(level) for level in self.al],
-            **{name: asdict(self.measures[name]) for name in NAMES},
-            "relative_improvement": {name: asdict(self.relative[name]) for name in NAMES},
+            "al": [level.as_json() for level in self.al],
+            **{name: self.measures[name].as_json() for name in NAMES},
+            "relative_improvement": {name: self.relative[name].as_json() for name in NAMES},
+            "tests": {name: asdict(test) | {"survives": test.survives} for name, test in self.tests.items()},
         }
 
 
@@ -103,45 +137,105 @@ class JudgeResults:
     def difference(self, candidate: str) -> Difference | None:
         return next((found for found in self.differences if found.candidate == candidate), None)
 
+    @property
+    def comparisons(self) -> int:
+        """The size of the family that Holm's correction is for: AVG and IR of all candidates by this judge."""
+        return sum(len(difference.tests) for difference in self.differences)
+
     def as_json(self) -> dict[str, Any]:
         return {
             "candidates": {result.candidate: result.as_json() for result in self.candidates},
             "differences": {difference.candidate: difference.as_json() for difference in self.differences},
+            "comparisons": {
+                "count": self.comparisons,
+                "correction": "Holm",
+                "survive": [[d.candidate, name] for d in self.differences for name in d.tests if d.survives(name)],
+            },
         }
 
 
 def judge_results(
-    judge: str, bootstrap: Bootstrap, levels: Mapping[str, Floats], counts: Mapping[str, Counts], baseline: str
+    judge: str,
+    bootstrap: Bootstrap,
+    levels: Mapping[str, Floats],
+    counts: Mapping[str, Counts],
+    baseline: str,
+    scale: Interval = UNBOUNDED,
 ) -> JudgeResults:
-    """`levels`: of each candidate, (cases of the bootstrap, K), NaN where there is no score."""
+    """`levels`: of each candidate, (cases of the bootstrap, K), NaN where there is no score; on a `scale` that no
+    interval leaves."""
     results = dict[str, CandidateResult]()
     for name, own in levels.items():
-        al, found, _ = _measured(bootstrap, own)
+        found = _measured(bootstrap, own)
         scored = tuple(int(count) for count in np.isfinite(own).sum(axis=0))
-        count = counts[name]
-        results[name] = CandidateResult(name, al, _bounded(found, 0.0), count.cases, scored, count.unscored)
-    against = [_difference(bootstrap, name, levels, results[baseline]) for name in levels if name != baseline]
-    return JudgeResults(judge, tuple(results.values()), tuple(against))
+        al = tuple(_bounded(level, scale) for level in found.al)
+        known = _with_shape(level_curves([own])[0], found) | {"avg": _bounded(found.measures["avg"], scale)}
+        results[name] = CandidateResult(name, al, known, counts[name].cases, scored, counts[name].unscored)
+    against = [_difference(bootstrap, name, levels, results, baseline, scale) for name in levels if name != baseline]
+    return JudgeResults(judge, tuple(results.values()), corrected(against))
 
 
-def _difference(bootstrap: Bootstrap, name: str, levels: Mapping[str, Floats], baseline: CandidateResult) -> Difference:
-    both = np.isfinite(levels[name]) & np.isfinite(levels[baseline.candidate])
-    pair = [np.where(both, levels[which], np.nan) for which in (name, baseline.candidate)]
-    al, found, relative = _measured(bootstrap, *pair)
-    for measure, base in baseline.measures.items():
-        if base.interval is None or base.interval.low <= 0:
-            relative[measure] = Estimate(None, None)
-    return Difference(name, baseline.candidate, int(both.sum()), al, _bounded(found, -1.0), relative)
+def _difference(
+    bootstrap: Bootstrap,
+    name: str,
+    levels: Mapping[str, Floats],
+    results: Mapping[str, CandidateResult],
+    baseline: str,
+    scale: Interval,
+) -> Difference:
+    both = np.isfinite(levels[name]) & np.isfinite(levels[baseline])
+    pair = [np.where(both, levels[which], np.nan) for which in (name, baseline)]
+    al, known, relative, _ = _measured(bootstrap, *pair)
+    span = Interval(scale.low - scale.high, scale.high - scale.low)
+    known["avg"] = _bounded(known["avg"], span)
+    base = results[baseline].measures
+    for measure, estimate in base.items():
+        if not (estimate.interval.low > 0 if estimate.interval else measure == "avg" and scale.low > 0):
+            relative[measure] = withheld("the baseline's number is not clearly above 0")
+    if why := _not_sloped(results[name].measures["ir"], base["ir"]):
+        hidden = dict.fromkeys(SHAPE, withheld(why))
+        known, relative = known | hidden, relative | hidden
+    else:
+        for measure in ("r2", "n_r2"):  # as far apart as the two intervals let them be
+            known[measure] = replace(known[measure], interval=_apart(results[name].measures[measure], base[measure]))
+            relative[measure] = replace(relative[measure], interval=None, reason="no interval: see the difference")
+    tests = {measure: Significance(p, p) for measure in TESTED if (p := known[measure].p) is not None}
+    al = tuple(_bounded(level, span) for level in al)
+    return Difference(name, baseline, int(both.sum()), al, known, relative, tests)
+
+
+def corrected(differences: Sequence[Difference]) -> tuple[Difference, ...]:
+    """The differences with Holm's correction for all their tests together (Holm, 1979): the smallest p of m counts m
+    times, the next m-1 times, and none less than a smaller one. So at most one family in twenty without any true
+    difference shows one."""
+    tests = {(d.candidate, name): test.p for d in differences for name, test in d.tests.items()}
+    holm, least = dict[tuple[str, str], float](), 0.0
+    for rank, key in enumerate(sorted(tests, key=lambda key: tests[key])):
+        holm[key] = least = max(least, min(1.0, (len(tests) - rank) * tests[key]))
+    return tuple(
+        replace(d, tests={name: replace(test, holm=holm[d.candidate, name]) for name, test in d.tests.items()})
+        for d in differences
+    )
+
+
+def _not_sloped(candidate: Estimate, baseline: Estimate) -> str:
+    """Why the shapes of two curves with these slopes cannot be compared; empty if they can."""
+    if candidate.clear and baseline.clear:
+        return ""
+    if candidate.clear:
+        return "the baseline's curve is not clearly sloped"
+    return "the candidate's curve is not clearly sloped" if baseline.clear else "neither curve is clearly sloped"
 
 
 def _measured(bootstrap: Bootstrap, *levels: Floats) -> Estimates:
     """For one array of levels; for two, the first minus the second, and that as a share of the second."""
     turns = levels[0].shape[1]
     rows = np.asarray(np.isfinite(levels[0]).any(axis=1))
+    draws: Draws | None = None
     if rows.any():
         there = [each[rows] for each in levels]
         draws = bootstrap.only(rows).draws(there, _statistic)
-        found = estimates(_statistic(level_curves(there)), draws, shape=[False] * turns + SHAPE * len(levels))
+        found = estimates(_statistic(level_curves(there)), draws)
     else:
         found = [Estimate(None, None, 1.0)] * (turns + len(NAMES) * len(levels))
     own = turns + len(NAMES)
@@ -149,7 +243,18 @@ def _measured(bootstrap: Bootstrap, *levels: Floats) -> Estimates:
         tuple(found[:turns]),
         dict(zip(NAMES, found[turns:own], strict=True)),
         dict(zip(NAMES, found[own:], strict=True)) if len(levels) > 1 else {},
+        draws and draws.columns(slice(turns)),
     )
+
+
+def _with_shape(al: Floats, found: Estimates) -> dict[str, Estimate]:
+    """The measures, with the intervals of those that measure the shape of the curve `al`."""
+    known, slope = dict(found.measures), found.measures["ir"]
+    if found.curves is None or known["r2"].value is None or slope.interval is None:
+        return known
+    r2 = r2_interval(al, found.curves, slope)
+    intervals = {"r2": r2, "n_r2": r2, "n_ir": n_ir_interval(al, found.curves, known["n_ir"], slope)}
+    return known | {name: replace(known[name], interval=interval) for name, interval in intervals.items()}
 
 
 def _statistic(curves: Sequence[Floats]) -> Floats:
@@ -164,13 +269,16 @@ def _statistic(curves: Sequence[Floats]) -> Floats:
     return np.concatenate([first - second, relative], axis=-1)
 
 
-def _bounded(found: Mapping[str, Estimate], lowest: float) -> dict[str, Estimate]:
-    """`found` with the intervals of R2 cut at `lowest` and 1: R2 is a share, and a difference of shares is above -1."""
+def _bounded(estimate: Estimate, scale: Interval) -> Estimate:
+    """With its interval cut at the ends of the scale."""
+    if estimate.interval is None:
+        return estimate
+    low, high = estimate.interval
+    return replace(estimate, interval=Interval(max(low, scale.low), min(high, scale.high)))
 
-    def bounded(name: str, estimate: Estimate) -> Estimate:
-        if name not in ("r2", "n_r2") or estimate.interval is None:
-            return estimate
-        low, high = estimate.interval
-        return replace(estimate, interval=Interval(max(low, lowest), min(high, 1.0)))
 
-    return {name: bounded(name, estimate) for name, estimate in found.items()}
+def _apart(one: Estimate, other: Estimate) -> Interval | None:
+    """The least and the greatest difference between numbers in two intervals."""
+    if one.interval is None or other.interval is None:
+        return None
+    return Interval(one.interval.low - other.interval.high, one.interval.high - other.interval.low)

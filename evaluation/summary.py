@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.bootstrap import LEVEL, RESAMPLES, Bootstrap, CaseKey, Floats
+from evaluation.bootstrap import LEVEL, RESAMPLES, Bootstrap, CaseKey, Floats, Interval
 from evaluation.results import METHOD, Counts, JudgeResults, judge_results
 from evaluation.scores import Protocol, Score
 from i2a.errors import UsageError
@@ -109,11 +109,12 @@ def summarise(
     elif baseline not in names:
         raise UsageError(f"there is no candidate {baseline!r} to compare with; choose one of {', '.join(names)}")
     bootstrap = Bootstrap(list(table.cases.values()), resamples=resamples, seed=seed)
+    scale = Interval(*conditions.protocol.range)
     by_judge = []
     for judge in conditions.judges:
         levels = {name: table.levels(judge, name, bootstrap.cases) for name in names}
         counts = {name: table.counts(judge, name) for name in names}
-        by_judge.append(judge_results(judge, bootstrap, levels, counts, baseline))
+        by_judge.append(judge_results(judge, bootstrap, levels, counts, baseline, scale))
     return BenchmarkSummary(conditions, baseline, tuple(by_judge), resamples, seed)
 
 

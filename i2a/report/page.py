@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from evaluation.metrics import MEASURES
 from i2a.report.charts import stored, training
 from i2a.report.runs import Run
-from i2a.report.tables import number
+from i2a.report.tables import SURVIVES, number
 from i2a.report.trees import Packed
 
 HERE = Path(__file__).parent
@@ -79,7 +79,9 @@ def row(name: str, run: Run, results: dict[str, Any]) -> ResultRow:
     over = Cell("baseline", "") if name == run.summary["baseline"] else Cell("-", "")
     if difference:
         relative = difference["relative_improvement"]["avg"]
-        over = Cell(number(relative["value"], 1, percent=True), interval(relative["interval"], 1, percent=True))
+        survives = difference.get("tests", {}).get("avg", {}).get("survives", False)  # none before version 0.2
+        value = number(relative["value"], 1, percent=True) + SURVIVES * survives
+        over = Cell(value, interval(relative["interval"], 1, percent=True))
     counts = found["counts"]
     return ResultRow(name, cells, over, sum(counts["unscored"]), run.summary.get("failed", {}).get(name, 0))
 

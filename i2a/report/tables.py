@@ -3,8 +3,8 @@
 Names and warnings come from users and models: they are shown as they are, never read as markup.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from evaluation.bootstrap import LEVEL, Estimate
 from evaluation.metrics import MEASURES
-from evaluation.results import CandidateResult, JudgeResults
+from evaluation.results import NAMES, CandidateResult, JudgeResults
 from evaluation.summary import BenchmarkSummary
 from i2a.text import counted, one_line
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # scikit-learn takes a second to import
     from evaluation.agreement import Agreement
     from evaluation.compare import Comparison
 
-UNDEFINED = "-"
+UNDEFINED, SURVIVES = "-", "*"
 
 
 def summary_table(summary: BenchmarkSummary, warnings: Sequence[str] = (), *, mixed: bool = False) -> RenderableType:
@@ -80,13 +80,33 @@ def number(value: float | None, digits: int, *, signed: bool = False, percent: b
     return f"{round(value, digits) + 0.0:{'+' if signed else ''}.{digits}f}"
 
 
+class _Cell(NamedTuple):
+    """A number of a table: its estimate, how it is written, and a mark behind it."""
+
+    estimate: Estimate
+    digits: int
+    signed: bool = False
+    percent: bool = False
+    mark: str = ""
+
+    @property
+    def value(self) -> str:
+        return number(self.estimate.value, self.digits, signed=self.signed, percent=self.percent) + self.mark
+
+    def end(self, which: int) -> str:
+        """Where the interval begins (0) or ends (1)."""
+        interval = self.estimate.interval
+        return number(interval and interval[which], self.digits, signed=self.signed, percent=self.percent)
+
+
 def _results(results: JudgeResults, baseline: str) -> Table:
     table = _table("candidate", *(measure.symbol for measure in MEASURES), "AVG over\nbaseline", "unscored")
     for result in results.candidates:
         difference = results.difference(result.candidate)
-        cells = [(result.measures[measure.name], measure.digits, False, False) for measure in MEASURES]
+        cells = [_Cell(result.measures[measure.name], measure.digits) for measure in MEASURES]
         if difference is not None:
-            cells.append((difference.relative["avg"], 1, True, True))
+            mark = SURVIVES * difference.survives("avg")
+            cells.append(_Cell(difference.relative["avg"], 1, signed=True, percent=True, mark=mark))
         last = "baseline" if result.candidate == baseline else ""
         _row(table, result.candidate, cells, [last] * bool(last) + [_unscored(result)])
     return table
@@ -95,7 +115,10 @@ def _results(results: JudgeResults, baseline: str) -> Table:
 def _differences(results: JudgeResults) -> Table:
     table = _table("minus the baseline", *(measure.symbol for measure in MEASURES), "replies\nin both", "")
     for difference in results.differences:
-        cells = [(difference.measures[measure.name], measure.digits, True, False) for measure in MEASURES]
+        cells = [
+            _Cell(difference.measures[m.name], m.digits, signed=True, mark=SURVIVES * difference.survives(m.name))
+            for m in MEASURES
+        ]
         _row(table, difference.candidate, cells, [f"{difference.replies:,}", ""])
     return table
 
@@ -109,16 +132,12 @@ def _table(*heads: str) -> Table:
     return table
 
 
-def _row(table: Table, name: str, cells: Sequence[tuple[Estimate, int, bool, bool]], more: Sequence[str]) -> None:
+def _row(table: Table, name: str, cells: Sequence[_Cell], more: Sequence[str]) -> None:
     """Three lines: the numbers, and below them where their intervals begin and end."""
-    values = [number(cell.value, digits, signed=signed, percent=percent) for cell, digits, signed, percent in cells]
-    table.add_row(Text(one_line(name)), *map(Text, values), *map(Text, more))
-    for word, end in ((f"  {LEVEL:.0%} from", 0), ("      to", 1)):
-        ends = [
-            number(cell.interval and cell.interval[end], digits, signed=signed, percent=percent)
-            for cell, digits, signed, percent in cells
-        ]
-        table.add_row(Text(word), *map(Text, ends), style="dim", end_section=end == 1)
+    table.add_row(Text(one_line(name)), *(Text(cell.value) for cell in cells), *map(Text, more))
+    for word, which in ((f"  {LEVEL:.0%} from", 0), ("      to", 1)):
+        ends = [Text(cell.end(which)) for cell in cells]
+        table.add_row(Text(word), *ends, style="dim", end_section=which == 1)
 
 
 def _unscored(result: CandidateResult) -> str:
@@ -129,15 +148,35 @@ def _explanations(results: JudgeResults, summary: BenchmarkSummary) -> Iterator[
     """What a reader must know beside the numbers."""
     low, high = summary.conditions.protocol.range
     yield f"baseline: {summary.baseline}; levels {low:g} to {high:g}, IR in points a turn"
-    yield f"intervals: bootstrap over profiles and personalities, {summary.resamples:,} resamples"
+    yield f"intervals: bootstrap by profile and by personality, {summary.resamples:,} resamples; Student's t"
+    if results.comparisons:
+        family = f"{counted(results.comparisons, 'comparisons')} with the baseline, AVG and IR of each candidate"
+        yield f"{SURVIVES}: clear of 0 after Holm's correction for {family}"
     yield "R2 and N-IR are biased towards 0 by noise in the curve: the fewer scores, the more"
     if summary.conditions.simulated:
         yield "offline simulator: these numbers are about the simulator; they are not those of an LLM or of people"
     for result in results.candidates:
         yield from _of_candidate(result)
+    yield from _reasons({result.candidate: result.measures for result in results.candidates})
     for difference in results.differences:
         if not difference.replies:
             yield f"{difference.candidate}: no scored reply in common with the baseline, so no paired difference"
+    paired = [difference for difference in results.differences if difference.replies]
+    yield from _reasons({difference.candidate: difference.measures for difference in paired}, " minus the baseline")
+    for reason in dict.fromkeys(d.relative["avg"].reason for d in paired if d.relative["avg"].reason):
+        yield f"AVG over baseline: {reason}"
+
+
+def _reasons(found: Mapping[str, Mapping[str, Estimate]], what: str = "") -> Iterator[str]:
+    """Why numbers or intervals are missing, a line for each reason."""
+    symbols = {measure.name: measure.symbol for measure in MEASURES}
+    whose: dict[tuple[str, str], list[str]] = {}
+    for candidate, estimates in found.items():
+        for reason in dict.fromkeys(estimates[name].reason for name in NAMES if estimates[name].reason):
+            about = ", ".join(symbols[name] for name in NAMES if estimates[name].reason == reason)
+            whose.setdefault((about, reason), []).append(candidate)
+    for (about, reason), candidates in whose.items():
+        yield f"{', '.join(candidates)}{what}: {about} {reason}"
 
 
 def _of_candidate(result: CandidateResult) -> Iterator[str]:

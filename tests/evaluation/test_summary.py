@@ -124,7 +124,12 @@ def test_a_flat_curve_is_undefined_and_never_0() -> None:
     assert found["candidates"]["flat"]["ir"] == 0
     assert [found["candidates"]["flat"][name] for name in ("r2", "n_ir", "n_r2")] == [None] * 3
     assert found["candidates"]["flat"]["intervals"]["n_ir"] is None
-    assert found["differences"][TUNED]["n_ir"] == {"value": None, "interval": None, "undefined": 1.0}
+    assert found["differences"][TUNED]["n_ir"] == {
+        "value": None,
+        "interval": None,
+        "undefined": 0.0,
+        "reason": "withheld: the baseline's curve is not clearly sloped",
+    }
 
 
 def test_a_candidate_of_whom_nothing_is_scored_is_there_with_nothing() -> None:

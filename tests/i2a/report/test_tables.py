@@ -79,4 +79,27 @@ def test_each_judge_has_a_table_of_its_own() -> None:
     text = shown(summary(list(scores(judges=("a", "b"))), conditions(("a", "b"))))
     assert "judge a" in text
     assert "judge b" in text
-    assert text.count("minus the baseline") == 2
+    assert sum(line.startswith("minus the baseline") for line in text.splitlines()) == 2
+
+
+def test_the_table_marks_what_survives_the_correction_and_says_what_it_is_for() -> None:
+    found = summary()
+    (judge,) = found.by_judge
+    text = shown(found)
+    said = " ".join(text.split())
+    assert "*: clear of 0 after Holm's correction for 4 comparisons with the baseline, AVG and IR of each" in said
+    generic, tuned = (row(text, name) for name in (GENERIC, TUNED))
+    difference = judge.difference(TUNED)
+    assert difference is not None
+    assert difference.survives("avg")
+    assert tuned[6].endswith("%*")
+    assert not any("*" in cell for cell in generic)
+    minus = next(line for line in text.splitlines()[text.splitlines().index("") :] if line.startswith(TUNED)).split()
+    assert minus[1].endswith("*")
+    assert minus[3:6] == ["-", "-", "-"]
+    assert "tuned, oracle minus the baseline: R2, N-IR, N-R2 withheld: neither curve is clearly sloped" in said
+
+
+def test_the_table_says_why_one_personality_gives_no_interval() -> None:
+    text = shown(summary([score for score in scores() if score.personality == "t0"]))
+    assert "AVG, IR, R2, N-IR, N-R2 no interval: one personality" in " ".join(text.split())
