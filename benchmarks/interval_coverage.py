@@ -69,7 +69,7 @@ class World(NamedTuple):
         if not self.whole:
             return list(curves)
         random = np.random.default_rng(0)
-        endless = [self.scores(random, curves, 300, 300) for _ in range(40)]
+        endless = [self.scores(random, curves, 300, 300) for _ in range(20)]
         return [np.asarray(np.mean([each[i].mean(0) for each in endless], axis=0)) for i in range(len(curves))]
 
 
@@ -97,16 +97,16 @@ def holds(estimate: Estimate, truth: float) -> bool:
     return estimate.interval is not None and estimate.interval.low - 1e-9 <= truth <= estimate.interval.high + 1e-9
 
 
-def levels_and_differences(world: World, profiles: int, personalities: int, worlds: int, resamples: int) -> None:
-    """The bending curve against the straight one."""
-    curves = (STRAIGHT, BENDING)
-    true = world.truth(curves)
+def levels_and_differences(
+    world: World, true: Sequence[Floats], profiles: int, personalities: int, worlds: int, resamples: int
+) -> None:
+    """The bending curve against the straight one, whose `true` levels these are."""
     (avg0, ir0, *_), (avg, ir, r2, n_ir, _) = map(measures, true)
     truth = [float(number) for number in (true[1][0], true[1][-1], avg, ir, r2, n_ir)]
     truth += [float(number) for number in (avg - avg0, ir - ir0, (avg - avg0) / avg0)]
     held, width = np.zeros((2, len(SHOWN)))
     for seed in range(worlds):
-        results = judged(world, curves, profiles, personalities, seed, resamples)
+        results = judged(world, (STRAIGHT, BENDING), profiles, personalities, seed, resamples)
         own, (against,) = results.candidates[1], results.differences
         found = [own.al[0], own.al[-1], *(own.measures[measure.name] for measure in MEASURES[:4])]
         found += [against.measures["avg"], against.measures["ir"], against.relative["avg"]]
@@ -115,14 +115,17 @@ def levels_and_differences(world: World, profiles: int, personalities: int, worl
     print(f"\n{world.name}: {profiles} profiles x {personalities} personalities")
     print(f"{'':10}" + "".join(f"{name:>8}" for name in SHOWN))
     print(f"{'truth':10}" + "".join(f"{number:8.3f}" for number in truth))
-    print(f"{'width':10}" + "".join(f"{number:8.3f}" if number == number else "    none" for number in width / worlds))
+    if np.isnan(width).all():
+        print(f"{'width':10}" + f"{'none':>8}" * len(SHOWN), flush=True)
+        return
+    print(f"{'width':10}" + "".join(f"{number:8.3f}" for number in width / worlds))
     print(f"{'coverage':10}" + "".join(f"{share:8.1%}" for share in held / worlds), flush=True)
 
 
 def shapes(world: World, worlds: int, resamples: int) -> None:
     """R2 and N-IR of single curves. Of a flat truth: how often R2 may be 0, and how often a verdict is wrong."""
     print(f"\nshapes, {world.name}: R2 and N-IR")
-    print(f"{'':18}{'R2':>6}{'measured':>10}{'from':>6}{'to':>6}{'coverage':>10}{'IR clear':>10}{'N-IR clear':>12}")
+    print(f"{'':18}{'R2':>6}{'measured':>10}{'from':>6}{'to':>6}{'coverage':>10}{'IR clear':>10}{'N-IR clear':>12}{'coverage':>12}")
     for name, curve in SHAPES.items():
         (true,) = world.truth([curve])
         r2, n_ir = (0.0, 0.0) if name == "flat" else (float(measures(true).r2), float(measures(true).n_ir))
@@ -131,11 +134,11 @@ def shapes(world: World, worlds: int, resamples: int) -> None:
         held = np.mean([holds(each["r2"], r2) for each in found])
         clear = [[each[which].clear for each in found] for which in ("ir", "n_ir")]
         assert clear[0] == clear[1]
-        sure = [holds(each["n_ir"], n_ir) for each in found if each["ir"].clear]
+        sure = np.mean([holds(each["n_ir"], n_ir) for each in found])
         measured, (low, high) = np.mean([each["r2"].value or 0 for each in found]), ends.mean(axis=0)
         shown = f"{name:18}{r2:6.2f}{measured:10.2f}{low:6.2f}{high:6.2f}{held:10.1%}"
         print(f"{shown}{np.mean(clear[0]):10.1%}{np.mean(clear[1]):12.1%}", end="")
-        print(f"   N-IR held where clear: {np.mean(sure):.1%}" if sure and name != "flat" else "", flush=True)
+        print("" if name == "flat" else f"{sure:12.1%}", flush=True)
 
 
 def nulls(world: World, personalities: int, worlds: int, resamples: int) -> None:
@@ -155,8 +158,9 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=1000)
     args = parser.parse_args()
     for world in WORLDS:
+        true = world.truth((STRAIGHT, BENDING))
         for personalities in (1, 2, 3, 5, 20):
-            levels_and_differences(world, 20, personalities, args.worlds, args.resamples)
+            levels_and_differences(world, true, 20, personalities, args.worlds, args.resamples)
     for world in WORLDS[:3]:
         shapes(unrounded(world), args.worlds, args.resamples)
     print("\neight candidates that differ in nothing: worlds with a clear difference")

@@ -177,7 +177,7 @@ def estimates(values: Floats, draws: Draws) -> list[Estimate]:
     The degrees of freedom are those of the half with the fewest levels (Cameron, Gelbach and Miller, 2011): few levels
     say little of how levels differ, however many cases there are. In simulated worlds of 20 profiles and 2, 3, 5 or 20
     personalities (benchmarks/interval_coverage.py), 95% intervals of levels, slopes and differences cover the truth in
-    91-100% of cases. With one profile or one personality there is none.
+    92-100% of cases. With one profile or one personality there is none.
     """
     if not draws.by:
         return [Estimate(None if np.isnan(value) else float(value), None, reason=draws.reason) for value in values]

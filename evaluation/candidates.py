@@ -4,9 +4,9 @@ A plain candidate gets the dialogue and nothing else: no system message, no pers
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from agents.prompt import Prompt
 from agents.responders import PreferredResponder, describe
@@ -15,8 +15,9 @@ from i2a.errors import UsageError
 from i2a.models.model import Model
 from i2a.models.spec import ModelSpec
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Inference
+from i2a.trees.tree import Inference, Node
 
+CANDIDATE = "candidate"
 NAME = re.compile(r"(?P<name>[\w.+-][\w .+-]*)=(?P<model>.+)")
 
 
@@ -25,6 +26,14 @@ class Plain(Role):
 
     prompt = Prompt("")
     chat_role = "assistant"
+    definition: ClassVar[str] = ""  # what `shown` shows it: results under another definition are not compared
+
+    def shown(self, message: Node, strange: Sequence[str]) -> Node:
+        """What it answers in place of the user's `message`, whose path is the dialogue so far.
+
+        `strange`: the messages of another person, for a control that needs them.
+        """
+        return message
 
 
 class Reminded(Plain):
@@ -46,7 +55,35 @@ class Oracle(Plain):
 
 
 class Shuffled(Plain):
-    """Is shown the history of another person before each message: what it gains by knowing this one goes away."""
+    """Sees another person's messages where this one's earlier messages stood, and its own replies as they were.
+
+    Takes away what this person has said, but for the last message. Leaves its own replies to them, so that it can see
+    what not to repeat; what these took up of the person can still be read there, so it is a ceiling for what is left.
+    """
+
+    definition = "another person's earlier messages, its own replies"
+
+    def shown(self, message: Node, strange: Sequence[str]) -> Node:
+        """The donor's first message stands in place of this person's first, and so on; turns beyond the donor's are
+        left out, the earliest first."""
+        replies = [node.content for node in message.path if node.speaker != message.speaker]
+        here: Node | None = None
+        for said, reply in zip(strange, replies[-len(strange) :] if strange else [], strict=False):
+            here = Node(Node(here, message.speaker, said), CANDIDATE, reply)
+        return Node(here, message.speaker, message.content)
+
+
+class Last(Plain):
+    """Sees the last message alone.
+
+    Takes away all that this person has said before, and its own replies as well: what it then repeats, it repeats
+    unknowingly, and a judge that sees the dialogue marks it down for that too. A floor for what is left.
+    """
+
+    definition = "the last message"
+
+    def shown(self, message: Node, strange: Sequence[str]) -> Node:
+        return Node(None, message.speaker, message.content)
 
 
 WRAPPERS: dict[str, type[Plain]] = {
@@ -55,6 +92,7 @@ WRAPPERS: dict[str, type[Plain]] = {
     "brief": Brief,
     "oracle": Oracle,
     "shuffled": Shuffled,
+    "last": Last,
 }
 
 
@@ -88,14 +126,15 @@ class Candidate:
 
     @property
     def identity(self) -> dict[str, Any]:
-        return {"wrapper": self.wrapper, "model": str(self.model), "prompt": self.role.prompt.fingerprint}
+        told = {"wrapper": self.wrapper, "model": str(self.model), "prompt": self.role.prompt.fingerprint}
+        return told | ({"definition": self.role.definition} if self.role.definition else {})
 
     def play(self, model: Model, persona: Persona) -> Plain:
         """The candidate as it talks to `persona`, of whom only an oracle is told."""
         if self.wrapper != "oracle":
-            return self.role("candidate", model)
+            return self.role(CANDIDATE, model)
         whole = Inference(reason="", profile=[persona.profile], personality=[persona.personality])
-        return self.role("candidate", model, known=describe(whole))
+        return self.role(CANDIDATE, model, known=describe(whole))
 
 
 def parse_all(texts: Iterable[str]) -> list[Candidate]:

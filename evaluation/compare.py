@@ -33,6 +33,7 @@ class StoredSummary(BaseModel):
     simulator: dict[str, Any]
     personas: dict[str, Any]
     candidates: dict[str, Any] = Field(min_length=1)
+    models: dict[str, dict[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,16 @@ class StoredEvaluation:
     name: str
     conditions: Conditions
     candidates: tuple[str, ...]
+    models: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def wrappers(self) -> dict[str, dict[str, Any]]:
+        """By wrapper, what its candidates are told and shown."""
+        return {
+            model["wrapper"]: {name: model.get(name) for name in ("prompt", "definition")}
+            for model in self.models.values()
+            if "wrapper" in model
+        }
 
     def scores(self, judge: str) -> Iterator[Score]:
         return (score for score in read(self.path / "scores.jsonl") if score.judge == judge)
@@ -90,6 +101,9 @@ def compare(
 def differences(first: StoredEvaluation, second: StoredEvaluation) -> Iterator[str]:
     """The differences between the conditions of two runs, in words, one line each."""
     one, other = (_comparable(run.conditions) for run in (first, second))
+    in_both = [wrapper for wrapper in first.wrappers if wrapper in second.wrappers]
+    one |= {f"wrapper {wrapper}": first.wrappers[wrapper] for wrapper in in_both}
+    other |= {f"wrapper {wrapper}": second.wrappers[wrapper] for wrapper in in_both}
     for name in one:
         for where, a, b in _unequal(name, one[name], other[name]):
             yield one_line(f"{where} is {_in_words(a)} in {first.name} and {_in_words(b)} in {second.name}")
@@ -126,7 +140,7 @@ def _open(path: Path) -> StoredEvaluation:
         raise UsageError(f"{file}: not a summary of format {FORMAT} with a protocol of {', '.join(PROTOCOLS)}")
     names = ("engine", "mode", "turns", "seed", "judges", "simulator", "personas")
     conditions = Conditions(PROTOCOLS[stored.protocol], **{name: getattr(stored, name) for name in names})
-    return StoredEvaluation(path, path.resolve().name, conditions, tuple(stored.candidates))
+    return StoredEvaluation(path, path.resolve().name, conditions, tuple(stored.candidates), stored.models)
 
 
 def _named(runs: Sequence[StoredEvaluation]) -> list[StoredEvaluation]:

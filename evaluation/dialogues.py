@@ -8,16 +8,18 @@ from typing import Any, Protocol
 from agents.inducer import Inducer
 from agents.role import introduce
 from agents.user import User
-from evaluation.candidates import Candidate, Plain
+from evaluation.candidates import CANDIDATE, Candidate, Plain
 from evaluation.judge import RATINGS, Rater, rate
 from evaluation.live import live
 from evaluation.replay import replay
+from i2a.digests import digest
+from i2a.models.call import RoleModel
 from i2a.models.spec import ModelSpec
 from i2a.runs.session import Session
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Node, Tree
 
-CANDIDATE = "candidate"
+SALT = "salt"  # its key in the manifest of a run
 
 
 class EvalDialogue(Protocol):
@@ -30,7 +32,7 @@ class EvalDialogue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LiveDialogue:
-    """A simulated user talks with the candidate. `donor`: whose history a shuffled candidate is shown.
+    """A simulated user talks with the candidate. `donor`: whose messages a shuffled candidate is shown.
 
     Only an oracle, the user and the Inducer know the persona.
     """
@@ -42,11 +44,11 @@ class LiveDialogue:
     donor: Persona | None
 
     async def run(self, tree: Tree, session: Session, judges: Mapping[str, Rater]) -> None:
-        models = {CANDIDATE: self.candidate.model, "user": self.user}
+        models = {"user": self.user}
         models |= {"donor": self.user} if self.donor else {}
         models |= {"inducer": self.inducer} if self.inducer else {}
         clients, persona = session.clients(tree.id, tree.seed, models), values_of(tree.persona)
-        candidate = self.candidate.play(clients[CANDIDATE], tree.persona)
+        candidate = self.candidate.play(candidate_client(tree, session, self.candidate.model), tree.persona)
         user = User("user", clients["user"], **persona)
         donor = User("donor", clients["donor"], **values_of(self.donor)) if self.donor else None
         inducer = Inducer("inducer", clients["inducer"], **persona) if self.inducer else None
@@ -64,8 +66,7 @@ class ReplayDialogue:
     donor: Sequence[Node]
 
     async def run(self, tree: Tree, session: Session, judges: Mapping[str, Rater]) -> None:
-        client = session.clients(tree.id, tree.seed, {CANDIDATE: self.candidate.model})[CANDIDATE]
-        candidate = self.candidate.play(client, tree.persona)
+        candidate = self.candidate.play(candidate_client(tree, session, self.candidate.model), tree.persona)
         introduce([candidate, *judges.values()])
         await replay(tree, candidate, judges, path=self.path, turns=self.turns, donor=self.donor)
 
@@ -87,6 +88,19 @@ class StoredDialogue:
                     known = reply.metadata[RATINGS]
                     reply.metadata[RATINGS] = {name: known[name] for name in known if name in self.judges}
                     ratings.create_task(rate(judges, reply.parent, reply))
+
+
+def candidate_client(tree: Tree, session: Session, spec: ModelSpec) -> RoleModel:
+    """The model of a candidate, for one tree.
+
+    The seed of a tree follows from its case, and those of user and judge from it, the same for all candidates. A server
+    or a model of somebody else's must not guess the case from the seeds that it is sent: they follow from the tree's id
+    and a secret that the manifest of the run keeps (runs before version 0.2 have none).
+    """
+    salt, seed = session.manifest.get(SALT), tree.seed
+    if salt and not session.endpoints[spec].model.in_process:
+        seed = int(digest(f"{salt}/{tree.id}"), 16)
+    return session.clients(tree.id, seed, {CANDIDATE: spec})[CANDIDATE]
 
 
 def grow_rated(

@@ -24,29 +24,30 @@ async def live(
     """A dialogue of `turns` turns. The next turn does not wait for the rating of this one.
 
     With a `donor`, the user of another persona, the candidate first talks with that one, which makes a root of its own
-    in the tree; before each message of the user it is then shown that history. An `inducer` says at the end what it
-    knows, which only the audit reads.
+    in the tree; what it is then shown of the true dialogue has that one's messages in it, see `Plain.shown`. An
+    `inducer` says at the end what it knows, which only the audit reads.
     """
-    past = await donated(tree, donor, candidate, turns - 1) if donor else None
+    strange = await donated(tree, donor, candidate, turns - 1) if donor else []
     here: Node | None = None
     async with asyncio.TaskGroup() as meanwhile:
-        for turn in range(turns):
+        for _ in range(turns):
             message = tree.add(here, await user(here))
-            shown = message if past is None else Node(past[turn], "user", message.content)
-            reply = tree.add(message, await candidate(shown))
+            reply = tree.add(message, await candidate(candidate.shown(message, strange)))
             meanwhile.create_task(rate(judges, message, reply))
             here = tree.keep(reply)
         if inducer and here:
             meanwhile.create_task(infer(inducer, message))
 
 
-async def donated(tree: Tree, donor: User, candidate: Plain, turns: int) -> list[Node | None]:
-    """The candidate's dialogue with the donor: its state after 0, 1, ... `turns` turns."""
-    states: list[Node | None] = [None]
+async def donated(tree: Tree, donor: User, candidate: Plain, turns: int) -> list[str]:
+    """The messages of the donor in a dialogue of `turns` turns with the candidate."""
+    here: Node | None = None
+    messages = []
     for _ in range(turns):
-        message = tree.add(states[-1], await donor(states[-1]))
-        states.append(tree.keep(tree.add(message, await candidate(message))))
-    return states
+        message = tree.add(here, await donor(here))
+        here = tree.keep(tree.add(message, await candidate(message)))
+        messages.append(message.content)
+    return messages
 
 
 async def infer(inducer: Inducer, message: Node) -> None:

@@ -1,17 +1,18 @@
 """From settings to the plan of an evaluation: who talks with whom, live or in replay, and who rates.
 
-The seed of a tree is that of its case, so that all candidates meet the same user.
+The seed of a tree is that of its case, so that all candidates meet the same user; candidates are told nothing of it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from secrets import token_hex
 from typing import Any
 
 from agents.inducer import Inducer
 from agents.user import User
 from evaluation.candidates import Candidate, parse_all
 from evaluation.cases import Case, Cases, crossed, recorded
-from evaluation.dialogues import EvalDialogue, LiveDialogue, ReplayDialogue, grow_rated
+from evaluation.dialogues import SALT, EvalDialogue, LiveDialogue, ReplayDialogue, grow_rated
 from evaluation.judge import RATERS, Rater
 from evaluation.settings import Evaluation
 from evaluation.summary import Conditions
@@ -72,6 +73,7 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
         grow=grow_rated(dialogues, judges, rater),
         unit=UNIT,
         warnings=cases.warnings,
+        metadata={SALT: token_hex(16)},
         simulated=simulated,
     )
     return EvalPlan(run, conditions, named)

@@ -23,14 +23,14 @@ async def replay(
 ) -> None:
     """Let the candidate answer the first `turns` messages of `path`; the stored replies stay as siblings.
 
-    With the path of a `donor`, the user of another persona, the candidate is shown its history instead, as long as it
-    was before that message.
+    What the candidate is shown of the dialogue may have messages of a `donor` in it, the path of another persona's
+    dialogue, see `Plain.shown`.
     """
-    past = states(donor)
+    strange = [node.content for node in donor if node.speaker == USER]
     turn = 0
 
-    async def answer(message: Node, shown: Node) -> None:
-        reply = tree.add(message, await candidate(shown))
+    async def answer(message: Node) -> None:
+        reply = tree.add(message, await candidate(candidate.shown(message, strange)))
         await rate(judges, message, reply)
 
     here: Node | None = None
@@ -41,14 +41,7 @@ async def replay(
             elif turn < turns:
                 here = tree.add(here, Utterance(USER, node.content))
                 here.inference = node.inference
-                shown = Node(past[min(turn, len(past) - 1)], USER, node.content) if past else here
-                answers.create_task(answer(here, shown))
+                answers.create_task(answer(here))
                 turn += 1
             else:
                 break
-
-
-def states(path: Sequence[Node]) -> list[Node | None]:
-    """What a dialogue had come to before each message of its user, and at its end."""
-    before = [node.parent for node in path if node.speaker == USER]
-    return [*before, path[-1]] if path and path[-1].speaker != USER else before

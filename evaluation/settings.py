@@ -24,7 +24,8 @@ class Evaluation(RunConfig):
     out: Path = Field(description="Folder that the evaluation is written to.", examples=["runs/eval"])
     candidates: Annotated[list[str], Flag(metavar="CANDIDATE", positional=True)] = Field(
         [],
-        description="MODEL or NAME=MODEL. reminder:MODEL, brief:MODEL, oracle:MODEL and shuffled:MODEL are ablations.",
+        description="MODEL or NAME=MODEL. reminder:MODEL, brief:MODEL, oracle:MODEL, shuffled:MODEL and last:MODEL are "
+        "ablations.",
     )
     replay: Path | None = Field(
         None, description="Folder of a run. The user messages of its dialogues are replayed to every candidate."

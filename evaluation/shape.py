@@ -20,7 +20,7 @@ def r2_interval(al: Floats, draws: Draws, slope: Estimate) -> Interval | None:
     interval of the slope, and is 0 at least if that holds 0. For D, the squares of the measured deviations over those
     of their noise are F, whose noncentrality has an interval (Steiger and Fouladi, 1997); where noise explains all of
     them, D is 0 at least and R2 1 at most. The outermost of both make the interval: in the worlds of
-    benchmarks/interval_coverage.py, it covers the truth in 96-100% of cases, be it 0, 1 or between.
+    benchmarks/interval_coverage.py, it covers the truth in 97-100% of cases, be it 0, 1 or between.
     """
     if slope.interval is None:
         return None

@@ -47,6 +47,9 @@ class Model(ABC):
     simulated: bool = False
     """Whether rules answer, and no language model. Settled once `prepare` has returned."""
 
+    in_process: bool = False
+    """Whether i2a itself draws the words, so that nobody but the sampler sees the seed of a call."""
+
     @classmethod
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
         """The model that `KIND:NAME[@URL][?PARAM=VALUE&...]` names. Raises `UsageError`."""

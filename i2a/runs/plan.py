@@ -28,6 +28,7 @@ class RunPlan:
     panel         what the live view shows of `work`; of trees it shows one
     warnings      for the manifest
     failures      of conversations of an earlier run that this one takes over
+    metadata      what else the manifest of a new run says; a resumed run keeps what it said at first
     simulated     what is known of models that are not called here, by model string: whether they are a simulator
     """
 
@@ -41,4 +42,5 @@ class RunPlan:
     panel: Callable[[], RenderableType | None] | None = None
     warnings: Sequence[str] = ()
     failures: Sequence[Mapping[str, Any]] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     simulated: Mapping[str, bool] = field(default_factory=dict)

@@ -21,7 +21,10 @@ from i2a.runs.simulated import simulated_by_name
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What the trees of a run share while it runs. `failures`: what went wrong in earlier sessions, by tree."""
+    """What the trees of a run share while it runs. `failures`: what went wrong in earlier sessions, by tree.
+
+    `manifest`: that of the run, as its first session wrote it.
+    """
 
     folder: RunFolder
     journal: Journal
@@ -29,6 +32,7 @@ class Session:
     in_flight: InFlight
     endpoints: Mapping[ModelSpec, Endpoint]
     failures: Mapping[str, list[dict[str, Any]]]
+    manifest: Mapping[str, Any]
 
     @classmethod
     @asynccontextmanager
@@ -53,7 +57,7 @@ class Session:
                 spec: Endpoint(str(spec), model, max_calls=config.calls_at_once, retries=config.retries)
                 for spec, model in models.items()
             }
-            yield cls(folder, journal, usage, InFlight(), endpoints, folder.failures())
+            yield cls(folder, journal, usage, InFlight(), endpoints, folder.failures(), folder.manifest())
 
     def clients(self, tree_id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, RoleModel]:
         """A client for each role of the tree with this id and seed; `models` names the model of each."""
@@ -80,6 +84,7 @@ def manifest_of(
     """The fingerprint and the metadata of the run. A local model is known by its weights, not by its path."""
     fingerprint = {**plan.fingerprint, "versions": {name: version(name) for name in ("i2a", "autogen-agentchat")}}
     metadata = {
+        **plan.metadata,
         "config": config.as_json(),
         "notes": list(plan.warnings),
         "python": platform.python_version(),

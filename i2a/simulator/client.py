@@ -18,6 +18,7 @@ class OfflineModel(Model):
     """Answers at once, in this process, by rules. It has no state but the seed of each call."""
 
     simulated = True
+    in_process = True
 
     def __init__(self, name: str = "", values: Values = "all") -> None:
         self._answer = partial(engine.answer, values=values) if values != "all" else engine.named(name)

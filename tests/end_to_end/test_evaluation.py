@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,20 @@ def evaluated(*args: str | Path, size: tuple[str, ...] = SIZE) -> Any:
     return json.loads(i2a("evaluate", *args, *size, "--json").stdout)["summary"]
 
 
-def test_a_candidate_behind_a_server_gets_the_numbers_of_the_same_one_in_process(
+def test_a_user_and_a_judge_behind_a_server_give_the_numbers_of_the_same_ones_in_process(
     tmp_path: Path, serve: Callable[..., Server]
 ) -> None:
+    """And a candidate there is served, too; its seeds are its own, so its words may differ."""
     server = serve()
+    who = ("--user", server.model, "--judge", server.model)
     near = evaluated("it=oracle:offline", "generic=offline", "--out", tmp_path / "near")
-    far = evaluated(f"it=oracle:{server.model}", f"generic={server.model}", "--out", tmp_path / "far")
-    assert server.stats()["answered"] == 2 * 6 * 4
+    far = evaluated("it=oracle:offline", "generic=offline", *who, "--inducer", "offline", "--out", tmp_path / "far")
     for name in NUMBERS:
         assert far[name] == near[name]
+    before = server.stats()["answered"]
+    served = evaluated(f"it=oracle:{server.model}", f"generic={server.model}", "--out", tmp_path / "served")
+    assert server.stats()["answered"] == before + 2 * 6 * 4
+    assert served["candidates"]["it"]["avg"] > served["candidates"]["generic"]["avg"] + 1
 
 
 @pytest.mark.timeout(240)
@@ -39,6 +45,8 @@ def test_killed_at_random_moments_and_resumed_it_gives_the_same_numbers(
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     size = ("--cases", "10", *SIZE[2:])
     i2a("evaluate", *candidates, *size, "--out", whole)
+    killed.mkdir()
+    shutil.copy(whole / "manifest.json", killed)  # whose salt makes the seeds
 
     command = [*I2A, "evaluate", *candidates, *size, "--out", str(killed), "--concurrency", "4", "--resume"]
     kills = sum(kill_at_random(command, server, chance, answers=4) for _ in range(KILLS))

@@ -285,3 +285,42 @@ def test_a_client_that_nobody_asks_is_refused(tmp_path: Path) -> None:
 
 async def test_it_works_where_an_event_loop_runs_already(tmp_path: Path) -> None:
     assert evaluated(tmp_path / "a").run.complete
+
+
+def candidate_seeds(model: ScriptedClient) -> list[int | None]:
+    return [request.seed for request in model.requests if who(request) == "candidate"]
+
+
+def test_a_candidate_is_sent_other_seeds_in_each_run_but_users_and_judges_the_same(tmp_path: Path) -> None:
+    """Nobody can tell persona or case by a seed, not even with all cases and seeds of an evaluation at hand."""
+    candidate, other = (client(lambda _: "Hm.") for _ in range(2))
+    one, two = client(), client()
+    for name, mine, rest in (("a", candidate, one), ("b", other, two)):
+        config = Evaluation(out=tmp_path / name, candidates=[LLM], cases=3, turns=2, user=OTHER, judge=[OTHER])
+        evaluate(config, clients={LLM: mine, OTHER: rest})
+    seeds = candidate_seeds(candidate)
+    assert len(set(seeds)) == 6
+    assert not set(seeds) & set(candidate_seeds(other))
+    assert [(r.role, r.seed) for r in one.requests] == [(r.role, r.seed) for r in two.requests]
+
+
+def test_the_salt_stands_in_the_manifest_so_that_a_resumed_run_sends_the_same_seeds(tmp_path: Path) -> None:
+    whole, halves = client(), client()
+    evaluated(tmp_path / "whole", LLM, model=whole, concurrency=1)
+    manifest = (tmp_path / "whole/manifest.json").read_text("utf-8")
+    assert len(json.loads(manifest)["salt"]) == 32
+    (tmp_path / "halves").mkdir()
+    (tmp_path / "halves/manifest.json").write_text(manifest, "utf-8")
+    cut = evaluated(tmp_path / "halves", LLM, model=halves, resume=True, max_tokens=1500, concurrency=1)
+    assert cut.run.left > 0
+    evaluated(tmp_path / "halves", LLM, model=halves, resume=True, concurrency=1)
+    assert candidate_seeds(halves) == candidate_seeds(whole)
+
+
+def test_all_candidates_meet_the_same_user_whatever_seeds_they_are_sent(tmp_path: Path) -> None:
+    mute, model = client(lambda _: "Hm."), client()
+    config = Evaluation(out=tmp_path / "a", candidates=[LLM, f"again={LLM}"], cases=2, turns=3, user=OTHER)
+    result = evaluate(config, clients={LLM: mute, "again": mute, OTHER: model})
+    said = [[node.content for node in tree if node.speaker == "user"] for tree in trees(result)]
+    assert said[:2] == said[2:]
+    assert len(set(candidate_seeds(mute))) == 12

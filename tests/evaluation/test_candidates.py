@@ -23,6 +23,7 @@ from tests.evaluation.parts import PERSONA, client, dialogue, empty
         ("openai:x@http://h:1/v1?temperature=0.5", "openai:x@http://h:1/v1?temperature=0.5", "plain", None),
         ("offline:oracle", "offline:oracle", "oracle", "offline:oracle"),
         ("after DPO=shuffled:offline", "after DPO", "shuffled", "offline"),
+        ("last:offline:generic", "last:offline:generic", "last", "offline:generic"),
     ],
 )
 def test_a_candidate_is_a_name_a_wrapper_and_a_model(text: str, name: str, wrapper: str, model: str | None) -> None:
@@ -81,3 +82,10 @@ def test_what_a_candidate_is_told_is_part_of_what_it_is() -> None:
     plain, brief = Candidate.parse("a=offline").identity, Candidate.parse("a=brief:offline").identity
     assert plain["prompt"] != brief["prompt"]
     assert plain["model"] == brief["model"] == "offline"
+
+
+def test_what_a_control_is_shown_is_part_of_what_it_is() -> None:
+    """So that an evaluation with another `shuffled` neither goes on nor is compared with this one."""
+    assert "definition" not in Candidate.parse("offline").identity
+    shown = {text: Candidate.parse(f"{text}:offline").identity["definition"] for text in ("shuffled", "last")}
+    assert shown == {"shuffled": "another person's earlier messages, its own replies", "last": "the last message"}

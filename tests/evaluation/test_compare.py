@@ -225,3 +225,18 @@ def test_the_command_refuses_what_cannot_be_compared(tmp_path: Path) -> None:
 
 def test_the_help_has_an_example() -> None:
     assert "i2a compare runs/eval-base" in " ".join(invoke("--help").stdout.split())
+
+
+def test_a_control_that_was_defined_otherwise_is_refused_in_one_line(tmp_path: Path) -> None:
+    def told(folder: Path, **what: str) -> Path:
+        file = folder / "summary.json"
+        models = {name: {"wrapper": "shuffled", "model": "x", "prompt": "p", **what} for name in (GENERIC, TUNED)}
+        file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"models": models}), "utf-8")
+        return folder
+
+    old, new = told(evaluation(tmp_path / "a")), told(evaluation(tmp_path / "b", BETTER), definition="its own replies")
+    said = r'wrapper shuffled.definition is missing in a and "its own replies" in b; add --mix'
+    with pytest.raises(UsageError, match=said):
+        together(old, new)
+    assert together(old, new, mix=True).mixed == (said.removesuffix("; add --mix").replace("\\", ""),)
+    assert together(new, told(evaluation(tmp_path / "c"), definition="its own replies")).mixed == ()

@@ -15,7 +15,7 @@ from tests.evaluation.parts import OTHER, PERSONA, client, empty, judges, plausi
 from tests.fakes import ScriptedClient, spoken
 
 
-async def talk(model: ScriptedClient, *others: str, turns: int) -> Tree:
+async def talk(model: ScriptedClient, *others: str, turns: int, candidate: str = "offline") -> Tree:
     """A live dialogue of all on one model; `others`: who else is there, of donor and inducer."""
 
     def values(persona: Persona) -> dict[str, str]:
@@ -25,7 +25,7 @@ async def talk(model: ScriptedClient, *others: str, turns: int) -> Tree:
         "user": User("user", model, **values(PERSONA)),
         "donor": User("donor", model, **values(OTHER)),
         "inducer": Inducer("inducer", model, **values(PERSONA)),
-        "candidate": Candidate.parse("offline").play(model, PERSONA),
+        "candidate": Candidate.parse(candidate).play(model, PERSONA),
     }
     introduce(roles.values())
     tree = empty()
@@ -69,9 +69,9 @@ async def test_an_inducer_that_fails_costs_no_dialogue() -> None:
     assert tree.roots[0].metadata == {"inducer": "too long"}
 
 
-async def test_a_shuffled_candidate_sees_the_history_of_somebody_else_and_the_message_of_this_user() -> None:
+async def test_a_shuffled_candidate_sees_its_own_replies_under_messages_of_somebody_else_and_then_the_last() -> None:
     model = client()
-    tree = await talk(model, "donor", turns=3)
+    tree = await talk(model, "donor", turns=3, candidate="shuffled:offline")
     donor, own = tree.roots
     assert [node.speaker for node in donor.children[0].children] == ["donor"]
     strange = [node.content for node in tree if node.path[0] is donor]
@@ -79,6 +79,16 @@ async def test_a_shuffled_candidate_sees_the_history_of_somebody_else_and_the_me
     assert len(strange) == 4, "as many turns as there is history to show"
     assert [reply for _, reply in rated(tree)] == mine[1::2], "what is rated answers the true user"
     views = [[m.content for m in r.messages] for r in model.requests if who(r) == "candidate"][-3:]
-    assert views == [[mine[0]], [*strange[:2], mine[2]], [*strange, mine[4]]]
+    assert views == [[mine[0]], [strange[0], mine[1], mine[2]], [strange[0], mine[1], strange[2], mine[3], mine[4]]]
     heard = [request.text for request in model.requests if who(request) == "user" and PERSONA.profile in request.text]
     assert not any(text in heard[-1] for text in strange), "the true user never hears of it"
+
+
+async def test_a_candidate_that_sees_the_last_message_sees_nothing_else() -> None:
+    model = client()
+    tree = await talk(model, turns=3, candidate="last:offline")
+    mine = [node.content for node in tree]
+    views = [[m.content for m in r.messages] for r in model.requests if who(r) == "candidate"]
+    assert views == [[mine[0]], [mine[2]], [mine[4]]]
+    heard = [request.text for request in model.requests if who(request) == "user"]
+    assert mine[1] in heard[-1], "the user has heard all of it"

@@ -20,9 +20,11 @@ PATH = stored("One.", "Reply one.", "Two.", "Reply two.", "Three.", "Reply three
 STRANGE = stored("Uno.", "Reply uno.", "Dos.", "Reply dos.")
 
 
-async def replayed(turns: int, donor: tuple[Node, ...] = ()) -> tuple[Tree, ScriptedClient, list[tuple[str, str]]]:
+async def replayed(
+    turns: int, donor: tuple[Node, ...] = (), as_: str = "offline"
+) -> tuple[Tree, ScriptedClient, list[tuple[str, str]]]:
     model, tree = client(), empty()
-    candidate = Candidate.parse("offline").play(model, PERSONA)
+    candidate = Candidate.parse(as_).play(model, PERSONA)
     await replay(tree, candidate, judges(model), path=PATH, turns=turns, donor=donor)
     return tree, model, rated(tree)
 
@@ -64,11 +66,21 @@ async def test_no_more_turns_are_replayed_than_asked_for() -> None:
     assert "Three." not in [node.content for node in tree]
 
 
-async def test_a_shuffled_candidate_sees_a_donors_history_of_the_same_length_where_there_is_one() -> None:
-    _, model, asked = await replayed(3, STRANGE)
-    past = [("U", "Uno."), ("A", "Reply uno."), ("U", "Dos."), ("A", "Reply dos.")]
+async def test_a_shuffled_candidate_sees_the_replies_that_were_given_to_this_person_under_messages_of_another() -> None:
+    _, model, asked = await replayed(3, STRANGE, "shuffled:offline")
+    past = [("U", "Uno."), ("A", "Reply one."), ("U", "Dos."), ("A", "Reply two.")]
     assert views(model) == [[("U", "One.")], [*past[:2], ("U", "Two.")], [*past, ("U", "Three.")]]
     assert [message for message, _ in asked] == ["One.", "Two.", "Three."]
+
+
+async def test_beyond_the_donors_messages_the_earliest_replies_are_left_out() -> None:
+    _, model, _ = await replayed(3, STRANGE[:2], "shuffled:offline")
+    assert views(model)[-1] == [("U", "Uno."), ("A", "Reply two."), ("U", "Three.")]
+
+
+async def test_the_last_message_alone_is_what_last_sees() -> None:
+    _, model, _ = await replayed(3, as_="last:offline")
+    assert views(model) == [[("U", "One.")], [("U", "Two.")], [("U", "Three.")]]
 
 
 def test_the_stored_dialogue_is_the_one_that_was_held_with_the_user() -> None:

@@ -62,6 +62,7 @@ class HFModel(Model):
     """
 
     structured_output = False
+    in_process = True
 
     def __init__(self, config: HFConfig) -> None:
         self._config = config
