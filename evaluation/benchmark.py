@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.text import Text
 
 from evaluation.audit import Audit
 from evaluation.judge import scores
+from evaluation.leaks import in_words
 from evaluation.plan import EvalPlan, plan_evaluation
 from evaluation.rejudge import plan_rejudging
 from evaluation.scores import Score
@@ -77,6 +79,9 @@ async def evaluate_async(
         plan = plan_evaluation(config, clients)
     else:
         plan = plan_rejudging(config.rejudge, config, clients)
+    if console is not None:  # before the calls that it would spoil
+        for line in in_words(plan.leaks):
+            console.print(Text(f"Warning: {line}"))
     run = await execute(plan.run, config, console=console)
     if not run.complete:
         return EvalResult(run)
@@ -102,6 +107,7 @@ def derive(plan: EvalPlan, run: RunResult, config: Evaluation) -> EvalResult:
         "models": described(plan, manifest),
         "failed": failed_by_candidate(plan, run),
         "failures": dict(run.reasons),
+        "leaks": {name: leak.as_json() for name, leak in plan.leaks.items()},
         "audit": audit.as_json(),
         "agreement": agreed.as_json() if agreed else None,
         "usage": run.usage.as_json(),

@@ -14,6 +14,7 @@ from evaluation.candidates import Candidate, parse_all
 from evaluation.cases import Case, Cases, crossed, recorded
 from evaluation.dialogues import SALT, EvalDialogue, LiveDialogue, ReplayDialogue, grow_rated
 from evaluation.judge import RATERS, Rater
+from evaluation.leaks import Leak, find_leaks, in_words
 from evaluation.settings import Evaluation
 from evaluation.summary import Conditions
 from i2a.errors import UsageError
@@ -30,7 +31,8 @@ SCENARIO, UNIT = "evaluation", "dialogues"
 
 @dataclass(frozen=True, slots=True)
 class EvalPlan:
-    """One tree for each candidate and case, whose id is `CANDIDATE/CASE`. `candidates`: name -> what it is.
+    """One tree for each candidate and case, whose id is `CANDIDATE/CASE`. `candidates`: name -> what it is; `leaks`:
+    those that were trained on personas of the cases.
 
     Under which engine the numbers stand, `conditions` does not say yet: that shows once the models are open.
     """
@@ -38,6 +40,7 @@ class EvalPlan:
     run: RunPlan
     conditions: Conditions
     candidates: Mapping[str, Mapping[str, Any]]
+    leaks: Mapping[str, Leak]
 
 
 def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> EvalPlan:
@@ -65,6 +68,7 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
     named = {candidate.name: candidate.identity for candidate in candidates}
     inducer = users.get("inducer")
     asked = {"model": str(inducer), "prompt": Inducer.prompt.fingerprint} if inducer else None
+    leaks = find_leaks({name: told["model"] for name, told in named.items()}, [case.persona for case in cases.all])
     trees, dialogues = laid_out(candidates, cases, users, conditions)
     run = RunPlan(
         fingerprint=fingerprint(conditions, named, asked),
@@ -72,11 +76,11 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
         trees=trees,
         grow=grow_rated(dialogues, judges, rater),
         unit=UNIT,
-        warnings=cases.warnings,
+        warnings=[*cases.warnings, *in_words(leaks)],
         metadata={SALT: token_hex(16)},
         simulated=simulated,
     )
-    return EvalPlan(run, conditions, named)
+    return EvalPlan(run, conditions, named, leaks)
 
 
 def cases_of(

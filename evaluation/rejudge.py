@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.dialogues import StoredDialogue, grow_rated
+from evaluation.leaks import find_leaks
 from evaluation.plan import (
     SCENARIO,
     UNIT,
@@ -46,6 +47,7 @@ def plan_rejudging(run: Path, config: Evaluation, clients: Mapping[str, Client] 
     judges, rater = judges_of(config, clients)
     check_clients(clients, judges_by_role(judges))
     conditions = conditions_of(first, config, provenance(judges, rater))
+    personas = list({tree.persona.id: tree.persona for tree in trees.values()}.values())
     dialogues = {id: StoredDialogue(tree, conditions.judges) for id, tree in trees.items()}
     plan = RunPlan(
         fingerprint={**fingerprint(conditions, first["candidates"], first["inducer"]), "rejudged": contents(folder)},
@@ -56,7 +58,8 @@ def plan_rejudging(run: Path, config: Evaluation, clients: Mapping[str, Client] 
         failures=failures,
         simulated=manifest.get("simulated", {}),
     )
-    return EvalPlan(plan, conditions, first["candidates"])
+    leaks = find_leaks({name: told["model"] for name, told in first["candidates"].items()}, personas)
+    return EvalPlan(plan, conditions, first["candidates"], leaks)
 
 
 def conditions_of(first: Mapping[str, Any], config: Evaluation, judges: Mapping[str, Any]) -> Conditions:

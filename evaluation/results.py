@@ -252,9 +252,10 @@ def _with_shape(al: Floats, found: Estimates) -> dict[str, Estimate]:
     known, slope = dict(found.measures), found.measures["ir"]
     if found.curves is None or known["r2"].value is None or slope.interval is None:
         return known
-    r2 = r2_interval(al, found.curves, slope)
-    intervals = {"r2": r2, "n_r2": r2, "n_ir": n_ir_interval(al, found.curves, known["n_ir"], slope)}
-    return known | {name: replace(known[name], interval=interval) for name, interval in intervals.items()}
+    for name in ("r2", "n_r2"):
+        known[name] = replace(known[name], interval=r2_interval(al, found.curves, slope))
+    n_ir, why = n_ir_interval(al, known["n_ir"], slope), "no interval: the curve is not clearly sloped"
+    return known | {"n_ir": replace(known["n_ir"], interval=n_ir, reason="" if n_ir else known["n_ir"].reason or why)}
 
 
 def _statistic(curves: Sequence[Floats]) -> Floats:

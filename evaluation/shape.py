@@ -68,19 +68,17 @@ def _noncentrality(f: float, numerator: float, freedom: int, p: float) -> float:
     return float(brentq(off, 0.0, high))
 
 
-def n_ir_interval(al: Floats, draws: Draws, found: Estimate, slope: Estimate) -> Interval | None:
-    """The interval of N-IR: on one side of 0 if that of the slope is, and around 0 if it is not.
+def n_ir_interval(al: Floats, found: Estimate, slope: Estimate) -> Interval | None:
+    """The interval of N-IR, on the same side of 0 as that of the slope; None if that holds 0.
 
-    On one side it is that of the logarithm, by the delta method. No curve from 0 to 1 is steeper than a step.
+    The scaling blows a slope that is next to nothing up to that of a line: then nothing can be said of N-IR. Else it is
+    that of the logarithm, by the delta method. No curve from 0 to 1 is steeper than a step.
     """
-    if found.value is None or found.interval is None or slope.interval is None:
+    if found.value is None or found.interval is None or not slope.clear:
         return None
     k = np.flatnonzero(np.isfinite(al)) + 1.0
     from_k = k - k.mean()
     steepest = float(from_k[from_k > 0].sum() / (from_k**2).sum())
-    if slope.clear:
-        ratio = float(np.exp(min(50.0, (found.interval.high - found.value) / abs(found.value))))
-        low, high = sorted((found.value / ratio, found.value * ratio))
-    else:
-        low, high = min(found.interval.low, 0.0), max(found.interval.high, 0.0)
+    ratio = float(np.exp(min(50.0, (found.interval.high - found.value) / abs(found.value))))
+    low, high = sorted((found.value / ratio, found.value * ratio))
     return Interval(max(low, -steepest), min(high, steepest))

@@ -1,7 +1,7 @@
 """The corpus of a training: the trees of one or many runs, read one at a time, and the rows that are made of them.
 
-No text stays in memory: a first reading checks, counts and fingerprints, and each further one makes the rows again.
-The rows of a conversation stand together. It knows no tokenizer and writes nothing.
+No text of a dialogue stays in memory: a first reading checks, counts and fingerprints, and each further one makes the
+rows again. The rows of a conversation stand together. It knows no tokenizer and writes nothing.
 """
 
 from collections import Counter, defaultdict
@@ -18,8 +18,9 @@ from i2a.runs.run_folder import RunFolder
 from i2a.runs.simulated import is_simulated
 from i2a.trees.formats import Rows
 from i2a.trees.json import read, trees_of
+from i2a.trees.persona import Kind
 from i2a.trees.tree import Tree
-from training.leaks import Keys, Part, keys_of, refuse, split
+from training.leaks import Halves, Keys, Part, keys_of, refuse, split
 from training.rows import PairFilter
 
 Row = dict[str, Any]
@@ -55,7 +56,7 @@ class Corpus:
 
     `shares` has the parts; `mixed` trees are in neither, for just one half of their persona is held out. Fingerprints
     are 16 hex digits: `fingerprint` of the trees, wherever and in whichever order their files are, `personas` of the
-    words of the personas.
+    words of the personas. `trained_on`: the distinct profiles and personalities of the part "train".
     """
 
     sources: tuple[TreeFile, ...]
@@ -66,6 +67,7 @@ class Corpus:
     fingerprint: str
     personas: str
     parts: Mapping[Keys, Part]
+    trained_on: Mapping[Kind, Sequence[str]]
 
     @classmethod
     def read(
@@ -86,13 +88,14 @@ class Corpus:
         """
         sources = find_sources(runs)
         found: dict[Keys, Share] = defaultdict(Share)
+        halves = Halves({}, {})
         for source in sources:
             for tree in read(source.file):
                 made = make(tree, pairs)
-                found[keys_of(tree.persona)].add(Share(1, len(made.rows), Counter(made.left_out)))
-        refuse(found, held_out or PersonaPool.benchmark())
+                found[halves.add(tree.persona)].add(Share(1, len(made.rows), Counter(made.left_out)))
+        refuse(halves, held_out or PersonaPool.benchmark())
         _refuse_nothing(found.values(), sources)
-        parts = split(found, validation, seed)
+        parts = split(found, halves, validation, seed)
         shares: dict[Part, Share] = defaultdict(Share)
         for keys, share in found.items():
             if keys in parts:
@@ -102,7 +105,8 @@ class Corpus:
                 raise UsageError(f"the split leaves no row for {part}; hold out another share, or change the seed")
         mixed = sum(share.trees for keys, share in found.items() if keys not in parts)
         personas = digest("\n".join(map("+".join, sorted(found))))
-        return cls(sources, make, pairs, dict(shares), mixed, _fingerprint(sources), personas, parts)
+        trained_on = halves.of(keys for keys in sorted(parts) if parts[keys] == "train")
+        return cls(sources, make, pairs, dict(shares), mixed, _fingerprint(sources), personas, parts, trained_on)
 
     def rows(self, part: Part = "train") -> Iterator[Row]:
         """The rows of a part, from the files: each time the same, in the same order.

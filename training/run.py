@@ -30,11 +30,11 @@ from rich.text import Text
 from i2a.errors import Interrupted, UsageError
 from i2a.models.local.checkpoint import Checkpoint
 from i2a.models.local.template import ChatTemplate
-from i2a.runs.training_folder import Card, TrainingFolder, read_log, room_on_disk, step_of, versions
+from i2a.runs.training_folder import PERSONAS, Card, TrainingFolder, read_log, room_on_disk, step_of, versions
 from training import ranks
 from training.corpus import Corpus, Make
 from training.data import Columns, MoreRows, TokenizedData, TokenizeStats, tokenize
-from training.leaks import Part
+from training.leaks import Part, with_those_before
 from training.packing.check import NotPackable
 from training.progress import AlreadyFinished, LogCallback, ProgressCallback, StopCallback, first_and_last
 from training.rows import PairFilter
@@ -125,7 +125,13 @@ class TrainingRun:
             "settings": config.identity,
             "packing": self.setup.packing,
         }
-        metadata = {"corpus": corpus.metadata, "config": config.model_dump(mode="json"), "versions": versions()}
+        known = with_those_before(corpus.trained_on, self.checkpoint.folder)
+        metadata = {
+            "corpus": corpus.metadata,
+            PERSONAS: known,
+            "config": config.model_dump(mode="json"),
+            "versions": versions(),
+        }
         self._stack.enter_context(TrainingFolder.open(config.out, fingerprint, metadata, resume=config.resume))
         if folder.result() is not None:
             return None

@@ -4,7 +4,6 @@ Works on texts and on the unit vectors an encoder made of them; knows no encoder
 texts, not with its square, but for the groups, which are found in a sample. Needs numpy and scikit-learn.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from i2a.personas.copies import normal
 from i2a.personas.lexicon import Demographics, Traits, demographics, traits
 from i2a.trees.persona import Kind
 
@@ -145,11 +145,6 @@ def overlap(
                 semantic.append(SimilarPair(round(value, 4), i, j, texts[i], others[j]))
     semantic.sort(key=lambda pair: (-pair.similarity, pair.first))
     return Overlap(len(texts), threshold, len(exact), len(semantic), tuple(exact[:LISTED]), tuple(semantic[:LISTED]))
-
-
-def normal(text: str) -> str:
-    """What two texts with the same words have in common: letters and digits, in one case."""
-    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def effective_size(vectors: Vectors) -> float:

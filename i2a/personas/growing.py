@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2a.errors import UsageError
+from i2a.personas.copies import normal
 from i2a.personas.encoders import Encoder
 from i2a.personas.parse import parse
 from i2a.personas.quality import check
@@ -57,7 +58,7 @@ class GrowingPool:
         self.texts = list(seeds)
         self.candidates = 0
         self.rejections: Counter[str] = Counter()
-        self._known = {normalized(text) for text in seeds}
+        self._known = {normal(text) for text in seeds}
         self._lately: deque[bool] = deque(maxlen=rules.window)
         self._kept = KeptVectors()
         self._kept.add(encoder.encode(self.texts))
@@ -86,10 +87,10 @@ class GrowingPool:
             self.candidates += 1
             if reason := check(text, self.rules.kind) if self.rules.checked else None:
                 self._reject(reason)
-            elif normalized(text) in self._known:
+            elif normal(text) in self._known:
                 self._reject("duplicate")
             else:
-                self._known.add(normalized(text))
+                self._known.add(normal(text))
                 fit.append(text)
         if not fit:
             return
@@ -107,11 +108,6 @@ class GrowingPool:
     def _reject(self, reason: str, candidates: int = 1) -> None:
         self.rejections[reason] += 1
         self._lately.extend([False] * candidates)
-
-
-def normalized(text: str) -> str:
-    """What two texts share that differ in case, space and punctuation only."""
-    return "".join(char for char in text.casefold() if char.isalnum())
 
 
 # Vectors.

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from evaluation.benchmark import EvalResult
+from evaluation.leaks import Leak, in_words
 from i2a.report.tables import agreement_table, summary_table
 from i2a.runs import outcome
 
@@ -35,6 +36,8 @@ def counted(summary: Mapping[str, Any]) -> Iterator[str]:
         f"{personas['cases']} cases from {personas['provenance']}: {personas['profiles']} profiles, "
         f"{personas['personalities']} personalities"
     )
+    leaks = {name: Leak(**leak) for name, leak in summary["leaks"].items()}
+    yield from in_words(leaks)
     for name, failed in summary["failed"].items():
         if failed:
             yield f"{name}: {failed} dialogues failed and are in no number; --retry-failed redoes them"

@@ -25,6 +25,7 @@ from i2a.files import atomic_write
 from i2a.runs.folder import Folder
 
 COMPLETE = "complete"
+PERSONAS = "personas"  # the key of a manifest for the texts of the personas that were trained on
 LIBRARIES = ("i2a", "torch", "transformers", "trl", "peft", "accelerate")
 # Writes the model card, as Markdown, from a result and a manifest.
 Card = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
@@ -97,6 +98,20 @@ class TrainingFolder(Folder):
         self._drop_rows()
         with atomic_write(self.result_file) as file:
             file.write(json.dumps(result, indent=2).encode() + b"\n")
+
+
+def trained_personas(folder: Path) -> dict[str, list[str]] | None:
+    """The texts of the profiles and personalities that the model in a folder was trained on, by "profile" and
+    "personality", as its manifest says. None: not trained on dialogues by i2a, or before version 0.2, which kept none.
+    """
+    training = TrainingFolder(folder if folder.is_dir() else folder.parent)
+    if not training.manifest_file.is_file():
+        return None
+    try:
+        personas: dict[str, list[str]] | None = training.manifest().get(PERSONAS)
+    except UsageError:  # a manifest of somebody else's
+        return None
+    return personas
 
 
 def step_of(checkpoint: Path) -> int:

@@ -35,9 +35,10 @@ def test_every_number_has_its_interval_around_it() -> None:
     for candidate in summary().as_json()["candidates"].values():
         for value, (low, high) in zip(candidate["al"], candidate["intervals"]["al"], strict=True):
             assert low <= value <= high
-        for name in ("avg", "ir", "n_ir"):
+        for name in ("avg", "ir"):
             low, high = candidate["intervals"][name]
             assert low < candidate[name] < high
+        assert (candidate["intervals"]["n_ir"] is None) == (candidate["intervals"]["ir"][0] < 0)
         low, high = candidate["intervals"]["r2"]
         assert 0 <= low <= candidate["r2"] <= high <= 1
 

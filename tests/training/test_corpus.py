@@ -144,6 +144,18 @@ def test_case_spaces_and_punctuation_hide_no_persona_of_the_benchmark(tmp_path: 
         read(run(tmp_path / "a", tree("t-0", disguised)))
 
 
+@pytest.mark.parametrize("half", ["profile", "personality"])
+def test_a_near_copy_of_the_benchmark_is_refused_and_the_half_named(tmp_path: Path, half: str) -> None:
+    pool = PersonaPool.benchmark()
+    texts = pool.profiles if half == "profile" else pool.personalities
+    id, text = next(iter(texts.items()))
+    for i, changed in enumerate(
+        (text.partition(". ")[2], f"1. {text}", text.replace(" a ", " one ", 1), f"{text} Ha.")
+    ):
+        with pytest.raises(UsageError, match=rf"personas of the benchmark \({id}\)"):
+            read(run(tmp_path / str(i), tree("t-0"), tree("t-1", **{half: changed})))
+
+
 def test_many_matching_personas_are_named_in_one_line(tmp_path: Path) -> None:
     trees = [tree(id, text) for id, text in PersonaPool.benchmark().profiles.items()]
     with pytest.raises(UsageError, match=rf"and {len(trees) - 5} more") as error:
@@ -194,6 +206,36 @@ def test_one_text_under_two_ids_is_on_one_side(tmp_path: Path) -> None:
     ids = {part: {row["tree"].partition("/")[2] for row in corpus.rows(part)} for part in ("train", "validation")}  # type: ignore[arg-type]
     assert not ids["train"] & ids["validation"]
     assert all(share.rows % 2 == 0 for share in corpus.shares.values())
+
+
+def test_near_copies_are_on_one_side_of_the_split(tmp_path: Path) -> None:
+    """Each profile twice, the second time with a label in front, and the same of each personality."""
+    profiles, personalities = (
+        list(PersonaPool.read().profiles.values()),
+        list(PersonaPool.read().personalities.values()),
+    )
+    halves = [
+        (f"Profile: {p}" if twice else p, f"Style: {t}" if twice else t)
+        for p in profiles[:6]
+        for t in personalities[:5]
+        for twice in (False, True)
+    ]
+    trees = [tree(f"t-{i}", p, t) for i, (p, t) in enumerate(halves)]
+    corpus = read(run(tmp_path / "a", *trees), validation=0.3, seed=1)
+    train, validation = ({row["tree"] for row in corpus.rows(part)} for part in ("train", "validation"))  # type: ignore[arg-type]
+    assert train
+    assert validation
+    for side in (train, validation):
+        assert {int(id[2:]) // 2 for id in side} == {int(id[2:]) // 2 for id in side if int(id[2:]) % 2}
+
+
+def test_what_is_trained_on_is_known_and_holds_nobody_of_the_validation_part(tmp_path: Path) -> None:
+    trees = grid(6, 5)
+    corpus = read(run(tmp_path / "a", *trees), validation=0.3)
+    texts = {made.id: made.persona for made in trees}
+    profiles = {part: {texts[row["tree"]].profile for row in corpus.rows(part)} for part in ("train", "validation")}  # type: ignore[arg-type]
+    assert set(corpus.trained_on["profile"]) == profiles["train"]
+    assert not set(corpus.trained_on["profile"]) & profiles["validation"]
 
 
 def test_the_split_follows_from_the_seed_and_not_from_the_order_of_trees(tmp_path: Path) -> None:

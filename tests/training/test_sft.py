@@ -11,7 +11,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from i2a.errors import Interrupted, UsageError
 from i2a.models.local.template import ChatTemplate
-from i2a.runs.training_folder import read_log
+from i2a.runs.training_folder import read_log, trained_personas
+from i2a.trees.json import read as read_trees
+from scenarios.settings import Simulation
+from scenarios.simulation import simulate
 from tests.fakes import no_more_space
 from tests.tiny import checkpoint
 from tests.training.trainings import equal, interrupt_after, refusal, train, weights
@@ -77,6 +80,22 @@ def test_what_is_left_loads_as_it_is_and_says_what_it_was_made_of(whole: Path, c
     assert not [piece for piece in told if piece not in card]
     assert "offline engine" in card
     assert not list(whole.glob("*.arrow"))
+
+
+def test_it_keeps_the_personas_that_it_was_trained_on_and_those_of_the_model_before_it(
+    whole: Path, corpus: Path, tmp_path: Path
+) -> None:
+    mine = trained_personas(whole)
+    people = [tree.persona for tree in read_trees(corpus / "trees.jsonl")]
+    assert mine is not None
+    assert sorted(mine["profile"]) == sorted({person.profile for person in people})
+    assert sorted(mine["personality"]) == sorted({person.personality for person in people})
+    other = tmp_path / "other"
+    simulate(Simulation(out=other, conversations=2, turns=2, seed=4))
+    train("dpo", other, whole, tmp_path / "dpo", max_steps=1)
+    then = trained_personas(tmp_path / "dpo")
+    assert then is not None
+    assert set(then["profile"]) == {*mine["profile"], *(t.persona.profile for t in read_trees(other / "trees.jsonl"))}
 
 
 def test_each_step_has_a_line_in_the_log(whole: Path) -> None:
