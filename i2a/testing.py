@@ -1,7 +1,7 @@
 """A model for tests: it answers from a function, at once, and keeps what it was asked. Nothing has to be patched.
 
 model = ScriptedModel.saying("Hello.", "How are you?")
-simulate(Simulation(out=folder, conversations=1), clients={"*": model})
+simulate(out=folder, conversations=1, clients={"*": model})
 assert model.calls["user"] == 10
 """
 

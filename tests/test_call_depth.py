@@ -7,9 +7,6 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-import pytest
-
-from i2a.models.spec import ModelSpec
 from i2a.testing import Request
 from scenarios import Simulation, simulate
 from tests.fakes import ScriptedClient, plausible
@@ -44,7 +41,7 @@ def awaited(task: asyncio.Task[Any]) -> list[str]:
     return [name for name in found if name]
 
 
-def test_few_frames_lie_between_simulate_and_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_frames_lie_between_simulate_and_the_model(tmp_path: Path) -> None:
     walks: list[list[str]] = []
 
     async def answer(request: Request) -> str:
@@ -61,8 +58,7 @@ def test_few_frames_lie_between_simulate_and_the_model(tmp_path: Path, monkeypat
         return plausible(request)
 
     model = ScriptedClient(answer)
-    monkeypatch.setattr(ModelSpec, "open", lambda spec: model)
-    simulate(Simulation(out=tmp_path / "run", conversations=1, turns=2))
+    simulate(Simulation(out=tmp_path / "run", conversations=1, turns=2), clients={"*": model})
     walk = max(walks, key=len)
     print("\n".join(walk))
     assert len(walk) <= 9, walk

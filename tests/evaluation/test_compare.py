@@ -163,7 +163,14 @@ def test_what_is_no_complete_evaluation_is_refused(tmp_path: Path) -> None:
         together(good, tmp_path / "empty")
     with pytest.raises(UsageError, match="is named twice"):
         together(good, tmp_path / "empty" / ".." / "a")
-    changes: list[dict[str, Any]] = [{"format": "other/1"}, {"protocol": "other"}, {"turns": 0}, {"judges": {}}]
+    changes: list[dict[str, Any]] = [
+        {"format": "other/1"},
+        {"protocol": "other", "scale": None},
+        {"scale": {"label": "upside down", "lowest": 5, "highest": 1}},
+        {"scale": {"label": "no ends"}},
+        {"turns": 0},
+        {"judges": {}},
+    ]
     for change in changes:
         summary = {**stored(good), **change}
         bad = tmp_path / "bad"
