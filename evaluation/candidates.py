@@ -14,7 +14,7 @@ from agents.role import Role
 from i2a.errors import UsageError
 from i2a.models.model import Model
 from i2a.models.spec import ModelSpec
-from i2a.plugins import OtherKind, find_class, installed
+from i2a.plugins import NotFound, find_class, installed
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Inference
 
@@ -98,25 +98,25 @@ class Candidate:
 def _unwrapped(text: str) -> tuple[str, type[Plain], str]:
     """The wrapper in front of a model string, its class, and the model string.
 
-    `FILE.py:NAME` may be a wrapper and a model, or a kind of model and its name: what the file holds decides.
+    `FILE.py:NAME` may be a wrapper and a model, or a kind of model and its name: what is in the file decides.
     """
     first, _, rest = text.partition(":")
     if rest and first in installed("candidates"):
         return first, find_class("candidates", first, Plain), rest
-    if rest and first.endswith(".py") and (role := _wrapper_in(first)):
-        return first, role, rest
     second, _, model = rest.partition(":")
-    place = f"{first}:{second}"
-    if model and "." in first and second.isidentifier() and (role := _wrapper_in(place)):
-        return place, role, model
+    places = [(f"{first}:{second}", model)] if "." in first and second.isidentifier() else []
+    places += [(first, rest)] if first.endswith(".py") else []
+    for place, model in places:
+        if model and (role := _wrapper_at(place)):
+            return place, role, model
     return "plain", Plain, text
 
 
-def _wrapper_in(place: str) -> type[Plain] | None:
+def _wrapper_at(place: str) -> type[Plain] | None:
     """The wrapper at this place, None if something else is there. Raises `UsageError` for a file with errors."""
     try:
         return find_class("candidates", place, Plain)
-    except OtherKind:
+    except NotFound:
         return None
 
 

@@ -20,8 +20,8 @@ from i2a.errors import I2AError, UsageError
 T = TypeVar("T")
 
 
-class OtherKind(UsageError):
-    """There is something, but not of the kind that is looked for."""
+class NotFound(UsageError):
+    """There is a file or a package, but nothing of the kind that is looked for in it."""
 
 
 def installed(group: str) -> dict[str, EntryPoint]:
@@ -37,7 +37,7 @@ def find(group: str, name: str, kind: type[T]) -> T:
 
     def checked(found: object) -> T:
         if not isinstance(found, kind):
-            raise OtherKind(f"{name} is a {type(found).__name__}, not a {kind.__name__}")
+            raise NotFound(f"{name} is a {type(found).__name__}, not a {kind.__name__}")
         return found
 
     module, found = _named(group, name)
@@ -56,7 +56,7 @@ def find_class(group: str, name: str, base: type[T]) -> type[T]:
     if module is None:
         if not (isinstance(found, type) and issubclass(found, base)):
             what = f"class {found.__name__}" if isinstance(found, type) else type(found).__name__
-            raise OtherKind(f"{name} is a {what}, not a subclass of {base.__module__}.{base.__qualname__}")
+            raise NotFound(f"{name} is a {what}, not a subclass of {base.__module__}.{base.__qualname__}")
         return found
     classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, base)]
     own = [value for value in classes if value.__module__ == module.__name__ and not isabstract(value)]
@@ -132,14 +132,14 @@ def _attribute(module: ModuleType, attribute: str, name: str) -> Any:
     try:
         return getattr(module, attribute)
     except AttributeError:
-        raise UsageError(f"{name}: {module.__name__} has no {attribute!r}") from None
+        raise NotFound(f"{name}: {module.__name__} has no {attribute!r}") from None
 
 
 def _only(found: Sequence[T], module: ModuleType, name: str, what: str) -> T:
     """The one that the module defines itself; what it imported is not meant."""
     own = [value for value in found if getattr(value, "__module__", module.__name__) == module.__name__] or found
     if not own:
-        raise OtherKind(f"{name}: found no {what}, need one")
+        raise NotFound(f"{name}: found no {what}, need one")
     if len(own) > 1:
         raise UsageError(f"{name}: found {len(own)} {what}, need one; write {name}:OBJECT")
     return own[0]
