@@ -25,7 +25,7 @@ class StoredSummary(BaseModel):
 
     format: str
     protocol: str
-    scale: dict[str, str | float] | None = None
+    scale: dict[str, Any] | None = None
     engine: str
     mode: str
     turns: int = Field(ge=1)

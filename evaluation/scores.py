@@ -19,7 +19,7 @@ class Protocol:
     """A scale. A score is an integer from `lowest` to `highest`; a level is the mean score times `unit`.
 
     The `label` follows the name in tables and plots, as numbers of two protocols cannot be compared. Raises
-    `UsageError` for a scale of fewer than two scores.
+    `ValueError` for a scale of fewer than two scores.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Protocol:
 
     def __post_init__(self) -> None:
         if self.lowest >= self.highest:
-            raise UsageError(f"protocol {self.name}: {self.lowest} to {self.highest} is no scale")
+            raise ValueError(f"protocol {self.name}: {self.lowest} to {self.highest} is no scale")
 
     @classmethod
     def stored(cls, name: str, scale: Mapping[str, Any] | None) -> Self:
@@ -41,7 +41,7 @@ class Protocol:
             scale = SHIPPED[name].scale
         try:
             return cls(name, **scale)
-        except TypeError:
+        except (TypeError, ValueError):
             raise UsageError(f"the protocol {name!r} has a scale of another form: {dict(scale)}") from None
 
     @property

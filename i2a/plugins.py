@@ -135,11 +135,11 @@ def _attribute(module: ModuleType, attribute: str, name: str) -> Any:
         raise NotFound(f"{name}: {module.__name__} has no {attribute!r}") from None
 
 
-def _only(found: Sequence[T], module: ModuleType, name: str, what: str) -> T:
+def _only(found: Sequence[T], module: ModuleType, name: str, kind: str) -> T:
     """The one that the module defines itself; what it imported is not meant."""
     own = [value for value in found if getattr(value, "__module__", module.__name__) == module.__name__] or found
     if not own:
-        raise NotFound(f"{name}: found no {what}, need one")
+        raise NotFound(f"{name}: found no {kind}, need one")
     if len(own) > 1:
-        raise UsageError(f"{name}: found {len(own)} {what}, need one; write {name}:OBJECT")
+        raise UsageError(f"{name}: found {len(own)}, need one {kind}; write {name}:OBJECT")
     return own[0]

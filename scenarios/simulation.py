@@ -49,11 +49,11 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
 
     return RunPlan(
         fingerprint={
+            "prompts": {name: role.prompt.fingerprint for name, role in scenario.roles.items()},
             "scenario": {"name": scenario.name, "fingerprint": scenario.fingerprint, "options": options},
             "personas": {"fingerprint": pool.fingerprint, "conversations": config.conversations},
             "seed": config.seed,
             "models": {role: str(spec) for role, spec in models.items()},
-            "prompts": {name: role.prompt.fingerprint for name, role in scenario.roles.items()},
         },
         models=models,
         trees=drawn_trees(scenario, options, pool, config),
