@@ -59,7 +59,10 @@ class Shuffled(Plain):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model, what it is told (the `wrapper`, whose class is `role`), and the name under which its numbers stand."""
+    """A model, what it is told, and the name under which its numbers stand.
+
+    `wrapper`: the name of what it is told; `role` is its class.
+    """
 
     name: str
     wrapper: str
@@ -96,7 +99,7 @@ class Candidate:
 
 
 def _unwrapped(text: str) -> tuple[str, type[Plain], str]:
-    """The wrapper in front of a model string, its class, and the model string.
+    """The name of the wrapper in front of a model string, its class, and the model string.
 
     `FILE.py:NAME` may be a wrapper and a model, or a kind of model and its name: what is in the file decides.
     """
@@ -108,7 +111,7 @@ def _unwrapped(text: str) -> tuple[str, type[Plain], str]:
     places += [(first, rest)] if first.endswith(".py") else []
     for place, model in places:
         if model and (role := _wrapper_at(place)):
-            return place, role, model
+            return role.__name__, role, model
     return "plain", Plain, text
 
 

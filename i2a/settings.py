@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from i2a.errors import UsageError
 
 Settings = TypeVar("Settings", bound=BaseModel)
+SCRIPT = re.compile(r"(?<![^=:])[^=:?@]+\.py(?=$|[=:?@])")  # the path of a Python file in the name of a plug-in
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,10 @@ def read(model: type[BaseModel], file: Path) -> dict[str, Any]:
             raise UsageError(f"{file}: {name} is set twice, with a dash and with an underscore")
         kind = model.model_fields[name].annotation
         several = value if isinstance(value, list) or not holds(kind, list) else [value]
-        stored[name] = _beside(file, several) if holds(kind, Path) else _script_beside(file, several)
+        if isinstance(several, dict) and holds(kind, str) and get_args(kind)[-1] is str:
+            stored[name] = {key: _script_beside(file, part) for key, part in several.items()}
+        else:
+            stored[name] = _beside(file, several) if holds(kind, Path) else _script_beside(file, several)
     return stored
 
 
@@ -142,9 +146,9 @@ def _beside(file: Path, value: Any) -> Any:
 
 
 def _script_beside(file: Path, value: Any) -> Any:
-    """The value, if it names a Python file (`FILE.py`, `FILE.py:OBJECT`) from the folder of the TOML file."""
+    """The value, with the Python files that it names (`FILE.py`, `NAME=FILE.py:MODEL`) from the folder of the file."""
     if isinstance(value, list):
         return [_script_beside(file, part) for part in value]
-    if isinstance(value, str) and re.search(r"\.py(:\w+)?$", value):
-        return str((file.parent / value).absolute())
+    if isinstance(value, str):
+        return SCRIPT.sub(lambda found: str((file.parent / found[0]).absolute()), value)
     return value

@@ -102,7 +102,7 @@ def protocol_worked(here: Path) -> None:
 def candidate_worked(here: Path) -> None:
     summary = json.loads((here / "runs/curious/summary.json").read_text("utf-8"))
     assert list(summary["candidates"]) == ["offline", "curious"]
-    assert summary["models"]["curious"]["wrapper"] == "./curious.py"
+    assert summary["models"]["curious"]["wrapper"] == "Curious"
 
 
 def encoder_worked(here: Path) -> None:
