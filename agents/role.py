@@ -19,6 +19,7 @@ from typing_extensions import TypeVar
 
 from agents.prompt import Prompt
 from i2a.errors import MalformedAnswer, UsageError
+from i2a.jsonl import JsonMapping
 from i2a.models.autogen import AutoGenModel, ModelClient, as_model
 from i2a.models.model import ChatRole, Completion, Message, Model
 from i2a.models.response_format import response_format
@@ -221,10 +222,10 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
         self._memory = []
 
-    async def save_state(self) -> Mapping[str, Any]:
+    async def save_state(self) -> JsonMapping:
         return {"view": [message.dump() for message in self._memory]}
 
-    async def load_state(self, state: Mapping[str, Any]) -> None:
+    async def load_state(self, state: JsonMapping) -> None:
         known: list[type[BaseChatMessage]] = [
             TextMessage,
             *self.produced_message_types,

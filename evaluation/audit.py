@@ -81,7 +81,7 @@ class AuditCounts:
                 sums[name] = mine + theirs
         return AuditCounts(**sums)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Shares are of messages, but `ended_early` of dialogues; None where there is nothing to take a share of."""
         return {
             "dialogues": self.dialogues,
@@ -185,7 +185,7 @@ class Audit:
     def all(self) -> AuditCounts:
         return total(self._by_candidate.values())
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         by_candidate = {} if self._replayed else self._by_candidate
         return self.all.as_json() | {
             "candidates": {name: found.as_json() for name, found in by_candidate.items()},

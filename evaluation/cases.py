@@ -8,7 +8,6 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from i2a.digests import digest
 from i2a.errors import UsageError
@@ -54,7 +53,7 @@ class Cases:
         return digest(json.dumps(contents))
 
     @property
-    def described(self) -> dict[str, Any]:
+    def described(self) -> dict[str, object]:
         """The cases as they stand in a result: where they come from, how many, fingerprint."""
         personas = [case.persona for case in self.all]
         return {

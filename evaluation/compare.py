@@ -29,10 +29,10 @@ class StoredSummary(BaseModel):
     mode: str
     turns: int = Field(ge=1)
     seed: int
-    judges: dict[str, dict[str, Any]] = Field(min_length=1)
-    simulator: dict[str, Any]
-    personas: dict[str, Any]
-    candidates: dict[str, Any] = Field(min_length=1)
+    judges: dict[str, dict[str, object]] = Field(min_length=1)
+    simulator: dict[str, object]
+    personas: dict[str, object]
+    candidates: dict[str, object] = Field(min_length=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Comparison:
     summaries: tuple[BenchmarkSummary, ...]
     mixed: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         return {
             "runs": {run.name: {"path": str(run.path), **run.conditions.as_json()} for run in self.runs},
             "mixed": self.mixed,
@@ -95,7 +95,7 @@ def differences(first: StoredEvaluation, second: StoredEvaluation) -> Iterator[s
             yield one_line(f"{where} is {_in_words(a)} in {first.name} and {_in_words(b)} in {second.name}")
 
 
-def _comparable(conditions: Conditions) -> dict[str, Any]:
+def _comparable(conditions: Conditions) -> dict[str, object]:
     """As JSON values; of the personas their fingerprint alone, where there is one: a file may be called anything."""
     personas = conditions.personas
     known = {"fingerprint": personas["fingerprint"]} if "fingerprint" in personas else personas

@@ -75,7 +75,7 @@ RATERS: dict[str, type[Rater[Any]]] = {rater.protocol.name: rater for rater in (
 async def rate(judges: Mapping[str, Rater], message: Node, reply: Node) -> None:
     """Ask every judge about `reply` to `message`, and keep the ratings with it, in the order of `judges`."""
 
-    async def rating(judge: Rater) -> dict[str, Any]:
+    async def rating(judge: Rater) -> dict[str, object]:
         try:
             answer = await judge(message, reply)
         except ModelError as problem:

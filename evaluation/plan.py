@@ -16,6 +16,7 @@ from evaluation.judge import RATERS, Rater
 from evaluation.settings import Evaluation
 from evaluation.summary import Conditions
 from i2a.errors import UsageError
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.models.autogen import Client
 from i2a.models.spec import ModelSpec
 from i2a.runs.clients import check_clients, spec_for
@@ -36,7 +37,7 @@ class EvalPlan:
 
     run: RunPlan
     conditions: Conditions
-    candidates: Mapping[str, Mapping[str, Any]]
+    candidates: Mapping[str, JsonMapping]
 
 
 def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> EvalPlan:
@@ -79,7 +80,7 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
 
 def cases_of(
     config: Evaluation, users: Mapping[str, ModelSpec]
-) -> tuple[Cases, int, Mapping[str, Any], Mapping[str, bool]]:
+) -> tuple[Cases, int, JsonMapping, Mapping[str, bool]]:
     """The cases, how many turns each has, who plays the user, and whether a stored user was simulated."""
     if config.replay is None:
         cases = crossed(config.profiles, config.personalities, config.cases, config.seed)
@@ -150,8 +151,8 @@ def provenance(judges: Mapping[str, ModelSpec], rater: type[Rater[Any]]) -> dict
 
 
 def fingerprint(
-    conditions: Conditions, candidates: Mapping[str, Mapping[str, Any]], inducer: Mapping[str, str] | None
-) -> dict[str, Any]:
+    conditions: Conditions, candidates: Mapping[str, JsonMapping], inducer: Mapping[str, str] | None
+) -> JsonObject:
     """What a resumed evaluation must share with the one it goes on with; the engine follows from the models."""
     known = {name: value for name, value in conditions.as_json().items() if name != "engine"}
     return {"scenario": SCENARIO, **known, "candidates": candidates, "inducer": inducer}

@@ -16,6 +16,10 @@ from i2a.errors import UsageError
 BLANK = b" \t\r\n"
 BOM = b"\xef\xbb\xbf"
 
+# A JSON object as read from a file, or to be written to one. Whoever only reads takes the second.
+JsonObject = dict[str, Any]
+JsonMapping = Mapping[str, Any]
+
 T = TypeVar("T")
 
 
@@ -104,7 +108,7 @@ def repair(file: Path) -> None:
                 source.truncate(whole - len(last))
 
 
-def dumps(value: Mapping[str, Any]) -> str:
+def dumps(value: Mapping[str, object]) -> str:
     """`value` as one line, without the newline. Characters beyond ASCII stay as they are."""
     return json.dumps(value, ensure_ascii=False)
 

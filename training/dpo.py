@@ -8,6 +8,7 @@ from transformers import TrainingArguments
 from trl import DPOConfig, DPOTrainer
 
 from i2a.errors import UsageError
+from i2a.jsonl import JsonObject
 from i2a.runs.training_folder import Card
 from training import ranks
 from training.data import DPO_COLUMNS, TokenizedData
@@ -27,7 +28,7 @@ class RowDPOTrainer(DPOTrainer):
     def create_model_card(self, *_: Any, **__: Any) -> None: ...
 
 
-def dpo(config: DPO, console: Console | None = None, card: Card | None = None) -> dict[str, Any]:
+def dpo(config: DPO, console: Console | None = None, card: Card | None = None) -> JsonObject:
     """Train a model on preferences; returns what `result.json` holds. With a console, progress is shown there.
 
     `card` writes the model card. Raises `UsageError` for whatever cannot work, before a model is loaded or a file is

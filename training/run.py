@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.text import Text
 
 from i2a.errors import Interrupted, UsageError
+from i2a.jsonl import JsonObject
 from i2a.models.local.checkpoint import Checkpoint
 from i2a.models.local.template import ChatTemplate
 from i2a.runs.training_folder import Card, TrainingFolder, read_log, room_on_disk, step_of, versions
@@ -247,7 +248,7 @@ class TrainingRun:
         last = self.folder.checkpoint
         return f"the same command with --resume goes on from {f'step {step_of(last)}' if last else 'the start'}"
 
-    def save(self, trainer: Any, card: Card | None = None) -> dict[str, Any]:
+    def save(self, trainer: Any, card: Card | None = None) -> JsonObject:
         """Measure on the validation part, then write model, `card` and result; returns `result`."""
         validation = trainer.evaluate() if self.data.validation is not None else None
         weights = gather_weights(trainer)
@@ -277,7 +278,7 @@ class TrainingRun:
         return result
 
     @property
-    def result(self) -> dict[str, Any]:
+    def result(self) -> JsonObject:
         """How the training in the folder ended: `result.json`. Empty but in the first process."""
         return (self.folder.result() or {}) if ranks.is_first() else {}
 

@@ -58,7 +58,7 @@ class TrainingSetup:
         packs, reason = _packing(config, checkpoint, adapter=adapter)
         return cls(adapter, bf16, rate, processes, micro, share // micro, packs, reason)
 
-    def summary(self, arguments: Any) -> dict[str, Any]:
+    def summary(self, arguments: Any) -> dict[str, object]:
         """For the result and the card; `arguments` are those of the trainer."""
         trees = {"trees_per_step": arguments.per_device_train_batch_size * self.processes}
         settings = {

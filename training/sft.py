@@ -8,6 +8,7 @@ from transformers import TrainingArguments
 from trl import SFTConfig, SFTTrainer
 
 from i2a.errors import UsageError
+from i2a.jsonl import JsonObject
 from i2a.runs.training_folder import Card
 from training.data import SFT_COLUMNS, TokenizedData
 from training.mix import general_rows
@@ -23,7 +24,7 @@ class RowSFTTrainer(SFTTrainer):
     def create_model_card(self, *_: Any, **__: Any) -> None: ...
 
 
-def sft(config: SFT, console: Console | None = None, card: Card | None = None) -> dict[str, Any]:
+def sft(config: SFT, console: Console | None = None, card: Card | None = None) -> JsonObject:
     """Fine-tune a model; returns what `result.json` holds. With a console, progress is shown there.
 
     `card` writes the model card. Raises `UsageError` for whatever cannot work, before a model is loaded or a file is

@@ -43,7 +43,7 @@ class Command:
         self.__name__, self.__module__ = function.__name__, function.__module__
         lines = example.replace("\n", "\n  ")
         self.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n\b\nExample:\n  {lines}"
-        self.__annotations__: dict[str, Any] = {}  # the signature has them
+        self.__annotations__: dict[str, object] = {}  # the signature has them
         # A word that belongs to no flag gets our own error.
         self.context_settings = {"allow_extra_args": True} if settings else None
 

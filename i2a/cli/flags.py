@@ -106,7 +106,7 @@ def assignments(texts: list[str] | None, flag: str) -> dict[str, str]:
     return pairs
 
 
-def values_of(model: type[BaseModel], given: dict[str, Any], words: list[str]) -> dict[str, Any]:
+def values_of(model: type[BaseModel], given: dict[str, Any], words: list[str]) -> dict[str, object]:
     """The settings that stand on the command line. `words`: those that belong to no flag. Raises `UsageError`."""
     values = {name: value for name, value in given.items() if value not in (None, [])}
     for name, value in values.items():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from i2a.cli.command import command
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.text import one_line
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def show(
     raise UsageError(f"{run} holds no tree {tree!r}; `i2a show {run} 0` shows the first")
 
 
-def counts(run: Path, file: Path) -> dict[str, Any]:
+def counts(run: Path, file: Path) -> JsonObject:
     """Counts over all trees of the file, and how many conversations failed."""
     from i2a.runs.run_folder import RunFolder
     from i2a.trees.json import read
@@ -56,7 +57,7 @@ def counts(run: Path, file: Path) -> dict[str, Any]:
     return Summary.of(read(file)).as_json() | {"failed": len(failed)}
 
 
-def overview(counts: dict[str, Any]) -> str:
+def overview(counts: JsonMapping) -> str:
     rate = counts["flip_rate"]
     return (
         f"{counts['trees']} trees, {counts['utterances']} utterances, {counts['pairs']} pairs: {counts['labelled']} "

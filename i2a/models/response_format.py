@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 
 @functools.cache
-def response_format(answer: type[BaseModel]) -> dict[str, Any]:
+def response_format(answer: type[BaseModel]) -> dict[str, object]:
     """`answer` as a strict `json_schema` response format; do not change the result, it is shared."""
     schema = _strict(answer.model_json_schema())
     return {"type": "json_schema", "json_schema": {"name": answer.__name__, "schema": schema, "strict": True}}

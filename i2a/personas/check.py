@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
-from typing import Any
 
 from i2a.errors import UsageError
 from i2a.personas.collections import columns, read_texts
@@ -44,7 +43,7 @@ class Findings:
     reports: Sequence[Diversity]
     overlaps: Sequence[tuple[Pool, Pool, bool, Overlap]]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         checked = zip(self.pools, self.rejected, self.reports, strict=True)
         return {
             "encoder": self.encoder,

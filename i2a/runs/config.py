@@ -1,7 +1,7 @@
 """The settings that every run has: where it writes, how fast, what it may cost, whether it continues an earlier one."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -47,6 +47,6 @@ class RunConfig(BaseModel):
         """To one model. A conversation has up to four calls in flight, hence the default."""
         return self.max_calls or 4 * self.concurrency
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The settings as the manifest keeps them."""
         return self.model_dump(mode="json", exclude=SESSION_ONLY)

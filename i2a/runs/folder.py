@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from i2a.errors import UsageError
 from i2a.files import atomic_write, temp_path
+from i2a.jsonl import JsonObject
 
 OURS = {"lock", temp_path(Path("manifest.json")).name}
 
@@ -36,7 +37,7 @@ class Folder:
     @classmethod
     @contextmanager
     def open(
-        cls, path: Path, fingerprint: Mapping[str, Any], metadata: Mapping[str, Any], *, resume: bool
+        cls, path: Path, fingerprint: Mapping[str, object], metadata: Mapping[str, object], *, resume: bool
     ) -> Iterator[Self]:
         """The folder, locked. `fingerprint` must equal that of what it holds; `metadata` is only written down.
 
@@ -71,7 +72,7 @@ class Folder:
         if others := [file.name for file in self.path.iterdir() if file.name not in OURS]:
             raise UsageError(f"{self.path} is not empty and holds no {self.what} ({others[0]}); choose another --out")
 
-    def _resolve(self, fingerprint: Mapping[str, Any], metadata: Mapping[str, Any], *, resume: bool) -> None:
+    def _resolve(self, fingerprint: Mapping[str, object], metadata: Mapping[str, object], *, resume: bool) -> None:
         """Write the manifest of a new run, or check that it is this one that is resumed."""
         if self.manifest_file.exists():
             if not resume:
@@ -86,7 +87,7 @@ class Folder:
             with atomic_write(self.manifest_file) as file:
                 file.write(manifest.encode() + b"\n")
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> JsonObject:
         """Raises `UsageError` if the folder holds nothing of this kind."""
         try:
             manifest = json.loads(self.manifest_file.read_text("utf-8"))

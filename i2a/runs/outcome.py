@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -29,7 +28,7 @@ class RunResult:
     folder: Path
     unit: str
     summary: Summary
-    failures: Mapping[str, Mapping[str, Any]]
+    failures: Mapping[str, Mapping[str, object]]
     left: int
     stopped: I2AError | None
     usage: UsageTracker
@@ -64,7 +63,7 @@ class RunResult:
             )
 
 
-def as_dict(result: RunResult) -> dict[str, Any]:
+def as_dict(result: RunResult) -> dict[str, object]:
     """The result as JSON values; an unknown cost is null."""
     return {
         "folder": str(result.folder),

@@ -64,7 +64,7 @@ class Checkpoint:
         return str(Path(self.name).expanduser().resolve()) if _is_local(self.name) else self.name
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """As JSON, for the manifest of what is made from it."""
         return {"source": self.source, "revision": self.revision, "fingerprint": self.fingerprint}
 

@@ -18,7 +18,7 @@ from rich.progress import Progress, TextColumn
 
 from i2a.errors import Interrupted
 from i2a.files import atomic_write
-from i2a.jsonl import append, dumps
+from i2a.jsonl import JsonMapping, JsonObject, append, dumps
 from i2a.runs.training_folder import Card, read_log, room_on_disk, versions
 from i2a.simulator.model.batches import NOTHING, Example, TokenBatch, associations, batched, collate, encode
 from i2a.simulator.model.documents import ASSISTANT, STAGES, USER, CurriculumStage, documents, held_out, stage_at
@@ -39,7 +39,7 @@ def train_base(
     config: Base,
     console: Console | None = None,
     card: Card | None = None,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Train; returns what `result.json` holds. `card` writes the README of result and manifest.
 
     Raises `UsageError` before anything is written, and `Interrupted`.
@@ -132,18 +132,18 @@ class BaseTraining:
         pad = self.tokenizer.pad_token_id
         return {name: recall(self.model, examples, pad) for name, examples in self.held_out.items()}
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> JsonObject:
         counts = {"round": self.round, "steps": self.steps, "tokens": self.tokens}
         return counts | {"model": self.model.state_dict(), "optimizers": [one.state_dict() for one in self.optimizers]}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: JsonMapping) -> None:
         self.round, self.steps, self.tokens = state["round"], state["steps"], state["tokens"]
         self.model.load_state_dict(state["model"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
 
 
-def rounds(training: BaseTraining, folder: BaseFolder, console: Console) -> list[dict[str, Any]]:
+def rounds(training: BaseTraining, folder: BaseFolder, console: Console) -> list[JsonObject]:
     """Round after round until the tokens are read; returns the log, with the lines of earlier sessions."""
     log = read_log(folder.log_file, upto=training.steps)
     with atomic_write(folder.log_file) as file:
@@ -166,9 +166,9 @@ def rounds(training: BaseTraining, folder: BaseFolder, console: Console) -> list
 def finish(
     training: BaseTraining,
     folder: BaseFolder,
-    log: Sequence[Mapping[str, Any]],
+    log: Sequence[JsonMapping],
     card: Card | None,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Write model, tokenizer, card and result; returns the result."""
     model, tokenizer = training.model, training.tokenizer
     result = {
@@ -268,7 +268,7 @@ class TrainingView(Progress):
         super().__init__(*columns, console=console, transient=True, disable=self._quiet or not console.is_terminal)
         self._task = self.add_task("base", total=config.tokens, found="")
 
-    def show(self, line: Mapping[str, Any]) -> None:
+    def show(self, line: JsonMapping) -> None:
         """A line of the log."""
         if "recall" in line:
             self._recall = ", ".join(f"{name} {found['tokens']:.0%}" for name, found in line["recall"].items())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from i2a.jsonl import JsonMapping
 from i2a.simulator.language.text import lexicon, rng, stems
 from i2a.simulator.parts.prompt_parser import PromptTask
 from i2a.simulator.persona.evidence import wordings
@@ -15,7 +16,7 @@ _AFFIRMATIVE = lexicon("affirmative")
 _NEGATIVE = lexicon("negative")
 _DEEPEST = 6  # levels of objects and arrays
 
-Schema = Mapping[str, Any]
+Schema = JsonMapping
 
 
 def fill(schema: Schema, task: PromptTask, *, seed: int) -> str:
