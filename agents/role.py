@@ -26,7 +26,7 @@ from i2a.models.response_format import response_format
 from i2a.trees.tree import Node, TokenUsage, Utterance
 from i2a.validation import problem
 
-A = TypeVar("A", default=Utterance)
+A = TypeVar("A", default=Utterance, covariant=True)
 
 ON_PATH, SHOWN = "on_path", "shown"  # marks in a message's metadata: part of the dialogue; shown beside it
 TRIES = 2
@@ -245,7 +245,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         return cls(config.name, ChatCompletionClient.load_component(config.model_client), **config.prompt_values)
 
 
-def introduce(roles: Iterable[Role[Any]]) -> None:
+def introduce(roles: Iterable[Role[object]]) -> None:
     """Tell the roles of one tree as whom each of the others speaks in the dialogue."""
     roles = list(roles)
     chat_roles = {role.name: role.chat_role or role.name for role in roles}

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from evaluation.bootstrap import RESAMPLES
 from evaluation.scores import PROTOCOLS, Score, read
 from evaluation.summary import FORMAT, BenchmarkSummary, Conditions, summarise
+from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.text import one_line
 from i2a.validation import problem
@@ -91,7 +91,7 @@ def differences(first: StoredEvaluation, second: StoredEvaluation) -> Iterator[s
     """The differences between the conditions of two runs, in words, one line each."""
     one, other = (_comparable(run.conditions) for run in (first, second))
     for name in one:
-        for where, a, b in _unequal(name, one[name], other[name]):
+        for where, a, b in jsonl.differences(one[name], other[name], name):
             yield one_line(f"{where} is {_in_words(a)} in {first.name} and {_in_words(b)} in {second.name}")
 
 
@@ -102,15 +102,7 @@ def _comparable(conditions: Conditions) -> dict[str, object]:
     return conditions.as_json() | {"personas": known}
 
 
-def _unequal(name: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        for key in dict.fromkeys([*one, *other]):
-            yield from _unequal(f"{name}.{key}", one.get(key), other.get(key))
-    elif one != other:
-        yield name, one, other
-
-
-def _in_words(value: Any) -> str:
+def _in_words(value: object) -> str:
     return "missing" if value is None else json.dumps(value, ensure_ascii=False)
 
 

@@ -113,6 +113,15 @@ def dumps(value: Mapping[str, object]) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def differences(one: object, other: object, name: str = "") -> Iterator[tuple[str, object, object]]:
+    """Where two JSON values differ: the place (`judge.model`), and the value of each, None where it has none."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for key in dict.fromkeys([*one, *other]):
+            yield from differences(one.get(key), other.get(key), f"{name}.{key}".lstrip("."))
+    elif one != other:
+        yield name, one, other
+
+
 def _is_complete(text: bytes) -> bool:
     """Whether a last line without a newline is all there. A number never is: its digits may go on."""
     try:

@@ -77,7 +77,7 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
         return TypeAdapter(annotation)
 
 
-def _read(kind: TypeAdapter[Any], value: Any) -> Any:
+def _read(kind: TypeAdapter[Any], value: object) -> object:
     """`value` as it is or, if it is a text that does not fit, as JSON. Raises `ValidationError` about the first."""
     try:
         return kind.validate_python(value)
@@ -92,7 +92,7 @@ def _read(kind: TypeAdapter[Any], value: Any) -> Any:
             raise
 
 
-def _as_json(kind: TypeAdapter[Any], value: Any) -> Any:
+def _as_json(kind: TypeAdapter[Any], value: object) -> object:
     stored = kind.dump_python(value, mode="json", warnings="none")
     json.dumps(stored)
     return stored

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -89,7 +89,7 @@ def flag_name(name: str, field: FieldInfo) -> str:
     return flag.metavar if flag.positional else f"--{name.replace('_', '-')}"
 
 
-def holds(annotation: Any, kind: type) -> bool:
+def holds(annotation: object, kind: type) -> bool:
     """Whether a setting is of this kind, or has parts that are: `holds(list[Path] | None, Path)`."""
     return kind in (annotation, get_origin(annotation)) or any(
         holds(part, kind) for part in get_args(annotation) if part is not NoneType

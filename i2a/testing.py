@@ -10,9 +10,9 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from i2a.digests import digest
 from i2a.jsonl import JsonMapping
@@ -68,7 +68,11 @@ class ScriptedModel(Model):
     """
 
     def __init__(
-        self, answer: Callable[[Request], Any] = any_answer, *, structured_output: bool = True, tokens: int = 10
+        self,
+        answer: Callable[[Request], str | Awaitable[str]] = any_answer,
+        *,
+        structured_output: bool = True,
+        tokens: int = 10,
     ) -> None:
         self.answer, self.structured_output, self._tokens = answer, structured_output, tokens
         self.requests: list[Request] = []
@@ -132,7 +136,7 @@ class _AsRole(Model):
         return await self._model.complete_as(self._role, messages, parameters)
 
 
-def _instance(schema: JsonMapping, defs: JsonMapping, chance: random.Random) -> Any:
+def _instance(schema: JsonMapping, defs: JsonMapping, chance: random.Random) -> object:
     """A value that fits the JSON schema, as far as our answers use the language."""
     if "$ref" in schema:
         return _instance(defs[schema["$ref"].rpartition("/")[2]], defs, chance)

@@ -25,7 +25,7 @@ class Scenario:
 
     name: str
     about: str
-    roles: Mapping[str, type[Role[Any]]]
+    roles: Mapping[str, type[Role[object]]]
     script: Script
     _options: Options
 
@@ -81,12 +81,12 @@ def scenario(script: Script | None = None, /, *, roles: object = None) -> Scenar
     return Scenario(script.__name__, about, _roles(script, hints, where), script, options)
 
 
-def _roles(script: Script, hints: Mapping[str, object], where: str) -> dict[str, type[Role[Any]]]:
+def _roles(script: Script, hints: Mapping[str, object], where: str) -> dict[str, type[Role[object]]]:
     """The parameters that are roles. Raises `UsageError` for one that is neither the tree, a role nor an option."""
     parameters = list(inspect.signature(script).parameters.values())
     if not parameters or parameters[0].name != "tree":
         raise UsageError(f"{where}: the script takes the tree first; write: {SHAPE}")
-    roles: dict[str, type[Role[Any]]] = {}
+    roles: dict[str, type[Role[object]]] = {}
     for parameter in parameters[1:]:
         name, kind = parameter.name, hints.get(parameter.name)
         if parameter.kind is parameter.KEYWORD_ONLY:

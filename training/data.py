@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import datasets
 import pyarrow as pa
@@ -80,8 +80,8 @@ class TokenizedData:
     """`train` and `validation` (None without) are `datasets.Dataset`s of tokens, or `PackedRows` of them if trees are
     packed. `rows`: those of `train`. `warnings`: what was left out, shortened or rendered in another way."""
 
-    train: Any
-    validation: Any
+    train: datasets.Dataset | PackedRows
+    validation: datasets.Dataset | PackedRows | None
     rows: int
     warnings: tuple[str, ...]
 
@@ -90,7 +90,7 @@ class TokenizedData:
         cls, folder: TrainingFolder, stats: Mapping[Part, TokenizeStats], warnings: tuple[str, ...], *, packs: bool
     ) -> Self:
         """What `tokenize` has written."""
-        parts: dict[Part, Any] = {
+        parts: dict[Part, datasets.Dataset | PackedRows] = {
             part: datasets.Dataset.from_file(str(folder.rows_file(part))) for part, found in stats.items() if found.rows
         }
         if packs:

@@ -3,6 +3,7 @@ TRL on rows."""
 
 from typing import Any
 
+from datasets import Dataset
 from rich.console import Console
 from transformers import TrainingArguments
 from trl import DPOConfig, DPOTrainer
@@ -22,10 +23,10 @@ class RowDPOTrainer(DPOTrainer):
     """TRL's, for rows that are tokens already, which TRL 1.16 lets only SFT do; without its model card: ours says
     more."""
 
-    def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+    def _prepare_dataset(self, dataset: Dataset, *_: object) -> Dataset:
         return dataset
 
-    def create_model_card(self, *_: Any, **__: Any) -> None: ...
+    def create_model_card(self, *_: object, **__: object) -> None: ...
 
 
 def dpo(config: DPO, console: Console | None = None, card: Card | None = None) -> JsonObject:

@@ -6,11 +6,14 @@ A conversation makes one row: its last reply is trained on, given what came befo
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
 from i2a.text import one_line
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 LOADERS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 
@@ -39,7 +42,7 @@ def general_rows(source: str, ratio: float, seed: int, rows: int, cache: Path) -
         )
 
 
-def _open(source: str, cache: Path) -> Any:
+def _open(source: str, cache: Path) -> "Dataset":
     import datasets
 
     path = Path(source)

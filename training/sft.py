@@ -1,7 +1,6 @@
 """`i2a train sft`: supervised fine-tuning; the loss is on the reply alone. On packed trees, or by TRL on rows."""
 
 from functools import partial
-from typing import Any
 
 from rich.console import Console
 from transformers import TrainingArguments
@@ -21,7 +20,7 @@ from training.settings import SFT
 class RowSFTTrainer(SFTTrainer):
     """TRL's, without its model card: ours says more."""
 
-    def create_model_card(self, *_: Any, **__: Any) -> None: ...
+    def create_model_card(self, *_: object, **__: object) -> None: ...
 
 
 def sft(config: SFT, console: Console | None = None, card: Card | None = None) -> JsonObject:

@@ -84,7 +84,7 @@ def _range(field: FieldInfo) -> str:
     return f"{low}x{high}" if low or high else ""
 
 
-def metavar(annotation: Any) -> str:
+def metavar(annotation: object) -> str:
     """What a value of this type looks like: `INT`, `aloe|strict`, `NAME=VALUE`."""
     if holds(annotation, dict):
         return "NAME=VALUE"
@@ -121,7 +121,7 @@ def values_of(model: type[BaseModel], given: dict[str, Any], words: list[str]) -
     return values
 
 
-def _parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
+def _parameter(name: str, annotation: object, default: object = None) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,8 @@ from i2a.jsonl import JsonMapping, JsonObject
 from i2a.text import one_line
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from i2a.trees.tree import Node, Tree
 
 
@@ -66,7 +68,7 @@ def overview(counts: JsonMapping) -> str:
     )
 
 
-def drawing(tree: "Tree") -> Any:
+def drawing(tree: "Tree") -> "RenderableType":
     """The tree as a rich renderable. Text of models and personas is never read as markup."""
     from rich.console import Group
     from rich.panel import Panel
@@ -79,13 +81,13 @@ def drawing(tree: "Tree") -> Any:
         one_line(tree.persona.personality),
     )
     title = Text(f"{tree.id}, scenario {tree.scenario}, persona {tree.persona.id}, seed {tree.seed}")
-    parts: list[Any] = [Panel(persona, title=title, title_align="left", border_style="dim")]
+    parts: list[RenderableType] = [Panel(persona, title=title, title_align="left", border_style="dim")]
     for root in tree.roots:
         parts += rows(root, 0)
     return Group(*parts)
 
 
-def rows(node: "Node", depth: int) -> Iterator[Any]:
+def rows(node: "Node", depth: int) -> Iterator["RenderableType"]:
     """The lines of `node` and of what follows it. Only a fork into several continued branches indents."""
     yield utterance(node, depth)
     inner = depth + (sum(child.continued for child in node.children) > 1)
@@ -93,7 +95,7 @@ def rows(node: "Node", depth: int) -> Iterator[Any]:
         yield from rows(child, inner)
 
 
-def utterance(node: "Node", depth: int) -> Any:
+def utterance(node: "Node", depth: int) -> "RenderableType":
     from rich.padding import Padding
     from rich.text import Text
 

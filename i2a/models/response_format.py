@@ -1,7 +1,6 @@
 """A pydantic class as the response format that makes a model answer in its form."""
 
 import functools
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -13,7 +12,7 @@ def response_format(answer: type[BaseModel]) -> dict[str, object]:
     return {"type": "json_schema", "json_schema": {"name": answer.__name__, "schema": schema, "strict": True}}
 
 
-def _strict(schema: Any) -> Any:
+def _strict(schema: object) -> object:
     """`schema` as OpenAI's strict mode wants it: closed objects, every property required, no defaults, bare `$ref`s."""
     if isinstance(schema, list):
         return [_strict(item) for item in schema]

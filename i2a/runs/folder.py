@@ -8,10 +8,11 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from filelock import FileLock, Timeout
 
+from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.files import atomic_write, temp_path
 from i2a.jsonl import JsonObject
@@ -80,8 +81,9 @@ class Folder:
                     f"{self.path} already holds a {self.what}; add --resume to go on with it, or choose another --out"
                 )
             stored = {name: value for name, value in self.manifest()["identity"].items() if name not in self.formerly}
-            if difference := _difference(stored, json.loads(json.dumps(fingerprint))):
-                raise UsageError(f"{self.path} holds another {self.what}: {difference}; choose another --out")
+            for name, was, now in jsonl.differences(stored, json.loads(json.dumps(fingerprint))):
+                what = f"{name} was {was!r} and now is {now!r}"
+                raise UsageError(f"{self.path} holds another {self.what}: {what}; choose another --out")
         else:
             manifest = json.dumps({"format": self.format, "identity": fingerprint, **metadata}, indent=2)
             with atomic_write(self.manifest_file) as file:
@@ -102,11 +104,3 @@ class Folder:
         return manifest
 
 
-def _difference(stored: Any, new: Any, name: str = "") -> str:
-    """The first difference between two fingerprints, in words; empty if there is none."""
-    if isinstance(stored, dict) and isinstance(new, dict):
-        for key in [*stored, *(key for key in new if key not in stored)]:
-            if difference := _difference(stored.get(key), new.get(key), f"{name}.{key}".lstrip(".")):
-                return difference
-        return ""
-    return "" if stored == new else f"{name} was {stored!r} and now is {new!r}"

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import transformers
@@ -68,8 +68,8 @@ class BaseTraining:
     """A model in the making. `round`, `steps` and `tokens` count what it has done."""
 
     config: Base
-    tokenizer: Any
-    model: Any
+    tokenizer: transformers.PreTrainedTokenizerBase
+    model: transformers.PreTrainedModel
     optimizers: list[torch.optim.Optimizer]
     held_out: Mapping[str, Sequence[Example]]
     round: int = 0
@@ -198,7 +198,7 @@ def _sample_size(stage: CurriculumStage, config: Base) -> int:
 # Steps.
 
 
-def predicted(model: Any, batch: TokenBatch) -> torch.Tensor:
+def predicted(model: transformers.PreTrainedModel, batch: TokenBatch) -> torch.Tensor:
     """The logits (places, vocabulary). The head is applied at scored places only, half the work of a step."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
         hidden = model.model(batch.ids, use_cache=False).last_hidden_state
@@ -206,7 +206,7 @@ def predicted(model: Any, batch: TokenBatch) -> torch.Tensor:
     return logits.float()
 
 
-def optimizers(model: Any, rate: float) -> list[torch.optim.Optimizer]:
+def optimizers(model: transformers.PreTrainedModel, rate: float) -> list[torch.optim.Optimizer]:
     """Muon for the matrices, AdamW for embeddings and norms.
 
     For matrices of this size Muon (Jordan 2024) learns to copy in a third of the tokens that AdamW takes.
@@ -238,7 +238,7 @@ class Recall(NamedTuple):
     tokens: float
 
 
-def recall(model: Any, examples: Sequence[Example], pad: int) -> Recall:
+def recall(model: transformers.PreTrainedModel, examples: Sequence[Example], pad: int) -> Recall:
     """Shown the dialogue and the start of the answer, would the likeliest token have been right at each place?
 
     Where all of them are, greedy decoding gives that very answer.
