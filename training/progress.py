@@ -13,15 +13,13 @@ from types import FrameType
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.text import Text
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from i2a import jsonl
 from i2a.errors import UsageError
+from i2a.progress import ProgressBar
 from i2a.runs.training_folder import TrainingFolder, rewrite_log
 
-LINE = 10.0
 SHOWN = {"loss": "loss", "eval_loss": "held-out loss", "rewards/margins": "margin", "rewards/accuracies": "accuracy"}
 
 
@@ -47,27 +45,18 @@ class ProgressCallback(TrainerCallback):
     def __init__(self, console: Console, *, quiet: bool) -> None:
         self._console, self._quiet = console, quiet
         self._latest: dict[str, float] = {}
-        self._last_line = self._began = time.monotonic()
+        self._began = time.monotonic()
         self._first_step = 0
         self._savings_shown = False
-        self._progress = Progress(
-            TextColumn("steps"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-            TextColumn("{task.fields[metrics]}"),
-            console=console,
-            transient=True,
-            disable=quiet or not console.is_terminal,
-        )
+        self._progress = ProgressBar(console, "{task.fields[metrics]}", quiet=quiet)
 
     def on_train_begin(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         if state.is_world_process_zero:
             self._began, self._first_step = time.monotonic(), state.global_step
             self._progress.start()
-            self._task = self._progress.add_task("", total=state.max_steps, completed=state.global_step, metrics="")
+            self._task = self._progress.add_task(
+                "steps", total=state.max_steps, completed=state.global_step, metrics=""
+            )
 
     def on_log(self, args: object, state: TrainerState, control: object, logs: dict[str, float], **_: object) -> None:
         if not state.is_world_process_zero or self._quiet:
@@ -77,13 +66,9 @@ class ProgressCallback(TrainerCallback):
             self._savings_shown = True
             self._console.print(f"Packed as trees: {logs['tokens_saved']:.1f} times fewer tokens than the rows have.")
         self._progress.update(self._task, completed=state.global_step, metrics=in_words(self._latest))
-        now = time.monotonic()
-        if not self._console.is_terminal and now - self._last_line >= LINE:
-            self._last_line = now
-            pace = (now - self._began) / max(1, state.global_step - self._first_step)
-            left = round(pace * (state.max_steps - state.global_step))
-            line = f"step {state.global_step}/{state.max_steps}, {in_words(self._latest)}, {left} s left"
-            self._console.print(Text(line))
+        pace = (time.monotonic() - self._began) / max(1, state.global_step - self._first_step)
+        left = round(pace * (state.max_steps - state.global_step))
+        self._progress.line(f"step {state.global_step}/{state.max_steps}, {in_words(self._latest)}, {left} s left")
 
     def stop(self) -> None:
         self._progress.stop()

@@ -17,7 +17,8 @@ from i2a.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-    from rich.progress import Progress
+
+    from i2a.progress import ProgressBar
 
 OURS = ("i2a", "agents", "scenarios", "training", "evaluation")
 
@@ -91,10 +92,10 @@ class Command:
         self.function(load(model, file, values), as_json)
 
 
-def progress_bar() -> "Progress":
+def progress_bar() -> "ProgressBar":
     """A bar on stderr, where that is a terminal."""
     from rich.console import Console
-    from rich.progress import Progress
 
-    console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal)
+    from i2a.progress import ProgressBar
+
+    return ProgressBar(Console(stderr=True), percent=True)

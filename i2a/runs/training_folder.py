@@ -109,11 +109,12 @@ def read_log(file: Path, *, upto: int | None = None) -> list[JsonObject]:
     return [line for line in lines if upto is None or line["step"] <= upto]
 
 
-def rewrite_log(file: Path, *, upto: int) -> None:
-    """Drop the lines after step `upto`: a resumed training writes them again."""
+def rewrite_log(file: Path, *, upto: int) -> list[JsonObject]:
+    """Drop the lines after step `upto`, which a resumed training writes again; returns the others."""
     kept = read_log(file, upto=upto)
     with atomic_write(file) as target:
         target.writelines(jsonl.dumps(line).encode() + b"\n" for line in kept)
+    return kept
 
 
 def versions() -> dict[str, str]:

@@ -80,14 +80,14 @@ def _why_not(port: int, error: Exception) -> str:
 # What comes in.
 
 
-class _Part(BaseModel):
+class _TextPart(BaseModel):
     type: Literal["text"]
     text: str
 
 
 class _ChatMessage(BaseModel):
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[_Part]
+    content: str | list[_TextPart]
 
     def read(self) -> Message:
         text = self.content if isinstance(self.content, str) else "\n".join(part.text for part in self.content)

@@ -14,12 +14,11 @@ from typing import NamedTuple
 import torch
 import transformers
 from rich.console import Console
-from rich.progress import Progress, TextColumn
 
 from i2a.errors import Interrupted
-from i2a.files import atomic_write
 from i2a.jsonl import JsonMapping, JsonObject, append, dumps
-from i2a.runs.training_folder import Card, read_log, room_on_disk, versions
+from i2a.progress import ProgressBar
+from i2a.runs.training_folder import Card, rewrite_log, room_on_disk, versions
 from i2a.simulator.model.batches import NOTHING, Example, TokenBatch, associations, batched, collate, encode
 from i2a.simulator.model.documents import ASSISTANT, STAGES, USER, CurriculumStage, documents, held_out, stage_at
 from i2a.simulator.model.folder import BaseFolder
@@ -32,7 +31,6 @@ MEASURED, EVERY = 24, 4  # documents of each kind that recall is measured on, ev
 EMPHASIS = 3.0  # more on the first tokens of an answer, which decide what is recalled; the rest is copied
 WARM, COOL = 0.02, 0.7  # shares of the training: up to the one the rates rise, from the other on they fall
 RECALL_ROWS = 16
-LINE = 10.0  # seconds between two lines of progress where there is no terminal
 
 
 def train_base(
@@ -145,9 +143,7 @@ class BaseTraining:
 
 def rounds(training: BaseTraining, folder: BaseFolder, console: Console) -> list[JsonObject]:
     """Round after round until the tokens are read; returns the log, with the lines of earlier sessions."""
-    log = read_log(folder.log_file, upto=training.steps)
-    with atomic_write(folder.log_file) as file:
-        file.writelines(dumps(line).encode() + b"\n" for line in log)
+    log = rewrite_log(folder.log_file, upto=training.steps)
     with TrainingView(console, training.config) as view:
         while training.share < 1.0:
             start = time.process_time()
@@ -258,14 +254,12 @@ def recall(model: transformers.PreTrainedModel, examples: Sequence[Example], pad
     return Recall(wholly / answers, right / tokens)
 
 
-class TrainingView(Progress):
-    """A bar with loss and recall in a terminal, else a line now and then."""
+class TrainingView(ProgressBar):
+    """Shows how many of the tokens are read, with loss and recall."""
 
     def __init__(self, console: Console, config: Base) -> None:
-        self._total, self._quiet = config.tokens, config.quiet
-        self._last, self._recall = 0.0, "not measured yet"
-        columns = (*Progress.get_default_columns(), TextColumn("{task.fields[found]}"))
-        super().__init__(*columns, console=console, transient=True, disable=self._quiet or not console.is_terminal)
+        super().__init__(console, "{task.fields[found]}", percent=True, quiet=config.quiet)
+        self._total, self._recall = config.tokens, "not measured yet"
         self._task = self.add_task("base", total=config.tokens, found="")
 
     def show(self, line: JsonMapping) -> None:
@@ -274,7 +268,4 @@ class TrainingView(Progress):
             self._recall = ", ".join(f"{name} {found['tokens']:.0%}" for name, found in line["recall"].items())
         found = f"loss {line['loss']:.3f}, tokens recalled: {self._recall}"
         self.update(self._task, description=line["stage"], completed=line["tokens"], found=found)
-        if not self._quiet and not self.console.is_terminal and time.monotonic() - self._last >= LINE:
-            self._last = time.monotonic()
-            share = min(1.0, line["tokens"] / self._total)
-            self.console.print(f"{line['stage']} {share:.0%}, {found}", markup=False, highlight=False)
+        self.line(f"{line['stage']} {min(1.0, line['tokens'] / self._total):.0%}, {found}")
