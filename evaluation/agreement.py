@@ -20,6 +20,7 @@ from sklearn.metrics import cohen_kappa_score
 from evaluation.scores import Protocol, Score
 from i2a import jsonl
 from i2a.errors import UsageError
+from i2a.jsonl import JsonObject
 from i2a.validation import problem
 
 HUMAN = "human"
@@ -85,7 +86,7 @@ class Agreement:
     pairs: tuple[RaterPair, ...]
     unmatched: int
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> JsonObject:
         return asdict(self)
 
 

@@ -16,6 +16,7 @@ from evaluation.scores import PROTOCOLS, Score, read
 from evaluation.summary import FORMAT, BenchmarkSummary, Conditions, summarise
 from i2a import jsonl
 from i2a.errors import UsageError
+from i2a.jsonl import JsonObject
 from i2a.text import one_line
 from i2a.validation import problem
 
@@ -56,7 +57,7 @@ class Comparison:
     summaries: tuple[BenchmarkSummary, ...]
     mixed: tuple[str, ...]
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> JsonObject:
         return {
             "runs": {run.name: {"path": str(run.path), **run.conditions.as_json()} for run in self.runs},
             "mixed": self.mixed,

@@ -16,6 +16,7 @@ from evaluation.results import METHOD, Counts, JudgeResults, judge_results
 from evaluation.scores import Protocol, Score
 from i2a.errors import UsageError
 from i2a.files import atomic_write
+from i2a.jsonl import JsonObject
 from i2a.runs.simulated import is_simulated
 
 FORMAT = "i2a.evaluation/1"
@@ -52,7 +53,7 @@ class Conditions:
         """Whether the offline engine plays the user or a judge."""
         return is_simulated({"identity": self.as_json()})
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> JsonObject:
         return asdict(self) | {"protocol": self.protocol.name}
 
 
@@ -66,7 +67,7 @@ class BenchmarkSummary:
     resamples: int
     seed: int
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> JsonObject:
         """JSON values, null for what is undefined. `candidates` has the results of the first judge."""
         first, *others = self.by_judge
         return {

@@ -9,6 +9,7 @@ from itertools import permutations
 from pathlib import Path
 
 from i2a.errors import UsageError
+from i2a.jsonl import JsonObject
 from i2a.personas.collections import columns, read_texts
 from i2a.personas.diversity import Diversity, Overlap, SimilarPair, overlap, report
 from i2a.personas.encoders import Encoder
@@ -43,7 +44,7 @@ class Findings:
     reports: Sequence[Diversity]
     overlaps: Sequence[tuple[Pool, Pool, bool, Overlap]]
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> JsonObject:
         checked = zip(self.pools, self.rejected, self.reports, strict=True)
         return {
             "encoder": self.encoder,

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from i2a.errors import ConversationsFailed, I2AError
+from i2a.jsonl import JsonObject
 from i2a.models.usage import UsageTracker
 from i2a.runs.live import money, roles_table
 from i2a.trees.summary import Summary
@@ -63,7 +64,7 @@ class RunResult:
             )
 
 
-def as_dict(result: RunResult) -> dict[str, object]:
+def as_dict(result: RunResult) -> JsonObject:
     """The result as JSON values; an unknown cost is null."""
     return {
         "folder": str(result.folder),
