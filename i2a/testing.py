@@ -39,9 +39,7 @@ class Request:
     @property
     def schema(self) -> JsonMapping | None:
         """The JSON schema of the answer that is asked for, if it must have one."""
-        schema: JsonMapping | None = (
-            self.parameters.get("response_format", {}).get("json_schema", {}).get("schema")
-        )
+        schema: JsonMapping | None = self.parameters.get("response_format", {}).get("json_schema", {}).get("schema")
         return schema
 
     @property
@@ -118,7 +116,7 @@ class ScriptedModel(Model):
             self.in_flight -= 1
         return Completion(answer, "stop", self._tokens, self._tokens)
 
-    def price(self) -> Price:
+    def price(self) -> Price | None:
         return FREE
 
     async def close(self) -> None:

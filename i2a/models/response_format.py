@@ -4,9 +4,11 @@ import functools
 
 from pydantic import BaseModel
 
+from i2a.jsonl import JsonObject
+
 
 @functools.cache
-def response_format(answer: type[BaseModel]) -> dict[str, object]:
+def response_format(answer: type[BaseModel]) -> JsonObject:
     """`answer` as a strict `json_schema` response format; do not change the result, it is shared."""
     schema = _strict(answer.model_json_schema())
     return {"type": "json_schema", "json_schema": {"name": answer.__name__, "schema": schema, "strict": True}}
