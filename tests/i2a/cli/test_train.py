@@ -11,9 +11,10 @@ import yaml
 
 from i2a.cli import train as commands
 from i2a.errors import Interrupted, UsageError
-from training.settings import STAGES
+from training.settings import DPO, SFT, Training
 
 APP: Any = typer.main.get_command(commands.train)
+STAGES: dict[str, type[Training]] = {"sft": SFT, "dpo": DPO}
 stages = pytest.mark.parametrize("stage", STAGES)
 NEEDED = ["runs/a", "--model", "m", "--out", "o"]
 
