@@ -119,7 +119,7 @@ class TfidfEncoder:
     threshold: float = 0.55
     warnings: tuple[str, ...] = ()
     name: str = field(default="tfidf/1", init=False)
-    _vectorizer: "HashingVectorizer" = field( init=False, repr=False, compare=False)
+    _vectorizer: "HashingVectorizer" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         try:

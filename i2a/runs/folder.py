@@ -102,5 +102,3 @@ class Folder:
         if not isinstance(manifest, dict) or manifest.get("format") != self.format or "identity" not in manifest:
             raise UsageError(f"{self.manifest_file}: not a manifest of format {self.format}")
         return manifest
-
-

@@ -19,14 +19,10 @@ MODELS = ("offline", *(f"offline:{name}" for name in ("oracle", *controls.CONTRO
 class AnswerFunction(Protocol):
     """`answer`, or a control in its place."""
 
-    def __call__(
-        self, messages: Sequence[Message], /, *, seed: int, schema: JsonMapping | None = None
-    ) -> str: ...
+    def __call__(self, messages: Sequence[Message], /, *, seed: int, schema: JsonMapping | None = None) -> str: ...
 
 
-def answer(
-    messages: Sequence[Message], *, seed: int, schema: JsonMapping | None = None, values: Values = "all"
-) -> str:
+def answer(messages: Sequence[Message], *, seed: int, schema: JsonMapping | None = None, values: Values = "all") -> str:
     """The reply to `messages`; the same messages, seed and schema give the same text in every process.
 
     `values`: from which of them a Persona Writer draws.

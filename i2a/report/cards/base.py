@@ -1,6 +1,5 @@
 """The card of the small base model that `i2a train base` makes."""
 
-
 from i2a.jsonl import JsonMapping
 from i2a.report.cards.markdown import fill
 
