@@ -7,9 +7,10 @@ a function is called.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from i2a.extras import needs
+from i2a.jsonl import JsonObject
 from i2a.settings import Settings, from_keywords
 from i2a.trees.json import read, trees_of
 from i2a.trees.tree import Tree
@@ -65,7 +66,7 @@ def evaluate(
     return run(_settled(Evaluation, config, settings), clients=clients, console=console, draw=draw)
 
 
-def train_sft(config: "SFT | None" = None, *, console: "Console | None" = None, **settings: object) -> dict[str, Any]:
+def train_sft(config: "SFT | None" = None, *, console: "Console | None" = None, **settings: object) -> JsonObject:
     """Fine-tune a model on preferred replies, as `i2a train sft` does, model card included; gives `result.json`.
 
     For instance `train_sft(runs=["runs/a"], model="Qwen/Qwen2.5-0.5B-Instruct", out="runs/sft")`. Raises `UsageError`
@@ -79,7 +80,7 @@ def train_sft(config: "SFT | None" = None, *, console: "Console | None" = None, 
     return sft(_settled(SFT, config, settings), console, model_card)
 
 
-def train_dpo(config: "DPO | None" = None, *, console: "Console | None" = None, **settings: object) -> dict[str, Any]:
+def train_dpo(config: "DPO | None" = None, *, console: "Console | None" = None, **settings: object) -> JsonObject:
     """Train a model to prefer the chosen replies, as `i2a train dpo` does, model card included; gives `result.json`.
 
     For instance `train_dpo(runs=["runs/a"], model="runs/sft", out="runs/dpo")`. Raises as `train_sft` does.
