@@ -1,4 +1,4 @@
-"""Candidates: what is evaluated. A model string, with or without a wrapper that says what the model is told.
+"""Candidates: what is evaluated. A model string, with or without a wrapper that changes the prompt.
 
 A plain candidate gets the dialogue and nothing else: no system message, no persona.
 """
@@ -28,19 +28,19 @@ class Plain(Role):
 
 
 class Reminded(Plain):
-    """Is told to adapt to the person."""
+    """Is instructed to adapt to the person."""
 
     prompt = Prompt.beside(__file__, "reminder.txt")
 
 
 class Brief(Plain):
-    """Is told to be brief: what a candidate gains by learnt brevity alone shows here."""
+    """Is instructed to be brief: shows what a candidate gains by learnt brevity alone."""
 
     prompt = Prompt.beside(__file__, "brief.txt")
 
 
 class Oracle(Plain):
-    """Is told the whole persona, the ceiling. Values: `known`."""
+    """Gets the whole persona in its prompt: the ceiling. Values: `known`."""
 
     prompt = PreferredResponder.prompt
 
@@ -60,7 +60,7 @@ WRAPPERS: dict[str, type[Plain]] = {
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model, what it is told (a key of `WRAPPERS`), and the name under which its numbers stand."""
+    """A model, its wrapper (a key of `WRAPPERS`), and the name in tables."""
 
     name: str
     wrapper: str
@@ -74,9 +74,9 @@ class Candidate:
         wrapper, colon, rest = what.partition(":")
         wrapper, model = (wrapper, rest) if colon and wrapper in WRAPPERS else ("plain", what)
         spec = ModelSpec.parse(model)
-        if (spec.kind, spec.name) == ("offline", "oracle"):  # plays it from the prompt that tells it the persona
+        if (spec.kind, spec.name) == ("offline", "oracle"):  # plays it from the prompt with the persona
             if wrapper not in ("plain", "oracle"):
-                raise UsageError(f"{text!r}: offline:oracle is told the persona, and nothing else")
+                raise UsageError(f"{text!r}: offline:oracle gets the persona, and nothing else")
             wrapper = "oracle"
         if re.search(r'["\\\x00-\x1f]', name):
             raise UsageError(f"{text!r}: such a name cannot be written in a file; write NAME=MODEL")
@@ -91,7 +91,7 @@ class Candidate:
         return {"wrapper": self.wrapper, "model": str(self.model), "prompt": self.role.prompt.fingerprint}
 
     def play(self, model: Model, persona: Persona) -> Plain:
-        """The candidate as it talks to `persona`, of whom only an oracle is told."""
+        """The candidate as it talks to `persona`, whom only an oracle gets to know."""
         if self.wrapper != "oracle":
             return self.role("candidate", model)
         whole = Inference(reason="", profile=[persona.profile], personality=[persona.personality])

@@ -72,7 +72,7 @@ class ReplayDialogue:
 
 @dataclass(frozen=True, slots=True)
 class StoredDialogue:
-    """A dialogue of an earlier evaluation. Of its ratings only those of `judges` stay; nobody else is asked."""
+    """A dialogue of an earlier evaluation. Only the ratings by `judges` are kept; no model is called."""
 
     stored: Tree
     judges: Collection[str]

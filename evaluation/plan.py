@@ -152,7 +152,7 @@ def provenance(judges: Mapping[str, ModelSpec], rater: type[Rater[Any]]) -> dict
 def fingerprint(
     conditions: Conditions, candidates: Mapping[str, Mapping[str, Any]], inducer: Mapping[str, str] | None
 ) -> dict[str, Any]:
-    """What a resumed evaluation must share with the one it goes on with; the engine follows from the models."""
+    """What must be equal to resume an evaluation; the engine follows from the models."""
     known = {name: value for name, value in conditions.as_json().items() if name != "engine"}
     return {"scenario": SCENARIO, **known, "candidates": candidates, "inducer": inducer}
 

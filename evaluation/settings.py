@@ -18,7 +18,7 @@ class Evaluation(RunConfig):
     """Everything that can be set.
 
     The settings of `RunConfig` and what stands below the gap may differ from one session to the next. `inducer`: asked
-    at the end of each live dialogue, for the audit; None: the offline one if the user is offline, else nobody.
+    at the end of each live dialogue, for the audit; None: the offline one if the user is offline, else none.
     """
 
     out: Path = Field(description="Folder that the evaluation is written to.", examples=["runs/eval"])

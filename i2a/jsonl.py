@@ -86,7 +86,9 @@ def append(file: Path, line: str) -> None:
     except OSError as error:
         with suppress(OSError):
             os.truncate(file, size)
-        raise UsageError(f"cannot write {file} ({error.strerror}); free some space, then go on with --resume") from None
+        raise UsageError(
+            f"cannot write {file} ({error.strerror}); free some space, then continue with --resume"
+        ) from None
 
 
 def repair(file: Path) -> None:
@@ -110,7 +112,7 @@ def dumps(value: Mapping[str, Any]) -> str:
 
 
 def _is_complete(text: bytes) -> bool:
-    """Whether a last line without a newline is all there. A number never is: its digits may go on."""
+    """Whether a last line without a newline is all there. A number never is: more digits may follow."""
     try:
         value = json.loads(text.removeprefix(BOM))
     except (ValueError, RecursionError):

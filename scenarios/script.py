@@ -31,7 +31,7 @@ class Scenario:
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """The options with their defaults, as JSON holds them."""
+        """The options with their defaults, as JSON values."""
         return self._options.defaults
 
     @property
@@ -45,13 +45,13 @@ class Scenario:
         return digest("\x1e".join(parts))
 
     def resolve(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """All options, `options` in place of defaults, as JSON holds them. Raises `UsageError`."""
+        """All options as JSON values, `options` in place of defaults. Raises `UsageError`."""
         return self._options.resolve(options)
 
     def grow(self, tree: Tree, clients: Mapping[str, Model], **options: Any) -> Coroutine[Any, Any, None]:
-        """Let `tree` grow, with the client of each role in `clients`; `options` as `resolve` takes them.
+        """Grow `tree` with the client of each role in `clients`; `options` as `resolve` takes them.
 
-        The roles know the tree's persona as `profile` and `personality`, where their prompts name them.
+        The persona of the tree fills `$profile` and `$personality` in the prompts.
         """
         persona = {"profile": tree.persona.profile, "personality": tree.persona.personality}
         roles = {name: kind(name, clients[name], **persona) for name, kind in self.roles.items()}
@@ -62,8 +62,8 @@ class Scenario:
 def scenario(script: Script | None = None, /, *, roles: object = None) -> Scenario:
     """Declare a scenario: write `@scenario` above a coroutine with the shape of `SHAPE`.
 
-    Parameters annotated with subclasses of `Role` are its roles, keyword-only ones its options. Raises `UsageError`,
-    which says what to write instead; `roles` was an argument in version 0.1.
+    Parameters annotated with subclasses of `Role` are its roles, keyword-only ones its options. Raises `UsageError`
+    that says what to write instead. `roles` was an argument in version 0.1.
     """
     if script is None:
         caller = sys._getframe(1)

@@ -1,4 +1,4 @@
-"""From settings to a corpus: personas are drawn and a tree is planned for each. What `i2a simulate` runs."""
+"""From settings to a corpus: draws personas and plans a tree for each. What `i2a simulate` runs."""
 
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ def simulate(config: Simulation, *, clients: Mapping[str, Client] = {}, console:
     """Run a simulation, e.g. `simulate(Simulation(out="runs/a", conversations=4))`; a console shows its progress.
 
     `clients` are open model clients of your own, by role (`{"judge": client}`) or model string; `"*"` serves every role
-    without one. They stay open. Works in a notebook too. Raises `UsageError` for what is not as it must be, before
+    without one. They stay open. Also works in a notebook. Raises `UsageError` for invalid settings, before
     anything is written or called.
     """
     return run_sync(simulate_async(config, clients=clients, console=console))
@@ -39,7 +39,7 @@ async def simulate_async(
 
 
 def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> RunPlan:
-    """Raises `UsageError` for whatever cannot work."""
+    """Raises `UsageError` for settings that cannot work."""
     scenario = find(config.scenario)
     options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
     models = models_of_roles(scenario, config, clients)

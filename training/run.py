@@ -45,7 +45,7 @@ from training.setup import TrainingSetup
 
 @dataclass(frozen=True)
 class SessionStats:
-    """What this process did: `steps` of training, in so many `seconds`, on `tokens`; GPU `memory` at most, in bytes."""
+    """What this process did: `steps` of training in `seconds`, on `tokens`; GPU `memory` at most, in bytes."""
 
     steps: int
     seconds: float
@@ -245,7 +245,7 @@ class TrainingRun:
 
     def _how_to_resume(self) -> str:
         last = self.folder.checkpoint
-        return f"the same command with --resume goes on from {f'step {step_of(last)}' if last else 'the start'}"
+        return f"the same command with --resume continues from {f'step {step_of(last)}' if last else 'the start'}"
 
     def save(self, trainer: Any, card: Card | None = None) -> dict[str, Any]:
         """Measure on the validation part, then write model, `card` and result; returns `result`."""

@@ -50,7 +50,7 @@ Reason = Literal["target", "saturation", "end of the collection"] | I2AError
 
 @dataclass(frozen=True, slots=True)
 class GrowthResult:
-    """The pool as it was written. `why` it ended; from an error `resume` goes on. `run`: None if a file was sifted."""
+    """The pool as written. `why` it ended; `resume` continues after an error. `run`: None for a filtered file."""
 
     out: Path
     size: int
@@ -184,7 +184,7 @@ async def ask(config: Growth, number: int, texts: Sequence[str], spec: ModelSpec
 
 
 def sifted(config: Growth, collection: Path, console: Console | None) -> GrowthResult:
-    """The pool that somebody else's collection of texts makes, streamed. Nothing is paid, so nothing is journaled."""
+    """The pool filtered from an existing collection of texts, streamed. Nothing is paid, so nothing is journaled."""
     if config.out.exists():
         raise UsageError(f"{config.out} is there already; choose another --out")
     config.out.parent.mkdir(parents=True, exist_ok=True)

@@ -125,7 +125,7 @@ def additive_mask(ends: torch.Tensor, depths: torch.Tensor, window: int | None, 
 
 
 def block_mask(ends: torch.Tensor, depths: torch.Tensor, window: int | None) -> Any:
-    """The same for flex attention, whose blocks of 128 that nobody sees cost nothing."""
+    """The same for flex attention, whose fully masked blocks of 128 cost nothing."""
     from torch.nn.attention.flex_attention import create_block_mask
 
     def visible(batch: Any, head: Any, query: Any, key: Any) -> Any:

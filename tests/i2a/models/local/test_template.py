@@ -195,10 +195,10 @@ def test_messages_that_a_template_refuses_are_an_error_of_one_line() -> None:
 # Templates that cannot work.
 
 UNUSABLE = {
-    "it ignores what the assistant says": CHATML.replace(
+    "it leaves out messages of the assistant": CHATML.replace(
         "{{ message.content }}", "{% if message.role == 'user' %}{{ message.content }}{% endif %}"
     ),
-    "it ignores what the user says": CHATML.replace(
+    "it leaves out messages of the user": CHATML.replace(
         "{{ message.content }}", "{% if message.role == 'assistant' %}{{ message.content }}{% endif %}"
     ),
     "a reply ends without any token": "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{% endfor %}",

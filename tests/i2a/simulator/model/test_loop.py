@@ -62,7 +62,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(tmp_path, monkeypatch
             raise KeyboardInterrupt
 
     monkeypatch.setattr(loop.BaseFolder, "save_state", stop_after_two)
-    with pytest.raises(Interrupted, match="--resume goes on from round 2"):
+    with pytest.raises(Interrupted, match="--resume continues from round 2"):
         loop.train_base(Base(out=tmp_path / "parts", **SMALL))
     loop.train_base(Base(out=tmp_path / "parts", resume=True, **SMALL))
 
