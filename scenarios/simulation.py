@@ -1,6 +1,6 @@
 """From settings to a corpus: draws personas and plans a tree for each. What `i2a simulate` runs."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -31,11 +31,11 @@ def simulate(config: Simulation, *, clients: Mapping[str, Client] = {}, console:
     return run_sync(simulate_async(config, clients=clients, console=console))
 
 
-async def simulate_async(
+def simulate_async(
     config: Simulation, *, clients: Mapping[str, Client] = {}, console: Console | None = None
-) -> RunResult:
+) -> Coroutine[Any, Any, RunResult]:
     """`simulate` for callers that await."""
-    return await execute(plan_simulation(config, clients), config, console=console)
+    return execute(plan_simulation(config, clients), config, console=console)
 
 
 def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> RunPlan:

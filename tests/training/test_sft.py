@@ -222,7 +222,7 @@ def test_a_model_that_is_none_is_refused(corpus: Path, base: Path, tmp_path: Pat
     )
     assert "holds no model" in refusal("sft", corpus, corpus, out)
     (tmp_path / "unfinished/checkpoints").mkdir(parents=True)
-    assert "not finished; --resume it first" in refusal("sft", corpus, tmp_path / "unfinished", out)
+    assert "contains an unfinished training; --resume it first" in refusal("sft", corpus, tmp_path / "unfinished", out)
     checkpoint(tmp_path / "mute")
     (tmp_path / "mute/chat_template.jinja").unlink()
     assert "no chat template" in refusal("sft", corpus, tmp_path / "mute", out)
