@@ -63,9 +63,9 @@ class Evaluation(RunConfig):
 
     @model_validator(mode="after")
     def _takes_from_stored_dialogues(self) -> Self:
-        given = {name for name in self.model_fields_set if getattr(self, name) is not None}
+        chosen = {name for name in self.model_fields_set if getattr(self, name) is not None}
         for source, determined in (("rejudge", REJUDGED), ("replay", REPLAYED)):
-            if source in given and (clash := sorted(determined & given)):
+            if source in chosen and (clash := sorted(determined & chosen)):
                 flag = flag_name(clash[0], type(self).model_fields[clash[0]])
                 raise PydanticCustomError("clash", f"--{source} takes it from the stored dialogues: leave out {flag}")
         return self

@@ -138,7 +138,7 @@ class TrainingRun:
         except UsageError:
             folder.clear()
             raise
-        return stats, (*corpus.warnings, *shortened, *self.template.notes)
+        return stats, (*corpus.warnings, *shortened, *self.template.warnings)
 
     # What a trainer is made of.
 

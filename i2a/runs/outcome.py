@@ -105,5 +105,5 @@ def corpus_lines(result: RunResult) -> Iterator[str]:
         rate = "" if summary.flip_rate is None else f" (flip rate {summary.flip_rate:.1%})"
         yield (
             f"{summary.labelled} of {summary.pairs} pairs labelled, {summary.hint_won} for the hinted reply; "
-            f"{summary.flipped} not, for the judge's two orders disagree{rate}, {summary.unjudged} without a verdict"
+            f"not labelled: {summary.flipped} where the judge's two orders disagree{rate}, {summary.unjudged} unjudged"
         )

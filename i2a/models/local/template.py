@@ -39,7 +39,7 @@ class ChatTemplate:
     `moves_system`: a system message is merged into the first user message, because the template has no place for it or
     shows it elsewhere once there is a reply. `drops_opening`: the assistant's messages before the user's first are left
     out. `stop_id`: the special token that ends a reply, if any; it need not be the tokenizer's EOS. `untrainable`: why
-    the template cannot be trained with, if it cannot. `notes`: how its limits are handled, in sentences.
+    the template cannot be trained with, if it cannot. `warnings`: how its limits are handled, in sentences.
     """
 
     def __init__(self, tokenizer: Any, name: str = "") -> None:
@@ -60,7 +60,7 @@ class ChatTemplate:
         self._try_replies()
         self.moves_system = not self._has_place_for(_says("system", "Verdigris"))
         self.drops_opening = not self._has_place_for(_says("assistant", "Verdigris"))
-        self.notes = self._notes()
+        self.warnings = self._warnings()
 
     @classmethod
     def for_training(cls, tokenizer: Any, name: str = "") -> Self:
@@ -213,15 +213,15 @@ class ChatTemplate:
             return False
         return all(first["content"] in self.tokenizer.decode(ids) for ids in shown)
 
-    def _notes(self) -> tuple[str, ...]:
-        notes = []
+    def _warnings(self) -> tuple[str, ...]:
+        found = []
         if self.moves_system:
-            notes.append("the system message is merged into the first user message: the template has no place for it")
+            found.append("the system message is merged into the first user message: the template has no place for it")
         if self.drops_opening:
-            notes.append("messages before the user's first are left out: the template has no place for them")
+            found.append("messages before the user's first are left out: the template has no place for them")
         if opening := self._unlearnt_opening():
-            notes.append(f"generation opens a reply with {opening!r}, which the replies trained on do not begin with")
-        return tuple(notes)
+            found.append(f"generation opens a reply with {opening!r}, which the replies trained on do not begin with")
+        return tuple(found)
 
     def _unlearnt_opening(self) -> str:
         """What opens a reply in a prompt, but does not stand before a reply that is there; mostly nothing."""
