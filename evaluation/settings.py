@@ -1,7 +1,7 @@
 """The settings of an evaluation: one model for flags, TOML files and Python."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -24,7 +24,8 @@ class Evaluation(RunConfig):
     out: Path = Field(description="Folder that the evaluation is written to.", examples=["runs/eval"])
     candidates: Annotated[list[str], Flag(metavar="CANDIDATE", positional=True)] = Field(
         [],
-        description="MODEL or NAME=MODEL. reminder:MODEL, brief:MODEL, oracle:MODEL and shuffled:MODEL are ablations.",
+        description="MODEL or NAME=MODEL. reminder:MODEL, brief:MODEL, oracle:MODEL and shuffled:MODEL are ablations; "
+        "FILE.py:MODEL is one of your own.",
     )
     replay: Path | None = Field(
         None, description="Folder of a run. The user messages of its dialogues are replayed to every candidate."
@@ -43,8 +44,10 @@ class Evaluation(RunConfig):
     judge: Annotated[list[str], Flag(was="judges")] = Field(
         ["offline"], min_length=1, description="Model that rates the replies."
     )
-    protocol: Literal["aloe", "strict"] = Field(
-        "aloe", description="How replies are rated: aloe (a score of 1-5) or strict (pass or fail)."
+    protocol: str = Field(
+        "aloe",
+        description="How replies are rated: aloe (a score of 1-5), strict (pass or fail), or a protocol of your own: "
+        "FILE.py or package:CLASS.",
     )
     inducer: str | None = Field(
         None,

@@ -55,7 +55,15 @@ def load(model: type[Settings], file: Path | None, flags: Mapping[str, Any]) -> 
     except ValidationError as error:
         problem = error.errors()[0]
         in_file = bool(problem["loc"]) and problem["loc"][0] in stored.keys() - flags.keys()
-        raise UsageError(_in_words(model, problem, file if in_file else None)) from None
+        raise UsageError(_in_words(model, problem, f"{file}: {{}}" if in_file else None)) from None
+
+
+def from_keywords(model: type[Settings], values: Mapping[str, Any]) -> Settings:
+    """The settings that a caller in Python gives by name. Raises `UsageError` that names the setting."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise UsageError(_in_words(model, error.errors()[0], "{}")) from None
 
 
 def read(model: type[BaseModel], file: Path) -> dict[str, Any]:
@@ -95,20 +103,24 @@ def holds(annotation: Any, kind: type) -> bool:
     )
 
 
-def _in_words(model: type[BaseModel], problem: ErrorDetails, file: Path | None) -> str:
-    """One line for the first problem of a validation; `file` is where the value stands, if not on the command line."""
+def _in_words(model: type[BaseModel], problem: ErrorDetails, place: str | None) -> str:
+    """One line for the first problem of a validation; `place` has a `{}` for the name; None: a flag."""
     message = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:
         return message
     name = str(problem["loc"][0])
     if (field := model.model_fields.get(name)) is None:
         return _unknown(model, name)
-    flag = flag_name(name, field)
+    shown = place.format(name) if place else flag_name(name, field)
     if problem["type"] == "missing":
-        place = "" if Flag.of(field).positional else f"{flag} "
-        examples = f", e.g. {place}{field.examples[0]}" if field.examples else ""
-        return f"{flag} is required: {(field.description or '').partition('. ')[0].rstrip('.')}{examples}"
-    return f"{f'{file}: {name}' if file else flag}: {message}, not {problem['input']!r}"
+        what = (field.description or "").partition(". ")[0].rstrip(".")
+        example = field.examples[0] if field.examples else None
+        if place:
+            written = f"{name}={[example] if holds(field.annotation, list) else example!r}"
+        else:
+            written = str(example) if Flag.of(field).positional else f"{shown} {example}"
+        return f"{shown} is required: {what}" + (f", e.g. {written}" if field.examples else "")
+    return f"{shown}: {message}, not {problem['input']!r}"
 
 
 def _unknown(model: type[BaseModel], key: str) -> str:
@@ -124,6 +136,8 @@ def _unknown(model: type[BaseModel], key: str) -> str:
 def _beside(file: Path, value: Any) -> Any:
     if isinstance(value, list):
         return [_beside(file, part) for part in value]
+    if isinstance(value, dict):
+        return {name: _beside(file, part) for name, part in value.items()}
     return file.parent / value if isinstance(value, str) else value
 
 

@@ -29,3 +29,6 @@ class Simulation(RunConfig):
     role_model: Annotated[dict[str, str], Flag(metavar="ROLE=MODEL", was="role_models")] = Field(
         {}, description="Another model for one role, e.g. judge=openai:gpt-4o."
     )
+    role_prompt: Annotated[dict[str, Path], Flag(metavar="ROLE=FILE")] = Field(
+        {}, description="Another prompt for one role, a text file, e.g. judge=my_judge.txt."
+    )

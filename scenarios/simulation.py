@@ -6,7 +6,6 @@ from typing import Any
 from rich.console import Console
 
 from i2a.digests import seed_of
-from i2a.errors import UsageError
 from i2a.models.autogen import Client
 from i2a.models.spec import ModelSpec
 from i2a.personas.pool import PersonaPool
@@ -40,7 +39,7 @@ def simulate_async(
 
 def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> RunPlan:
     """Raises `UsageError` for settings that cannot work."""
-    scenario = find(config.scenario)
+    scenario = find(config.scenario).with_prompts(config.role_prompt)
     options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
     models = models_of_roles(scenario, config, clients)
     pool = PersonaPool.read(config.profiles, config.personalities)
@@ -50,11 +49,11 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
 
     return RunPlan(
         fingerprint={
+            "prompts": {name: role.prompt.fingerprint for name, role in scenario.roles.items()},
             "scenario": {"name": scenario.name, "fingerprint": scenario.fingerprint, "options": options},
             "personas": {"fingerprint": pool.fingerprint, "conversations": config.conversations},
             "seed": config.seed,
             "models": {role: str(spec) for role, spec in models.items()},
-            "prompts": {name: role.prompt.fingerprint for name, role in scenario.roles.items()},
         },
         models=models,
         trees=drawn_trees(scenario, options, pool, config),
@@ -65,9 +64,7 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
 
 def models_of_roles(scenario: Scenario, config: Simulation, clients: Mapping[str, Client]) -> dict[str, ModelSpec]:
     """The model of each role. Raises `UsageError` for a model or client of a role that the scenario does not have."""
-    for role in config.role_model:
-        if role not in scenario.roles:
-            raise UsageError(f"scenario {scenario.name} has no role {role!r}; its roles: {', '.join(scenario.roles)}")
+    scenario.check_roles(config.role_model)
     models = {role: spec_for(role, config.role_model.get(role, config.model), clients) for role in scenario.roles}
     check_clients(clients, models)
     return models

@@ -7,8 +7,8 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
+from i2a import simulate
 from i2a.testing import Request
-from scenarios import Simulation, simulate
 from tests.fakes import ScriptedClient, plausible
 
 OURS = [str(Path(__file__).parents[1] / package) for package in ("i2a", "agents", "scenarios", "evaluation")]
@@ -59,7 +59,7 @@ def test_at_most_eight_frames_lie_between_simulate_and_the_model(tmp_path: Path)
         return plausible(request)
 
     model = ScriptedClient(answer)
-    simulate(Simulation(out=tmp_path / "run", conversations=1, turns=2), clients={"*": model})
+    simulate(out=tmp_path / "run", conversations=1, turns=2, clients={"*": model})
     walk = max(walks, key=len)
-    assert walk[0] == "scenarios/simulation.py: simulate"
+    assert walk[0] == "i2a/api.py: simulate"
     assert len(walk) - 1 <= 8, walk

@@ -38,7 +38,7 @@ def parameters(model: type[BaseModel]) -> Iterator[inspect.Parameter]:
     named = sorted(model.model_fields.items(), key=lambda item: (not item[1].is_required(), own.index(item[0])))
     for name, field in named:
         flag, several = Flag.of(field), holds(field.annotation, list) or holds(field.annotation, dict)
-        value: Any = Path if holds(field.annotation, Path) else str
+        value: Any = Path if holds(field.annotation, Path) and not holds(field.annotation, dict) else str
         text = describe(field)
         if flag.positional:
             how: Any = typer.Argument(metavar=flag.metavar, help=text)

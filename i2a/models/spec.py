@@ -5,13 +5,12 @@ entry-point group `i2a.models`, the path of a file with one subclass of `Model`,
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from i2a.errors import UsageError
 from i2a.models.model import Model
-from i2a.plugins import find, installed, load_file
+from i2a.plugins import find_class, installed
 
 KIND = r"[a-z_]+|[^:?@\s]+\.py(?::[A-Za-z_]\w*)?|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+:[A-Za-z_]\w*"
 PATTERN = re.compile(rf"(?P<kind>{KIND})(:(?P<name>[^?]+?))?(@(?P<url>https?://[^?\s]+))?(\?(?P<params>[^?\s]*))?")
@@ -46,16 +45,7 @@ class ModelSpec:
 
     def load_kind(self) -> type[Model]:
         """The class that opens this kind of model. Raises `UsageError`."""
-        path = Path(self.kind)
-        if path.suffix == ".py":
-            module = load_file(path)
-            classes = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
-        else:
-            classes = [find("models", self.kind, type)]
-        found = [value for value in classes if isinstance(value, type) and issubclass(value, Model)]
-        if len(found) != 1:
-            raise UsageError(f"{self.kind}: found {len(found)} subclasses of i2a.models.model.Model, need one")
-        return found[0]
+        return find_class("models", self.kind, Model)  # type: ignore[type-abstract]
 
     def open(self) -> Model:
         """The model. Raises `UsageError` where the name, the URL, a parameter or a key is missing."""

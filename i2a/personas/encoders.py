@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from i2a.digests import digest
 from i2a.errors import UsageError
-from i2a.plugins import find, installed
+from i2a.plugins import by_place, find, installed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +71,7 @@ def open_encoder(name: str | None = None, *, download: bool = True) -> Encoder:
     """
     if name is None:
         return _default()
-    if name in installed("encoders") or name.endswith(".py") or ":" in name:
+    if name in installed("encoders") or by_place(name):
         encoder: Encoder = find("encoders", name, type)()
         return encoder
     return _open_model(name, download=download)

@@ -97,7 +97,7 @@ def test_failed_dialogues_end_it_with_their_reason(tmp_path: Path) -> None:
         (["offline"], "--out is required: Folder that the evaluation is written to, e.g. --out runs/eval"),
         (["--out", "run"], "name at least one candidate"),
         (["gpt-4o", "--out", "run"], "'gpt-4o' is not a model"),
-        (["offline", "--out", "run", "--protocol", "rlpa"], "--protocol"),
+        (["offline", "--out", "run", "--protocol", "rlpa"], "there is no protocol 'rlpa'; there are: aloe, strict"),
         (["offline", "--out", "run", "--turns", "0"], "--turns"),
         (["offline", "--out", "run", "--profiles", "x.jsonl"], "--profiles and --personalities go together"),
         (["offline", "--out", "run", "--replay", "x", "--user", "offline"], "leave out --user"),
