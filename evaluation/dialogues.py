@@ -106,5 +106,5 @@ def grow_rated(
 
 
 def values_of(persona: Persona) -> dict[str, str]:
-    """The persona, for the prompts of those who may know it."""
+    """The persona, as values for prompts of roles that may know it."""
     return {"profile": persona.profile, "personality": persona.personality}

@@ -41,7 +41,7 @@ class EvalPlan:
 
 
 def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> EvalPlan:
-    """Raises `UsageError` for whatever cannot work."""
+    """Raises `UsageError` for settings that cannot work."""
     candidates = [
         replace(candidate, model=spec_for(candidate.name, str(candidate.model), clients))
         for candidate in parse_all(config.candidates)

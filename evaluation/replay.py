@@ -49,6 +49,6 @@ async def replay(
 
 
 def states(path: Sequence[Node]) -> list[Node | None]:
-    """What a dialogue had come to before each message of its user, and at its end."""
+    """The dialogue before each message of its user, and the whole dialogue."""
     before = [node.parent for node in path if node.speaker == USER]
     return [*before, path[-1]] if path and path[-1].speaker != USER else before

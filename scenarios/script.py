@@ -82,7 +82,7 @@ def _with_prompt(name: str, kind: type[Role[Any]], file: Path) -> type[Role[Any]
     known = kind.prompt.names | {"profile", "personality", "dialogue"}
     if unknown := sorted(prompt.names - known):
         there = ", ".join(f"${value}" for value in sorted(known))
-        raise UsageError(f"{file}: nobody gives {name} a value for ${unknown[0]}; there are: {there}")
+        raise UsageError(f"{file}: no value for ${unknown[0]} of {name}; there are: {there}")
     return type(kind.__name__, (kind,), {"prompt": prompt, "__doc__": kind.__doc__, "__module__": kind.__module__})
 
 

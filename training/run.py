@@ -74,9 +74,9 @@ class TrainingRun:
     @classmethod
     @contextmanager
     def open(cls, stage: str, config: Training, console: Console | None = None) -> Iterator["TrainingRun"]:
-        """Settle everything that can be settled without loading weights. With a console, progress is shown there.
+        """Resolve everything that does not need the weights. With a console, progress is shown there.
 
-        Raises `UsageError` for whatever cannot work, before a model is loaded or a file is overwritten.
+        Raises `UsageError` for settings that cannot work, before a model is loaded or a file is overwritten.
         """
         quieten_libraries()
         console = console if console and ranks.is_first() else Console(quiet=True)
@@ -232,7 +232,7 @@ class TrainingRun:
             with room_on_disk(self.folder), stop.listening(), suppress(AlreadyFinished):
                 trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
         except KeyboardInterrupt:
-            raise Interrupted(f"stopped at once; {self._how_to_resume()}") from None
+            raise Interrupted(f"stopped immediately; {self._how_to_resume()}") from None
         finally:
             progress.stop()
         state = trainer.state

@@ -106,7 +106,7 @@ def examine(pools: Sequence[Pool], benchmark: Sequence[Pool], encoder: Encoder) 
 def in_words(check: PoolCheck) -> Iterator[str]:
     """The result as lines of text."""
     for pool, rejected, found in zip(check.pools, check.rejected, check.reports, strict=True):
-        guessed = ", by the look of them (--kind says otherwise)" if pool.guessed else ""
+        guessed = " (a guess; --kind sets it)" if pool.guessed else ""
         yield f"{pool.file}: {_count(found.size, pool.kind)}{guessed}"
         count = sum(rejected.values())
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in rejected.items())

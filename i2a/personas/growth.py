@@ -117,7 +117,7 @@ async def grow_pool_async(
 def plan_growth(
     config: Growth, pool: GrowingPool, seeds: Sequence[str], encoder: Encoder, clients: Mapping[str, Client]
 ) -> RunPlan:
-    """Raises `UsageError` for whatever cannot work. `pool` grows as the plan is carried out; its target may change."""
+    """Raises `UsageError` for settings that cannot work. Executing the plan grows `pool`; its target may change."""
     models = {"writer": spec_for("writer", config.model, clients)}
     check_clients(clients, models)
 
