@@ -1,4 +1,4 @@
-"""Files that version 0.1.0 wrote can still be read. The files are in `fixtures/v1`, whose README says how they were made.
+"""Files that version 0.1.0 wrote can still be read. They are in `fixtures/v1`, whose README says how they were made.
 
 Through the command alone, so that nothing here depends on how the code is laid out. Resuming these runs may be refused,
 because their manifests have the versions and fingerprints of that time.
