@@ -6,7 +6,7 @@ A plain candidate gets the dialogue and nothing else: no system message, no pers
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from agents.prompt import Prompt
 from agents.responders import PreferredResponder, describe
@@ -85,7 +85,7 @@ class Candidate:
         return cls(name, wrapper, role, spec)
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         return {"wrapper": self.wrapper, "model": str(self.model), "prompt": self.role.prompt.fingerprint}
 
     def play(self, model: Model, persona: Persona) -> Plain:
@@ -96,7 +96,7 @@ class Candidate:
 
 
 def _unwrapped(text: str) -> tuple[str, type[Plain], str]:
-    """The wrapper in front of a model string, its class, and the model string.
+    """The name of the wrapper in front of a model string, its class, and the model string.
 
     `FILE.py:NAME` may be a wrapper and a model, or a kind of model and its name: what is in the file decides.
     """
@@ -108,7 +108,7 @@ def _unwrapped(text: str) -> tuple[str, type[Plain], str]:
     places += [(first, rest)] if first.endswith(".py") else []
     for place, model in places:
         if model and (role := _wrapper_at(place)):
-            return place, role, model
+            return role.__name__, role, model
     return "plain", Plain, text
 
 

@@ -5,7 +5,7 @@ What is not a rating stays *unscored* with its reason. It knows no candidate, an
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, create_model, field_validator
 from typing_extensions import TypeVar
@@ -51,7 +51,7 @@ class PassFail(Answer):
         return int(self.passes)
 
 
-R = TypeVar("R", bound=Grade | PassFail, default=Grade)
+R = TypeVar("R", bound=Grade | PassFail, default=Grade | PassFail, covariant=True)
 
 
 class Rater(Role[R]):
@@ -64,7 +64,7 @@ class Rater(Role[R]):
     protocol: ClassVar[Protocol]
     visible_roles = frozenset({"candidate"})
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         if "protocol" in vars(cls) and cls.answer is None:
             limits = Field(ge=cls.protocol.lowest, le=cls.protocol.highest)
@@ -90,7 +90,7 @@ class StrictRater(Rater[PassFail]):
     prompt = Prompt.beside(__file__, "strict.txt")
 
 
-def find_rater(name: str) -> type[Rater[Any]]:
+def find_rater(name: str) -> type[Rater]:
     """The protocol of this name, in the file at this path, or `package:class`. Raises `UsageError`."""
     rater = find_class("protocols", name, Rater)
     if missing := [part for part in ("protocol", "prompt") if not hasattr(rater, part)]:
@@ -103,7 +103,7 @@ def find_rater(name: str) -> type[Rater[Any]]:
 async def rate(judges: Mapping[str, Rater], message: Node, reply: Node) -> None:
     """Ask every judge about `reply` to `message`, and keep the ratings with it, in the order of `judges`."""
 
-    async def rating(judge: Rater) -> dict[str, Any]:
+    async def rating(judge: Rater) -> dict[str, object]:
         try:
             answer = await judge(message, reply)
         except ModelError as problem:

@@ -1,16 +1,17 @@
 """Scores of replies, the lines of `scores.jsonl`, read and written one at a time; and the protocols, their scales."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.files import atomic_write
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.validation import problem
 
 
@@ -33,7 +34,7 @@ class Protocol:
             raise ValueError(f"protocol {self.name}: {self.lowest} to {self.highest} is no scale")
 
     @classmethod
-    def stored(cls, name: str, scale: Mapping[str, Any] | None) -> Self:
+    def stored(cls, name: str, scale: JsonMapping | None) -> Self:
         """The protocol of a stored evaluation; version 0.1 wrote no scale. Raises `UsageError`."""
         if scale is None:
             if name not in SHIPPED:
@@ -45,7 +46,7 @@ class Protocol:
             raise UsageError(f"the protocol {name!r} has a scale of another form: {dict(scale)}") from None
 
     @property
-    def scale(self) -> dict[str, Any]:
+    def scale(self) -> JsonObject:
         """As JSON values, without the name."""
         return {"label": self.label, "lowest": self.lowest, "highest": self.highest, "unit": self.unit}
 

@@ -8,7 +8,7 @@ for tree in read_trees("runs/first"):
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from agents.prompt import Prompt
@@ -42,14 +42,16 @@ PLACES |= {"Node": "i2a.trees.tree", "Persona": "i2a.trees.persona", "Tree": "i2
 PLACES |= {"PersonaPool": "i2a.personas.pool"}
 
 
-def __getattr__(name: str) -> Any:  # loaded on demand, so that `i2a --help` stays quick
-    if name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:  # a type checker finds a wrong name
 
-        return version("i2a")
-    if name not in PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(PLACES[name]), name)
+    def __getattr__(name: str) -> object:  # loaded on demand, so that `i2a --help` stays quick
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("i2a")
+        if name not in PLACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(PLACES[name]), name)
 
 
 def __dir__() -> list[str]:

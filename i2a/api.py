@@ -7,8 +7,10 @@ a function is called.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from i2a.extras import needs
+from i2a.jsonl import JsonObject
 from i2a.runs.sync import run_sync
 from i2a.settings import Settings, from_keywords
 from i2a.trees.json import read, trees_of
@@ -57,35 +59,38 @@ def evaluate(
     For instance `evaluate(out="runs/eval", candidates=["base=hf:runs/base", "tuned=hf:runs/dpo"])`. `clients` as for
     `simulate`, also by the name of a candidate. Raises `UsageError` as `simulate` does.
     """
-    from evaluation.benchmark import evaluate as run
-    from evaluation.settings import Evaluation
-    from i2a.report.plots import draw
+    with needs("evaluate"):
+        from evaluation.benchmark import evaluate as run
+        from evaluation.settings import Evaluation
+        from i2a.report.plots import draw
 
     return run(_settled(Evaluation, config, settings), clients=clients, console=console, draw=draw)
 
 
-def train_sft(config: "SFT | None" = None, *, console: "Console | None" = None, **settings: object) -> dict[str, Any]:
+def train_sft(config: "SFT | None" = None, *, console: "Console | None" = None, **settings: object) -> JsonObject:
     """Fine-tune a model on preferred replies, as `i2a train sft` does, model card included; gives `result.json`.
 
     For instance `train_sft(runs=["runs/a"], model="Qwen/Qwen2.5-0.5B-Instruct", out="runs/sft")`. Raises `UsageError`
     for what cannot work, and `Interrupted` after Ctrl-C. `training.sft.sft_trainer` gives the trainer itself.
     """
-    from i2a.report.cards.model import model_card
-    from training.settings import SFT
-    from training.sft import sft
+    with needs("train"):
+        from i2a.report.cards.model import model_card
+        from training.settings import SFT
+        from training.sft import sft
 
     return sft(_settled(SFT, config, settings), console, model_card)
 
 
-def train_dpo(config: "DPO | None" = None, *, console: "Console | None" = None, **settings: object) -> dict[str, Any]:
+def train_dpo(config: "DPO | None" = None, *, console: "Console | None" = None, **settings: object) -> JsonObject:
     """Train a model to prefer the chosen replies, as `i2a train dpo` does, model card included; gives `result.json`.
 
     For instance `train_dpo(runs=["runs/a"], model="runs/sft", out="runs/dpo")`. Raises as `train_sft` does.
     `training.dpo.dpo_trainer` gives the trainer itself.
     """
-    from i2a.report.cards.model import model_card
-    from training.dpo import dpo
-    from training.settings import DPO
+    with needs("train"):
+        from i2a.report.cards.model import model_card
+        from training.dpo import dpo
+        from training.settings import DPO
 
     return dpo(_settled(DPO, config, settings), console, model_card)
 

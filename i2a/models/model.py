@@ -5,9 +5,10 @@ A kind of model is a class under a name in the entry-point group `i2a.models`, s
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 from i2a.errors import UsageError
+from i2a.jsonl import JsonMapping
 
 ChatRole = Literal["system", "user", "assistant"]
 
@@ -58,7 +59,7 @@ class Model(ABC):
         return None
 
     @abstractmethod
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """One answer; `parameters` have OpenAI's names, among them `seed` and `response_format`. Raises `ModelError`.
 
         It tries once: retries, rate limits, budget and journal are in `i2a.models.call`.
@@ -75,7 +76,7 @@ class Model(ABC):
         """The price of this model; None if unknown."""
         return None
 
-    def describe(self) -> Mapping[str, Any]:
+    def describe(self) -> Mapping[str, object]:
         """For the manifest: a local model's `fingerprint` and resolved settings; empty for any other model."""
         return {}
 

@@ -10,7 +10,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -27,6 +27,7 @@ from i2a.errors import (
     Unreachable,
     UsageError,
 )
+from i2a.jsonl import JsonMapping
 from i2a.models.model import Completion, Message, Model, Price
 from i2a.models.openai_protocol import (
     ABOUT_FORMAT,
@@ -139,7 +140,7 @@ class OpenAIModel(Model):
         except (aiohttp.ClientError, OSError, TimeoutError, ValidationError):
             self.simulated = False
 
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """Raises the ModelErrors of `i2a.errors`, MalformedAnswer excepted."""
         chat = [{"role": role, "content": content} for role, content in messages]
         return await self._call({"model": self._name, "messages": chat, **self._params, **parameters})
@@ -149,7 +150,7 @@ class OpenAIModel(Model):
             await self._session.close()
             self._session = None
 
-    async def _call(self, body: dict[str, Any]) -> Completion:
+    async def _call(self, body: dict[str, object]) -> Completion:
         if self._plain:
             body.pop("response_format", None)
         try:
@@ -167,7 +168,7 @@ class OpenAIModel(Model):
             raise self._refusal(reply)
         return self._result(reply.body)
 
-    async def _post(self, body: dict[str, Any]) -> HttpReply:
+    async def _post(self, body: dict[str, object]) -> HttpReply:
         session = self._session or self._open()
         data = json.dumps(body).encode()
         async with session.post(self._url, data=data, proxy=self._proxy, allow_redirects=False) as response:

@@ -1,6 +1,5 @@
 """The page on plug-ins is what happens: its files are written, its commands typed, each plug-in found in three ways."""
 
-import importlib
 import json
 import re
 import shlex
@@ -22,6 +21,7 @@ from i2a.personas.encoders import open_encoder
 from i2a.plugins import find
 from i2a.trees.formats import Format
 from scenarios.script import find as find_scenario
+from tests.fakes import install_plugins
 
 PAGE = (Path(__file__).parents[2] / "docs/plugins.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^## (\w[^\n]*)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE))
@@ -102,7 +102,7 @@ def protocol_worked(here: Path) -> None:
 def candidate_worked(here: Path) -> None:
     summary = json.loads((here / "runs/curious/summary.json").read_text("utf-8"))
     assert list(summary["candidates"]) == ["offline", "curious"]
-    assert summary["models"]["curious"]["wrapper"] == "./curious.py"
+    assert summary["models"]["curious"]["wrapper"] == "Curious"
 
 
 def encoder_worked(here: Path) -> None:
@@ -125,14 +125,10 @@ def test_every_kind_has_a_section_and_is_in_the_table() -> None:
 def test_a_plug_in_of_every_kind_is_found_by_path_by_import_and_by_name(
     group: str, file: str, name: str, found: Callable[[str], Any], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package, installed = here / "their_package" / "inner", here / "their_package-1.0.dist-info"
+    package = here / "their_package" / "inner"
     package.mkdir(parents=True)
     (package / f"{file}.py").write_text(FILES[f"{file}.py"], "utf-8")
-    installed.mkdir()
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: their_package\nVersion: 1.0\n", "utf-8")
-    (installed / "entry_points.txt").write_text(f"[i2a.{group}]\ntheirs = their_package.inner.{file}:{name}\n", "utf-8")
-    monkeypatch.syspath_prepend(here)
-    importlib.invalidate_caches()
+    install_plugins(here, monkeypatch, group, theirs=f"their_package.inner.{file}:{name}")
     forms = (f"./{file}.py", f"./{file}.py:{name}", f"their_package.inner.{file}:{name}", "theirs")
     assert len({repr(found(form)) for form in forms}) == 1
 

@@ -148,8 +148,13 @@ def test_a_program_that_uses_the_front_door_has_the_types_that_a_strict_checker_
     script = tmp_path / "program.py"
     script.write_text(PROGRAM)
     assert type_errors(script, cache) == []
-    script.write_text(PROGRAM.replace("result.finished", "result.finishd").replace("len(tree.pairs)", "tree.pears"))
+    slips = {"result.finished": "result.finishd", "len(tree.pairs)": "tree.pears", "import Node": "import Knot, Node"}
+    text = PROGRAM
+    for right, wrong in slips.items():
+        text = text.replace(right, wrong)
+    script.write_text(text)
     assert [error.partition(" error: ")[2].partition(";")[0] for error in type_errors(script, cache)] == [
+        'Module "i2a" has no attribute "Knot"',
         '"RunResult" has no attribute "finishd"',
         '"Tree" has no attribute "pears"',
     ]

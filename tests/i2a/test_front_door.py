@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -124,7 +125,7 @@ def test_an_evaluation_draws_its_curves_as_the_command_does(tmp_path: Path) -> N
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 def test_a_model_is_trained_with_its_card(tmp_path: Path) -> None:
     simulate(out=tmp_path / "corpus", conversations=6, turns=3)
-    few = {"runs": [tmp_path / "corpus"], "max_steps": 2, "batch": 4, "lora": False}
+    few: dict[str, Any] = {"runs": [tmp_path / "corpus"], "max_steps": 2, "batch": 4, "lora": False}
     train_sft(model=str(checkpoint(tmp_path / "base")), out=tmp_path / "sft", **few)
     result = train_dpo(model=str(tmp_path / "sft"), out=tmp_path / "dpo", **few)
     assert result["steps"] == 2

@@ -65,6 +65,24 @@ def test_paths_and_scripts_in_a_file_count_from_its_folder(file: Path) -> None:
     assert load(Job, written(file, 'out = "a"', "[notes]", 'me = "e.txt"'), {}).notes == {"me": file.parent / "e.txt"}
 
 
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("./d.py:offline", "HERE/d.py:offline"),
+        ("after DPO=./d.py:D:openai:x@http://h/v1", "after DPO=HERE/d.py:D:openai:x@http://h/v1"),
+        ("reminder:d.py?loud=yes", "reminder:HERE/d.py?loud=yes"),
+        ("./d.py=1/2", "HERE/d.py=1/2"),
+        ("hf:runs/a.python", "hf:runs/a.python"),
+        ("package.d:D", "package.d:D"),
+    ],
+)
+def test_a_script_counts_from_the_folder_of_the_file_wherever_it_stands(file: Path, value: str, found: str) -> None:
+    found = found.replace("HERE", str(file.parent))
+    written(file, 'out = "a"', f'script = "{value}"', f'price = ["{value}"]', "[role_model]", f'judge = "{value}"')
+    job = load(Job, file, {})
+    assert (job.script, job.price, job.role_model) == (found, [found], {"judge": found})
+
+
 def test_a_name_may_have_dashes_or_underscores_but_not_both(file: Path) -> None:
     assert read(Job, written(file, "max-cost = 1.5")) == read(Job, written(file, "max_cost = 1.5")) == {"max_cost": 1.5}
     assert "set twice" in refusal(written(file, "max_cost = 1", "max-cost = 2"))

@@ -6,11 +6,12 @@ Torch is imported when a model is opened, not before.
 import os
 import random
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from i2a.errors import BadRequest, ModelError, UsageError
+from i2a.jsonl import JsonMapping
 from i2a.models.local.batching import Batcher, Row
 from i2a.models.local.repetition import Dry
 from i2a.models.model import FREE, Completion, Message, Model, Price
@@ -101,7 +102,7 @@ class HFModel(Model):
     def __repr__(self) -> str:
         return f"HFModel({self._config.name!r})"
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """The resolved settings, weights and versions, for the manifest of a run."""
         import torch
         import transformers
@@ -118,7 +119,7 @@ class HFModel(Model):
             "transformers": transformers.__version__,
         }
 
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """Raises `BadRequest` for a request that can never succeed, and `ModelError`."""
         config = self._resolved(parameters)
         prompt = self._prompt(messages)
@@ -153,7 +154,7 @@ class HFModel(Model):
     def _prompt(self, messages: Sequence[Message]) -> list[int]:
         return self._loaded.chat.prompt(as_json(messages), thinking=self._config.thinking)
 
-    def _resolved(self, args: Mapping[str, Any]) -> HFConfig:
+    def _resolved(self, args: Mapping[str, object]) -> HFConfig:
         """The settings with those of the call, which have OpenAI's names."""
         if unknown := sorted(args.keys() - ARGUMENTS):
             raise BadRequest(f"{self} does not take {', '.join(unknown)}; it takes {', '.join(sorted(ARGUMENTS))}")
