@@ -1,4 +1,4 @@
-"""Candidates: what is evaluated. A model string, with or without a wrapper that says what the model is told.
+"""Candidates: what is evaluated. A model string, with or without a wrapper that changes the prompt.
 
 A plain candidate gets the dialogue and nothing else: no system message, no persona.
 """
@@ -34,19 +34,19 @@ class Plain(Role):
 
 
 class Reminded(Plain):
-    """Is told to adapt to the person."""
+    """Is instructed to adapt to the person."""
 
     prompt = Prompt.beside(__file__, "reminder.txt")
 
 
 class Brief(Plain):
-    """Is told to be brief: what a candidate gains by learnt brevity alone shows here."""
+    """Is instructed to be brief: shows what a candidate gains by learnt brevity alone."""
 
     prompt = Prompt.beside(__file__, "brief.txt")
 
 
 class Oracle(Plain):
-    """Is told the whole persona, the ceiling. Values: `known`."""
+    """Gets the whole persona in its prompt: the ceiling. Values: `known`."""
 
     prompt = PreferredResponder.prompt
 
@@ -59,10 +59,7 @@ class Shuffled(Plain):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model, what it is told, and the name under which its numbers stand.
-
-    `wrapper`: the name of what it is told; `role` is its class.
-    """
+    """A model, its `wrapper`, whose class is `role`, and the `name` in tables."""
 
     name: str
     wrapper: str
@@ -79,9 +76,9 @@ class Candidate:
         name, what = (named["name"].strip(), named["model"]) if named else (text, text)
         wrapper, role, model = _unwrapped(what)
         spec = ModelSpec.parse(model)
-        if (spec.kind, spec.name) == ("offline", "oracle"):  # plays it from the prompt that tells it the persona
+        if (spec.kind, spec.name) == ("offline", "oracle"):  # plays it from the prompt with the persona
             if wrapper not in ("plain", "oracle"):
-                raise UsageError(f"{text!r}: offline:oracle is told the persona, and nothing else")
+                raise UsageError(f"{text!r}: offline:oracle gets the persona, and nothing else")
             wrapper, role = "oracle", Oracle
         if re.search(r'["\\\x00-\x1f]', name):
             raise UsageError(f"{text!r}: such a name cannot be written in a file; write NAME=MODEL")
@@ -92,7 +89,7 @@ class Candidate:
         return {"wrapper": self.wrapper, "model": str(self.model), "prompt": self.role.prompt.fingerprint}
 
     def play(self, model: Model, persona: Persona) -> Plain:
-        """The candidate as it talks to `persona`, of whom it is told what its prompt names."""
+        """The candidate that talks to `persona`; its prompt gets the parts of the persona that it names."""
         whole = Inference(reason="", profile=[persona.profile], personality=[persona.personality])
         known = {"profile": persona.profile, "personality": persona.personality, "known": describe(whole)}
         return self.role("candidate", model, **{name: known[name] for name in known if name in self.role.prompt.names})

@@ -55,7 +55,7 @@ R = TypeVar("R", bound=Grade | PassFail, default=Grade | PassFail, covariant=Tru
 
 
 class Rater(Role[R]):
-    """Rates the last reply that it was shown, whoever gave it: a plug-in of the group `i2a.protocols`.
+    """Rates the last reply that it was shown, whoever wrote it: a plug-in of the group `i2a.protocols`.
 
     Subclasses set `protocol`, the scale, and `prompt`, which may name `$profile`, `$personality`, `$dialogue` and
     `$reply`. One that names no form of answer is asked for a reason and a whole number of the scale.

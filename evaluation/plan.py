@@ -41,7 +41,7 @@ class EvalPlan:
 
 
 def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> EvalPlan:
-    """Raises `UsageError` for whatever cannot work."""
+    """Raises `UsageError` for settings that cannot work."""
     candidates = [
         replace(candidate, model=spec_for(candidate.name, str(candidate.model), clients))
         for candidate in parse_all(config.candidates)
@@ -151,7 +151,7 @@ def provenance(judges: Mapping[str, ModelSpec], rater: type[Rater]) -> dict[str,
 def fingerprint(
     conditions: Conditions, candidates: Mapping[str, JsonMapping], inducer: Mapping[str, str] | None
 ) -> JsonObject:
-    """What a resumed evaluation must share with the one it goes on with; the engine follows from the models."""
+    """What must be equal to resume an evaluation; the engine follows from the models."""
     known = {name: value for name, value in conditions.as_json().items() if name != "engine"}
     if SHIPPED.get(conditions.protocol.name) == conditions.protocol:
         del known["scale"]  # the name says it, and version 0.1 wrote none

@@ -42,7 +42,7 @@ def plan_rejudging(run: Path, config: Evaluation, clients: Mapping[str, Client] 
     trees = {tree.id: tree for tree in (read(folder.trees_file) if folder.finished() else ())}
     failures = [past[-1] for id, past in folder.failures().items() if id not in trees]
     if missing := len(first["candidates"]) * first["personas"]["cases"] - len(trees) - len(failures):
-        raise UsageError(f"{run} is not complete, {missing} dialogues are left: go on with it (--resume) first")
+        raise UsageError(f"{run} is not complete, {missing} dialogues are left: continue it with --resume first")
     judges, rater = judges_of(config, clients)
     check_clients(clients, judges_by_role(judges))
     conditions = conditions_of(first, rater.protocol, provenance(judges, rater))

@@ -18,7 +18,7 @@ class Evaluation(RunConfig):
     """Everything that can be set.
 
     The settings of `RunConfig` and what stands below the gap may differ from one session to the next. `inducer`: asked
-    at the end of each live dialogue, for the audit; None: the offline one if the user is offline, else nobody.
+    at the end of each live dialogue, for the audit; None: the offline one if the user is offline, else none.
     """
 
     out: Path = Field(description="Folder that the evaluation is written to.", examples=["runs/eval"])
@@ -66,9 +66,9 @@ class Evaluation(RunConfig):
 
     @model_validator(mode="after")
     def _takes_from_stored_dialogues(self) -> Self:
-        given = {name for name in self.model_fields_set if getattr(self, name) is not None}
+        chosen = {name for name in self.model_fields_set if getattr(self, name) is not None}
         for source, determined in (("rejudge", REJUDGED), ("replay", REPLAYED)):
-            if source in given and (clash := sorted(determined & given)):
+            if source in chosen and (clash := sorted(determined & chosen)):
                 flag = flag_name(clash[0], type(self).model_fields[clash[0]])
                 raise PydanticCustomError("clash", f"--{source} takes it from the stored dialogues: leave out {flag}")
         return self

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from i2a.extras import needs
 from i2a.jsonl import JsonObject
+from i2a.runs.sync import run_sync
 from i2a.settings import Settings, from_keywords
 from i2a.trees.json import read, trees_of
 from i2a.trees.tree import Tree
@@ -36,14 +37,14 @@ def simulate(
     """Grow a corpus of conversation trees, as `i2a simulate` does: `simulate(out="runs/a", conversations=4)`.
 
     `clients` are open model clients of your own, by role (`{"judge": client}`) or model string; `"*"` serves every role
-    without one. They stay open. Raises `UsageError` for what is not as it must be, before anything is written or
-    called. A run that stops early, or in which conversations fail, says so in its result;
-    `result.raise_for_status()` makes an error of that.
+    without one. They stay open. Raises `UsageError` for invalid settings, before anything is written or called.
+    A run that stops early, or in which conversations fail, is returned as well; `result.raise_for_status()` raises the
+    reason.
     """
     from scenarios.settings import Simulation
-    from scenarios.simulation import simulate as run
+    from scenarios.simulation import simulate_async
 
-    return run(_settled(Simulation, config, settings), clients=clients, console=console)
+    return run_sync(simulate_async(_settled(Simulation, config, settings), clients=clients, console=console))
 
 
 def evaluate(

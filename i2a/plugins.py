@@ -108,7 +108,7 @@ def load_file(path: Path) -> ModuleType:
     except SyntaxError as error:
         where = f"{error.filename or path}:{error.lineno}"
         raise UsageError(f"{where}: {error.msg}: {(error.text or '').strip()}") from None
-    except Exception as error:  # noqa: BLE001 - whatever a user's file raises is told in one line
+    except Exception as error:  # noqa: BLE001 - any error of a user's file is reported in one line
         raise UsageError(blame(error, path)) from None
     finally:
         sys.path.remove(folder)

@@ -24,7 +24,7 @@ from i2a.models.model import FREE, Completion, Message, Model, Price
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call as the model got it. `role`: the name of the role that called, empty if nobody said."""
+    """One call as the model got it. `role`: the name of the role that called, empty if unknown."""
 
     messages: tuple[Message, ...]
     parameters: JsonMapping

@@ -32,7 +32,7 @@ class Scenario:
 
     @property
     def options(self) -> Mapping[str, object]:
-        """The options with their defaults, as JSON holds them."""
+        """The options with their defaults, as JSON values."""
         return self._options.defaults
 
     @property
@@ -46,7 +46,7 @@ class Scenario:
         return digest("\x1e".join(parts))
 
     def resolve(self, options: Mapping[str, object]) -> dict[str, object]:
-        """All options, `options` in place of defaults, as JSON holds them. Raises `UsageError`."""
+        """All options as JSON values, `options` in place of defaults. Raises `UsageError`."""
         return self._options.resolve(options)
 
     def check_roles(self, names: Iterable[str]) -> None:
@@ -64,9 +64,9 @@ class Scenario:
         return replace(self, roles={**self.roles, **changed})
 
     def grow(self, tree: Tree, clients: Mapping[str, Model], **options: Any) -> Coroutine[Any, Any, None]:
-        """Let `tree` grow, with the client of each role in `clients`; `options` as `resolve` takes them.
+        """Grow `tree` with the client of each role in `clients`; `options` as `resolve` takes them.
 
-        The roles know the tree's persona as `profile` and `personality`, where their prompts name them.
+        The persona of the tree fills `$profile` and `$personality` in the prompts.
         """
         persona = {"profile": tree.persona.profile, "personality": tree.persona.personality}
         roles = {name: kind(name, clients[name], **persona) for name, kind in self.roles.items()}
@@ -82,15 +82,15 @@ def _with_prompt(name: str, kind: type[Role[Any]], file: Path) -> type[Role[Any]
     known = kind.prompt.names | {"profile", "personality", "dialogue"}
     if unknown := sorted(prompt.names - known):
         there = ", ".join(f"${value}" for value in sorted(known))
-        raise UsageError(f"{file}: nobody gives {name} a value for ${unknown[0]}; there are: {there}")
+        raise UsageError(f"{file}: no value for ${unknown[0]} of {name}; there are: {there}")
     return type(kind.__name__, (kind,), {"prompt": prompt, "__doc__": kind.__doc__, "__module__": kind.__module__})
 
 
 def scenario(script: Script | None = None, /, *, roles: object = None) -> Scenario:
     """Declare a scenario: write `@scenario` above a coroutine with the shape of `SHAPE`.
 
-    Parameters annotated with subclasses of `Role` are its roles, keyword-only ones its options. Raises `UsageError`,
-    which says what to write instead; `roles` was an argument in version 0.1.
+    Parameters annotated with subclasses of `Role` are its roles, keyword-only ones its options. Raises `UsageError`
+    that says what to write instead. `roles` was an argument in version 0.1.
     """
     if script is None:
         caller = sys._getframe(1)

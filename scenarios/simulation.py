@@ -1,6 +1,7 @@
-"""From settings to a corpus: personas are drawn and a tree is planned for each. What `i2a simulate` runs."""
+"""From settings to a corpus: draws personas and plans a tree for each. What `i2a simulate` runs."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 
@@ -23,21 +24,21 @@ def simulate(config: Simulation, *, clients: Mapping[str, Client] = {}, console:
     """Run a simulation, e.g. `simulate(Simulation(out="runs/a", conversations=4))`; a console shows its progress.
 
     `clients` are open model clients of your own, by role (`{"judge": client}`) or model string; `"*"` serves every role
-    without one. They stay open. Works in a notebook too. Raises `UsageError` for what is not as it must be, before
+    without one. They stay open. Also works in a notebook. Raises `UsageError` for invalid settings, before
     anything is written or called.
     """
     return run_sync(simulate_async(config, clients=clients, console=console))
 
 
-async def simulate_async(
+def simulate_async(
     config: Simulation, *, clients: Mapping[str, Client] = {}, console: Console | None = None
-) -> RunResult:
+) -> Coroutine[Any, Any, RunResult]:
     """`simulate` for callers that await."""
-    return await execute(plan_simulation(config, clients), config, console=console)
+    return execute(plan_simulation(config, clients), config, console=console)
 
 
 def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> RunPlan:
-    """Raises `UsageError` for whatever cannot work."""
+    """Raises `UsageError` for settings that cannot work."""
     scenario = find(config.scenario).with_prompts(config.role_prompt)
     options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
     models = models_of_roles(scenario, config, clients)

@@ -17,7 +17,7 @@ METAVARS = {int: "INT", float: "FLOAT", Path: "PATH", str: "TEXT"}
 
 
 def signature(model: type[BaseModel]) -> inspect.Signature:
-    """What Typer makes the flags of: a parameter for each setting, and what every command with settings has besides."""
+    """What Typer makes the flags of: a parameter for each setting, and those of every command with settings."""
     config = typer.Option(
         metavar="FILE.toml", help="TOML file with any of these settings, as NAME = VALUE; flags win over it."
     )
@@ -117,7 +117,7 @@ def values_of(model: type[BaseModel], given: dict[str, Any], words: list[str]) -
             values[name] = assignments(value, _flag(name))
     for word in words:
         if word.endswith(".toml"):
-            raise UsageError(f"a file of settings is given with --config: --config {word}")
+            raise UsageError(f"pass a file of settings with --config: --config {word}")
     return values
 
 

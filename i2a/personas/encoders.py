@@ -184,7 +184,7 @@ class SentenceEncoder:
         encoder = cls(f"{label}@{weights}", threshold, model)
         if weights in MEASURED or label.endswith(PAPER_MODEL.rpartition("/")[2]):
             return encoder
-        unmeasured = f"{label}: nobody measured a threshold for it; {threshold} is the paper's, for {PAPER_MODEL}"
+        unmeasured = f"{label}: no threshold was measured for it; {threshold} is the paper's, for {PAPER_MODEL}"
         return replace(encoder, warnings=(unmeasured,))
 
     def encode(self, texts: Sequence[str]) -> "NDArray[np.float32]":

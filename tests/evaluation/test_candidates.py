@@ -39,7 +39,7 @@ def test_a_candidate_is_a_name_a_wrapper_and_a_model(text: str, name: str, wrapp
         (["a=offline", "a=offline:generic"], "two candidates are called 'a'"),
         (["gpt-4o"], "'gpt-4o' is not a model"),
         (["reminder:gpt-4o"], "'gpt-4o' is not a model"),
-        (["shuffled:offline:oracle"], "is told the persona, and nothing else"),
+        (["shuffled:offline:oracle"], "gets the persona, and nothing else"),
         (['openai:a"b@http://h/v1'], "write NAME=MODEL"),
     ],
 )

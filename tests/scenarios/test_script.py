@@ -303,9 +303,9 @@ def test_a_role_gets_another_prompt_and_the_fingerprint_changes(tmp_path: Path) 
         (
             "judge",
             "$frist $second",
-            r"judge a value for \$frist; there are: \$dialogue, \$first, \$personality, .*\$second",
+            r"no value for \$frist of judge; there are: \$dialogue, \$first, \$personality, .*\$second",
         ),
-        ("user", "$known", r"nobody gives user a value for \$known; there are: \$dialogue, \$personality, \$profile$"),
+        ("user", "$known", r"no value for \$known of user; there are: \$dialogue, \$personality, \$profile$"),
         ("user", None, r"prompt.txt: cannot be read as the prompt of user: "),
     ],
 )

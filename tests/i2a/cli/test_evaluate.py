@@ -103,7 +103,7 @@ def test_failed_dialogues_end_it_with_their_reason(tmp_path: Path) -> None:
         (["offline", "--out", "run", "--replay", "x", "--user", "offline"], "leave out --user"),
         (["offline", "--out", "run", "--rejudge", "x"], "leave out CANDIDATE"),
         (["--out", "run", "--rejudge", "nowhere"], "nowhere holds no run"),
-        (["run.toml", "--out", "run"], "a file of settings is given with --config: --config run.toml"),
+        (["run.toml", "--out", "run"], "pass a file of settings with --config: --config run.toml"),
         (["offline", "--out", "run", "--config", "nowhere.toml"], "nowhere.toml: there is no such file"),
     ],
 )
