@@ -1,4 +1,4 @@
-"""The replay: every candidate answers the same stored messages, each after the dialogue that was really held.
+"""The replay: every candidate answers the same stored messages, each after the dialogue that really took place.
 
 As nothing waits for a candidate's reply, all of them can be asked for at once.
 """

@@ -5,7 +5,7 @@ Knows arrays of levels (cases, K) and the bootstrap; no scores, files or conditi
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from evaluation.bootstrap import (
 )
 from evaluation.metrics import MEASURES, Measures, measures
 from evaluation.shape import n_ir_interval, r2_interval
+from i2a.jsonl import JsonObject
 
 NAMES = Measures._fields
 SHAPE = [measure.name for measure in MEASURES if measure.shape]
@@ -64,7 +65,7 @@ class CandidateResult:
     def missing(self) -> tuple[int, ...]:
         return tuple(self.cases - a - b for a, b in zip(self.scored, self.unscored, strict=True))
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         return {
             "al": [level.value for level in self.al],
             **{name: self.measures[name].value for name in NAMES},
@@ -115,7 +116,7 @@ class Difference:
         """Whether this difference is clear of 0 after Holm's correction."""
         return measure in self.tests and self.tests[measure].survives
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         return {
             "baseline": self.baseline,
             "replies": self.replies,
@@ -142,7 +143,7 @@ class JudgeResults:
         """The size of the family that Holm's correction is for: AVG and IR of all candidates by this judge."""
         return sum(len(difference.tests) for difference in self.differences)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         return {
             "candidates": {result.candidate: result.as_json() for result in self.candidates},
             "differences": {difference.candidate: difference.as_json() for difference in self.differences},
