@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 import krippendorff
@@ -115,6 +116,15 @@ def agreement(scores: Iterable[Score], protocol: Protocol, ratings: Path | None 
         pairs=tuple(_pair(one, other, everybody, protocol) for one, other in combinations(everybody, 2)),
         unmatched=sum(len(stored[name]) - len(people[name]) for name in stored),
     )
+
+
+def mean_ratings(file: Path, protocol: Protocol) -> dict[ReplyKey, float]:
+    """What people gave each reply in a file, on average, in units of a level. Raises `UsageError`."""
+    given: dict[ReplyKey, list[int]] = defaultdict(list)
+    for rated in _read(file, protocol).values():
+        for reply, score in rated.items():
+            given[reply].append(score)
+    return {reply: protocol.unit * fmean(scores) for reply, scores in given.items()}
 
 
 def _pair(first: str, second: str, raters: Mapping[str, Scored], protocol: Protocol) -> RaterPair:

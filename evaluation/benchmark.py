@@ -104,12 +104,20 @@ def derive(plan: EvalPlan, run: RunResult, config: Evaluation) -> EvalResult:
         from evaluation.agreement import agreement  # imports scikit-learn, which takes a second
 
         agreed = agreement(read_scores(file), conditions.protocol, config.ratings)
+    calibrated = None
+    if config.ratings is not None:
+        from evaluation.agreement import mean_ratings
+        from evaluation.calibration import calibrations
+
+        found = calibrations(read_scores(file), conditions, mean_ratings(config.ratings, conditions.protocol))
+        calibrated = {judge: {name: each.as_json() for name, each in by.items()} for judge, by in found.items()}
     written = summary.as_json() | {
         "models": described(plan, manifest),
         "failed": failed_by_candidate(plan, run),
         "failures": dict(run.reasons),
         "leaks": {name: leak.as_json() for name, leak in plan.leaks.items()},
         "audit": audit.as_json(),
+        "calibrated": calibrated,
         "agreement": agreed.as_json() if agreed else None,
         "usage": run.usage.as_json(),
     }

@@ -60,7 +60,8 @@ class Evaluation(RunConfig):
     )
     ratings: Path | None = Field(
         None,
-        description="CSV or JSONL file of human ratings, to measure their agreement with the judges. Fields: "
+        description="CSV or JSONL file of human ratings, to measure their agreement with the judges and to "
+        "calibrate AVG. Fields: "
         "candidate, case, turn, score and, if there are several people, rater.",
     )
 

@@ -96,7 +96,7 @@ def summarise(
     the candidate that others are compared with; default: the first. Raises `UsageError`: no scores, a score that the
     protocol does not have, a case with two personas, two scores for one reply, an unknown name.
     """
-    table = _ScoreTable(conditions)
+    table = ScoreTable(conditions)
     for score in scores:
         table.add(score)
     names = list(candidates) or list(table.candidates)
@@ -127,7 +127,7 @@ def write(file: Path, summary: Mapping[str, object]) -> None:
         raise UsageError(f"{file}: cannot be written: {error.strerror}") from None
 
 
-class _ScoreTable:
+class ScoreTable:
     """The numbers of the scores, by judge, candidate and case: a row of K levels, and whether each was unscored."""
 
     def __init__(self, conditions: Conditions) -> None:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.text import Text
 
 from evaluation.benchmark import EvalResult
 from evaluation.leaks import Leak, in_words
 from i2a.jsonl import JsonMapping, JsonObject
 from i2a.report.tables import agreement_table, summary_table
 from i2a.runs import outcome
+from i2a.text import one_line
 
 
 def as_dict(result: EvalResult) -> JsonObject:
@@ -24,6 +26,11 @@ def print_result(result: EvalResult, console: Console) -> None:
         lines = [
             f"Every reply: {result.run.folder}/scores.jsonl; numbers: summary.json; curves: curves.png, curves.svg"
         ]
+    if calibrated := result.written.get("calibrated"):
+        from evaluation.calibration import in_words as calibrated_in_words  # imports scikit-learn, which takes a second
+
+        for line in calibrated_in_words(calibrated):
+            console.print(Text(f"- {one_line(line)}"))
     if result.agreement is not None:
         console.print(agreement_table(result.agreement))
     outcome.print_next(result.run, console, *lines)

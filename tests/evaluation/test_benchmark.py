@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from evaluation.benchmark import EvalResult, evaluate
 from evaluation.settings import Evaluation
 from i2a.errors import BadRequest, ServerError, UsageError
+from i2a.report.evaluation_result import print_result
 from i2a.report.plots import draw
 from i2a.testing import Request
 from i2a.trees.json import read
@@ -206,6 +208,33 @@ def test_human_ratings_can_be_brought_in_later(tmp_path: Path) -> None:
     again = evaluated(tmp_path / "a", resume=True, ratings=tmp_path / "people.jsonl")
     assert again.written["agreement"]["pairs"][0]["equal"] == 1
     assert again.written["candidates"] == result.written["candidates"]
+
+
+def test_ratings_of_a_slice_calibrate_avg_and_the_summary_says_by_how_many(tmp_path: Path) -> None:
+    """People who give a point less than the judge, where they can, take what that is on average off its mean."""
+    size = {"cases": 20, "turns": 3, "judge": [LLM]}
+    before = evaluated(tmp_path / "a", **size)
+    assert before.written["calibrated"] is None
+    lines = [json.loads(line) for line in (tmp_path / "a/scores.jsonl").read_text().splitlines()]
+    rows = [
+        {**{key: line[key] for key in ("candidate", "case", "turn")}, "score": max(1, line["score"] - 1)}
+        for line in lines
+    ]
+    for name, kept in (("many", rows), ("few", rows[:5])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+    many = evaluated(tmp_path / "a", resume=True, ratings=tmp_path / "many.jsonl", **size)
+    found = many.written["calibrated"][LLM]["offline"]
+    assert found["ratings"] == 60
+    assert found["avg"]["value"] == pytest.approx(sum(row["score"] for row in rows) / 60)
+    few = evaluated(tmp_path / "a", resume=True, ratings=tmp_path / "few.jsonl", **size)
+    said = "withheld: 5 of its replies are rated by people, need 30"
+    assert few.written["calibrated"][LLM]["offline"]["avg"]["reason"] == said
+    shown = Console(width=200)
+    with shown.capture() as text:
+        print_result(many, shown)
+        print_result(few, shown)
+    assert "calibrated by 60 rated replies" in text.get()
+    assert f"calibrated AVG {said}" in text.get()
 
 
 def test_replay_asks_all_candidates_the_same_and_nobody_else(tmp_path: Path) -> None:
