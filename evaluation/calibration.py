@@ -64,8 +64,8 @@ def in_words(calibrated: Mapping[str, Mapping[str, JsonMapping]]) -> Iterator[st
                 yield f"{name}, judge {judge}: calibrated AVG {avg['reason']}"
                 continue
             ends = f", {LEVEL:.0%} from {avg['interval'][0]:.2f} to {avg['interval'][1]:.2f}" if avg["interval"] else ""
-            calibrated = f"calibrated by {counted(found['ratings'], 'rated replies')}"
-            yield f"{name}, judge {judge}: AVG {avg['value']:.2f}{ends}, {calibrated}"
+            replies = counted(found["ratings"], "replies that people rated")
+            yield f"{name}, judge {judge}: AVG {avg['value']:.2f}{ends}, calibrated by {replies}"
 
 
 def calibrate(levels: Floats, people: Floats, bootstrap: Bootstrap) -> Calibrated:

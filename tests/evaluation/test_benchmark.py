@@ -233,7 +233,7 @@ def test_ratings_of_a_slice_calibrate_avg_and_the_summary_says_by_how_many(tmp_p
     with shown.capture() as text:
         print_result(many, shown)
         print_result(few, shown)
-    assert "calibrated by 60 rated replies" in text.get()
+    assert "calibrated by 60 replies that people rated" in text.get()
     assert f"calibrated AVG {said}" in text.get()
 
 
