@@ -1,4 +1,4 @@
-"""What needs a package of an extra (`pip install 'i2a[train]'`) says so in one line where that is missing."""
+"""One line for a missing package of an extra: what to install, e.g. `pip install 'i2a[train]'`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ OURS = ("i2a", "agents", "scenarios", "training", "evaluation")
 
 @contextmanager
 def needs(extra: str | None) -> Iterator[None]:
-    """Turns a missing package into a `UsageError` that says what to install; None: it stays what it is."""
+    """Turns a missing package into a `UsageError` that says what to install; None: the error is raised as it is."""
     try:
         yield
     except ModuleNotFoundError as error:
