@@ -65,7 +65,7 @@ class TrainingRun:
         self.folder = TrainingFolder(config.out)
         self.checkpoint = Checkpoint.find(config.model, config.revision)
         self.tokenizer = self.checkpoint.tokenizer()
-        self.template = ChatTemplate.for_training(self.tokenizer, config.model)
+        self.template = ChatTemplate.for_training(self.tokenizer, config.model, self._date())
         self.tokenizer.pad_token_id = self.template.pad_id
         self.setup = TrainingSetup.resolve(config, self.checkpoint, processes)
         self.max_length = min(config.max_length, self.checkpoint.context or sys.maxsize)
@@ -125,7 +125,12 @@ class TrainingRun:
             "settings": config.identity,
             "packing": self.setup.packing,
         }
-        metadata = {"corpus": corpus.metadata, "config": config.model_dump(mode="json"), "versions": versions()}
+        metadata = {
+            "corpus": corpus.metadata,
+            "config": config.model_dump(mode="json"),
+            "versions": versions(),
+            "date": self.template.today if self.template.dated else None,
+        }
         self._stack.enter_context(TrainingFolder.open(config.out, fingerprint, metadata, resume=config.resume))
         if folder.result() is not None:
             return None
@@ -138,7 +143,14 @@ class TrainingRun:
         except UsageError:
             folder.clear()
             raise
-        return stats, (*corpus.warnings, *shortened, *self.template.notes)
+        return stats, (*corpus.warnings, *shortened, *self.template.notes, *self.checkpoint.notes)
+
+    def _date(self) -> str | None:
+        """What a template that writes the date was given when the training began; None for one that begins today."""
+        if not (self.config.resume and self.folder.manifest_file.exists()):
+            return None
+        date: str | None = self.folder.manifest().get("date")
+        return date
 
     # What a trainer is made of.
 

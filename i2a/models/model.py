@@ -79,6 +79,9 @@ class Model(ABC):
         """A local model's `fingerprint`, and what else its string leaves open; nothing for any other."""
         return {}
 
+    def resume(self, described: Mapping[str, Any]) -> None:  # noqa: B027
+        """Called once, before the first call, with what `describe` said when the run began."""
+
     async def close(self) -> None:  # noqa: B027
         """Nothing is open."""
 
