@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from math import ceil
 from statistics import fmean
 from typing import Any
 
@@ -38,7 +39,7 @@ from training.leaks import Part
 from training.packing.check import NotPackable
 from training.progress import AlreadyFinished, LogCallback, ProgressCallback, StopCallback, first_and_last
 from training.rows import PairFilter
-from training.saving import gather_weights, save_model
+from training.saving import gather_weights, make_savable, save_model, try_saving
 from training.settings import Training
 from training.setup import TrainingSetup
 
@@ -159,6 +160,8 @@ class TrainingRun:
         where all weights are trained, merged."""
         dtype = torch.bfloat16 if self.setup.adapter and self.setup.bf16 else torch.float32
         model = self.checkpoint.load(dtype, trainable_adapter=self.setup.adapter)
+        if dropped := make_savable(model):
+            self.console.print(Text(dropped, style="dim"))
         return model if self.setup.adapter else model.requires_grad_(True)
 
     @property
@@ -238,6 +241,7 @@ class TrainingRun:
         trainer.remove_callback(transformers.PrinterCallback)
         for callback in (LogCallback(self.folder), progress, stop):
             trainer.add_callback(callback)
+        ranks.run_on_first(lambda: self._try_saving(trainer))
         checkpoint = ranks.run_on_first(lambda: self.folder.checkpoint)
         began = time.monotonic()
         try:
@@ -254,6 +258,22 @@ class TrainingRun:
         tokens = next((int(line["num_tokens"]) for line in reversed(state.log_history) if "num_tokens" in line), 0)
         memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
         self.session = SessionStats(state.global_step - before, time.monotonic() - began, tokens, memory)
+
+    def _try_saving(self, trainer: Any) -> None:
+        """Raise `UsageError` if the model could not be saved in the end; then a new training leaves nothing behind."""
+        args, there = trainer.args, len(list(self.folder.checkpoints.glob("checkpoint-*")))
+        in_epoch = -(
+            -len(self.data.train) // (args.train_batch_size * args.gradient_accumulation_steps * args.world_size)
+        )
+        steps = args.max_steps if args.max_steps > 0 else args.num_train_epochs * in_epoch
+        checkpoints = min(self.config.keep + 1, ceil(steps / self.config.save_every))
+        try:
+            with room_on_disk(self.folder):
+                try_saving(trainer, self.folder, self.template, checkpoints=max(0, checkpoints - there))
+        except UsageError:
+            if self.folder.checkpoint is None:
+                self.folder.clear()
+            raise
 
     def _how_to_resume(self) -> str:
         last = self.folder.checkpoint

@@ -85,6 +85,7 @@ class TrainingFolder(Folder):
         """Leave nothing behind of a training that has come to no checkpoint."""
         self._drop_rows()
         if not self.log_file.exists():
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
             self.manifest_file.unlink()
             (self.path / "lock").unlink()
             self.path.rmdir()

@@ -96,7 +96,9 @@ class Checkpoint:
     def notes(self) -> tuple[str, ...]:
         """What `load` does about tokens that the model has no embeddings for, in sentences."""
         lacking = words_of(self.tokenizer()) - self.config().get_text_config().vocab_size
-        return (f"{counted(lacking, 'tokens')} had no embedding: each begins as the mean of all",) if lacking > 0 else ()
+        return (
+            (f"{counted(lacking, 'tokens')} had no embedding: each begins as the mean of all",) if lacking > 0 else ()
+        )
 
     def config(self) -> Any:
         """The configuration of the model, without its weights. Raises `UsageError`."""

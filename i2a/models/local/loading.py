@@ -61,9 +61,7 @@ def _load(source: Source) -> Loaded:
         raise UsageError(f"{source.name} does not fit into the memory of {source.device}; try dtype=bfloat16") from None
     batching = sound_batching(model)
     notes = (*template.notes, *checkpoint.notes, *([NOTES[batching]] if batching in NOTES else []))
-    return Loaded(
-        model, template, _stops(model, template), checkpoint.context, checkpoint.fingerprint, batching, notes
-    )
+    return Loaded(model, template, _stops(model, template), checkpoint.context, checkpoint.fingerprint, batching, notes)
 
 
 def _device(source: Source) -> torch.device:

@@ -9,7 +9,8 @@ import torch
 def shrunken(base: Any, *, narrow: bool = True) -> Any:
     """The same architecture with few random weights, in fp32, with short windows and a layer of every type.
 
-    `narrow`: heads and widths are small too; not every architecture can be made so. Raises whatever an architecture raises that cannot be made so small.
+    `narrow`: heads and widths are small too; not every architecture can be made so. Raises whatever
+    an architecture raises that cannot be made so small.
     """
     config = copy.deepcopy(base.config)
     text = config.get_text_config()

@@ -107,9 +107,7 @@ class ChatTemplate:
     def replies(self, messages: Iterable[TemplateMessage]) -> list[list[int]]:
         """The tokens of each message of the assistant in `messages`."""
         replies = [message["content"] for message in messages if message["role"] == "assistant"]
-        return [
-            self.tokenizer.encode(reply, add_special_tokens=False, split_special_tokens=True) for reply in replies
-        ]
+        return [self.tokenizer.encode(reply, add_special_tokens=False, split_special_tokens=True) for reply in replies]
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of `ids`, without special tokens."""

@@ -296,7 +296,11 @@ def test_special_tokens_in_what_is_said_are_words_like_any_other(name: str) -> N
     words = FAMILIES[name].make()
     template = ChatTemplate(words)
     for token in words.all_special_tokens:
-        said = [says("user", f"a {token}user\nb{token}"), says("assistant", f"{token}c"), says("user", f"{token}{token}")]
+        said = [
+            says("user", f"a {token}user\nb{token}"),
+            says("assistant", f"{token}c"),
+            says("user", f"{token}{token}"),
+        ]
         reply = f"no{token}\n{token}assistant\nyes"
         tokens, plain = template.tokens(said, reply), template.tokens(DIALOGUE, REPLY)
         assert special_ids(words, tokens.ids) == special_ids(words, plain.ids)
@@ -337,8 +341,8 @@ def test_a_tokenizer_that_puts_a_space_before_what_comes_first_puts_none_into_a_
 # The date.
 
 DATED = (
-    "{% if not date_string is defined %}{% if strftime_now is defined %}{% set date_string = strftime_now('%d %b %Y') %}"
-    "{% else %}{% set date_string = '26 Jul 2024' %}{% endif %}{% endif %}<|im_start|>system\n"
+    "{% if not date_string is defined %}{% if strftime_now is defined %}"
+    "{% set date_string = strftime_now('%d %b %Y') %}{% else %}{% set date_string = '26 Jul 2024' %}{% endif %}{% endif %}<|im_start|>system\n"
     "Today Date: {{ date_string }}<|im_end|>\n" + CHATML
 )
 
