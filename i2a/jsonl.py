@@ -13,8 +13,21 @@ from typing import Any, NamedTuple, TypeVar
 
 from i2a.errors import UsageError
 
-BLANK = b" \t\r\n"
+BLANK = b" \t\r\n\0"  # zeros are what a crash can leave where a file was to grow
 BOM = b"\xef\xbb\xbf"
+# How files begin that are no text of UTF-8, and what to do with them.
+FOREIGN = {
+    b"\x1f\x8b": "is compressed (gzip); unpack it with gunzip",
+    b"\x28\xb5\x2f\xfd": "is compressed (zstd); unpack it with unzstd",
+    b"BZh": "is compressed (bzip2); unpack it with bunzip2",
+    b"\xfd7zXZ": "is compressed (xz); unpack it with unxz",
+    b"PK\x03\x04": "is a ZIP archive; unpack it",
+    b"PAR1": "is Parquet; write it as JSON lines",
+    b"\xff\xfe": "is UTF-16; save it as UTF-8",
+    b"\xfe\xff": "is UTF-16; save it as UTF-8",
+    b"{\0": "is UTF-16; save it as UTF-8",
+    b"\0{": "is UTF-16; save it as UTF-8",
+}
 
 T = TypeVar("T")
 
@@ -41,7 +54,15 @@ def lines(file: Path, *, must_exist: bool = False) -> Iterator[Line]:
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
     with source:
-        yield from split(source)
+        yield from split(refuse_foreign(source, str(file)))
+
+
+def refuse_foreign(source: Iterable[bytes], name: str) -> Iterator[bytes]:
+    """The lines of a file. Raises `UsageError` where the first shows that they are none."""
+    for number, line in enumerate(source, 1):
+        if number == 1 and (what := next((what for start, what in FOREIGN.items() if line.startswith(start)), None)):
+            raise UsageError(f"{name} {what}")
+        yield line
 
 
 def split(source: Iterable[bytes], *, torn: bool = False) -> Iterator[Line]:

@@ -34,7 +34,7 @@ def show(
     for number, found in enumerate(read(file)):
         if tree in (None, found.id, str(number)):
             if as_json:
-                typer.echo(dump(found))
+                typer.echo(json.dumps(json.loads(dump(found))))  # ASCII, for any terminal
                 return
             console.print(drawing(found))
             if tree is None:

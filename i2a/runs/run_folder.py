@@ -66,12 +66,15 @@ class RunFolder(Folder):
         with self.trees_file.open("rb") as source, atomic_write(self.trees_file) as target:
             for _, start in sorted(places):
                 source.seek(start)
-                target.write(source.readline().strip() + b"\n")
+                target.write(source.readline().strip(jsonl.BLANK) + b"\n")
 
 
 def _id(line: bytes) -> str:
-    """The id of the tree in `line`, which stands near its start."""
-    found = re.search(rb'"id":"([^"\\]+)"', line)
-    if found is None:
-        raise UsageError("trees.jsonl holds a line that is not a tree; move it away, then go on with --resume")
-    return found[1].decode()
+    """The id of the tree in `line`: as it stands at the start of a line of ours, or wherever in one of others."""
+    if found := re.match(rb'\{"format":"[^"\\]+","id":"([^"\\]+)"', line):
+        return found[1].decode()
+    try:
+        return str(json.loads(line)["id"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        reason = "trees.jsonl holds a line that is not a tree; move it away, then go on with --resume"
+        raise UsageError(reason) from None

@@ -337,7 +337,7 @@ def test_another_package_can_bring_a_format(
     result = i2a("export", run(tree("aloe-0", "preferred")), "--format", "lengths", "--out", tmp_path / "lengths.jsonl")
     assert "1 tree: 1 length written to" in result.stdout
     assert json.loads((tmp_path / "lengths.jsonl").read_text("utf-8")) == {"length": 3, "unit": "utterances"}
-    assert not (tmp_path / "lengths.md").exists()
+    assert not (tmp_path / "lengths.jsonl.md").exists()
 
 
 def test_a_format_can_stand_in_a_file_of_ones_own(tmp_path: Path, run: Callable[..., Path]) -> None:
@@ -383,9 +383,9 @@ def test_a_format_with_a_card_describes_what_it_wrote(
     tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None]
 ) -> None:
     brought(Format(lengths, card=told))
-    folder, out, card = run(tree("aloe-0", "preferred")), tmp_path / "lengths.jsonl", tmp_path / "lengths.md"
+    folder, out, card = run(tree("aloe-0", "preferred")), tmp_path / "lengths.jsonl", tmp_path / "lengths.jsonl.md"
     card.write_text("mine", "utf-8")
-    with pytest.raises(UsageError, match=r"lengths\.md exists already; add --force"):
+    with pytest.raises(UsageError, match=r"lengths\.jsonl\.md exists already; add --force"):
         i2a("export", folder, "--format", "lengths", "--out", out)
     assert (card.read_text("utf-8"), out.exists()) == ("mine", False)
     assert f"described in {card}" in i2a("export", folder, "--format", "lengths", "--out", out, "--force").stdout

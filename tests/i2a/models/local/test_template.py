@@ -342,7 +342,8 @@ def test_a_tokenizer_that_puts_a_space_before_what_comes_first_puts_none_into_a_
 
 DATED = (
     "{% if not date_string is defined %}{% if strftime_now is defined %}"
-    "{% set date_string = strftime_now('%d %b %Y') %}{% else %}{% set date_string = '26 Jul 2024' %}{% endif %}{% endif %}<|im_start|>system\n"
+    "{% set date_string = strftime_now('%d %b %Y') %}{% else %}"
+    "{% set date_string = '26 Jul 2024' %}{% endif %}{% endif %}<|im_start|>system\n"
     "Today Date: {{ date_string }}<|im_end|>\n" + CHATML
 )
 
