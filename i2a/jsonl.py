@@ -98,6 +98,20 @@ def read(file: Path, *, must_exist: bool = False) -> Iterator[tuple[int, Any]]:
         yield number, value
 
 
+def is_torn(file: Path) -> bool:
+    """Whether the last line is torn, so that readers skip it."""
+    last = b""
+    with file.open("rb") as source:
+        source.seek(0, os.SEEK_END)
+        if source.tell():
+            source.seek(-1, os.SEEK_END)
+            if source.read() != b"\n":
+                source.seek(0)
+                for last in source:
+                    pass
+    return bool(last.strip(BLANK)) and not _is_complete(last)
+
+
 def append(file: Path, line: str) -> None:
     """Append `line` to `file`, completely or not at all. Raises `UsageError` if the disk is full."""
     size = file.stat().st_size if file.exists() else 0

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from i2a.cli.command import command, progress_bar
+from i2a.cli.command import command, progress_bar, warn_of_torn_line
 
 EXAMPLE = """\
 i2a export runs/first --format dpo --option both_orders=true \\
@@ -62,6 +62,7 @@ def export(
     if printed and as_json:
         raise UsageError("--out - and --json both write to standard output; leave one out")
     file = trees_of(run)
+    warn_of_torn_line(file)
     write_card = made_by.card or (dataset_card if format in WHAT else None)
     card = out.with_name(f"{out.name}.md") if write_card and not printed else None
     for target in (None if printed else out, card):

@@ -19,7 +19,6 @@ from typer.core import TyperGroup
 from i2a.errors import I2AError, UsageError
 from i2a.plugins import installed
 
-
 UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from i2a.cli.command import command
+from i2a.cli.command import command, warn_of_torn_line
 from i2a.text import one_line
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def show(
     from i2a.trees.json import dump, read, trees_of
 
     file = trees_of(run)
+    warn_of_torn_line(file)
     console = Console(highlight=False)
     if tree is None and as_json:
         typer.echo(json.dumps(counts(run, file)))
@@ -40,6 +41,8 @@ def show(
             if tree is None:
                 console.print(f"\n{overview(counts(run, file))}\nAnother one:  i2a show {run} NUMBER", markup=False)
             return
+    if tree is None:
+        raise UsageError(f"{run} holds no tree yet")
     raise UsageError(f"{run} holds no tree {tree!r}; `i2a show {run} 0` shows the first")
 
 
