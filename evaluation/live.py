@@ -29,15 +29,21 @@ async def live(
     """
     past = await donated(tree, donor, candidate, turns - 1) if donor else None
     here: Node | None = None
+    broken: ModelError | None = None
     async with asyncio.TaskGroup() as meanwhile:
-        for turn in range(turns):
-            message = tree.add(here, await user(here))
-            shown = message if past is None else Node(past[turn], "user", message.content)
-            reply = tree.add(message, await candidate(shown))
-            meanwhile.create_task(rate(judges, message, reply))
-            here = tree.keep(reply)
-        if inducer and here:
+        try:
+            for turn in range(turns):
+                message = tree.add(here, await user(here))
+                shown = message if past is None else Node(past[turn], "user", message.content)
+                reply = tree.add(message, await candidate(shown))
+                meanwhile.create_task(rate(judges, message, reply))
+                here = tree.keep(reply)
+        except ModelError as problem:  # what was said before is rated all the same
+            broken = problem
+        if inducer and here and not broken:
             meanwhile.create_task(infer(inducer, message))
+    if broken:
+        raise broken
 
 
 async def donated(tree: Tree, donor: User, candidate: Plain, turns: int) -> list[Node | None]:

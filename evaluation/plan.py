@@ -71,6 +71,7 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
         trees=trees,
         grow=grow_rated(dialogues, judges, rater),
         unit=UNIT,
+        keeps_broken=True,
         warnings=cases.warnings,
         simulated=simulated,
     )

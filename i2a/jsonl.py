@@ -6,6 +6,7 @@ file is written to again. A last line that only lacks its newline is a line like
 
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -100,15 +101,12 @@ def read(file: Path, *, must_exist: bool = False) -> Iterator[tuple[int, Any]]:
 
 def is_torn(file: Path) -> bool:
     """Whether the last line is torn, so that readers skip it."""
-    last = b""
     with file.open("rb") as source:
-        source.seek(0, os.SEEK_END)
-        if source.tell():
-            source.seek(-1, os.SEEK_END)
-            if source.read() != b"\n":
-                source.seek(0)
-                for last in source:
-                    pass
+        source.seek(max(0, source.seek(0, os.SEEK_END) - 1))
+        if source.read() in (b"", b"\n"):
+            return False
+        source.seek(0)
+        last = deque(source, maxlen=1).pop()
     return bool(last.strip(BLANK)) and not _is_complete(last)
 
 
@@ -147,7 +145,7 @@ def dumps(value: Mapping[str, Any]) -> str:
 def _is_complete(text: bytes) -> bool:
     """Whether a last line without a newline is all there. A number never is: its digits may go on."""
     try:
-        value = json.loads(text.removeprefix(BOM))
+        value = json.loads(text.removeprefix(BOM).strip(BLANK))
     except (ValueError, RecursionError):
         return False
     return isinstance(value, bool) or not isinstance(value, int | float)

@@ -37,11 +37,11 @@ def export(
     aloe: a record has room for labelled pairs only, so it ends before the first turn whose verdicts disagree. The whole
     tree is kept under the key "i2a", so that `i2a import` restores it. Option: plain=true leaves that key out.
 
-    sft, dpo: one row for each labelled pair, in TRL's conversational form. A dataset card beside the file (its name
-    and .md) says how it was made, and how TRL, Axolotl and LLaMA-Factory read it. Options: min_margin=0.5 leaves out pairs
-    with less agreement between verdicts; both_orders=true leaves out pairs that the judge decided differently in the
-    two orders; layout=messages is for LLaMA-Factory and for SFT in Axolotl; target=rejected (sft) is an ablation of the
-    paper.
+    sft, dpo: one row for each labelled pair, in TRL's conversational form. A dataset card beside the file, of
+    its name and .md, says how it was made, and how TRL, Axolotl and LLaMA-Factory read it. Options: min_margin=0.5
+    leaves out pairs with less agreement between verdicts; both_orders=true leaves out pairs that the judge decided
+    differently in the two orders; layout=messages is for LLaMA-Factory and for SFT in Axolotl; target=rejected (sft) is
+    an ablation of the paper.
     """
     from i2a import jsonl
     from i2a.cli.flags import assignments

@@ -36,8 +36,11 @@ def counted(summary: Mapping[str, Any]) -> Iterator[str]:
         f"{personas['personalities']} personalities"
     )
     for name, failed in summary["failed"].items():
-        if failed:
-            yield f"{name}: {failed} dialogues failed and are in no number; --retry-failed redoes them"
+        broken = summary["broken"][name]
+        if failed > broken:
+            yield f"{name}: {failed - broken} dialogues failed and are in no number; --retry-failed redoes them"
+        if broken:
+            yield f"{name}: {broken} dialogues broke off, and count with their rated turns; --retry-failed redoes them"
 
 
 def audited(audit: Mapping[str, Any]) -> Iterator[str]:

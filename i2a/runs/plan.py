@@ -28,6 +28,7 @@ class RunPlan:
     panel         what the live view shows of `work`; of trees it shows one
     warnings      for the manifest
     failures      of conversations of an earlier run that this one takes over
+    keeps_broken  whether a tree that fails is kept as far as it has come
     simulated     what is known of models that are not called here, by model string: whether they are a simulator
     """
 
@@ -41,4 +42,5 @@ class RunPlan:
     panel: Callable[[], RenderableType | None] | None = None
     warnings: Sequence[str] = ()
     failures: Sequence[Mapping[str, Any]] = ()
+    keeps_broken: bool = False
     simulated: Mapping[str, bool] = field(default_factory=dict)

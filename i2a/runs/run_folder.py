@@ -4,6 +4,7 @@ manifest.json    what the run is; resuming another one is refused
 journal.sqlite   every paid answer
 trees.jsonl      the finished trees, one line each; in drawing order once the run is complete
 failures.jsonl   the conversations that failed, with reasons
+broken.jsonl     how far these came, in runs that have a use for it
 """
 
 import json
@@ -29,10 +30,12 @@ class RunFolder(Folder):
         super().__init__(path)
         self.trees_file = path / "trees.jsonl"
         self.failures_file = path / "failures.jsonl"
+        self.broken_file = path / "broken.jsonl"
 
     def repair(self) -> None:
         jsonl.repair(self.trees_file)
         jsonl.repair(self.failures_file)
+        jsonl.repair(self.broken_file)
 
     def journal(self) -> Journal:
         return Journal(self.path / "journal.sqlite")
@@ -54,6 +57,15 @@ class RunFolder(Folder):
 
     def append_tree(self, line: str) -> None:
         jsonl.append(self.trees_file, line)
+
+    def append_broken(self, line: str) -> None:
+        jsonl.append(self.broken_file, line)
+
+    def broken(self) -> list[bytes]:
+        """The last state of each conversation that failed and was not finished later, as lines."""
+        finished = self.finished()
+        last = {_id(line.text): line.text for line in jsonl.lines(self.broken_file)}
+        return [text for id, text in last.items() if id not in finished]
 
     def append_failure(self, failure: Mapping[str, Any]) -> None:
         jsonl.append(self.failures_file, jsonl.dumps(failure))

@@ -80,10 +80,10 @@ def _rows(trees: Iterable[Tree], made_by: Format, done: Exported) -> Iterator[Ro
         except UsageError as problem:
             unfit, example = unfit + 1, example or str(problem)
             continue
-        yield from made.rows
         done.rows += len(made.rows)
         done.written.update(made.written)
         done.left_out.update(made.left_out)
+        yield from made.rows
     if unfit:
         done.left_out[f"trees of another shape ({example})"] = unfit
 
