@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -22,6 +22,7 @@ from evaluation.settings import Evaluation
 from evaluation.summary import BenchmarkSummary, summarise
 from evaluation.summary import write as write_summary
 from i2a.errors import ConversationsFailed
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.models.autogen import Client
 from i2a.runs.outcome import RunResult
 from i2a.runs.run_folder import RunFolder
@@ -50,7 +51,7 @@ class EvalResult:
     run: RunResult
     summary: BenchmarkSummary | None = None
     agreement: "Agreement | None" = None
-    written: Mapping[str, Any] = field(default_factory=dict)
+    written: JsonMapping = field(default_factory=dict)
 
     def raise_for_status(self) -> None:
         """Raise what the exit code of the command follows from: that of the run, or that a judge scored nothing."""
@@ -78,7 +79,7 @@ def evaluate(
 
     `clients` are open model clients of your own, by role (`user`, `judge`, `inducer`), by the name of a candidate or by
     model string; they stay open. `draw` is called with the summary and the folder of a complete run, to draw its
-    curves. Raises `UsageError` for what is not as it must be, before anything is written or called.
+    curves. Raises `UsageError` for invalid settings, before anything is written or called.
     """
     return run_sync(evaluate_async(config, clients=clients, console=console, draw=draw))
 
@@ -149,8 +150,8 @@ def score(folder: RunFolder, broken: Sequence[Tree], audit: Audit) -> Audit:
     return audit
 
 
-def described(plan: EvalPlan, manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What each candidate is, with what its model string leaves open where the model tells: weights, sampling."""
+def described(plan: EvalPlan, manifest: JsonMapping) -> dict[str, JsonObject]:
+    """What each candidate is, with resolved settings such as weights and sampling where the model reports them."""
     local = manifest.get("models", {})
     return {
         name: {**candidate} | ({"effective": local[candidate["model"]]} if candidate["model"] in local else {})

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import AutoTokenizer, GenerationConfig
+from transformers import AutoTokenizer, GenerationConfig, PreTrainedModel, Trainer
 
 from i2a.errors import UsageError
 from i2a.models.local.template import PROBE, ChatTemplate
@@ -20,16 +19,16 @@ from i2a.runs.training_folder import NO_SPACE, TrainingFolder
 from i2a.text import counted, one_line
 
 
-def gather_weights(trainer: Any) -> dict[str, torch.Tensor]:
+def gather_weights(trainer: Trainer) -> dict[str, torch.Tensor]:
     """All weights by name, gathered if the model is sharded; called in every process, to be used by the first."""
     state: dict[str, torch.Tensor] = trainer.accelerator.get_state_dict(trainer.model)
     return state
 
 
-def save_model(trainer: Any, state: Mapping[str, torch.Tensor], folder: Path, *, stop_id: int | None) -> None:
+def save_model(trainer: Trainer, state: Mapping[str, torch.Tensor], folder: Path, *, stop_id: int | None) -> None:
     """Write model and tokenizer; full weights in the precision that was computed in.
 
-    `stop_id`: the token at which generation is to stop, besides those at which it does.
+    `stop_id`: a further token at which generation must stop.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
     if isinstance(model, PeftModel):
@@ -39,7 +38,7 @@ def save_model(trainer: Any, state: Mapping[str, torch.Tensor], folder: Path, *,
     save_settings(trainer, folder, stop_id=stop_id)
 
 
-def save_settings(trainer: Any, folder: Path, *, stop_id: int | None) -> None:
+def save_settings(trainer: Trainer, folder: Path, *, stop_id: int | None) -> None:
     """Write all that belongs to the model but its weights."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     if isinstance(model, PeftModel):
@@ -55,7 +54,7 @@ def save_settings(trainer: Any, folder: Path, *, stop_id: int | None) -> None:
     trainer.processing_class.save_pretrained(folder)
 
 
-def make_savable(model: Any) -> str | None:
+def make_savable(model: PreTrainedModel | PeftModel) -> str | None:
     """Drop settings for sampling that transformers takes, but refuses to save; returns what was dropped, in words."""
     base = model.get_base_model() if isinstance(model, PeftModel) else model
     dropped = []
@@ -76,7 +75,7 @@ def make_savable(model: Any) -> str | None:
     return f"not saved with the model, as transformers would refuse it: {'; '.join(dropped)}" if dropped else None
 
 
-def try_saving(trainer: Any, folder: TrainingFolder, template: ChatTemplate, *, checkpoints: int) -> None:
+def try_saving(trainer: Trainer, folder: TrainingFolder, template: ChatTemplate, *, checkpoints: int) -> None:
     """Save in the folder what will be saved at the end, but the weights, and see that there is room for these.
 
     `checkpoints`: how many more there will be at once. Raises `UsageError`.
@@ -100,18 +99,18 @@ def try_saving(trainer: Any, folder: TrainingFolder, template: ChatTemplate, *, 
         )
 
 
-def _room_needed(trainer: Any, checkpoints: int) -> int:
+def _room_needed(trainer: Trainer, checkpoints: int) -> int:
     """Bytes of the model that is saved in the end, and of checkpoints with the two moments of AdamW."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     saved = trained if isinstance(model, PeftModel) else list(model.parameters())
-    weights = sum(weight.numel() * weight.element_size() for weight in saved)
-    moments = sum(2 * weight.numel() * weight.element_size() for weight in trained)
-    last = sum(weight.numel() for weight in saved) * _dtype(trainer).itemsize
+    weights: int = sum(weight.numel() * weight.element_size() for weight in saved)
+    moments: int = sum(2 * weight.numel() * weight.element_size() for weight in trained)
+    last: int = sum(weight.numel() for weight in saved) * _dtype(trainer).itemsize
     return checkpoints * (weights + moments) + last
 
 
-def _dtype(trainer: Any) -> torch.dtype:
+def _dtype(trainer: Trainer) -> torch.dtype:
     """That of the weights that are saved in the end."""
     return torch.bfloat16 if trainer.args.bf16 else torch.float32
 

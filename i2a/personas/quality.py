@@ -32,9 +32,9 @@ Rejection = Literal[
 ]
 
 
-def advice(rejected: Mapping[str, int]) -> str:
+def advice(rejected: Mapping[Rejection, int] | Mapping[str, int]) -> str:
     """What to do about texts in another language, whose words the checks cannot count; empty if there are none."""
-    if not any(rejected.get(reason) for reason in ("not English", "too short")):
+    if not any(count for reason, count in rejected.items() if reason in ("not English", "too short")):
         return ""
     return " (the checks are for English; for texts in another language take `i2a personas grow --unchecked`)"
 

@@ -1,6 +1,6 @@
-"""The journal of a run: every answer that was paid for, durable before anybody acts on it.
+"""The journal of a run: every paid answer, on disk before it is used.
 
-It knows nothing of trees or roles beyond their names. A killed process loses no answer that `write` returned for.
+It knows trees and roles by name only. A killed process loses no answer for which `write` has returned.
 """
 
 import asyncio
@@ -37,13 +37,13 @@ class Spent(NamedTuple):
 
 
 class Journal:
-    """Answers by tree and request key. `path` None keeps them in memory, for runs that need no second life."""
+    """Answers by tree and request key. `path` None keeps them in memory, for runs that are never resumed."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         try:
             self._db = sqlite3.connect(path or ":memory:", isolation_level=None)
-            # WAL with NORMAL survives the death of the process; only a power cut can cost the last moments.
+            # WAL with NORMAL survives a killed process; only a power cut can lose the last moments.
             self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + SCHEMA)
             self._db.execute(COLUMNS)
         except sqlite3.Error as error:
@@ -77,15 +77,14 @@ class Journal:
         """What is wrong with the file, and what to do."""
         words = str(error)
         if "locked" in words or "busy" in words:
-            advice = "another program has it open: close that, then go on with --resume"
+            advice = "another program has it open: close that, then continue with --resume"
         elif "readonly" in words or "unable to open" in words or "attempt to write" in words:
-            advice = "make folder and file writable, then go on with --resume, or choose another --out"
+            advice = "make folder and file writable, then continue with --resume, or choose another --out"
         elif "full" in words or "I/O" in words:
-            advice = "free some space, then go on with --resume"
+            advice = "free some space, then continue with --resume"
         else:
-            advice = (
-                "move it away, then go on with --resume: finished trees stay, the answers of unfinished ones are lost"
-            )
+            lost = "finished trees stay, the answers of unfinished ones are lost"
+            advice = f"move it away, then continue with --resume: {lost}"
         return UsageError(f"cannot use the journal {self._path}: {words}; {advice}")
 
     async def write(self, tree: str, key: bytes, role: str, model: str, completion: Completion) -> None:

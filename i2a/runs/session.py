@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel
 from i2a.models.model import Model, Price
@@ -21,14 +20,14 @@ from i2a.runs.simulated import simulated_by_name
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What the trees of a run share while it runs. `failures`: what went wrong in earlier sessions, by tree."""
+    """What all trees of a running run share. `failures`: those of earlier sessions, by tree."""
 
     folder: RunFolder
     journal: Journal
     usage: UsageTracker
     in_flight: InFlight
     endpoints: Mapping[ModelSpec, Endpoint]
-    failures: Mapping[str, list[dict[str, Any]]]
+    failures: Mapping[str, list[dict[str, object]]]
 
     @classmethod
     @asynccontextmanager
@@ -79,18 +78,18 @@ def prices_of(plan: RunPlan, config: RunConfig) -> dict[str, Price | None]:
 
 def manifest_of(
     plan: RunPlan, config: RunConfig, models: Mapping[ModelSpec, Model]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The fingerprint and the metadata of the run. A local model is known by its weights, not by its path."""
+) -> tuple[dict[str, object], dict[str, object]]:
+    """The fingerprint and the metadata of the run. A local model is identified by its weights, not by its path."""
     fingerprint = {**plan.fingerprint, "versions": {name: version(name) for name in ("i2a", "autogen-agentchat")}}
-    metadata = {
+    metadata: dict[str, object] = {
         "config": config.as_json(),
         "notes": list(plan.warnings),
         "python": platform.python_version(),
         "simulated": {**plan.simulated, **simulated_models(models)},
     }
     described = {str(spec): model.describe() for spec, model in models.items()}
-    if local := {model: facts for model, facts in described.items() if facts}:
-        fingerprint["checkpoints"] = {model: facts["fingerprint"] for model, facts in local.items()}
+    if local := {model: details for model, details in described.items() if details}:
+        fingerprint["checkpoints"] = {model: details["fingerprint"] for model, details in local.items()}
         metadata["models"] = local
     return fingerprint, metadata
 

@@ -1,10 +1,10 @@
-"""A checkpoint made ready to answer: model, chat template, and the tokens that end a reply.
+"""A checkpoint ready for inference: model, chat template, and the tokens that end a reply.
 
-A model is loaded once: clients of one model share it. Whatever is missing, broken or too large is one `UsageError`.
+A model is loaded once: clients of one model share it. Anything missing, broken or too large raises a `UsageError`.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakValueDictionary
 
 import torch
@@ -14,6 +14,9 @@ from i2a.models.local.checkpoint import Checkpoint
 from i2a.models.local.generation import Batching
 from i2a.models.local.template import ChatTemplate
 from i2a.models.local.trial import NOTES, sound_batching
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class Source(NamedTuple):
@@ -27,16 +30,16 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Loaded:
-    """`stops`: the tokens that end a reply. `context`: tokens that fit into prompt and reply together, if known.
-    `notes`: what is done about limits of the model, in sentences."""
+    """`stops`: the tokens that end a reply. `context`: the most tokens of prompt and reply together, if known.
+    `warnings`: how limits of the model are handled, in sentences."""
 
-    model: Any
+    model: "PreTrainedModel"
     chat: ChatTemplate
     stops: tuple[int, ...]
     context: int | None
     fingerprint: str
     batching: Batching
-    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 LOADED: WeakValueDictionary[Source, Loaded] = WeakValueDictionary()
@@ -60,8 +63,9 @@ def _load(source: Source) -> Loaded:
     except torch.OutOfMemoryError:
         raise UsageError(f"{source.name} does not fit into the memory of {source.device}; try dtype=bfloat16") from None
     batching = sound_batching(model)
-    notes = (*template.notes, *checkpoint.notes, *([NOTES[batching]] if batching in NOTES else []))
-    return Loaded(model, template, _stops(model, template), checkpoint.context, checkpoint.fingerprint, batching, notes)
+    warnings = (*template.warnings, *checkpoint.warnings, *([NOTES[batching]] if batching in NOTES else []))
+    stops, context = _stops(model, template), checkpoint.context
+    return Loaded(model, template, stops, context, checkpoint.fingerprint, batching, warnings)
 
 
 def _device(source: Source) -> torch.device:
@@ -78,14 +82,14 @@ def _device(source: Source) -> torch.device:
     return device
 
 
-def _dtype(source: Source, device: torch.device) -> Any:
-    """The checkpoint's own is for GPUs: on a CPU, half precision is slow and rough."""
+def _dtype(source: Source, device: torch.device) -> torch.dtype:
+    """The checkpoint's own dtype on GPUs; float32 on a CPU, where half precision is slow and inaccurate."""
     if source.dtype == "auto":
         return torch.float32 if device.type == "cpu" else "auto"
     return getattr(torch, source.dtype)
 
 
-def _stops(model: Any, template: ChatTemplate) -> tuple[int, ...]:
+def _stops(model: "PreTrainedModel", template: ChatTemplate) -> tuple[int, ...]:
     """Where the checkpoint, the tokenizer or the template ends a reply."""
     stops = [template.tokenizer.eos_token_id, template.stop_id]
     for config in (model.generation_config, model.config.get_text_config()):

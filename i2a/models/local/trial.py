@@ -66,7 +66,8 @@ def _trial_model(model: Any) -> Any:
 def _parameters(model: Any) -> int:
     """How many a model of two of its layers has, roughly."""
     text = model.config.get_text_config()
-    return 2 * int(model.num_parameters()) // max(1, text.num_hidden_layers)
+    layers: int = text.num_hidden_layers
+    return 2 * int(model.num_parameters()) // max(1, layers)
 
 
 def _answers_or_none(model: Any, way: Batching, lengths: Sequence[int]) -> list[list[int]] | None:

@@ -223,7 +223,7 @@ def read_all(path: Path) -> None:
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_journal_is_one_line_that_says_what_to_do(filled: Path, damage: str) -> None:
     DAMAGE[damage](filled)
-    with pytest.raises(UsageError, match="move it away, then go on with --resume: finished trees stay") as error:
+    with pytest.raises(UsageError, match="move it away, then continue with --resume: finished trees stay") as error:
         read_all(filled)
     assert "\n" not in str(error.value)
     assert str(filled) in str(error.value)

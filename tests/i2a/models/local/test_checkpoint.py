@@ -115,9 +115,9 @@ def test_what_cannot_be_found_is_one_line(hub: dict[str | None, Path], tmp_path:
     broken = shutil.copytree(folder, tmp_path / "broken")
     (broken / "adapter_config.json").write_text("{}", "utf-8")
     reasons = {
-        "somebody/else": "is no folder, and no model of that name",
+        "somebody/else": "is no folder, and the Hugging Face hub has no model of that name",
         str(tmp_path): "holds no model",
-        str(tmp_path / "unfinished"): "holds a training that is not finished; --resume it first",
+        str(tmp_path / "unfinished"): "contains an unfinished training; --resume it first",
         str(gone): "is an adapter, and its base is not there: /nowhere",
         str(broken): "cannot be read; save the adapter again",
     }
@@ -246,11 +246,11 @@ def test_tokens_without_an_embedding_get_one_the_same_each_time(tmp_path: Path) 
     base = tiny.checkpoint(tmp_path / "base")
     words = Checkpoint.find(str(base)).config().vocab_size
     found = changed(base, tmp_path / "small", smaller, vocab_size=words - 3, pad_token_id=words + 7)
-    assert found.notes == ("3 tokens had no embedding: each begins as the mean of all",)
-    assert Checkpoint.find(str(base)).notes == ()
+    assert found.warnings == ("3 tokens had no embedding: each starts as the mean of all",)
+    assert Checkpoint.find(str(base)).warnings == ()
     one, other = found.load(torch.float32), load(Source(found.name, None, "float32", "cpu"))
     table = one.get_input_embeddings().weight
     assert len(table) == len(one.get_output_embeddings().weight) == words
     assert torch.allclose(table[-3:], table[:-3].mean(0).expand(3, -1))
     assert torch.equal(table, other.model.get_input_embeddings().weight)
-    assert found.notes[0] in other.notes
+    assert found.warnings[0] in other.warnings
