@@ -3,7 +3,8 @@
 Everything but `trees.jsonl` is derived from it, and written anew by each session that completes the run.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from evaluation.scores import write as write_scores
 from evaluation.settings import Evaluation
 from evaluation.summary import BenchmarkSummary, summarise
 from evaluation.summary import write as write_summary
+from i2a.errors import ConversationsFailed
 from i2a.jsonl import JsonMapping, JsonObject
 from i2a.models.autogen import Client
 from i2a.runs.outcome import RunResult
@@ -29,7 +31,9 @@ from i2a.runs.run_folder import RunFolder
 from i2a.runs.runner import execute
 from i2a.runs.simulated import is_simulated
 from i2a.runs.sync import run_sync
-from i2a.trees.json import read
+from i2a.text import one_line
+from i2a.trees.json import load, read
+from i2a.trees.tree import Tree
 
 if TYPE_CHECKING:
     from evaluation.agreement import Agreement
@@ -50,6 +54,20 @@ class EvalResult:
     summary: BenchmarkSummary | None = None
     agreement: "Agreement | None" = None
     written: JsonMapping = field(default_factory=dict)
+
+    def raise_for_status(self) -> None:
+        """Raise what the exit code of the command follows from: that of the run, or that a judge scored nothing."""
+        self.run.raise_for_status()
+        for results in self.summary.by_judge if self.summary else ():
+            for candidate in results.candidates:
+                if not any(candidate.scored):
+                    raise ConversationsFailed(self._unscored(results.judge, candidate.candidate))
+
+    def _unscored(self, judge: str, candidate: str) -> str:
+        found = read_scores(self.run.folder / SCORES)
+        reasons = Counter(score.reason for score in found if (score.judge, score.candidate) == (judge, candidate))
+        why = f", most often because: {one_line(reasons.most_common(1)[0][0]):.300}" if reasons else ""
+        return f"no reply of {candidate} was scored by {judge}{why}; every reason is in {self.run.folder}/{SCORES}"
 
 
 def evaluate(
@@ -84,7 +102,7 @@ async def evaluate_async(
         for line in in_words(plan.leaks):
             console.print(Text(f"Warning: {line}"))
     run = await execute(plan.run, config, console=console)
-    if not run.complete:
+    if run.left or not (run.finished or RunFolder(run.folder).broken()):
         return EvalResult(run)
     result = derive(plan, run, config)
     if draw is not None and result.summary is not None:
@@ -93,11 +111,17 @@ async def evaluate_async(
 
 
 def derive(plan: EvalPlan, run: RunResult, config: Evaluation) -> EvalResult:
-    """The numbers of a complete run, from its trees; writes `scores.jsonl` and `summary.json`."""
+    """The numbers of a complete run, from its trees; writes `scores.jsonl` and `summary.json`.
+
+    Dialogues that broke off count with the turns that they have.
+    """
     folder = RunFolder(run.folder)
     manifest, file = folder.manifest(), run.folder / SCORES
     conditions = replace(plan.conditions, engine=OFFLINE if is_simulated(manifest) else LLM)
-    audit = score(folder, Audit(conditions.turns, replayed=conditions.mode == "replay"))
+    broken = [tree for tree in map(load, folder.broken()) if any(scores(tree))]
+    audit = score(folder, broken, Audit(conditions.turns, replayed=conditions.mode == "replay"))
+    if not any(True for _ in read_scores(file)):
+        return EvalResult(run)
     summary = summarise(read_scores(file), conditions, candidates=list(plan.candidates), baseline=config.baseline)
     agreed = None
     if len(conditions.judges) > 1 or config.ratings is not None:
@@ -113,7 +137,8 @@ def derive(plan: EvalPlan, run: RunResult, config: Evaluation) -> EvalResult:
         calibrated = {judge: {name: each.as_json() for name, each in by.items()} for judge, by in found.items()}
     written = summary.as_json() | {
         "models": described(plan, manifest),
-        "failed": failed_by_candidate(plan, run),
+        "failed": by_candidate(plan, run.failures),
+        "broken": by_candidate(plan, [tree.id for tree in broken]),
         "failures": dict(run.reasons),
         "leaks": {name: leak.as_json() for name, leak in plan.leaks.items()},
         "audit": audit.as_json(),
@@ -125,12 +150,14 @@ def derive(plan: EvalPlan, run: RunResult, config: Evaluation) -> EvalResult:
     return EvalResult(run, summary, agreed, written)
 
 
-def score(folder: RunFolder, audit: Audit) -> Audit:
-    """Write the scores that the trees hold, and audit the user on the way."""
+def score(folder: RunFolder, broken: Sequence[Tree], audit: Audit) -> Audit:
+    """Write the scores that the trees hold, and audit the user of whole dialogues on the way."""
 
     def found() -> Iterator[Score]:
-        for tree in read(folder.trees_file):
+        for tree in read(folder.trees_file) if folder.trees_file.exists() else ():
             audit.add(tree)
+            yield from scores(tree)
+        for tree in broken:
             yield from scores(tree)
 
     write_scores(folder.path / SCORES, found())
@@ -146,7 +173,7 @@ def described(plan: EvalPlan, manifest: JsonMapping) -> dict[str, JsonObject]:
     }
 
 
-def failed_by_candidate(plan: EvalPlan, run: RunResult) -> dict[str, int]:
-    """How many dialogues of each candidate failed; an id is `CANDIDATE/CASE`."""
-    names = [max((name for name in plan.candidates if id.startswith(f"{name}/")), key=len) for id in run.failures]
+def by_candidate(plan: EvalPlan, ids: Iterable[str]) -> dict[str, int]:
+    """How many of these dialogues are of each candidate; an id is `CANDIDATE/CASE`."""
+    names = [max((name for name in plan.candidates if id.startswith(f"{name}/")), key=len) for id in ids]
     return {name: names.count(name) for name in plan.candidates}

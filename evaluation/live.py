@@ -29,14 +29,20 @@ async def live(
     """
     strange = await donated(tree, donor, candidate, turns - 1) if donor else []
     here: Node | None = None
+    broken: ModelError | None = None
     async with asyncio.TaskGroup() as meanwhile:
-        for _ in range(turns):
-            message = tree.add(here, await user(here))
-            reply = tree.add(message, await candidate(candidate.shown(message, strange)))
-            meanwhile.create_task(rate(judges, message, reply))
-            here = tree.keep(reply)
-        if inducer and here:
+        try:
+            for _ in range(turns):
+                message = tree.add(here, await user(here))
+                reply = tree.add(message, await candidate(candidate.shown(message, strange)))
+                meanwhile.create_task(rate(judges, message, reply))
+                here = tree.keep(reply)
+        except ModelError as problem:  # what was said before is rated all the same
+            broken = problem
+        if inducer and here and not broken:
             meanwhile.create_task(infer(inducer, message))
+    if broken:
+        raise broken
 
 
 async def donated(tree: Tree, donor: User, candidate: Plain, turns: int) -> list[str]:

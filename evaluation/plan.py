@@ -81,6 +81,7 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
         unit=UNIT,
         warnings=[*cases.warnings, *in_words(leaks)],
         metadata={SALT: token_hex(16)},
+        keeps_broken=True,
         simulated=simulated,
     )
     return EvalPlan(run, conditions, named, leaks)

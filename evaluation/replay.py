@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from evaluation.candidates import Plain
 from evaluation.cases import USER
 from evaluation.judge import Rater, rate
+from i2a.errors import ModelError
 from i2a.trees.tree import Node, Tree, Utterance
 
 
@@ -29,9 +30,15 @@ async def replay(
     strange = [node.content for node in donor if node.speaker == USER]
     turn = 0
 
+    broken: list[ModelError] = []
+
     async def answer(message: Node) -> None:
-        reply = tree.add(message, await candidate(candidate.shown(message, strange)))
-        await rate(judges, message, reply)
+        try:
+            reply = tree.add(message, await candidate(candidate.shown(message, strange)))
+        except ModelError as problem:  # the other turns do not need this one
+            broken.append(problem)
+        else:
+            await rate(judges, message, reply)
 
     here: Node | None = None
     async with asyncio.TaskGroup() as answers:
@@ -45,3 +52,5 @@ async def replay(
                 turn += 1
             else:
                 break
+    if broken:
+        raise broken[0]

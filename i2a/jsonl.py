@@ -6,6 +6,7 @@ file is written to again. A last line that only lacks its newline is a line like
 
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,8 +14,21 @@ from typing import Any, NamedTuple, TypeVar
 
 from i2a.errors import UsageError
 
-BLANK = b" \t\r\n"
+BLANK = b" \t\r\n\0"  # zeros are what a crash can leave where a file was to grow
 BOM = b"\xef\xbb\xbf"
+# How files begin that are no text of UTF-8, and what to do with them.
+FOREIGN = {
+    b"\x1f\x8b": "is compressed (gzip); unpack it with gunzip",
+    b"\x28\xb5\x2f\xfd": "is compressed (zstd); unpack it with unzstd",
+    b"BZh": "is compressed (bzip2); unpack it with bunzip2",
+    b"\xfd7zXZ": "is compressed (xz); unpack it with unxz",
+    b"PK\x03\x04": "is a ZIP archive; unpack it",
+    b"PAR1": "is Parquet; write it as JSON lines",
+    b"\xff\xfe": "is UTF-16; save it as UTF-8",
+    b"\xfe\xff": "is UTF-16; save it as UTF-8",
+    b"{\0": "is UTF-16; save it as UTF-8",
+    b"\0{": "is UTF-16; save it as UTF-8",
+}
 
 # A JSON object as read from a file, or to be written to one. Whoever only reads takes the second.
 JsonObject = dict[str, Any]
@@ -45,7 +59,15 @@ def lines(file: Path, *, must_exist: bool = False) -> Iterator[Line]:
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
     with source:
-        yield from split(source)
+        yield from split(refuse_foreign(source, str(file)))
+
+
+def refuse_foreign(source: Iterable[bytes], name: str) -> Iterator[bytes]:
+    """The lines of a file. Raises `UsageError` where the first shows that they are none."""
+    for number, line in enumerate(source, 1):
+        if number == 1 and (what := next((what for start, what in FOREIGN.items() if line.startswith(start)), None)):
+            raise UsageError(f"{name} {what}")
+        yield line
 
 
 def split(source: Iterable[bytes], *, torn: bool = False) -> Iterator[Line]:
@@ -79,6 +101,17 @@ def read(file: Path, *, must_exist: bool = False) -> Iterator[tuple[int, Any]]:
         except (ValueError, RecursionError) as error:
             raise UsageError(f"{file}:{number}: not JSON: {error}") from None
         yield number, value
+
+
+def is_torn(file: Path) -> bool:
+    """Whether the last line is torn, so that readers skip it."""
+    with file.open("rb") as source:
+        source.seek(max(0, source.seek(0, os.SEEK_END) - 1))
+        if source.read() in (b"", b"\n"):
+            return False
+        source.seek(0)
+        last = deque(source, maxlen=1).pop()
+    return bool(last.strip(BLANK)) and not _is_complete(last)
 
 
 def append(file: Path, line: str) -> None:
@@ -127,7 +160,7 @@ def differences(one: object, other: object, name: str = "") -> Iterator[tuple[st
 def _is_complete(text: bytes) -> bool:
     """Whether a last line without a newline is all there. A number never is: more digits may follow."""
     try:
-        value = json.loads(text.removeprefix(BOM))
+        value = json.loads(text.removeprefix(BOM).strip(BLANK))
     except (ValueError, RecursionError):
         return False
     return isinstance(value, bool) or not isinstance(value, int | float)

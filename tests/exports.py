@@ -55,4 +55,4 @@ def lines(file: Path) -> list[Any]:
 
 
 def card(file: Path) -> str:
-    return file.with_suffix(".md").read_text("utf-8")
+    return file.with_name(f"{file.name}.md").read_text("utf-8")

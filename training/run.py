@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from math import ceil
 from statistics import fmean
 from typing import Any
 
@@ -39,7 +40,7 @@ from training.leaks import Part, with_those_before
 from training.packing.check import NotPackable
 from training.progress import AlreadyFinished, LogCallback, ProgressCallback, StopCallback, first_and_last
 from training.rows import PairFilter
-from training.saving import gather_weights, save_model
+from training.saving import gather_weights, make_savable, save_model, try_saving
 from training.settings import Training
 from training.setup import TrainingSetup
 
@@ -66,7 +67,7 @@ class TrainingRun:
         self.folder = TrainingFolder(config.out)
         self.checkpoint = Checkpoint.find(config.model, config.revision)
         self.tokenizer = self.checkpoint.tokenizer()
-        self.template = ChatTemplate.for_training(self.tokenizer, config.model)
+        self.template = ChatTemplate.for_training(self.tokenizer, config.model, self._date())
         self.tokenizer.pad_token_id = self.template.pad_id
         self.setup = TrainingSetup.resolve(config, self.checkpoint, processes)
         self.max_length = min(config.max_length, self.checkpoint.context or sys.maxsize)
@@ -132,6 +133,7 @@ class TrainingRun:
             PERSONAS: known,
             "config": config.model_dump(mode="json"),
             "versions": versions(),
+            "date": self.template.today if self.template.dated else None,
         }
         self._stack.enter_context(TrainingFolder.open(config.out, fingerprint, metadata, resume=config.resume))
         if folder.result() is not None:
@@ -145,7 +147,14 @@ class TrainingRun:
         except UsageError:
             folder.clear()
             raise
-        return stats, (*corpus.warnings, *shortened, *self.template.warnings)
+        return stats, (*corpus.warnings, *shortened, *self.template.warnings, *self.checkpoint.warnings)
+
+    def _date(self) -> str | None:
+        """What a template that writes the date was given when the training began; None for one that begins today."""
+        if not (self.config.resume and self.folder.manifest_file.exists()):
+            return None
+        date: str | None = self.folder.manifest().get("date")
+        return date
 
     # What a trainer is made of.
 
@@ -154,6 +163,8 @@ class TrainingRun:
         where all weights are trained, merged."""
         dtype = torch.bfloat16 if self.setup.adapter and self.setup.bf16 else torch.float32
         model = self.checkpoint.load(dtype, trainable_adapter=self.setup.adapter)
+        if dropped := make_savable(model):
+            self.console.print(Text(dropped, style="dim"))
         return model if self.setup.adapter else model.requires_grad_(True)
 
     @property
@@ -233,6 +244,7 @@ class TrainingRun:
         trainer.remove_callback(transformers.PrinterCallback)
         for callback in (LogCallback(self.folder), progress, stop):
             trainer.add_callback(callback)
+        ranks.run_on_first(lambda: self._try_saving(trainer))
         checkpoint = ranks.run_on_first(lambda: self.folder.checkpoint)
         began = time.monotonic()
         try:
@@ -249,6 +261,22 @@ class TrainingRun:
         tokens = next((int(line["num_tokens"]) for line in reversed(state.log_history) if "num_tokens" in line), 0)
         memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
         self.session = SessionStats(state.global_step - before, time.monotonic() - began, tokens, memory)
+
+    def _try_saving(self, trainer: transformers.Trainer) -> None:
+        """Raise `UsageError` if the model could not be saved in the end; then a new training leaves nothing behind."""
+        args, there = trainer.args, len(list(self.folder.checkpoints.glob("checkpoint-*")))
+        in_epoch = -(
+            -len(self.data.train) // (args.train_batch_size * args.gradient_accumulation_steps * args.world_size)
+        )
+        steps = args.max_steps if args.max_steps > 0 else args.num_train_epochs * in_epoch
+        checkpoints = min(self.config.keep + 1, ceil(steps / self.config.save_every))
+        try:
+            with room_on_disk(self.folder):
+                try_saving(trainer, self.folder, self.template, checkpoints=max(0, checkpoints - there))
+        except UsageError:
+            if self.folder.checkpoint is None:
+                self.folder.clear()
+            raise
 
     def _how_to_resume(self) -> str:
         last = self.folder.checkpoint

@@ -11,7 +11,10 @@ the command is run or explains itself:
 import inspect
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from i2a.errors import Interrupted, UsageError
 from i2a.extras import needs
@@ -86,6 +89,14 @@ class Command:
         if context.args:
             raise UsageError(f"unexpected argument {context.args[0]!r}; see --help")
         self.function(load(model, file, values), as_json)
+
+
+def warn_of_torn_line(file: Path) -> None:
+    """Say on stderr that the last line of `file` is left out, if it is."""
+    from i2a import jsonl
+
+    if jsonl.is_torn(file):
+        typer.echo(f"{file}: its last line is torn and left out; the rest is there", err=True)
 
 
 def progress_bar() -> "ProgressBar":

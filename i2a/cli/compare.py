@@ -35,6 +35,6 @@ def compare(
 
     comparison = compared(runs, mix=mix, baseline=baseline)
     if as_json:
-        typer.echo(json.dumps(comparison.as_json(), ensure_ascii=False))
+        typer.echo(json.dumps(comparison.as_json()))
     else:
         Console().print(comparison_table(comparison))

@@ -23,7 +23,8 @@ def evaluate(config: "Evaluation", as_json: bool) -> None:
     floor), offline:oracle (knows the persona, the ceiling), offline:parrot, offline:facts and offline:salad
     (adversarial baselines, which should score lowest). Writes trees.jsonl, scores.jsonl, summary.json, curves.png and
     curves.svg. Press Ctrl-C once to finish in-flight requests and stop; --resume continues, and on a complete run only
-    recomputes the results. Exit code 3: some dialogues failed; 4: the budget is spent; 130: interrupted.
+    recomputes the results. Exit code 3: some dialogues failed, or
+    none was scored; 4: the budget is spent; 130: interrupted.
     """
     from rich.console import Console
 
@@ -36,4 +37,4 @@ def evaluate(config: "Evaluation", as_json: bool) -> None:
         typer.echo(json.dumps(as_dict(result)))
     else:
         print_result(result, Console(stderr=True))
-    result.run.raise_for_status()
+    result.raise_for_status()

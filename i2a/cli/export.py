@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2a.cli.command import command, progress_bar
+from i2a.cli.command import command, progress_bar, warn_of_torn_line
 
 if TYPE_CHECKING:
     from i2a.trees.formats import Exported
@@ -20,7 +20,11 @@ i2a export runs/first --format dpo --option both_orders=true \\
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or a trees.jsonl.")],
     out: Annotated[
-        Path, typer.Option(help="File to write: JSONL, or Parquet if its name ends with .parquet.  [required]")
+        Path,
+        typer.Option(
+            help="File to write: its ending says whether JSONL, .json, .csv or .parquet; .gz compresses; - is "
+            "standard output.  [required]"
+        ),
     ],
     format: Annotated[
         str, typer.Option(help="aloe: records of the ALOE release. sft, dpo: rows to train on.")
@@ -36,37 +40,41 @@ def export(
     aloe: a record has room for labelled pairs only, so it ends before the first turn whose verdicts disagree. The whole
     tree is kept under the key "i2a", so that `i2a import` restores it. Option: plain=true leaves that key out.
 
-    sft, dpo: one row for each labelled pair, in TRL's conversational form. A dataset card beside the file (ending in
-    .md) says how it was made, and how TRL, Axolotl and LLaMA-Factory read it. Options: min_margin=0.5 leaves out pairs
-    with less agreement between verdicts; both_orders=true leaves out pairs that the judge decided differently in the
-    two orders; layout=messages is for LLaMA-Factory and for SFT in Axolotl; target=rejected (sft) is an ablation of the
-    paper.
+    sft, dpo: one row for each labelled pair, in TRL's conversational form. A dataset card beside the file, of
+    its name and .md, says how it was made, and how TRL, Axolotl and LLaMA-Factory read it. Options: min_margin=0.5
+    leaves out pairs with less agreement between verdicts; both_orders=true leaves out pairs that the judge decided
+    differently in the two orders; layout=messages is for LLaMA-Factory and for SFT in Axolotl; target=rejected (sft) is
+    an ablation of the paper.
     """
+    from i2a import jsonl
     from i2a.cli.flags import assignments
     from i2a.errors import UsageError
     from i2a.options import resolve
     from i2a.plugins import find
     from i2a.report.cards.dataset import WHAT, dataset_card
     from i2a.runs.run_folder import RunFolder
+    from i2a.trees.export import STDOUT, form_of
     from i2a.trees.export import export as write
     from i2a.trees.formats import Exported, Format
     from i2a.trees.json import read, trees_of
 
     made_by = find("formats", format, Format)
     options = resolve(made_by.rows, assignments(option, "--option"), f"format {format}")
-    if out.suffix == ".parquet" and not made_by.flat:
-        raise UsageError(f"{out}: format {format} has no fixed columns, as Parquet needs; write JSONL")
+    printed = out == STDOUT
+    if printed and as_json:
+        raise UsageError("--out - and --json both write to standard output; leave one out")
     file = trees_of(run)
+    warn_of_torn_line(file)
     write_card = made_by.card or (dataset_card if format in WHAT else None)
-    card = out.with_suffix(".md") if write_card else None
-    for target in (out, card):
+    card = out.with_name(f"{out.name}.md") if write_card and not printed else None
+    for target in (None if printed else out, card):
         if target:
             _refuse(target, file, force=force)
+    form_of(out, made_by, format)
     folder = RunFolder(file.parent)
     manifest = folder.manifest() if folder.manifest_file.exists() else {}
     done = Exported(format, out.name, manifest, options)
-    with file.open("rb") as lines:
-        total = sum(1 for _ in lines)
+    total = sum(1 for _ in jsonl.lines(file))
     with progress_bar() as bar:
         write(bar.track(read(file), total=total, description="exporting"), made_by, done, out, source=file)
     if card and write_card:
@@ -74,7 +82,7 @@ def export(
     if as_json:
         typer.echo(json.dumps({"trees": done.trees, "written": done.written, "left_out": done.left_out}))
     else:
-        typer.echo(_in_words(done, out, card))
+        typer.echo(_in_words(done, out, card), err=printed)
 
 
 def _in_words(done: "Exported", out: Path, card: Path | None) -> str:
@@ -83,7 +91,8 @@ def _in_words(done: "Exported", out: Path, card: Path | None) -> str:
     written = ", ".join(counted(count, what) for what, count in done.written.items())
     left_out = f". Left out: {'; '.join(done.left_out_in_words)}" if done.left_out_in_words else ""
     described = f", described in {card}" if card else ""
-    return f"{counted(done.trees, 'trees')}: {written} written to {out}{described}{left_out}"
+    where = "standard output" if str(out) == "-" else out
+    return f"{counted(done.trees, 'trees')}: {written} written to {where}{described}{left_out}"
 
 
 def _refuse(target: Path, trees: Path, *, force: bool) -> None:

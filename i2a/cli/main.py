@@ -4,8 +4,11 @@ A command is a function, or a Typer of its own; see `i2a.cli.command` for how ou
 its place: `i2a ./count.py runs/first`. Only the command that is asked for is built.
 """
 
+import errno
+import os
 import sys
 from importlib.metadata import EntryPoint, version
+from io import TextIOWrapper
 from typing import Any
 
 import typer
@@ -16,6 +19,8 @@ from typer.core import TyperGroup
 from i2a.cli.command import Command
 from i2a.errors import I2AError, UsageError
 from i2a.plugins import by_place, find, installed
+
+UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG}
 
 
 class Commands(TyperGroup):
@@ -88,12 +93,36 @@ def root(show_version: bool = typer.Option(False, "--version", help="Print the v
 
 def main() -> None:
     """Run the command. An expected error is one line and an exit code; anything else is a bug and shows itself."""
+    print_anywhere()
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except (I2AError, ExceptionGroup) as error:
         expected = first_expected(error)
         Console(stderr=True, soft_wrap=True).print(Text(f"i2a: {expected}", style="bold red"))
         sys.exit(expected.exit_code)
+    except OSError as error:
+        if error.filename is not None or error.errno not in UNWRITABLE:
+            raise
+        forget_output()
+        if error.errno != errno.EPIPE:  # who reads no further, as `head` does, wants to hear no more
+            Console(stderr=True).print(Text(f"i2a: cannot write to standard output: {error.strerror}"))
+        sys.exit(1)
+
+
+def print_anywhere() -> None:
+    """Print a character that the terminal does not have as its number."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def forget_output() -> None:
+    """Drop what could not be written to standard output, so that the interpreter does not try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def first_expected(error: I2AError | ExceptionGroup[Exception]) -> I2AError:

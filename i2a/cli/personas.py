@@ -94,7 +94,7 @@ def check(
     result = examine(pools, benchmark, open_encoder(encoder))
     if png is not None:
         _draw(result, png)
-    typer.echo(json.dumps(result.as_json(), ensure_ascii=False) if as_json else "\n".join(in_words(result)))
+    typer.echo(json.dumps(result.as_json()) if as_json else "\n".join(in_words(result)))
 
 
 def _draw(result: "PoolCheck", png: Path) -> None:
@@ -125,6 +125,8 @@ def sample(
     from i2a.errors import UsageError
     from i2a.personas.pool import PersonaPool
 
+    if out.suffix.lower() != ".jsonl":
+        raise UsageError(f"{out}: personas are written as JSONL; name it {out.with_suffix('.jsonl')}")
     if out.resolve() in [file.resolve() for file in (profiles, personalities) if file]:
         raise UsageError(f"{out} is one of the pools; choose another --out")
     if out.exists() and not force:

@@ -16,7 +16,7 @@ def report(
         list[Path],
         Argument(metavar="RUN", help="Folders of simulations, trainings and evaluations, in any order."),
     ],
-    out: Annotated[Path, Option(help="HTML file to write.")] = Path("report.html"),
+    out: Annotated[Path, Option(help="HTML file to write; its name ends with .html.")] = Path("report.html"),
     title: Annotated[str, Option(help="Title of the report.")] = "Interact to align",
     trees: Annotated[int | None, Option(min=0, help="Most trees to include from each run.  [default: all]")] = None,
     force: Annotated[bool, Option("--force", help="Overwrite the file if it exists.")] = False,
@@ -32,6 +32,8 @@ def report(
     from i2a.report.runs import Run
     from i2a.report.trees import pack
 
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{out}: a report is HTML; name it {out.with_suffix('.html')}")
     if out.exists() and not force:
         raise UsageError(f"{out} exists already; add --force to overwrite it, or choose another --out")
     found = [Run.read(path) for path in runs]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2a.cli.command import command
+from i2a.cli.command import command, warn_of_torn_line
 from i2a.jsonl import JsonMapping, JsonObject
 from i2a.text import one_line
 
@@ -30,6 +30,7 @@ def show(
     from i2a.trees.json import dump, read, trees_of
 
     file = trees_of(run)
+    warn_of_torn_line(file)
     console = Console(highlight=False)
     if tree is None and as_json:
         typer.echo(json.dumps(counts(run, file)))
@@ -37,12 +38,14 @@ def show(
     for number, found in enumerate(read(file)):
         if tree in (None, found.id, str(number)):
             if as_json:
-                typer.echo(dump(found))
+                typer.echo(json.dumps(json.loads(dump(found))))  # ASCII, for any terminal
                 return
             console.print(drawing(found))
             if tree is None:
                 console.print(f"\n{overview(counts(run, file))}\nAnother one:  i2a show {run} NUMBER", markup=False)
             return
+    if tree is None:
+        raise UsageError(f"{run} holds no tree yet")
     raise UsageError(f"{run} holds no tree {tree!r}; `i2a show {run} 0` shows the first")
 
 

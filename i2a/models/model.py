@@ -83,6 +83,9 @@ class Model(ABC):
         """For the manifest: a local model's `fingerprint` and resolved settings; empty for any other model."""
         return {}
 
+    def resume(self, described: JsonMapping) -> None:  # noqa: B027
+        """Called once, before the first call, with what `describe` said when the run began."""
+
     async def close(self) -> None:  # noqa: B027
         """Nothing is open."""
 

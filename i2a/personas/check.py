@@ -14,7 +14,7 @@ from i2a.personas.collections import columns, read_texts
 from i2a.personas.diversity import Diversity, Overlap, SimilarPair, overlap, report
 from i2a.personas.encoders import Encoder
 from i2a.personas.lexicon import Traits
-from i2a.personas.quality import Rejection, tally
+from i2a.personas.quality import Rejection, advice, tally
 from i2a.text import one_line
 from i2a.trees.persona import KINDS, Kind
 
@@ -110,7 +110,8 @@ def in_words(check: PoolCheck) -> Iterator[str]:
         yield f"{pool.file}: {_count(found.size, pool.kind)}{guessed}"
         count = sum(rejected.values())
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in rejected.items())
-        yield _row("unfit", f"{count:,} ({count / found.size:.1%}){f': {reasons}' if reasons else ''}")
+        told = f": {reasons}{advice(rejected)}" if reasons else ""
+        yield _row("unfit", f"{count:,} ({count / found.size:.1%}){told}")
         yield from _similarity(found, check.encoder)
         yield from _coverage(found)
         yield ""

@@ -31,6 +31,7 @@ from i2a.personas.collections import read_texts
 from i2a.personas.encoders import Encoder, open_encoder
 from i2a.personas.growing import GrowingPool, Rules
 from i2a.personas.pool import PersonaPool
+from i2a.personas.quality import advice
 from i2a.personas.settings import Growth
 from i2a.runs.clients import check_clients, spec_for
 from i2a.runs.live import View, money
@@ -81,7 +82,8 @@ class GrowthResult:
         rejected = ", ".join(f"{reason} {count}" for reason, count in self.rejections.most_common()) or "none"
         text = (
             f"{self.size} in {self.out}, {self.seeds} of them seeds; {self.candidates} candidates; "
-            f"not kept: {rejected}\nencoder {self.encoder}, threshold {self.threshold:g}; cost {cost}"
+            f"not kept: {rejected}{advice(self.rejections)}\n"
+            f"encoder {self.encoder}, threshold {self.threshold:g}; cost {cost}"
         )
         if isinstance(self.why, I2AError):
             return text

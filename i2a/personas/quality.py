@@ -5,7 +5,7 @@ Whether the pool has it already, or something like it, is for the caller to find
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
 from i2a.personas import lexicon
@@ -30,6 +30,13 @@ Rejection = Literal[
     "names an occupation",
     "describes a life",
 ]
+
+
+def advice(rejected: Mapping[Rejection, int] | Mapping[str, int]) -> str:
+    """What to do about texts in another language, whose words the checks cannot count; empty if there are none."""
+    if not any(count for reason, count in rejected.items() if reason in ("not English", "too short")):
+        return ""
+    return " (the checks are for English; for texts in another language take `i2a personas grow --unchecked`)"
 
 
 # Is it a text for the pool?

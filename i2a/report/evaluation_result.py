@@ -46,8 +46,11 @@ def counted(summary: JsonMapping) -> Iterator[str]:
     leaks = {name: Leak(**leak) for name, leak in summary["leaks"].items()}
     yield from in_words(leaks)
     for name, failed in summary["failed"].items():
-        if failed:
-            yield f"{name}: {failed} dialogues failed and are in no number; --retry-failed redoes them"
+        broken = summary["broken"][name]
+        if failed > broken:
+            yield f"{name}: {failed - broken} dialogues failed and are in no number; --retry-failed redoes them"
+        if broken:
+            yield f"{name}: {broken} dialogues broke off, and count with their rated turns; --retry-failed redoes them"
 
 
 def audited(audit: JsonMapping) -> Iterator[str]:

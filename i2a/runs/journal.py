@@ -6,7 +6,7 @@ It knows trees and roles by name only. A killed process loses no answer for whic
 import asyncio
 import sqlite3
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from i2a.errors import UsageError
 from i2a.models.model import Completion
@@ -19,6 +19,11 @@ CREATE TABLE IF NOT EXISTS answers (
 );
 CREATE INDEX IF NOT EXISTS answers_of_a_tree ON answers (tree);
 """
+
+
+COLUMNS: Final = (
+    "SELECT tree, key, role, model, content, finish_reason, prompt_tokens, completion_tokens FROM answers LIMIT 0"
+)
 
 
 class Spent(NamedTuple):
@@ -35,28 +40,52 @@ class Journal:
     """Answers by tree and request key. `path` None keeps them in memory, for runs that are never resumed."""
 
     def __init__(self, path: Path | None = None) -> None:
+        self._path = path
         try:
             self._db = sqlite3.connect(path or ":memory:", isolation_level=None)
             # WAL with NORMAL survives a killed process; only a power cut can lose the last moments.
             self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + SCHEMA)
-        except sqlite3.DatabaseError as error:
-            raise UsageError(f"cannot open the journal {path}: {error}; choose another --out") from error
+            self._db.execute(COLUMNS)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
         self._batch: list[tuple[object, ...]] = []
         self._waiting: list[asyncio.Future[None]] = []
 
     def answers(self, tree: str) -> dict[bytes, Completion]:
-        """All answers that were given for `tree`, by request key."""
-        rows = self._db.execute(
-            "SELECT key, content, finish_reason, prompt_tokens, completion_tokens FROM answers WHERE tree = ?", (tree,)
-        )
-        return {key: Completion(*completion) for key, *completion in rows}
+        """All answers that were given for `tree`, by request key. Raises `UsageError` for a damaged journal."""
+        return {
+            key: Completion(*completion)
+            for key, *completion in self._rows(
+                "SELECT key, content, finish_reason, prompt_tokens, completion_tokens FROM answers WHERE tree = ?", tree
+            )
+        }
 
     def spent(self) -> list[Spent]:
-        """What was spent in this run folder, by role and model."""
-        rows = self._db.execute(
+        """What was spent in this run folder, by role and model. Raises `UsageError` for a damaged journal."""
+        rows = self._rows(
             "SELECT role, model, count(*), sum(prompt_tokens), sum(completion_tokens) FROM answers GROUP BY role, model"
         )
         return [Spent(*row) for row in rows]
+
+    def _rows(self, query: str, *values: str) -> list[Any]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
+
+    def _unusable(self, error: sqlite3.Error) -> UsageError:
+        """What is wrong with the file, and what to do."""
+        words = str(error)
+        if "locked" in words or "busy" in words:
+            advice = "another program has it open: close that, then continue with --resume"
+        elif "readonly" in words or "unable to open" in words or "attempt to write" in words:
+            advice = "make folder and file writable, then continue with --resume, or choose another --out"
+        elif "full" in words or "I/O" in words:
+            advice = "free some space, then continue with --resume"
+        else:
+            lost = "finished trees stay, the answers of unfinished ones are lost"
+            advice = f"move it away, then continue with --resume: {lost}"
+        return UsageError(f"cannot use the journal {self._path}: {words}; {advice}")
 
     async def write(self, tree: str, key: bytes, role: str, model: str, completion: Completion) -> None:
         """Return once `completion` is on disk. Answers that arrive together are committed together."""
@@ -78,8 +107,7 @@ class Journal:
         except Exception as error:  # noqa: BLE001 - raised in every caller that waits for this batch
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            advice = f"cannot write the journal ({error}); free some space, then continue with --resume"
-            problem = UsageError(advice) if isinstance(error, sqlite3.Error) else error
+            problem = self._unusable(error) if isinstance(error, sqlite3.Error) else error
             for written in waiting:
                 if not written.done():
                     written.set_exception(problem)

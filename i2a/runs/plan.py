@@ -29,6 +29,7 @@ class RunPlan:
     warnings      for the manifest
     failures      copied from an earlier run
     metadata      what else the manifest of a new run contains; a resumed run keeps what it has
+    keeps_broken  whether the nodes of a failed tree are kept
     simulated     for models that are not called here, by model string: whether they are a simulator
     """
 
@@ -43,4 +44,5 @@ class RunPlan:
     warnings: Sequence[str] = ()
     failures: Sequence[Mapping[str, object]] = ()
     metadata: Mapping[str, object] = field(default_factory=dict)
+    keeps_broken: bool = False
     simulated: Mapping[str, bool] = field(default_factory=dict)

@@ -4,6 +4,7 @@ manifest.json    what the run is; resuming another one is refused
 journal.sqlite   every paid answer
 trees.jsonl      the finished trees, one line each; in drawing order once the run is complete
 failures.jsonl   the conversations that failed, with reasons
+broken.jsonl     how far these came, in runs that have a use for it
 """
 
 import json
@@ -28,10 +29,12 @@ class RunFolder(Folder):
         super().__init__(path)
         self.trees_file = path / "trees.jsonl"
         self.failures_file = path / "failures.jsonl"
+        self.broken_file = path / "broken.jsonl"
 
     def repair(self) -> None:
         jsonl.repair(self.trees_file)
         jsonl.repair(self.failures_file)
+        jsonl.repair(self.broken_file)
 
     def journal(self) -> Journal:
         return Journal(self.path / "journal.sqlite")
@@ -54,6 +57,15 @@ class RunFolder(Folder):
     def append_tree(self, line: str) -> None:
         jsonl.append(self.trees_file, line)
 
+    def append_broken(self, line: str) -> None:
+        jsonl.append(self.broken_file, line)
+
+    def broken(self) -> list[bytes]:
+        """The last state of each conversation that failed and was not finished later, as lines."""
+        finished = self.finished()
+        last = {_id(line.text): line.text for line in jsonl.lines(self.broken_file)}
+        return [text for id, text in last.items() if id not in finished]
+
     def append_failure(self, failure: Mapping[str, object]) -> None:
         jsonl.append(self.failures_file, jsonl.dumps(failure))
 
@@ -65,12 +77,15 @@ class RunFolder(Folder):
         with self.trees_file.open("rb") as source, atomic_write(self.trees_file) as target:
             for _, start in sorted(places):
                 source.seek(start)
-                target.write(source.readline().strip() + b"\n")
+                target.write(source.readline().strip(jsonl.BLANK) + b"\n")
 
 
 def _id(line: bytes) -> str:
-    """The id of the tree in `line`, which stands near its start."""
-    found = re.search(rb'"id":"([^"\\]+)"', line)
-    if found is None:
-        raise UsageError("trees.jsonl holds a line that is not a tree; move it away, then continue with --resume")
-    return found[1].decode()
+    """The id of the tree in `line`: as it stands at the start of a line of ours, or wherever in one of others."""
+    if found := re.match(rb'\{"format":"[^"\\]+","id":"([^"\\]+)"', line):
+        return found[1].decode()
+    try:
+        return str(json.loads(line)["id"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        reason = "trees.jsonl holds a line that is not a tree; move it away, then continue with --resume"
+        raise UsageError(reason) from None

@@ -80,6 +80,8 @@ async def grow_trees(waiting: Iterator[Tree], plan: RunPlan, session: Session, s
         try:
             if reasons:
                 folder.append_failure(failure_of(tree, reasons))
+                if plan.keeps_broken and tree.roots:
+                    folder.append_broken(dump(tree))
             else:
                 folder.append_tree(dump(tree))
                 summary.add(tree)

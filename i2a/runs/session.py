@@ -50,6 +50,9 @@ class Session:
                 await models[spec].prepare()
             fingerprint, metadata = manifest_of(plan, config, models)
             folder = stack.enter_context(RunFolder.open(config.folder, fingerprint, metadata, resume=config.continues))
+            began = folder.manifest().get("models", {})
+            for spec, model in models.items():
+                model.resume(began.get(str(spec), {}))
             journal = stack.enter_context(folder.journal())
             usage = UsageTracker(prices, max_cost=config.max_cost, max_tokens=config.max_tokens, before=journal.spent())
             endpoints = {

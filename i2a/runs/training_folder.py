@@ -86,6 +86,7 @@ class TrainingFolder(Folder):
         """Remove a training that has written no checkpoint."""
         self._drop_rows()
         if not self.log_file.exists():
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
             self.manifest_file.unlink()
             (self.path / "lock").unlink()
             self.path.rmdir()

@@ -53,6 +53,7 @@ def convert(lines: Iterable[bytes], name: str, trees: IO[bytes]) -> Imported:
     """Write the trees of the records in `lines` to `trees`, one line each. Holds their ids, and one conversation.
 
     `name`: what the lines are called in messages. A line that is not a record is counted in the result, not raised.
+    Raises `UsageError` for a file that has no lines.
     """
     done = Imported(name)
     digest = sha256()
@@ -64,7 +65,7 @@ def convert(lines: Iterable[bytes], name: str, trees: IO[bytes]) -> Imported:
             digest.update(raw)
             yield raw
 
-    for number, _, text in jsonl.split(source(), torn=True):
+    for number, _, text in jsonl.split(jsonl.refuse_foreign(source(), name), torn=True):
         try:
             record = _json(text)
             tree = tree_of(record)

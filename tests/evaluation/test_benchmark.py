@@ -9,8 +9,8 @@ from rich.console import Console
 
 from evaluation.benchmark import EvalResult, evaluate
 from evaluation.settings import Evaluation
-from i2a.errors import BadRequest, ServerError, UsageError
-from i2a.report.evaluation_result import print_result
+from i2a.errors import BadRequest, ConversationsFailed, ServerError, UsageError
+from i2a.report.evaluation_result import counted, print_result
 from i2a.report.plots import draw
 from i2a.testing import Request
 from i2a.trees.json import read
@@ -212,7 +212,7 @@ def test_human_ratings_can_be_brought_in_later(tmp_path: Path) -> None:
 
 def test_ratings_of_a_slice_calibrate_avg_and_the_summary_says_by_how_many(tmp_path: Path) -> None:
     """People who give a point less than the judge, where they can, take what that is on average off its mean."""
-    size = {"cases": 20, "turns": 3, "judge": [LLM]}
+    size: dict[str, Any] = {"cases": 20, "turns": 3, "judge": [LLM]}
     before = evaluated(tmp_path / "a", **size)
     assert before.written["calibrated"] is None
     lines = [json.loads(line) for line in (tmp_path / "a/scores.jsonl").read_text().splitlines()]
@@ -353,3 +353,49 @@ def test_all_candidates_meet_the_same_user_whatever_seeds_they_are_sent(tmp_path
     said = [[node.content for node in tree if node.speaker == "user"] for tree in trees(result)]
     assert said[:2] == said[2:]
     assert len(set(candidate_seeds(mute))) == 12
+
+
+# What breaks off, and what nobody scored.
+
+
+def overflowing(request: Request) -> str:
+    """A candidate whose context is full at its third reply."""
+    if not request.role or request.role == "candidate":
+        replies = sum(message.role == "assistant" for message in request.messages)
+        if replies >= 2:
+            raise BadRequest("context length exceeded")
+    return plausible(request)
+
+
+@pytest.mark.parametrize("replayed", [False, True], ids=["live", "replay"])
+def test_a_dialogue_that_breaks_off_counts_with_its_rated_turns(tmp_path: Path, finished: Path, replayed: bool) -> None:
+    given: dict[str, Any] = {"turns": 4}
+    if replayed:
+        given["replay"] = evaluated(tmp_path / "stored", turns=4).run.folder
+    first = evaluated(tmp_path / "a", LLM, "offline", model=client(overflowing), **given)
+    assert first.written["failed"] == first.written["broken"] == {LLM: 3, "offline": 0}
+    counts = first.written["candidates"][LLM]["counts"]
+    assert counts == {"cases": 3, "scored": (3, 3, 0, 0), "unscored": (0, 0, 0, 0), "missing": (0, 0, 3, 3)}
+    assert first.written["candidates"][LLM]["al"][0] is not None
+    with pytest.raises(ConversationsFailed, match="context length exceeded"):
+        first.raise_for_status()
+    assert f"{LLM}: 3 dialogues broke off, and count with their rated turns" in "\n".join(counted(first.written))
+    again = evaluated(tmp_path / "a", LLM, "offline", retry_failed=True, **given)
+    assert again.written["broken"] == {LLM: 0, "offline": 0}
+    assert again.written["candidates"][LLM]["counts"]["scored"] == (3, 3, 3, 3)
+    again.raise_for_status()
+
+
+def test_where_every_dialogue_breaks_off_there_are_numbers_all_the_same(tmp_path: Path) -> None:
+    result = evaluated(tmp_path / "a", LLM, model=client(overflowing), turns=4)
+    assert (result.run.finished, result.run.failed) == (0, 3)
+    assert result.written["candidates"][LLM]["counts"]["scored"] == (3, 3, 0, 0)
+
+
+def test_where_a_judge_scores_nothing_the_command_fails_with_the_commonest_reason(tmp_path: Path) -> None:
+    result = evaluated(tmp_path / "a", model=client(lambda request: "Well, well."), judge=[LLM])
+    with pytest.raises(ConversationsFailed) as error:
+        result.raise_for_status()
+    assert str(error.value).startswith(f"no reply of offline was scored by {LLM}, most often because: ")
+    assert "no usable answer" in str(error.value)
+    assert error.value.exit_code == 3

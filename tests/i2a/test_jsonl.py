@@ -1,5 +1,6 @@
 """JSON Lines: whatever a killed process leaves behind, what was written before it can be read and added to."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -120,3 +121,48 @@ def test_a_file_that_others_made_keeps_its_torn_last_line_so_that_the_loss_is_se
     source = [b'{"a": 1}\n', b'{"b": ']
     assert [line.text for line in jsonl.split(source)] == [b'{"a": 1}']
     assert [line.text for line in jsonl.split(source, torn=True)] == [b'{"a": 1}', b'{"b":']
+
+
+# Files that others made.
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'\n\n{"a": 1}\n\n \t\n{"a":2}\n\n',
+        b'\xef\xbb\xbf{"a": 1}\r\n{"a": 2}\r\n',
+        b'{"a": 1}\n{"a": 2}' + b"\0" * 50,
+        b'{"a": 1}\n' + b"\0" * 50 + b'\n{"a": 2}\n' + b"\0" * 50,
+        b'{"a": 1}\n\0\0\0{"a": 2}\n{"a": 3, "b',
+    ],
+    ids=["blank lines", "BOM and CRLF", "zeros at the end", "zeros between", "zeros before, and torn"],
+)
+def test_what_editors_and_crashes_add_is_left_out(file: Path, text: bytes) -> None:
+    file.write_bytes(text)
+    assert values(file) == [{"a": 1}, {"a": 2}]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (gzip.compress(b'{"a": 1}\n'), "is compressed (gzip); unpack it with gunzip"),
+        (b"\x28\xb5\x2f\xfd rest", "is compressed (zstd); unpack it with unzstd"),
+        ('{"a": 1}\n'.encode("utf-16"), "is UTF-16; save it as UTF-8"),
+        ('{"a": 1}\n'.encode("utf-16-be"), "is UTF-16; save it as UTF-8"),
+        (b"PAR1\x15\x04", "is Parquet; write it as JSON lines"),
+    ],
+)
+def test_what_is_no_text_is_named(file: Path, text: bytes, what: str) -> None:
+    file.write_bytes(text)
+    with pytest.raises(UsageError) as error:
+        values(file)
+    assert str(error.value) == f"{file} {what}"
+
+
+@pytest.mark.parametrize(
+    ("text", "torn"),
+    [(b"", False), (b"{}\n", False), (b"{}", False), (b'{}\n{"a', True), (b"{}\n\0\0", False), (b"{}\n12", True)],
+)
+def test_a_torn_last_line_can_be_told(file: Path, text: bytes, torn: bool) -> None:
+    file.write_bytes(text)
+    assert jsonl.is_torn(file) == torn

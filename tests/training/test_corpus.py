@@ -154,8 +154,9 @@ def test_a_near_copy_of_the_benchmark_is_refused_and_the_half_named(tmp_path: Pa
     for i, changed in enumerate(
         (text.partition(". ")[2], f"1. {text}", text.replace(" a ", " one ", 1), f"{text} Ha.")
     ):
+        copy = tree("t-1", profile=changed) if half == "profile" else tree("t-1", personality=changed)
         with pytest.raises(UsageError, match=rf"personas of the benchmark \({id}\)"):
-            read(run(tmp_path / str(i), tree("t-0"), tree("t-1", **{half: changed})))
+            read(run(tmp_path / str(i), tree("t-0"), copy))
 
 
 def test_many_matching_personas_are_named_in_one_line(tmp_path: Path) -> None:
@@ -224,7 +225,7 @@ def test_near_copies_are_on_one_side_of_the_split(tmp_path: Path) -> None:
     ]
     trees = [tree(f"t-{i}", p, t) for i, (p, t) in enumerate(halves)]
     corpus = read(run(tmp_path / "a", *trees), validation=0.3, seed=1)
-    train, validation = ({row["tree"] for row in corpus.rows(part)} for part in ("train", "validation"))  # type: ignore[arg-type]
+    train, validation = ({row["tree"] for row in corpus.rows(part)} for part in ("train", "validation"))
     assert train
     assert validation
     for side in (train, validation):
@@ -235,7 +236,7 @@ def test_what_is_trained_on_is_known_and_holds_nobody_of_the_validation_part(tmp
     trees = grid(6, 5)
     corpus = read(run(tmp_path / "a", *trees), validation=0.3)
     texts = {made.id: made.persona for made in trees}
-    profiles = {part: {texts[row["tree"]].profile for row in corpus.rows(part)} for part in ("train", "validation")}  # type: ignore[arg-type]
+    profiles = {part: {texts[row["tree"]].profile for row in corpus.rows(part)} for part in ("train", "validation")}
     assert set(corpus.trained_on["profile"]) == profiles["train"]
     assert not set(corpus.trained_on["profile"]) & profiles["validation"]
 

@@ -1,13 +1,15 @@
 """SFT trains on the reply alone, goes on after Ctrl-C as if nothing had been, and refuses what cannot work."""
 
+import datetime
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from i2a.errors import Interrupted, UsageError
 from i2a.models.local.template import ChatTemplate
@@ -16,7 +18,7 @@ from i2a.trees.json import read as read_trees
 from scenarios.settings import Simulation
 from scenarios.simulation import simulate
 from tests.fakes import no_more_space
-from tests.tiny import checkpoint
+from tests.tiny import CHATML, checkpoint
 from tests.training.trainings import equal, interrupt_after, refusal, train, weights
 from training.corpus import Corpus
 from training.rows import PairFilter, sft_rows
@@ -284,3 +286,108 @@ def test_nobody_is_told_that_there_was_a_training(whole: Path, monkeypatch: pyte
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     _telemetry.send_telemetry("i2a")
     assert _telemetry._TELEMETRY_QUEUE.empty()
+
+
+# What will be saved is tried before the first step.
+
+
+def settings_of(folder: Path, file: str, **more: Any) -> None:
+    """Add settings to a file of a checkpoint."""
+    path = folder / file
+    known = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    path.write_text(json.dumps(known | more), "utf-8")
+
+
+@pytest.mark.parametrize("lora", [False, True], ids=["full", "adapter"])
+@pytest.mark.parametrize(
+    ("file", "more"),
+    [
+        ("generation_config.json", {"do_sample": False, "temperature": 0.9, "top_p": 0.5}),
+        ("generation_config.json", {"num_beams": 1, "early_stopping": True, "length_penalty": 2.0}),
+        ("config.json", {"temperature": 0.9, "do_sample": True}),
+    ],
+    ids=["greedy with a temperature", "beams", "sampling in config.json"],
+)
+def test_a_base_with_settings_that_cannot_be_saved_is_trained_and_saved_without_them(
+    corpus: Path, tmp_path: Path, file: str, more: dict[str, Any], lora: bool
+) -> None:
+    model = checkpoint(tmp_path / "base")
+    stop = json.loads((model / "generation_config.json").read_text("utf-8"))["eos_token_id"]
+    settings_of(model, file, **more)
+    assert train("sft", corpus, model, tmp_path / "out", lora=lora, save_every=2)["steps"] == 6
+    if not lora:
+        assert GenerationConfig.from_pretrained(tmp_path / "out").eos_token_id == [stop]
+        assert AutoModelForCausalLM.from_pretrained(tmp_path / "out").config.get_text_config().vocab_size
+
+
+def test_a_training_that_died_in_its_save_is_saved_by_resume(
+    corpus: Path, base: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the save died")
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patched:
+        patched.setattr("training.run.save_model", fail)
+        with pytest.raises(RuntimeError, match="the save died"):
+            train("sft", corpus, base, out)
+    assert not (out / "model.safetensors").exists()
+    assert train("sft", corpus, base, out, resume=True)["steps"] == 6
+    assert equal(weights(out), weights(whole))
+
+
+def test_a_tokenizer_that_cannot_be_saved_is_refused_before_the_first_step(
+    corpus: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise NotImplementedError("no such tokenizer")
+
+    monkeypatch.setattr("transformers.PreTrainedTokenizerFast.save_pretrained", fail)
+    said = refusal("sft", corpus, base, tmp_path / "out")
+    assert said == "the model could not be saved after the training: no such tokenizer"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_disk_that_is_too_small_is_told_before_the_first_step(
+    corpus: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=100_000))
+    said = refusal("sft", corpus, base, tmp_path / "out", save_every=2)
+    assert "for the model and 3 checkpoints, and 0.0 GB are free; free some space, lower --keep" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_tokens_beyond_the_embeddings_are_learnt_and_saved(corpus: Path, tmp_path: Path) -> None:
+    model = checkpoint(tmp_path / "base")
+    words = AutoTokenizer.from_pretrained(model)
+    words.add_special_tokens({"pad_token": "[PAD]", "additional_special_tokens": ["<|new|>"]})
+    words.save_pretrained(model)
+    notes = train("sft", corpus, model, tmp_path / "out", packing="tree")["notes"]
+    assert "2 tokens had no embedding: each starts as the mean of all" in notes
+    saved = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    assert saved.get_input_embeddings().num_embeddings == len(words)
+
+
+DATED = "{{ strftime_now('%d %B %Y') }}" + CHATML
+
+
+def test_the_date_of_a_template_is_that_on_which_the_training_began(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, model = tmp_path / "out", checkpoint(tmp_path / "base")
+    (model / "chat_template.jinja").write_text(DATED, "utf-8")
+    began = datetime.date.today().isoformat()
+    with interrupt_after(2, out), pytest.raises(Interrupted):
+        train("sft", corpus, model, out, max_steps=40)
+    assert json.loads((out / "manifest.json").read_text("utf-8"))["date"] == began
+
+    class Later(datetime.date):
+        @classmethod
+        def today(cls) -> "Later":
+            return cls(2099, 1, 1)
+
+    monkeypatch.setattr("i2a.models.local.template.date", Later)
+    notes = train("sft", corpus, model, out, max_steps=40, resume=True)["notes"]
+    assert f"the chat template writes the date, which stays {began} for the whole run" in notes
+    assert (out / "chat_template.jinja").read_text("utf-8") == DATED, "the model is asked with the date of the day"

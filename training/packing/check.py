@@ -5,7 +5,6 @@ Some architectures are silently wrong (a recurrence or ALiBi depends on places i
 begins with the trial: log-probabilities of a small tree against those of its rows alone, in fp32.
 """
 
-import copy
 import inspect
 import random
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import torch
 from transformers import PreTrainedModel
 
 from i2a.errors import UsageError
+from i2a.models.local.shrunken import shrunken
 from i2a.text import one_line
 from training.packing.batch import IMPLEMENTATIONS, LAYER_TYPES, batch_trees, token_logps
 from training.packing.tree import Row, pack_rows
@@ -33,7 +33,7 @@ def check_packable(model: torch.nn.Module, *, dropout: bool = False) -> None:
     for reason in _refusals(model, dropout=dropout):
         raise _not_packable(base, reason)
     try:
-        deviation = _deviation(_shrunken(base))
+        deviation = _deviation(shrunken(base))
         if _can_be_tried(model, base):
             deviation = max(deviation, _deviation(model))
     except Exception as error:  # whatever an unknown architecture raises, it cannot be packed
@@ -95,44 +95,6 @@ def _dropouts(model: torch.nn.Module) -> Iterator[str]:
         for key, rate in rates.items():
             if rate > 0:
                 yield f"dropout is on ({name}.{key} = {rate})"
-
-
-def _shrunken(base: PreTrainedModel) -> PreTrainedModel:
-    """The same architecture with few random weights, in fp32, with short windows and a layer of every type."""
-    config = copy.deepcopy(base.config)
-    text = config.get_text_config()
-    layers, types = text.num_hidden_layers, getattr(text, "layer_types", None)
-    kept = sorted({types.index(kind) for kind in types}) if types else [0]
-    if len(kept) == 1 and layers > 1:
-        kept.append(layers - 1)  # the first layers of some models are simpler than the rest
-    for name, value in list(vars(text).items()):
-        if isinstance(value, list | tuple) and len(value) == layers > 1:
-            setattr(text, name, [value[layer] for layer in kept])
-    head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-    shared = (getattr(text, "num_key_value_heads", None) or text.num_attention_heads) < text.num_attention_heads
-    sizes = {
-        "num_hidden_layers": len(kept),
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1 if shared else 2,
-        "hidden_size": 2 * head,
-        "intermediate_size": 4 * head,
-        "moe_intermediate_size": head,
-        "vocab_size": 128,
-        "sliding_window": 12,
-        "pad_token_id": 0,
-    }
-    for name, size in sizes.items():
-        if getattr(text, name, None) is not None:
-            setattr(text, name, size)
-    flex = config._attn_implementation == "flex_attention" and torch.cuda.is_available()
-    device = "cuda" if flex else "cpu" if base.device.type == "meta" else base.device
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        small = type(base)._from_config(config, dtype=torch.float32)
-        for weight in small.parameters():
-            if weight.ndim > 1:  # strong enough that attention matters, whatever the configuration says
-                torch.nn.init.normal_(weight, std=weight.shape[-1] ** -0.5)
-    return small.to(device)
 
 
 def _deviation(model: torch.nn.Module) -> float:

@@ -28,7 +28,8 @@ from transformers.utils import logging
 
 from i2a.digests import digest
 from i2a.errors import UsageError
-from i2a.text import one_line
+from i2a.models.local.weights import fit_embeddings, refuse_adapter_misfits, refuse_misfits, words_of
+from i2a.text import counted, one_line
 
 ADAPTER = "adapter_config.json"
 FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
@@ -98,12 +99,25 @@ class Checkpoint:
         """The context length in tokens, if the configuration has one."""
         return getattr(self.config().get_text_config(), "max_position_embeddings", None)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What `load` does about tokens that the model has no embeddings for, in sentences."""
+        lacking = words_of(self.tokenizer()) - self.config().get_text_config().vocab_size
+        if lacking <= 0:
+            return ()
+        return (f"{counted(lacking, 'tokens')} had no embedding: each starts as the mean of all",)
+
     def config(self) -> PretrainedConfig:
         """The configuration of the model, without its weights. Raises `UsageError`."""
         if self.base:
             return self.base.config()
         with _opening(self.name):
-            return AutoConfig.from_pretrained(self.folder)
+            config = AutoConfig.from_pretrained(self.folder)
+            text = config.get_text_config()
+            pad = getattr(text, "pad_token_id", None)
+            if isinstance(pad, int) and not 0 <= pad < text.vocab_size:  # torch makes no table that lacks its padding
+                text.pad_token_id = None
+            return config
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """Its own, or that of the base if an adapter has none. Raises `UsageError`."""
@@ -127,22 +141,36 @@ class Checkpoint:
 
         `dtype` is torch's, or "auto" for that of the weights. Raises `UsageError`.
         """
+        words = words_of(self.tokenizer())
         if self.base is None:
+            model = self._weights(dtype)
             with _opening(self.name):
-                model = AutoModelForCausalLM.from_pretrained(self.folder, dtype=dtype)
-            # A new adapter stores this name of its base, which must work from any folder.
-            model.name_or_path = str(self.folder.resolve()) if _is_local(self.name) else self.name
+                fit_embeddings(model, words)
             return model
-        model = self.base.load(dtype)
-        words = len(self.tokenizer())
+        model = self.base.load(dtype) if self.base.base else self.base._weights(dtype)
         with _opening(self.name), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 uses what transformers 5.23 is about to drop
-            from peft import PeftModel
+            warnings.filterwarnings("ignore", "Found missing adapter keys")  # an error here
+            from peft import PeftConfig, PeftModel
 
-            if words > model.get_input_embeddings().num_embeddings:
-                model.resize_token_embeddings(words)
+            fit_embeddings(model, words)
+            if PeftConfig.from_pretrained(str(self.folder)).is_prompt_learning:
+                raise UsageError(f"an adapter of type {self.adapter_type} has no weights that could be merged")
             model = PeftModel.from_pretrained(model, str(self.folder), is_trainable=trainable_adapter)
+            refuse_adapter_misfits(model, self.folder)
             return model if trainable_adapter else model.merge_and_unload()
+
+    def _weights(self, dtype: torch.dtype | str) -> PreTrainedModel:
+        """The model as it is stored."""
+        config = self.config()
+        with _opening(self.name):
+            model, info = AutoModelForCausalLM.from_pretrained(
+                self.folder, config=config, dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True
+            )
+            refuse_misfits(model, info)
+        # A new adapter writes down this name of its base, and must find it from anywhere.
+        model.name_or_path = str(self.folder.resolve()) if _is_local(self.name) else self.name
+        return model
 
 
 def _is_local(name: str) -> bool:
@@ -171,8 +199,10 @@ def _find(name: str, revision: str | None) -> Path:
 
 @contextmanager
 def _opening(name: str) -> Iterator[None]:
-    """Silence the progress bar, and name the model in errors."""
+    """Silence progress bar and reports, and name the model in errors."""
     with ExitStack() as after:
+        after.callback(logging.set_verbosity, logging.get_verbosity())
+        logging.set_verbosity_error()
         if logging.is_progress_bar_enabled():
             logging.disable_progress_bar()
             after.callback(logging.enable_progress_bar)
@@ -180,5 +210,7 @@ def _opening(name: str) -> Iterator[None]:
             yield
         except ImportError as error:
             raise UsageError(f"{name}: {one_line(str(error)):.200}") from None
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        except UsageError as error:
+            raise UsageError(f"{name} cannot be used: {error}") from None
+        except (OSError, ValueError, TypeError, LookupError, RuntimeError, AssertionError, SafetensorError) as error:
             raise UsageError(f"{name} cannot be loaded: {one_line(str(error)):.200}") from None

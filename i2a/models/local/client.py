@@ -29,8 +29,9 @@ class HFConfig(BaseModel):
     the tokens that end a reply are used.
 
     `dry_multiplier` (0: off), `dry_base` and `dry_allowed_length` are those of `repetition.Dry`. `seed` is for calls
-    without a seed. `max_batch_tokens`: rows of a batch times the longest of them; the cache of
-    earlier calls has the same size. `thinking`: passed to templates that can switch it on and off.
+    without a seed. `max_batch_tokens`: rows of a batch times the longest of them; the cache of earlier calls has the
+    same size. `thinking`: passed to templates that can switch it on and off. `date`: for templates that write the date,
+    as YYYY-MM-DD; default: the day on which the run started.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,6 +48,7 @@ class HFConfig(BaseModel):
     max_new_tokens: int = Field(512, ge=1)
     seed: int | None = Field(None, ge=0)
     thinking: bool | None = None
+    date: str | None = Field(None, pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")
     max_batch: int = Field(64, ge=1)
     max_batch_tokens: int = Field(65536, ge=1)
 
@@ -68,10 +70,12 @@ class HFModel(Model):
     def __init__(self, config: HFConfig) -> None:
         self._config = config
         self._loaded = _load(config)
+        self._today = config.date or self._loaded.chat.today
         from i2a.models.local.generation import Generator
 
         alone = config.max_batch == 1
-        engine = Generator(self._loaded.model, self._loaded.stops, keep=0 if alone else config.max_batch_tokens)
+        loaded, keep = self._loaded, 0 if alone else config.max_batch_tokens
+        engine = Generator(loaded.model, loaded.stops, keep=keep, batching=loaded.batching)
         self._batcher = Batcher(engine, max_rows=config.max_batch, max_tokens=config.max_batch_tokens)
 
     @classmethod
@@ -116,9 +120,17 @@ class HFModel(Model):
             "context": self._loaded.context,
             "stops": chat.tokenizer.convert_ids_to_tokens(list(self._loaded.stops)),
             "system": "before the first user message" if chat.moves_system else "a message of its own",
+            "date": self._today if chat.dated else None,
+            "batching": self._loaded.batching,
+            "warnings": list(self._loaded.warnings),
             "torch": torch.__version__,
             "transformers": transformers.__version__,
         }
+
+    def resume(self, described: JsonMapping) -> None:
+        """Keep the date of the run."""
+        date = described.get("date")
+        self._today = date if isinstance(date, str) else self._today
 
     async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """Raises `BadRequest` for a request that can never succeed, and `ModelError`."""
@@ -153,7 +165,7 @@ class HFModel(Model):
         await self._batcher.close()
 
     def _prompt(self, messages: Sequence[Message]) -> list[int]:
-        return self._loaded.chat.prompt(as_json(messages), thinking=self._config.thinking)
+        return self._loaded.chat.prompt(as_json(messages), thinking=self._config.thinking, today=self._today)
 
     def _resolved(self, args: Mapping[str, object]) -> HFConfig:
         """The settings with those of the call, which have OpenAI's names."""

@@ -5,6 +5,8 @@ that was computed for an earlier call is reused.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Literal
 
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
@@ -18,6 +20,9 @@ from i2a.text import one_line
 
 SLICE = 16  # tokens that a batch writes before waiting calls may join it
 PREFILL = 16  # prompts read at once: more gain nothing, and the longest pads the others
+# Which rows a model can read together: any, put together anew at any time; any, padded, from their first token to their
+# last; only those of one length; none.
+Batching = Literal["split", "padded", "equal", "alone"]
 
 
 class Generator:
@@ -26,11 +31,13 @@ class Generator:
     `keep=0` computes every row from its first token to its last in one go.
     """
 
-    def __init__(self, model: PreTrainedModel, stops: Sequence[int], *, keep: int) -> None:
-        self.model = model
+    def __init__(
+        self, model: PreTrainedModel, stops: Sequence[int], *, keep: int, batching: Batching = "split"
+    ) -> None:
+        self.model, self._batching = model, batching
         model.generation_config = GenerationConfig()  # ignore the checkpoint's own sampling settings
         self._stops = torch.tensor(sorted(stops), device=model.device)
-        self._prefixes = Prefixes(keep) if keep and can_be_split(model) else None
+        self._prefixes = Prefixes(keep) if keep and batching == "split" and can_be_split(model) else None
 
     def advance(self, running: Sequence[Row], new: Sequence[Row], wanted: Callable[[], bool]) -> None:
         """See `Engine`."""
@@ -56,8 +63,8 @@ class Generator:
 
     def _advance(self, running: Sequence[Row], new: Sequence[Row], wanted: Callable[[], bool]) -> None:
         if self._prefixes is None:
-            if new:
-                self._write(new, lambda ended, steps: False)
+            for group in self._groups(new):
+                self._write(group, lambda ended, steps: False)
             return
 
         rows = [*running, *new]
@@ -75,6 +82,15 @@ class Generator:
             self._write(fresh[start : start + PREFILL], lambda ended, steps: True)
         rows = [row for row in rows if row.end is None and not row.abandoned]
         self._write(rows, enough)
+
+    def _groups(self, rows: Sequence[Row]) -> list[list[Row]]:
+        """The rows that are read together."""
+        if self._batching == "alone":
+            return [[row] for row in rows]
+        if self._batching == "equal":
+            by_length = sorted(rows, key=lambda row: len(row.ids))
+            return [list(group) for _, group in groupby(by_length, key=lambda row: len(row.ids))]
+        return [list(rows)]
 
     def _write(self, rows: Sequence[Row], enough: Callable[[int, int], bool]) -> None:
         """Generate tokens for each of `rows` until all have ended, or `enough(ended, steps)`."""

@@ -11,7 +11,9 @@ import torch
 
 from i2a.errors import UsageError
 from i2a.models.local.checkpoint import Checkpoint
+from i2a.models.local.generation import Batching
 from i2a.models.local.template import ChatTemplate
+from i2a.models.local.trial import NOTES, sound_batching
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -28,13 +30,16 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Loaded:
-    """`stops`: the tokens that end a reply. `context`: the most tokens of prompt and reply together, if known."""
+    """`stops`: the tokens that end a reply. `context`: the most tokens of prompt and reply together, if known.
+    `warnings`: how limits of the model are handled, in sentences."""
 
     model: "PreTrainedModel"
     chat: ChatTemplate
     stops: tuple[int, ...]
     context: int | None
     fingerprint: str
+    batching: Batching
+    warnings: tuple[str, ...]
 
 
 LOADED: WeakValueDictionary[Source, Loaded] = WeakValueDictionary()
@@ -51,17 +56,16 @@ def load(source: Source) -> Loaded:
 def _load(source: Source) -> Loaded:
     device = _device(source)
     checkpoint = Checkpoint.find(source.name, source.revision)
-    if checkpoint.adapter_type not in (None, "LORA"):
-        raise UsageError(
-            f"{source.name} is an adapter of type {checkpoint.adapter_type}; hf: can use those of type LORA"
-        )
     template = ChatTemplate(checkpoint.tokenizer(), source.name)
     model = checkpoint.load(_dtype(source, device))
     try:
         model = model.to(device).eval()
     except torch.OutOfMemoryError:
         raise UsageError(f"{source.name} does not fit into the memory of {source.device}; try dtype=bfloat16") from None
-    return Loaded(model, template, _stops(model, template), checkpoint.context, checkpoint.fingerprint)
+    batching = sound_batching(model)
+    warnings = (*template.warnings, *checkpoint.warnings, *([NOTES[batching]] if batching in NOTES else []))
+    stops, context = _stops(model, template), checkpoint.context
+    return Loaded(model, template, stops, context, checkpoint.fingerprint, batching, warnings)
 
 
 def _device(source: Source) -> torch.device:
@@ -91,4 +95,5 @@ def _stops(model: "PreTrainedModel", template: ChatTemplate) -> tuple[int, ...]:
     for config in (model.generation_config, model.config.get_text_config()):
         ids = getattr(config, "eos_token_id", None)
         stops += ids if isinstance(ids, list) else [ids]
-    return tuple(sorted({id for id in stops if id is not None}))
+    words = model.get_output_embeddings().weight.shape[0]
+    return tuple(sorted({id for id in stops if id is not None and 0 <= id < words}))

@@ -2,12 +2,16 @@
 
 Training and inference use the same object, so a model is prompted with the tokens that it was trained on. A dialogue is
 always rendered and tokenized as a whole, and a template that rewrites earlier messages is followed. The loss starts
-where the prompt with the opening of a reply and the prompt with the reply begin to differ (as in TRL 1.16). Loads no
-model.
+where the prompt with the opening of a reply and the prompt with the reply begin to differ (as in TRL 1.16). Text of
+messages never becomes a special token, and a template that writes the date is given a fixed one. Loads no model.
 """
 
+import json
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from jinja2 import TemplateError
@@ -42,11 +46,13 @@ class ChatTemplate:
     `moves_system`: a system message is merged into the first user message, because the template has no place for it or
     shows it elsewhere once there is a reply. `drops_opening`: the assistant's messages before the user's first are left
     out. `stop_id`: the special token that ends a reply, if any; it need not be the tokenizer's EOS. `untrainable`: why
-    the template cannot be trained with, if it cannot. `warnings`: how its limits are handled, in sentences.
+    the template cannot be trained with, if it cannot. `warnings`: how its limits are handled, in sentences. `today`:
+    the date, as YYYY-MM-DD, for a template that writes it.
     """
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase", name: str = "") -> None:
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", name: str = "", today: str | None = None) -> None:
         self.tokenizer = tokenizer
+        self.today = today or date.today().isoformat()
         self._name = name or str(getattr(tokenizer, "name_or_path", "")) or "the tokenizer"
         if not getattr(tokenizer, "chat_template", None):
             raise UsageError(
@@ -54,10 +60,12 @@ class ChatTemplate:
                 "or put one beside its tokenizer as chat_template.jinja"
             )
         self.moves_system = self.drops_opening = False
+        self._control = re.compile("(?!)")
         before, again = (self._render([*PROBE[:-1], _says("user", words)], opens_reply=True) for words in ENDS)
         self._opening = _common(before[::-1], again[::-1])  # tokens between the user's words and the reply
         added = {id for id, token in tokenizer.added_tokens_decoder.items() if token.special}
         self._special = added | set(tokenizer.all_special_ids)
+        self._find_control_tokens()
         self.stop_id: int | None = None
         self.untrainable: str | None = None
         self._try_replies()
@@ -66,12 +74,17 @@ class ChatTemplate:
         self.warnings = self._warnings()
 
     @classmethod
-    def for_training(cls, tokenizer: "PreTrainedTokenizerBase", name: str = "") -> Self:
+    def for_training(cls, tokenizer: "PreTrainedTokenizerBase", name: str = "", today: str | None = None) -> Self:
         """Raises `UsageError` with the reason for a template that cannot be trained with, too."""
-        template = cls(tokenizer, name)
+        template = cls(tokenizer, name, today)
         if template.untrainable:
             raise UsageError(template.untrainable)
         return template
+
+    @property
+    def dated(self) -> bool:
+        """Whether it writes the date."""
+        return bool(DATE.search(self.tokenizer.get_chat_template()))
 
     @property
     def pad_id(self) -> int | None:
@@ -81,21 +94,23 @@ class ChatTemplate:
 
     # Inference: prompts and replies.
 
-    def prompt(self, messages: Sequence[TemplateMessage], *, thinking: bool | None = None) -> list[int]:
+    def prompt(
+        self, messages: Sequence[TemplateMessage], *, thinking: bool | None = None, today: str | None = None
+    ) -> list[int]:
         """The tokens of `messages` and of what opens a reply. Raises `BadRequest` if the template refuses them.
 
-        `thinking` is passed to the template as `enable_thinking`, unless it is None.
+        `thinking` is passed to the template as `enable_thinking`, unless it is None. `today`: another date.
         """
         options = {} if thinking is None else {"enable_thinking": thinking}
         try:
-            return self._render(self._adapted(messages), opens_reply=True, **options)
+            return self._render(self._adapted(messages), opens_reply=True, today=today, **options)
         except UsageError as error:
             raise BadRequest(str(error)) from None
 
     def replies(self, messages: Iterable[TemplateMessage]) -> list[list[int]]:
         """The tokens of each message of the assistant in `messages`."""
         replies = [message["content"] for message in messages if message["role"] == "assistant"]
-        return [self.tokenizer.encode(reply, add_special_tokens=False) for reply in replies]
+        return [self.tokenizer.encode(reply, add_special_tokens=False, split_special_tokens=True) for reply in replies]
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of `ids`, without special tokens."""
@@ -158,17 +173,49 @@ class ChatTemplate:
                 del adapted[opening]
         return adapted
 
-    def _render(self, messages: Sequence[TemplateMessage], *, opens_reply: bool = False, **options: bool) -> list[int]:
+    def _render(
+        self,
+        messages: Sequence[TemplateMessage],
+        *,
+        opens_reply: bool = False,
+        today: str | None = None,
+        **options: bool,
+    ) -> list[int]:
         """Raises `UsageError` if the template refuses the messages."""
         try:
             ids = self.tokenizer.apply_chat_template(
-                list(messages), add_generation_prompt=opens_reply, return_dict=False, **options
+                list(messages),
+                chat_template=_with_date(self.tokenizer.get_chat_template(), today or self.today),
+                add_generation_prompt=opens_reply,
+                return_dict=False,
+                sanitize_control_tokens=self._has_control_tokens(messages),  # slow, so only where it is needed
+                **options,
             )
         except (TemplateError, TypeError, KeyError, ValueError) as error:
             roles = ", ".join(message["role"] for message in messages)
             reason = one_line(str(error)) or type(error).__name__
             raise UsageError(f"the chat template of {self._name} refuses messages of {roles}: {reason}") from None
         return list(ids)
+
+    def _find_control_tokens(self) -> None:
+        """Special tokens, and other added tokens with which the template marks who speaks: in the text of a message
+        they are ordinary text. Tags of thoughts are not among them: a reply may have some."""
+        tokenizer = self.tokenizer
+        with suppress(UsageError):
+            if tokenizer.chat_control_tokens is None:
+                written = set(self._render(PROBE)) & set(tokenizer.added_tokens_decoder)
+                tokenizer.chat_control_tokens = sorted(tokenizer.added_tokens_decoder[id].content for id in written)
+        self._control = re.compile(
+            "|".join(
+                re.escape(token.content)
+                for token in tokenizer.added_tokens_decoder.values()
+                if token.special or token.content in (tokenizer.chat_control_tokens or ())
+            )
+            or "(?!)"
+        )
+
+    def _has_control_tokens(self, messages: Sequence[TemplateMessage]) -> bool:
+        return any(self._control.search(message["content"]) for message in messages)
 
     # Probing what the template can do, with words that no template contains.
 
@@ -222,6 +269,8 @@ class ChatTemplate:
             found.append("the system message is merged into the first user message: the template has no place for it")
         if self.drops_opening:
             found.append("messages before the user's first are left out: the template has no place for them")
+        if self.dated:
+            found.append(f"the chat template writes the date, which stays {self.today} for the whole run")
         if opening := self._unlearnt_opening():
             found.append(f"generation opens a reply with {opening!r}, which the replies trained on do not begin with")
         return tuple(found)
@@ -239,10 +288,26 @@ class ChatTemplate:
         return UsageError(f"the chat template of {self._name} cannot be trained with: {reason}")
 
 
+def _with_date(template: str, today: str) -> str:
+    """`template` with the date that it asks for, in each form that it asks for it, written into it."""
+    if not DATE.search(template):
+        return template
+    moment = datetime.fromisoformat(today)
+    formats = sorted({found["format"] for found in DATE.finditer(template) if found["format"]})
+    cases = "".join(
+        f"{{%- elif format == {json.dumps(format)} -%}}{{{{ {json.dumps(moment.strftime(format))} }}}}"
+        for format in formats
+    )
+    date = f"{{%- if false -%}}{cases}{{%- else -%}}{{{{ {json.dumps(today)} }}}}{{%- endif -%}}"
+    # What is printed, if only nothing, keeps a line end after it.
+    return f"{{%- macro strftime_now(format) -%}}{date}{{%- endmacro -%}}{{{{ '' }}}}{template}"
+
+
 def _says(role: str, content: str) -> TemplateMessage:
     return {"role": role, "content": content}
 
 
+DATE = re.compile(r"""strftime_now\s*\((\s*(?P<quote>['"])(?P<format>.*?)(?P=quote))?""")
 ENDS = ("Saffron", "Pewter")  # no common end
 PROBE = [_says("user", "Quartz"), _says("assistant", "Walnut"), _says("user", "Heron")]
 

@@ -1,6 +1,9 @@
 """`i2a import` and `i2a export`: whole or not at all, and what is left out is said."""
 
+import csv
+import gzip
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -8,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as parquet
 import pytest
 import typer
 from typer.testing import CliRunner, Result
@@ -342,7 +346,7 @@ def test_another_package_can_bring_a_format(
     result = i2a("export", run(tree("aloe-0", "preferred")), "--format", "lengths", "--out", tmp_path / "lengths.jsonl")
     assert "1 tree: 1 length written to" in result.stdout
     assert json.loads((tmp_path / "lengths.jsonl").read_text("utf-8")) == {"length": 3, "unit": "utterances"}
-    assert not (tmp_path / "lengths.md").exists()
+    assert not (tmp_path / "lengths.jsonl.md").exists()
 
 
 def test_a_format_can_stand_in_a_file_of_ones_own(tmp_path: Path, run: Callable[..., Path]) -> None:
@@ -388,9 +392,9 @@ def test_a_format_with_a_card_describes_what_it_wrote(
     tmp_path: Path, run: Callable[..., Path], brought: Callable[[str], None]
 ) -> None:
     brought("lengths_with_a_card")
-    folder, out, card = run(tree("aloe-0", "preferred")), tmp_path / "lengths.jsonl", tmp_path / "lengths.md"
+    folder, out, card = run(tree("aloe-0", "preferred")), tmp_path / "lengths.jsonl", tmp_path / "lengths.jsonl.md"
     card.write_text("mine", "utf-8")
-    with pytest.raises(UsageError, match=r"lengths\.md exists already; add --force"):
+    with pytest.raises(UsageError, match=r"lengths\.jsonl\.md exists already; add --force"):
         i2a("export", folder, "--format", "lengths", "--out", out)
     assert (card.read_text("utf-8"), out.exists()) == ("mine", False)
     assert f"described in {card}" in i2a("export", folder, "--format", "lengths", "--out", out, "--force").stdout
@@ -424,3 +428,72 @@ def test_help_imports_nothing_heavy() -> None:
         [sys.executable, "-c", seen], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3]
     )
     assert told.stdout.strip() == "[]", told.stdout
+
+
+# The ending of the file decides the form.
+
+
+def exported(folder: Path, out: Path) -> Path:
+    i2a("export", folder, "--format", "dpo", "--out", out)
+    return out
+
+
+def test_each_form_holds_the_same_rows(run: Callable[..., Path], tmp_path: Path) -> None:
+    folder = run(tree("aloe-0", "preferred"), tree("aloe-1", "preferred", "rejected"))
+    lines = exported(folder, tmp_path / "rows.jsonl").read_bytes()
+    rows = [json.loads(line) for line in lines.splitlines()]
+    assert len(rows) == 3
+    assert gzip.decompress(exported(folder, tmp_path / "rows.jsonl.gz").read_bytes()) == lines
+    assert exported(folder, tmp_path / "rows").read_bytes() == lines
+    assert json.loads(exported(folder, tmp_path / "rows.json").read_bytes()) == rows
+    for name in ("rows.csv", "rows.csv.gz"):
+        data = exported(folder, tmp_path / name).read_bytes()
+        text = (gzip.decompress(data) if name.endswith("gz") else data).decode()
+        cells = list(csv.DictReader(io.StringIO(text, newline="")))
+        assert [row["tree"] for row in cells] == [row["tree"] for row in rows]
+        assert [json.loads(row["prompt"]) for row in cells] == [row["prompt"] for row in rows]
+    assert parquet.read_table(exported(folder, tmp_path / "rows.parquet")).to_pylist() == rows
+    files = {file.name for file in tmp_path.glob("rows*")}
+    written = {name for name in files if not name.endswith(".md")}
+    assert files == written | {f"{name}.md" for name in written}, "each has a card of its own"
+
+
+def test_a_dash_is_standard_output_and_nothing_else_is_there(run: Callable[..., Path], tmp_path: Path) -> None:
+    folder = run(tree("aloe-0", "preferred"))
+    expected = exported(folder, tmp_path / "rows.jsonl").read_bytes()
+    done = i2a("export", folder, "--format", "dpo", "--out", "-")
+    assert done.stdout_bytes == expected
+    assert done.stderr == "1 tree: 1 row written to standard output\n"
+    with pytest.raises(UsageError, match="both write to standard output"):
+        i2a("export", folder, "--format", "dpo", "--out", "-", "--json")
+
+
+@pytest.mark.parametrize("name", ["x.md", "x.xlsx", "x.jsonl.zst", "x.parquet.gz", "x.txt"])
+def test_another_ending_is_refused_and_nothing_is_written(run: Callable[..., Path], tmp_path: Path, name: str) -> None:
+    folder = run(tree("aloe-0", "preferred"))
+    with pytest.raises(UsageError, match=r"rows are written as \.jsonl, \.json, \.csv, .* and not as \."):
+        exported(folder, tmp_path / name)
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_records_have_no_columns_for_a_table(run: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="format aloe has no fixed columns, as CSV needs; write JSONL"):
+        i2a("export", run(tree("aloe-0", "preferred")), "--out", tmp_path / "x.csv")
+
+
+def test_a_torn_last_line_is_left_out_and_said(run: Callable[..., Path], tmp_path: Path) -> None:
+    folder = run(tree("aloe-0", "preferred"), tree("aloe-1", "preferred"))
+    file = folder / "trees.jsonl"
+    file.write_bytes(file.read_bytes()[:-40])
+    done = i2a("export", folder, "--format", "dpo", "--out", tmp_path / "rows.jsonl")
+    assert done.stderr == f"{file}: its last line is torn and left out; the rest is there\n"
+    assert done.stdout.startswith("1 tree: 1 row written")
+
+
+def test_a_file_of_ones_own_is_read_however_its_json_is_spaced(run: Callable[..., Path], tmp_path: Path) -> None:
+    folder = run(tree("aloe-0", "preferred"))
+    file = folder / "trees.jsonl"
+    stored = json.loads(file.read_bytes())
+    file.write_text("\ufeff\n" + json.dumps({"seed": stored.pop("seed"), **stored}), "utf-8")
+    assert RunFolder(folder).finished() == {"aloe-0"}
+    assert [found.id for found in read(file)] == ["aloe-0"]

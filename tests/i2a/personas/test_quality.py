@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from i2a.personas.parse import MAX_ANSWER, MAX_TEXT, MAX_TEXTS, parse
 from i2a.personas.pool import PersonaPool
-from i2a.personas.quality import check, facts, is_english, tally
+from i2a.personas.quality import advice, check, facts, is_english, tally
 
 ALOE = Path(__file__).parents[3].parent / "shared" / "aloe"
 published = pytest.mark.skipif(not ALOE.is_dir(), reason=f"the published pools are not at {ALOE}")
@@ -307,3 +307,12 @@ def test_published_pools_are_fit_for_19_texts_in_20() -> None:
     pool = PersonaPool.read(ALOE / "profile.jsonl", ALOE / "personality.jsonl")
     assert sum(tally(pool.profiles.values(), "profile").values()) <= 331 / 20
     assert sum(tally(pool.personalities.values(), "personality").values()) <= 71 / 20
+
+
+def test_texts_in_another_language_are_told_how_to_get_in() -> None:
+    german = "Sie ist Bäckerin in Köln und hat zwei Katzen. " * 5
+    chinese = "她在成都开一家小面馆。养了两只猫。周末喜欢和朋友去爬山。" * 5
+    for text, reason in ((german, "not English"), (chinese, "too short")):
+        assert check(text, "profile") == reason
+        assert "--unchecked" in advice({reason: 1})
+    assert advice({"too long": 3, "refusal": 1}) == ""

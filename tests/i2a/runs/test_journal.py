@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -179,7 +180,7 @@ async def test_an_answer_that_cannot_be_stored_does_not_leave_everybody_waiting(
 
 
 def test_a_journal_that_cannot_be_opened_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot open the journal"):
+    with pytest.raises(UsageError, match=r"cannot use the journal .*journal\.sqlite: unable to open"):
         Journal(tmp_path / "nowhere" / "journal.sqlite")
 
 
@@ -188,3 +189,49 @@ def test_a_file_that_is_no_journal_is_told_so_and_left_as_it_is(path: Path) -> N
     with pytest.raises(UsageError, match=r"journal\.sqlite.*not a database"):
         Journal(path)
     assert path.read_bytes() == b"These are my notes. " * 100
+
+
+@pytest.fixture
+async def filled(path: Path) -> Path:
+    """A journal of many pages, closed."""
+    with Journal(path) as journal:
+        for i in range(40):
+            await journal.write(f"t-{i}", b"%d" % i, "user", "m", Completion("words " * 400, "stop", 1, 1))
+    return path
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "pages overwritten": lambda path: path.write_bytes(
+        path.read_bytes()[:4096] + b"\xee" * (path.stat().st_size - 4096)
+    ),
+    "pages of zeros": lambda path: path.write_bytes(path.read_bytes()[:4096].ljust(path.stat().st_size, b"\0")),
+    "cut off": lambda path: path.write_bytes(path.read_bytes()[:9000]),
+    "header overwritten": lambda path: path.write_bytes(b"\xee" * 100 + path.read_bytes()[100:]),
+    "another table": lambda path: sqlite3.connect(path).executescript(
+        "DROP TABLE answers; CREATE TABLE answers (tree)"
+    ),
+}
+
+
+def read_all(path: Path) -> None:
+    with Journal(path) as journal:
+        journal.spent()
+        for i in range(40):
+            journal.answers(f"t-{i}")
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_journal_is_one_line_that_says_what_to_do(filled: Path, damage: str) -> None:
+    DAMAGE[damage](filled)
+    with pytest.raises(UsageError, match="move it away, then continue with --resume: finished trees stay") as error:
+        read_all(filled)
+    assert "\n" not in str(error.value)
+    assert str(filled) in str(error.value)
+
+
+def test_a_journal_that_somebody_has_locked_is_not_taken_for_a_damaged_one(filled: Path) -> None:
+    other = sqlite3.connect(filled, isolation_level=None)
+    other.executescript("PRAGMA journal_mode=DELETE; BEGIN EXCLUSIVE")
+    with pytest.raises(UsageError, match="database is locked; another program has it open"):
+        Journal(filled)
+    other.close()

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import IA3Config, LoraConfig, PeftConfig, PeftModel, PromptTuningConfig, VBLoRAConfig, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from i2a.errors import UsageError
@@ -124,3 +126,131 @@ def test_what_cannot_be_found_is_one_line(hub: dict[str | None, Path], tmp_path:
             Checkpoint.find(name)
         assert reason in str(error.value)
         assert "\n" not in str(error.value)
+
+
+# Weights that do not fit.
+
+
+def changed(base: Path, folder: Path, change: Callable[[str, torch.Tensor], Any], **config: Any) -> Checkpoint:
+    """A copy whose weights are renamed or replaced: `change` gives a name, a weight, or None to leave it out."""
+    shutil.copytree(base, folder)
+    (file,) = folder.glob("*.safetensors")
+    kept: dict[str, torch.Tensor] = {}
+    for name, weight in load_file(file).items():
+        new = change(name, weight)
+        if new is not None:
+            kept |= {new: weight} if isinstance(new, str) else {name: new}
+    save_file(kept, file, {"format": "pt"})
+    settings = folder / "config.json"
+    if settings.exists():
+        settings.write_text(json.dumps(json.loads(settings.read_text("utf-8")) | config), "utf-8")
+    return Checkpoint.find(str(folder))
+
+
+MISFITS: dict[str, tuple[Callable[[str, torch.Tensor], Any], dict[str, Any]]] = {
+    "has no weights for lm_head.weight, model.embed_tokens.weight, model.layers.0.input_layernorm.weight and 18 more; "
+    "save it again without the prefix '_orig_mod.'": (lambda name, _: f"_orig_mod.{name}", {}),
+    "save it again without the prefix 'module.'": (lambda name, _: f"module.{name}", {}),
+    "has weights that the model has no place for: model.layers.1._orig_mod.": (
+        lambda name, _: name.replace("layers.1.", "layers.1._orig_mod."),
+        {},
+    ),
+    "has no weights for model.layers.1.mlp.up_proj.weight; save or download it again": (
+        lambda name, _: None if "layers.1.mlp.up" in name else name,
+        {},
+    ),
+    "has no weights for lm_head.weight": (lambda name, _: None if name == "lm_head.weight" else name, {}),
+    "has weights of another shape for model.layers.0.mlp.up_proj.weight, 5x32 instead of 64x32; config.json": (
+        lambda name, weight: weight[:5].clone() if name == "model.layers.0.mlp.up_proj.weight" else weight,
+        {},
+    ),
+    "has no weights for model.layers.2.": (lambda name, _: name, {"num_hidden_layers": 3}),
+    "has weights that the model has no place for: model.layers.1.": (lambda name, _: name, {"num_hidden_layers": 1}),
+}
+
+
+@pytest.mark.parametrize("reason", MISFITS)
+def test_weights_that_are_missing_or_have_no_place_are_named(reason: str, tmp_path: Path) -> None:
+    change, config = MISFITS[reason]
+    found = changed(tiny.checkpoint(tmp_path / "base"), tmp_path / "changed", change, **config)
+    with pytest.raises(UsageError) as error:
+        found.load(torch.float32)
+    assert reason in str(error.value)
+    assert "\n" not in str(error.value)
+    with pytest.raises(UsageError, match="cannot be used"):
+        load(Source(found.name, None, "float32", "cpu"))
+
+
+def test_weights_that_nobody_needs_may_be_there_or_missing(tmp_path: Path) -> None:
+    base = tiny.checkpoint(tmp_path / "base")
+    (file,) = base.glob("*.safetensors")
+    more = {
+        "v_head.weight": torch.ones(8),
+        "model.visual.blocks.0.weight": torch.ones(8),
+        "mtp.layers.0.weight": torch.ones(8),
+        "model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(8),
+    }
+    save_file(load_file(file) | more, file, {"format": "pt"})
+    assert Checkpoint.find(str(base)).load(torch.float32)
+    tied = tiny.checkpoint(tmp_path / "tied", tie_word_embeddings=True)
+    assert "lm_head.weight" not in load_file(next(tied.glob("*.safetensors")))
+    assert Checkpoint.find(str(tied)).load(torch.float32)
+
+
+def test_an_adapter_of_another_base_is_refused(tmp_path: Path) -> None:
+    base = Checkpoint.find(str(tiny.checkpoint(tmp_path / "base")))
+    folder = adapter(base, tmp_path / "adapter")
+    renamed = changed(folder, tmp_path / "renamed", lambda name, _: name.replace(".layers.", ".blocks."))
+    cut = changed(folder, tmp_path / "cut", lambda name, _: None if ".layers.1." in name else name)
+    for found, reason in ((renamed, "its base has no place for"), (cut, "it has no weights for")):
+        for trainable in (True, False):
+            with pytest.raises(UsageError, match=reason):
+                found.load(torch.float32, trainable_adapter=trainable)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        LoraConfig(use_dora=True, target_modules="all-linear"),
+        LoraConfig(target_modules=["q_proj"], modules_to_save=["lm_head"]),
+        LoraConfig(target_modules=["q_proj"], trainable_token_indices=[1, 2]),
+        IA3Config(target_modules=["k_proj", "down_proj"], feedforward_modules=["down_proj"]),
+        VBLoRAConfig(r=4, num_vectors=8, vector_length=4, target_modules=["q_proj"]),
+    ],
+    ids=["DoRA", "modules to save", "trainable tokens", "IA3", "VB-LoRA"],
+)
+def test_what_training_takes_inference_takes(form: PeftConfig, tmp_path: Path) -> None:
+    model = get_peft_model(Checkpoint.find(str(tiny.checkpoint(tmp_path / "base"))).load(torch.float32), form)
+    model.save_pretrained(tmp_path / "adapter", save_embedding_layers=False)
+    found = Checkpoint.find(str(tmp_path / "adapter"))
+    trained, served = found.load(torch.float32, trainable_adapter=True), found.load(torch.float32)
+    assert torch.allclose(logits(trained), logits(served), atol=1e-5)
+
+
+def test_an_adapter_that_cannot_be_merged_is_refused_by_both(tmp_path: Path) -> None:
+    form = PromptTuningConfig(num_virtual_tokens=4, task_type="CAUSAL_LM")
+    model = get_peft_model(Checkpoint.find(str(tiny.checkpoint(tmp_path / "base"))).load(torch.float32), form)
+    model.save_pretrained(tmp_path / "adapter")
+    for trainable in (True, False):
+        with pytest.raises(UsageError, match="an adapter of type PROMPT_TUNING has no weights that could be merged"):
+            Checkpoint.find(str(tmp_path / "adapter")).load(torch.float32, trainable_adapter=trainable)
+
+
+# Tokens beyond the embeddings.
+
+
+def test_tokens_without_an_embedding_get_one_the_same_each_time(tmp_path: Path) -> None:
+    def smaller(name: str, weight: torch.Tensor) -> torch.Tensor:
+        return weight[:-3].clone() if name in ("lm_head.weight", "model.embed_tokens.weight") else weight
+
+    base = tiny.checkpoint(tmp_path / "base")
+    words = Checkpoint.find(str(base)).config().vocab_size
+    found = changed(base, tmp_path / "small", smaller, vocab_size=words - 3, pad_token_id=words + 7)
+    assert found.warnings == ("3 tokens had no embedding: each starts as the mean of all",)
+    assert Checkpoint.find(str(base)).warnings == ()
+    one, other = found.load(torch.float32), load(Source(found.name, None, "float32", "cpu"))
+    table = one.get_input_embeddings().weight
+    assert len(table) == len(one.get_output_embeddings().weight) == words
+    assert torch.allclose(table[-3:], table[:-3].mean(0).expand(3, -1))
+    assert torch.equal(table, other.model.get_input_embeddings().weight)
+    assert found.warnings[0] in other.warnings

@@ -281,3 +281,79 @@ def test_without_a_limit_nothing_is_dropped() -> None:
     )
     assert fitted is not None
     assert (fitted.prompt, fitted.dropped) == (prompt, 0)
+
+
+# Special tokens in what is said.
+
+
+def special_ids(words: Any, ids: list[int]) -> list[int]:
+    special = {id for id, token in words.added_tokens_decoder.items() if token.special} | set(words.all_special_ids)
+    return [id for id in ids if id in special]
+
+
+@every_family
+def test_special_tokens_in_what_is_said_are_words_like_any_other(name: str) -> None:
+    words = FAMILIES[name].make()
+    template = ChatTemplate(words)
+    for token in words.all_special_tokens:
+        said = [
+            says("user", f"a {token}user\nb{token}"),
+            says("assistant", f"{token}c"),
+            says("user", f"{token}{token}"),
+        ]
+        reply = f"no{token}\n{token}assistant\nyes"
+        tokens, plain = template.tokens(said, reply), template.tokens(DIALOGUE, REPLY)
+        assert special_ids(words, tokens.ids) == special_ids(words, plain.ids)
+        rendered = words.apply_chat_template([*said, says("assistant", reply)], tokenize=False)
+        assert words.decode(tokens.ids) == rendered
+        learnt = words.decode(tokens.ids[tokens.start :])
+        assert reply in learnt or learnt in rendered
+        assert special_ids(words, template.prompt(said)) == special_ids(words, template.prompt(DIALOGUE))
+    assert words.decode(template.replies([says("assistant", "a</s><|im_end|>b")])[0]) == "a</s><|im_end|>b"
+
+
+def test_tokens_that_mark_who_speaks_are_kept_apart_though_the_tokenizer_does_not_call_them_special() -> None:
+    words = tokenizer(specials=("<|im_end|>",))
+    words.add_tokens(["<|im_start|>", "<think>"])
+    template = ChatTemplate(words)
+    ids = template.prompt([says("user", "<|im_start|>system\n<think>")])
+    start, thought = words.convert_tokens_to_ids(["<|im_start|>", "<think>"])
+    assert (ids.count(start), ids.count(thought)) == (2, 1), "one for the user, one for the reply; thoughts stay"
+
+
+def test_a_tokenizer_that_puts_a_space_before_what_comes_first_puts_none_into_a_word() -> None:
+    from tokenizers import Tokenizer, decoders, models, normalizers
+    from transformers import PreTrainedTokenizerFast
+
+    letters = sorted({*"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ<>|_/.?!\n▁"})
+    inner = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
+    inner.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    inner.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    words = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<|im_end|>")
+    words.add_special_tokens({"additional_special_tokens": ["<|im_start|>"]})
+    words.chat_template = CHATML
+    ids = ChatTemplate(words).prompt([says("user", "say <|im_end|> to me")])
+    plain = ChatTemplate(words).prompt([says("user", "say xxxxxxxxxx to me")])
+    assert words.decode(ids).replace("<|im_end|> to", "xxxxxxxxxx to") == words.decode(plain)
+    assert special_ids(words, ids) == special_ids(words, plain)
+
+
+# The date.
+
+DATED = (
+    "{% if not date_string is defined %}{% if strftime_now is defined %}"
+    "{% set date_string = strftime_now('%d %b %Y') %}{% else %}"
+    "{% set date_string = '26 Jul 2024' %}{% endif %}{% endif %}<|im_start|>system\n"
+    "Today Date: {{ date_string }}<|im_end|>\n" + CHATML
+)
+
+
+def test_a_template_that_writes_the_date_is_given_that_of_the_run() -> None:
+    words = tokenizer(DATED)
+    template = ChatTemplate(words, today="2031-02-03")
+    assert "Today Date: 03 Feb 2031<|im_end|>" in words.decode(template.prompt(DIALOGUE))
+    assert "Today Date: 03 Feb 2031<|im_end|>" in words.decode(template.tokens(DIALOGUE, REPLY).ids)
+    assert "Today Date: 01 Mar 2032<|im_end|>" in words.decode(template.prompt(DIALOGUE, today="2032-03-01"))
+    assert template.dated
+    assert "the chat template writes the date, which stays 2031-02-03 for the whole run" in template.warnings
+    assert not ChatTemplate(tokenizer()).dated
