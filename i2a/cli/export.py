@@ -19,9 +19,7 @@ i2a export runs/first --format dpo --option both_orders=true \\
 @command(example=EXAMPLE, extra="train")
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or a trees.jsonl.")],
-    out: Annotated[
-        Path, typer.Option(help="File to write: JSONL, or Parquet if its name ends with .parquet.  [required]")
-    ],
+    out: Annotated[Path, typer.Option(help="File to write: JSONL, or Parquet if its name ends with .parquet.")],
     format: Annotated[
         str, typer.Option(help="aloe: records of the ALOE release. sft, dpo: rows to train on.")
     ] = "aloe",
