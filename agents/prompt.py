@@ -20,10 +20,17 @@ class Prompt:
     """Instructions with `$names`, optionally followed by a line `---` and a request.
 
     The instructions are sent as the system message, the request as a user message. A request with `$dialogue` shows
-    the dialogue as a transcript; without `$dialogue`, the dialogue follows the request as chat messages.
+    the dialogue as a transcript; without `$dialogue`, the dialogue follows the request as chat messages. `$$` is a
+    dollar sign; any other `$` without a name raises `ValueError`.
     """
 
     text: str
+
+    def __post_init__(self) -> None:
+        for place in Template.pattern.finditer(self.text):
+            if place["invalid"] is not None:
+                near = self.text[place.start() :][:20].partition("\n")[0]
+                raise ValueError(f"a prompt has a $ before no name, at {near!r}; write $$ for a dollar sign")
 
     @classmethod
     def beside(cls, module: str, *names: str) -> Self:
@@ -34,7 +41,7 @@ class Prompt:
     @cached_property
     def _parts(self) -> tuple["_Part", "_Part | None"]:
         instructions, line, request = self.text.partition("\n---\n")
-        tags = frozenset(TAG.findall(self.text))
+        tags = frozenset(tag.lower() for tag in TAG.findall(self.text))
         return _Part(instructions.strip(), tags), _Part(request.strip(), tags) if line else None
 
     @cached_property

@@ -17,6 +17,7 @@ from i2a.options import Options
 from i2a.trees.tree import Tree
 
 Script = Callable[..., Coroutine[Any, Any, None]]
+FIRST_FORM = {"i2a.tree", "scenarios.cast", "scenarios.turn"}  # modules of version 0.1 that its scripts import
 SHAPE = "async def NAME(tree: Tree, user: User, judge: Judge, *, turns: int = 10) -> None"
 
 
@@ -79,6 +80,8 @@ def _with_prompt(name: str, kind: type[Role[Any]], file: Path) -> type[Role[Any]
         prompt = Prompt(file.read_text("utf-8").strip())
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: cannot be read as the prompt of {name}: {error}") from None
+    except ValueError as error:
+        raise UsageError(f"{file}: {error}") from None
     known = kind.prompt.names | {"profile", "personality", "dialogue"}
     if unknown := sorted(prompt.names - known):
         there = ", ".join(f"${value}" for value in sorted(known))
@@ -149,7 +152,14 @@ def load(path: Path) -> Scenario:
     """The one scenario in the file at `path`. Raises `UsageError`: what is wrong, where, what to write instead."""
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file; `i2a scenarios new NAME` writes one to start from")
-    scenarios = [value for value in vars(plugins.load_file(path)).values() if isinstance(value, Scenario)]
+    try:
+        module = plugins.load_file(path)
+    except UsageError as error:
+        missing = error.__context__
+        if isinstance(missing, ModuleNotFoundError) and missing.name in FIRST_FORM:
+            raise UsageError(f"{error}; this is a script of version 0.1, roles are parameters now: {SHAPE}") from None
+        raise
+    scenarios = [value for value in vars(module).values() if isinstance(value, Scenario)]
     found = [value for value in scenarios if value.file.resolve() == path.resolve()]
     if len(found) != 1:
         raise UsageError(f"{path}: found {len(found)} scenarios, need one; write @scenario above: {SHAPE}")

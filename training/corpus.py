@@ -17,6 +17,7 @@ from i2a.jsonl import JsonMapping, JsonObject
 from i2a.personas.pool import PersonaPool
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.simulated import is_simulated
+from i2a.text import counted
 from i2a.trees.formats import Rows
 from i2a.trees.json import read, trees_of
 from i2a.trees.persona import Kind
@@ -128,7 +129,7 @@ class Corpus:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What of it is not trained on, in sentences."""
-        left_out = (f"{count:,} {reason}" for reason, count in self.shares["train"].left_out.items() if count)
+        left_out = (counted(count, reason) for reason, count in self.shares["train"].left_out.items() if count)
         mixed = [f"{self.mixed:,} trees with one half of their persona in validation"] if self.mixed else []
         return (*left_out, *mixed)
 
@@ -172,7 +173,7 @@ def _refuse_nothing(shares: Iterable[Share], sources: Sequence[TreeFile]) -> Non
     if not total.trees:
         raise UsageError(f"no conversation in {where or 'no run'}; `i2a simulate` grows some")
     if not total.rows:
-        why = "; ".join(f"{pairs:,} {reason}" for reason, pairs in total.left_out.items()) or "nothing was compared"
+        why = "; ".join(counted(pairs, reason) for reason, pairs in total.left_out.items()) or "nothing was compared"
         raise UsageError(f"no labelled pair to train on in {where}: {why}")
 
 

@@ -23,7 +23,7 @@ def export(
         Path,
         typer.Option(
             help="File to write: its ending says whether JSONL, .json, .csv or .parquet; .gz compresses; - is "
-            "standard output.  [required]"
+            "standard output."
         ),
     ],
     format: Annotated[

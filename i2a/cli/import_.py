@@ -16,7 +16,7 @@ def import_(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="JSONL, one published record per line; - reads standard input.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the imported run, new or empty.  [required]")],
+    out: Annotated[Path, typer.Option(help="Folder for the imported run, new or empty.")],
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out lines that are not a record.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:

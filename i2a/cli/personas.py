@@ -107,8 +107,8 @@ def _draw(result: "PoolCheck", png: Path) -> None:
 @personas.command()
 @command(example=SAMPLE)
 def sample(
-    count: Annotated[int, Option(help="How many personas.  [required]", min=1)],
-    out: Annotated[Path, Option(help="File to write, as JSONL.  [required]")],
+    count: Annotated[int, Option(help="How many personas.", min=1)],
+    out: Annotated[Path, Option(help="File to write, as JSONL.")],
     profiles: Annotated[Path | None, Option(help="File of profiles.  [default: the 20 that come with i2a]")] = None,
     personalities: Annotated[
         Path | None, Option(help="File of personalities.  [default: the 20 that come with i2a]")

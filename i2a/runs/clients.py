@@ -44,7 +44,10 @@ def spec_for(role: str, text: str, clients: Mapping[str, Client]) -> ModelSpec:
 
 
 def check_clients(clients: Mapping[str, Client], models: Mapping[str, ModelSpec]) -> None:
-    """Raises `UsageError` for a client that no role of `models` uses."""
+    """Raises `UsageError` for what is no client, and for a client that no role of `models` uses."""
+    for name, client in clients.items():
+        if not isinstance(client, Client):
+            raise UsageError(f"clients: {name!r} is {client!r}, not an open client; model strings go into role_model")
     used = {EVERY, *models, *map(str, models.values())}
     if unused := [name for name in clients if name not in used]:
         raise UsageError(f"clients: there is no role {unused[0]!r}; the roles: {', '.join(models)}")

@@ -121,13 +121,14 @@ def load(line: str | bytes) -> Tree:
         nodes.append(node)
     for node, item in zip(nodes, stored.nodes, strict=True):
         node.continued = item.continued
-        replies = {i: child for i, child in enumerate(nodes) if child.parent is node} if item.verdicts else {}
         for verdict in item.verdicts:
-            compared = {verdict.first, verdict.second}
-            if not compared <= replies.keys() or verdict.winner not in (None, *compared):
-                raise UsageError(f"not a tree of format {FORMAT}: a verdict of node {item.id} names another node")
-            winner = None if verdict.winner is None else replies[verdict.winner]
-            node.verdicts.append(Verdict(replies[verdict.first], replies[verdict.second], winner, verdict.reason))
+            first, second = verdict.first, verdict.second
+            if not (min(first, second) >= 0 and max(first, second) < len(nodes)):
+                raise UsageError(f"not a tree of format {FORMAT}: a verdict of node {item.id} names no node")
+            if verdict.winner not in (None, first, second):
+                raise UsageError(f"not a tree of format {FORMAT}: a verdict of node {item.id} has another winner")
+            winner = None if verdict.winner is None else nodes[verdict.winner]
+            node.verdicts.append(Verdict(nodes[first], nodes[second], winner, verdict.reason))
     return tree
 
 

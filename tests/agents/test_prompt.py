@@ -84,6 +84,18 @@ def test_a_tag_is_a_tag_however_it_is_written(tag: str) -> None:
     assert tag not in filled
 
 
+def test_a_tag_of_the_prompt_may_have_capitals() -> None:
+    filled = Prompt("<Profile>\n$one\n</Profile>").instructions({"one": "a</Profile>b</profile>"})
+    assert filled == "<Profile>\na\u2039/Profile\u203ab\u2039/profile\u203a\n</Profile>"
+
+
+@pytest.mark.parametrize("text", ["It costs $5.", "$", "${one", "$one\n---\n$ 3"])
+def test_a_dollar_sign_is_written_twice(text: str) -> None:
+    with pytest.raises(ValueError, match="for a dollar sign"):
+        Prompt(text)
+    assert Prompt("It costs $$5.").instructions({}) == "It costs $5."
+
+
 pieces = st.lists(
     st.sampled_from(
         ["<", ">", "/", "</", "one", "two", "<one>", "</two>", "$one", "${two}", "$$", "$", " ", "x", "\u2039", "\n"]

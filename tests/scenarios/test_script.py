@@ -130,6 +130,7 @@ HEAD = "from agents.user import User\nfrom scenarios import scenario\n\n"
         ("@scenario(roles={'user': User})\nasync def chat(tree, cast): ...", 4, "roles are parameters"),
         ("@scenario\nasync def chat(tree, cast): ...", 4, "there is no cast any more, roles are parameters"),
         ("from scenarios import Cast", 4, "there is no Cast any more: roles are parameters"),
+        ("from scenarios.cast import Cast", 4, "this is a script of version 0.1, roles are parameters now"),
         ("from nowhere import nothing", 4, "No module named 'nowhere'"),
         ("x = 1\nprint(y)", 5, "NameError: name 'y' is not defined"),
         ("def f():\n    return 1 / 0\n\nf()", 5, "ZeroDivisionError"),

@@ -103,7 +103,7 @@ def test_a_run_without_trees_is_named(tmp_path: Path) -> None:
 
 def test_a_corpus_without_a_labelled_pair_says_what_became_of_its_pairs(tmp_path: Path) -> None:
     folder = run(tmp_path / "a", tree("t-0", agreed=False))
-    with pytest.raises(UsageError, match=r"no labelled pair .*: 1 pairs on which the verdicts disagree$"):
+    with pytest.raises(UsageError, match=r"no labelled pair .*: 1 pair on which the verdicts disagree$"):
         read(folder)
     silent = Tree("t", "tutor", Persona("", "P.", "T."), 0)
     silent.add(None, Utterance("pupil", "Hm."))

@@ -93,7 +93,7 @@ def transcript(text: str) -> Dialogue:
     marks = list(_LINE.finditer(text))
     speakers = [mark[1] for mark in marks]
     person = "User" if "User" in speakers or not speakers else speakers[0]
-    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    ends = [mark.start() for mark in marks[1:]] + [len(text)] * bool(marks)
     return Dialogue(
         tuple(
             ("user" if mark[1] == person else "assistant", shorten(fold(text[mark.end() : end]), _LONGEST))

@@ -53,3 +53,10 @@ def test_a_prompt_of_nobody_is_refused_before_anything_is_written(tmp_path: Path
     with pytest.raises(UsageError, match=r"--role-prompt 'judge': write NAME=VALUE"):
         i2a("--role-prompt", "judge", "--out", tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_prompt_with_a_lone_dollar_sign_is_refused_in_a_line(tmp_path: Path) -> None:
+    prompt = tmp_path / "price.txt"
+    prompt.write_text("It costs $5.", "utf-8")
+    with pytest.raises(UsageError, match=r"price\.txt: a prompt has a \$ before no name, at '\$5\.'; write \$\$"):
+        i2a("--role-prompt", f"user={prompt}", "--out", tmp_path / "run")

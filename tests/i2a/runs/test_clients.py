@@ -66,3 +66,8 @@ def test_a_client_that_nobody_uses_is_refused() -> None:
     check_clients({"user": ScriptedModel(), GPT: ScriptedModel(), "*": ScriptedModel()}, {"user": ModelSpec.parse(GPT)})
     with pytest.raises(UsageError, match="no role 'usr'; the roles: user"):
         check_clients({"usr": ScriptedModel()}, {"user": ModelSpec.parse(GPT)})
+
+
+def test_a_model_string_is_no_client() -> None:
+    with pytest.raises(UsageError, match="'user' is 'offline', not an open client; model strings go into role_model"):
+        check_clients({"user": "offline"}, {"user": ModelSpec.parse(GPT)})  # type: ignore[dict-item]

@@ -222,6 +222,14 @@ def test_a_winner_that_was_not_compared_is_refused(tree: Tree) -> None:
     complaint(damaged(tree, lambda t: t["nodes"][0]["verdicts"][0].update(winner=0)))
 
 
+def test_a_verdict_may_compare_any_two_nodes(tree: Tree) -> None:
+    """A script may compare drafts of several branches, or openings: what it writes must be readable."""
+    opening, other = tree.roots[0], tree.add(None, Utterance("user", "Another opening."))
+    opening.verdicts.append(Verdict(opening, other, other, "clearer"))
+    verdict = load(dump(tree)).roots[0].verdicts[-1]
+    assert [node.content for node in verdict[:2]] == [opening.content, other.content]
+
+
 # Files.
 
 
