@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from i2a.errors import UsageError
 from i2a.models.model import Message
-from i2a.simulator.parts import controls, forms, inducer, judge, responder, user, writer
+from i2a.simulator.parts import chooser, controls, forms, inducer, judge, responder, user, writer
 from i2a.simulator.parts.prompt_parser import read
 from i2a.simulator.parts.writer_markup import Values
 
@@ -34,7 +34,7 @@ def answer(
         return writer.write(messages, seed=seed, values=values)
     wanted = frozenset(schema.get("properties", ())) if schema else frozenset[str]()
     rated = not wanted.isdisjoint(("score", "passes")) and any("<reply>" in message.content for message in messages)
-    known = not schema or "winner" in wanted or {"profile", "personality"} <= wanted or rated
+    known = not schema or "winner" in wanted or {"profile", "personality"} <= wanted or rated or wanted == {"letter"}
     task = read(messages, form=not known)
     profile, personality = task.system.get("profile", ""), task.system.get("personality", "")
     if task.role == "form":
@@ -45,6 +45,8 @@ def answer(
     if task.role == "rater":
         rate = judge.passes if "passes" in wanted else judge.rate
         return rate(task.request["reply"], task.dialogue, judge.recipient(profile, personality), seed=seed)
+    if task.role == "chooser":
+        return chooser.pick(task, controls.answering, seed=seed)
     if task.role == "inducer":
         return inducer.infer(profile, personality, task.dialogue)
     if task.role == "user":
@@ -66,6 +68,8 @@ def named(name: str) -> AnswerFunction:
 
     def reply(messages: Sequence[Message], /, *, seed: int, schema: Mapping[str, Any] | None = None) -> str:
         task = read(messages)
+        if task.role == "chooser":
+            return chooser.pick(task, control, seed=seed)
         return control(task.dialogue, task.system.get("known", ""), seed)
 
     return reply

@@ -1,0 +1,62 @@
+"""Two choosers that understand nothing: common words, and length. What they get right says nothing about a model."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from evaluation.choice.items import OPTIONS, ChoiceDialogue, ChoiceItem, OptionKind
+from i2a.simulator.language.text import stems
+
+Shares = dict[OptionKind, float]
+BASELINES = ("word overlap", "length")
+
+
+def overlap(history: Iterable[str], reply: str) -> float:
+    """The cosine of the content words (as stems) of `history` and of `reply`, times the norm of the first."""
+    own = stems(reply)
+    said = frozenset[str]().union(*map(stems, history))
+    return len(own & said) / len(own) ** 0.5 if own else 0.0
+
+
+def preferred(scores: Mapping[OptionKind, float]) -> Shares:
+    """Where the choice falls: on the highest score, in equal parts where there are several."""
+    best = max(scores.values())
+    winners = [kind for kind in OPTIONS if scores[kind] == best]
+    return {kind: (kind in winners) / len(winners) for kind in OPTIONS}
+
+
+def by_overlap(dialogue: ChoiceDialogue, item: ChoiceItem) -> Shares:
+    history = dialogue.until(item.turn)
+    return preferred({kind: overlap(history, reply) for kind, reply in item.options.items()})
+
+
+def by_length(item: ChoiceItem, which: Literal["shortest", "longest"]) -> Shares:
+    """In characters."""
+    sign = 1 if which == "longest" else -1
+    return preferred({kind: sign * len(reply) for kind, reply in item.options.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineChoices:
+    """What the two choose, by case and turn. `length` is that of the two rules which gets more items right.
+
+    `hard` are the items on which neither of them is right: it has no sole winner, or another one.
+    """
+
+    overlap: Mapping[tuple[str, int], Shares]
+    length: Mapping[tuple[str, int], Shares]
+    rule: Literal["shortest", "longest"]
+
+    @classmethod
+    def of(cls, dialogues: Sequence[ChoiceDialogue]) -> "BaselineChoices":
+        items = [(dialogue, item) for dialogue in dialogues for item in dialogue.items]
+        rules: dict[Literal["shortest", "longest"], dict[tuple[str, int], Shares]] = {
+            "shortest": {(dialogue.case, item.turn): by_length(item, "shortest") for dialogue, item in items},
+            "longest": {(dialogue.case, item.turn): by_length(item, "longest") for dialogue, item in items},
+        }
+        rule = max(rules, key=lambda rule: sum(shares["fits"] for shares in rules[rule].values()))
+        words = {(dialogue.case, item.turn): by_overlap(dialogue, item) for dialogue, item in items}
+        return cls(words, rules[rule], rule)
+
+    def is_hard(self, case: str, turn: int) -> bool:
+        return self.overlap[case, turn]["fits"] < 1 and self.length[case, turn]["fits"] < 1
