@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evaluation.choice.items import OPTIONS, ChoiceDialogue, ChoiceItem, OptionKind
-from i2a.simulator.language.text import stems
+from i2a.simulator.language.text import stems, words
 
 Shares = dict[OptionKind, float]
 BASELINES = ("word overlap", "length")
 
 
-def overlap(history: Iterable[str], reply: str) -> float:
-    """The cosine of the content words (as stems) of `history` and of `reply`, times the norm of the first."""
-    own = stems(reply)
-    said = frozenset[str]().union(*map(stems, history))
-    return len(own & said) / len(own) ** 0.5 if own else 0.0
+def overlap(said: Iterable[str], reply: str) -> float:
+    """The content words (as stems) that `reply` shares with what was `said`, as a share of all its words."""
+    return len(common(said, reply)) / max(1, len(words(reply)))
+
+
+def common(said: Iterable[str], reply: str) -> frozenset[str]:
+    """The stems of the content words that stand in both."""
+    return stems(reply) & frozenset[str]().union(*map(stems, said))
 
 
 def preferred(scores: Mapping[OptionKind, float]) -> Shares:
@@ -26,8 +29,9 @@ def preferred(scores: Mapping[OptionKind, float]) -> Shares:
 
 
 def by_overlap(dialogue: ChoiceDialogue, item: ChoiceItem) -> Shares:
-    history = dialogue.until(item.turn)
-    return preferred({kind: overlap(history, reply) for kind, reply in item.options.items()})
+    """With the person's own messages; the whole chat, half of which the assistant wrote, tells less."""
+    said = dialogue.until(item.turn)[::2]
+    return preferred({kind: overlap(said, reply) for kind, reply in item.options.items()})
 
 
 def by_length(item: ChoiceItem, which: Literal["shortest", "longest"]) -> Shares:
@@ -55,8 +59,8 @@ class BaselineChoices:
             "longest": {(dialogue.case, item.turn): by_length(item, "longest") for dialogue, item in items},
         }
         rule = max(rules, key=lambda rule: sum(shares["fits"] for shares in rules[rule].values()))
-        words = {(dialogue.case, item.turn): by_overlap(dialogue, item) for dialogue, item in items}
-        return cls(words, rules[rule], rule)
+        by_words = {(dialogue.case, item.turn): by_overlap(dialogue, item) for dialogue, item in items}
+        return cls(by_words, rules[rule], rule)
 
     def is_hard(self, case: str, turn: int) -> bool:
         return self.overlap[case, turn]["fits"] < 1 and self.length[case, turn]["fits"] < 1

@@ -4,10 +4,10 @@ In each tree a dialogue is held (or told again), and at some of its turns the re
 Responders of a simulation, with hints about this person or about another.
 """
 
+import asyncio
 import random
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from rich.console import Console
@@ -23,6 +23,7 @@ from evaluation.choice.settings import ItemBuild
 from evaluation.dialogues import values_of
 from i2a.errors import UsageError
 from i2a.models.autogen import Client
+from i2a.models.call import RoleModel
 from i2a.runs.clients import check_clients, spec_for
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
@@ -43,6 +44,7 @@ ROLES: dict[str, type[Role[Any]]] = {
     "preferred": PreferredResponder,
     "rejected": RejectedResponder,
 }
+MET = 2  # turns of the chat with a stranger
 ITEM = "choice"  # where the metadata of a message holds its item
 
 
@@ -95,11 +97,11 @@ def plan_build(config: ItemBuild, clients: Mapping[str, Client] = {}) -> tuple[R
     else:
         cases = recorded(config.source, config.cases, config.seed)
     by_id = {case.id: case for case in cases.all}
-    strangers = {case.id: list(others(case, cases, config.seed)) for case in cases.all}
+    strangers = {case.id: others(case, cases, config.seed)[: config.drafts] for case in cases.all}
 
     def grow(tree: Tree, session: Session) -> Awaitable[None]:
-        writers = Writers.of(tree.persona, session.clients(tree.id, tree.seed, models))
-        return held(tree, writers, by_id[tree.id], strangers[tree.id], config)
+        clients = session.clients(tree.id, tree.seed, models)
+        return held(tree, clients, by_id[tree.id], strangers[tree.id], config)
 
     plan = RunPlan(
         fingerprint={
@@ -121,7 +123,7 @@ def plan_build(config: ItemBuild, clients: Mapping[str, Client] = {}) -> tuple[R
     return plan, cases
 
 
-def others(case: Case, cases: Cases, seed: int) -> Iterator[Persona]:
+def others(case: Case, cases: Cases, seed: int) -> list[Persona]:
     """Personas of another profile and another personality, in an order drawn for this case. Raises `UsageError`."""
     mine = case.persona
     found = [
@@ -132,7 +134,7 @@ def others(case: Case, cases: Cases, seed: int) -> Iterator[Persona]:
     if not found:
         raise UsageError("items need personas of at least two profiles and two personalities; add cases")
     random.Random(f"{seed}/{case.id}/others").shuffle(found)
-    return iter(found)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ class Writers:
     rejected: RejectedResponder
 
     @classmethod
-    def of(cls, persona: Persona, clients: Mapping[str, Any]) -> "Writers":
+    def of(cls, persona: Persona, clients: Mapping[str, RoleModel]) -> "Writers":
         known = values_of(persona)
         writers = cls(
             User("user", clients["user"], **known),
@@ -157,11 +159,35 @@ class Writers:
         return writers
 
 
-async def held(tree: Tree, writers: Writers, case: Case, strangers: Sequence[Persona], config: ItemBuild) -> None:
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Another persona, and the last reply of a short chat that it had, which shows its manner."""
+
+    persona: Persona
+    here: Node
+
+    @classmethod
+    async def met(cls, persona: Persona, client: RoleModel, responder: RejectedResponder) -> "Stranger":
+        user = User("user", client, **values_of(persona))
+        introduce([user, responder])
+        here: Node | None = None
+        for _ in range(MET):
+            message = Node(here, USER, (await user(here)).content)
+            here = Node(message, responder.name, (await responder(message)).content)
+        assert here is not None
+        return cls(persona, here)
+
+
+async def held(
+    tree: Tree, clients: Mapping[str, RoleModel], case: Case, others: Sequence[Persona], config: ItemBuild
+) -> None:
     """Hold the dialogue, or tell a stored one again, with an item at every `config.every` turns where one can be made.
 
     As in the scenario of the paper, either reply, drawn at random, continues a new dialogue.
     """
+    writers = Writers.of(tree.persona, clients)
+    responder = RejectedResponder("rejected", clients["rejected"])
+    strangers = await asyncio.gather(*(Stranger.met(other, clients["user"], responder) for other in others))
     here: Node | None = None
     turns = min(config.turns, case.messages) if case.dialogue else config.turns
     stored = dict(zip(case.dialogue, case.dialogue[1:], strict=False))
@@ -172,8 +198,10 @@ async def held(tree: Tree, writers: Writers, case: Case, strangers: Sequence[Per
             source = told[turn - 1]
             here = tree.add(here, Utterance(USER, source.content))
             here.inference = source.inference
+            if wanted and here.inference is None:
+                here.inference = await writers.inducer(here)
             if wanted:
-                await add_item(here, writers, strangers, config.drafts, tree)
+                await add_item(tree, here, Drafting(here, writers, strangers, config.drafts))
             if (reply := stored.get(source)) is None or reply.speaker == USER:
                 break
             here = tree.keep(tree.add(here, Utterance(reply.speaker, reply.content)))
@@ -181,21 +209,19 @@ async def held(tree: Tree, writers: Writers, case: Case, strangers: Sequence[Per
             here = tree.add(here, await writers.user(here))
             pair = await replies(writers.inducer, writers.preferred, writers.rejected, here)
             if wanted:
-                await add_item(here, writers, strangers, config.drafts, tree)
+                await add_item(tree, here, Drafting(here, writers, strangers, config.drafts))
             here = tree.keep(tree.add(here, tree.random.choice(pair)))
 
 
-async def add_item(here: Node, writers: Writers, strangers: Sequence[Persona], drafts: int, tree: Tree) -> None:
+async def add_item(tree: Tree, here: Node, drafting: "Drafting") -> None:
     """Keep an item with the message `here`, if drafts make one."""
-    if here.inference is None:
-        here.inference = await writers.inducer(here)
-    drafting = Drafting(here, here.inference, writers, strangers, drafts)
     if not (fits := await drafting.fitting()):
         return
     facts = [*await drafting.misplaced(), *await drafting.foreign()]
     manner, generic = await drafting.ill_mannered(), await drafting.generic()
     chance = random.Random(f"{tree.id}/{tree.seed}/{len(here.path)}")
-    item = balanced([node.content for node in here.path], fits, facts, manner, generic, chance)
+    said = [node.content for node in here.path if node.speaker == USER]
+    item = balanced(said, fits, facts, manner, generic, chance)
     if item is not None:
         here.metadata[ITEM] = {
             "options": {kind: draft.text for kind, draft in item._asdict().items()},
@@ -206,16 +232,20 @@ async def add_item(here: Node, writers: Writers, strangers: Sequence[Persona], d
 
 @dataclass(frozen=True, slots=True)
 class Drafting:
-    """Drafts of replies to the message `here`, of whose writer the chat has shown what `known` says.
+    """Drafts of replies to the message `here`, with whose inference it is known what the chat has shown.
 
     Of each kind there are at most `count`; those that are not of their kind after all are left out.
     """
 
     here: Node
-    known: Inference
     writers: Writers
-    strangers: Sequence[Persona]
+    strangers: Sequence[Stranger]
     count: int
+
+    @property
+    def known(self) -> Inference:
+        assert self.here.inference is not None
+        return self.here.inference
 
     async def fitting(self) -> list[Draft]:
         """Those that recall what an earlier message revealed."""
@@ -226,12 +256,12 @@ class Drafting:
     async def foreign(self) -> list[Draft]:
         """This person's manner, with facts of somebody else."""
         found = []
-        for other in islice(self.strangers, self.count):
-            lines = list(sentences(other.profile))
+        for stranger in self.strangers:
+            lines = list(sentences(stranger.persona.profile))
             hint = Inference(reason="", profile=lines, personality=self.known.personality)
             text = (await self.writers.preferred(self.here, inducer=hint)).content
             if recalled(text, lines) and self._is_new(text):
-                found.append(self._draft(text, other.id))
+                found.append(self._draft(text, stranger.persona.id))
         return found
 
     async def misplaced(self) -> list[Draft]:
@@ -249,16 +279,17 @@ class Drafting:
     async def ill_mannered(self) -> list[Draft]:
         """This person's facts, in the manner that suits somebody else.
 
-        The Responder sees the last message only, lest it picks up the manner of the others.
+        The Responder sees the last message behind a chat with that other person, and so picks up the other manner.
         """
         own = leads(node.content for node in self.here.path if node.speaker == USER)
-        last = Node(None, USER, self.here.content)
         found = []
-        for other in islice(self.strangers, self.count):
-            hint = Inference(reason="", profile=self.known.profile, personality=list(sentences(other.personality)))
-            text = (await self.writers.preferred(last, inducer=hint)).content
+        for stranger in self.strangers:
+            manner = list(sentences(stranger.persona.personality))
+            hint = Inference(reason="", profile=self.known.profile, personality=manner)
+            message = Node(stranger.here, USER, self.here.content)
+            text = (await self.writers.preferred(message, inducer=hint)).content
             if lead(text) not in own and self._is_new(text):
-                found.append(self._draft(text, other.id))
+                found.append(self._draft(text, stranger.persona.id))
         return found
 
     async def generic(self) -> list[Draft]:

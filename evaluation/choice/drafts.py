@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from evaluation.choice.baselines import overlap
+from evaluation.choice.baselines import common, overlap
 from i2a.simulator.language.text import sentences, stems
 
 RECALLED = 2  # words of a line that a reply must share to bring it up
@@ -59,27 +59,30 @@ def leads(texts: Iterable[str]) -> frozenset[str]:
 
 
 def balanced(
-    history: Sequence[str],
+    said: Sequence[str],
     fits: Sequence[Draft],
     facts: Sequence[Draft],
     manner: Sequence[Draft],
     generic: Sequence[Draft],
     chance: random.Random,
 ) -> DraftedItem | None:
-    """The drafts among which the one that fits has a place drawn by lot, by common words and then by length.
+    """The drafts among which the one that fits has a place drawn by lot: by the words that it has in common with what
+    the person `said`, by their share of it, and by length. None if the drafts make no item.
 
-    Each of the four places is as likely as any other, as far as the drafts allow. None if they make no item.
+    Each of the four places is as likely as any other, as far as the drafts allow.
     """
     sets = [item for found in product(fits, facts, manner, generic) if _is_item(item := DraftedItem(*found))]
     words, length = chance.randrange(4), chance.randrange(4)
     chance.shuffle(sets)
-    common = {draft.text: overlap(history, draft.text) for item in sets for draft in item}
+    texts = {draft.text for item in sets for draft in item}
+    counts = {text: len(common(said, text)) for text in texts}
+    shares = {text: overlap(said, text) for text in texts}
 
     def distance(item: DraftedItem) -> tuple[int, int]:
         mine, *wrong = (draft.text for draft in item)
-        above = sum(common[text] > common[mine] for text in wrong)
+        more = [sum(size[text] > size[mine] for text in wrong) for size in (counts, shares)]
         longer = sum(len(text) > len(mine) for text in wrong)
-        return abs(above - words), abs(longer - length)
+        return sum(abs(place - words) for place in more), abs(longer - length)
 
     return min(sets, key=distance, default=None)
 
