@@ -215,9 +215,11 @@ async def held(
 
 async def add_item(tree: Tree, here: Node, drafting: "Drafting") -> None:
     """Keep an item with the message `here`, if drafts make one."""
-    if not (fits := await drafting.fitting()):
+    hinted = await drafting.hinted()
+    if not (fits := drafting.recalling(hinted)):
         return
-    facts = [*await drafting.misplaced(), *await drafting.foreign()]
+    belongs = frozenset[str]().union(*(draft.lines for draft in hinted))
+    facts = [*await drafting.misplaced(belongs), *await drafting.foreign()]
     manner, generic = await drafting.ill_mannered(), await drafting.generic()
     chance = random.Random(f"{tree.id}/{tree.seed}/{len(here.path)}")
     said = [node.content for node in here.path if node.speaker == USER]
@@ -247,11 +249,17 @@ class Drafting:
         assert self.here.inference is not None
         return self.here.inference
 
-    async def fitting(self) -> list[Draft]:
+    async def hinted(self) -> list[Draft]:
+        """With what the chat has shown."""
+        return [
+            self._draft((await self.writers.preferred(self.here, inducer=self.known)).content, "")
+            for _ in range(self.count)
+        ]
+
+    def recalling(self, drafts: Sequence[Draft]) -> list[Draft]:
         """Those that recall what an earlier message revealed."""
-        texts = [(await self.writers.preferred(self.here, inducer=self.known)).content for _ in range(self.count)]
         known, last = self.known.profile, self.here.content
-        return [self._draft(text, "") for text in texts if recalls_earlier(text, known, last) and self._is_new(text)]
+        return [draft for draft in drafts if recalls_earlier(draft.text, known, last) and self._is_new(draft.text)]
 
     async def foreign(self) -> list[Draft]:
         """This person's manner, with facts of somebody else."""
@@ -264,16 +272,19 @@ class Drafting:
                 found.append(self._draft(text, stranger.persona.id))
         return found
 
-    async def misplaced(self) -> list[Draft]:
-        """This person's manner and facts, in a reply to earlier messages that have least to do with this one."""
+    async def misplaced(self, belongs: frozenset[str]) -> list[Draft]:
+        """This person's manner and facts, in a reply to earlier messages that have least to do with this one.
+
+        `belongs`: what a reply to this one brings up, and what is not misplaced.
+        """
         messages = [node for node in self.here.path[:-1] if node.speaker == USER]
         said = stems(self.here.content)
         messages.sort(key=lambda node: len(said & stems(node.content)))
         found = []
         for message in messages[: self.count]:
-            text = (await self.writers.preferred(message, inducer=self.known)).content
-            if recalled(text, self.known.profile) and self._is_new(text):
-                found.append(self._draft(text, ""))
+            draft = self._draft((await self.writers.preferred(message, inducer=self.known)).content, "")
+            if draft.lines and not draft.lines & belongs and self._is_new(draft.text):
+                found.append(draft)
         return found
 
     async def ill_mannered(self) -> list[Draft]:

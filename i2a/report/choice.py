@@ -28,6 +28,7 @@ from i2a.runs import outcome
 from i2a.text import counted, one_line
 
 HEADS = ("candidate", "accuracy", "slope", "minus baseline", *WRONG.values(), "unscored")
+Cell = tuple[str, str]  # a number and its interval
 IN_WORDS = {"hard": "hard items, on which word overlap and length are wrong", "all": "all items"}
 
 
@@ -67,11 +68,13 @@ def choice_table(summary: Mapping[str, Any]) -> RenderableType:
     """What `summary.json` holds as a table for each stratum, the one that counts first."""
     parts: list[RenderableType] = []
     for caption, rows in results(summary):
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
         for place, head in enumerate(HEADS):
-            table.add_column(Text(head), justify="right" if place else "left", overflow="fold")
+            table.add_column(
+                Text(head.replace(" ", "\n")), justify="right" if place else "left", overflow="fold", no_wrap=place > 0
+            )
         for name, cells in rows:
-            table.add_row(Text(one_line(name)), *map(Text, cells))
+            table.add_row(Text(one_line(name)), *(Text("\n".join(filter(None, cell))) for cell in cells))
         parts += [Text(), Text(one_line(f"{title(summary)}: {caption}"), "bold"), table]
     parts += [Text(f"- {one_line(line)}", "dim") for line in explanations(summary)]
     return Group(*parts[1:])
@@ -84,7 +87,7 @@ def title(summary: Mapping[str, Any]) -> str:
     return f"protocol choice (right of four replies, in percent; chance {summary['chance']:g}), items: {by}{against}"
 
 
-def results(summary: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, list[str]]]]]:
+def results(summary: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, list[Cell]]]]]:
     """For each stratum a caption, and the name and cells (under `HEADS`) of each candidate."""
     for stratum in STRATA:
         rows = [(name, _cells(summary, name, found)) for name, found in summary["strata"][stratum].items()]
@@ -105,26 +108,26 @@ def explanations(summary: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: {counted(count, 'items')} without a choice: {reason}"
 
 
-def _cells(summary: Mapping[str, Any], name: str, found: Mapping[str, Any]) -> list[str]:
-    over = "baseline" if name == summary["baseline"] else UNDEFINED
+def _cells(summary: Mapping[str, Any], name: str, found: Mapping[str, Any]) -> list[Cell]:
+    over: Cell = ("baseline" if name == summary["baseline"] else UNDEFINED, "")
     if found["minus_baseline"] is not None:
         over = with_interval(Estimate(**found["minus_baseline"]["accuracy"]), 1, signed=True)
     return [
         with_interval(Estimate(**found["accuracy"]), 1),
         with_interval(Estimate(**found["slope"]), 2, signed=True),
         over,
-        *(UNDEFINED if share is None else f"{share:.1%}" for share in found["errors"].values()),
-        f"{found['unscored']:,}",
+        *((UNDEFINED if share is None else f"{share:.1%}", "") for share in found["errors"].values()),
+        (f"{found['unscored']:,}", ""),
     ]
 
 
-def with_interval(estimate: Estimate, digits: int, *, signed: bool = False) -> str:
-    """`31.2 [27.0, 35.1]`."""
+def with_interval(estimate: Estimate, digits: int, *, signed: bool = False) -> Cell:
+    """`31.2` and `[27.0, 35.1]`."""
     value = number(estimate.value, digits, signed=signed)
     if estimate.interval is None:
-        return value
+        return value, ""
     low, high = (number(end, digits, signed=signed) for end in estimate.interval)
-    return f"{value} [{low}, {high}]"
+    return value, f"[{low}, {high}]"
 
 
 def draw(summary: ChoiceSummary, folder: Path) -> None:
@@ -152,8 +155,8 @@ def _panel(axes: Axes, summary: ChoiceSummary, stratum: str) -> None:
         ends = np.array([level.interval or (np.nan, np.nan) for level in result.found.by_turn])
         simple = result.candidate in BASELINES
         name = one_line(result.candidate)
-        style = {"color": colour, "marker": marker, "markersize": 4, "linestyle": "--" if simple else "-"}
-        axes.plot(turns, levels, label=name if not name.startswith("_") else f" {name}", **style)
+        style: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": "--" if simple else "-"}
+        axes.plot(turns, levels, markersize=4, label=name.replace("_", " _", 1) if name[0] == "_" else name, **style)
         if not simple:
             axes.fill_between(turns, ends[:, 0], ends[:, 1], color=colour, alpha=0.12, linewidth=0)
     axes.set_ylim(-2, 102)

@@ -10,12 +10,12 @@ from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.runs.simulated import is_simulated
 
-Kind = Literal["simulation", "training", "evaluation"]
+Kind = Literal["simulation", "training", "evaluation", "choice"]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A folder with a run. `summary` is filled for an evaluation, `log` for a training."""
+    """A folder with a run. `summary` is filled for an evaluation and for choices, `log` for a training."""
 
     name: str
     path: Path
@@ -38,6 +38,7 @@ class Run:
             kind = "evaluation"
             advice = f"{path}: the evaluation is not complete; the same command with --resume goes on"
             summary = _json(path / "summary.json", advice)
+            kind = "choice" if summary.get("protocol") == "choice" else kind
         return cls(path.name, path, kind, manifest, summary, log)
 
     @property
