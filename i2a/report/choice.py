@@ -17,7 +17,7 @@ from rich.text import Text
 from evaluation.bootstrap import LEVEL, Estimate
 from evaluation.choice.baselines import BASELINES
 from evaluation.choice.build import BuildResult
-from evaluation.choice.items import WRONG
+from evaluation.choice.items import FILE, WRONG
 from evaluation.choice.numbers import CHANCE, STRATA, ChoiceSummary
 from evaluation.choice.run import ChoiceRunResult
 from i2a.errors import UsageError
@@ -56,9 +56,8 @@ def print_items(result: BuildResult, console: Console) -> None:
     lines = []
     if result.items is not None:
         found = result.items.described
-        lines = [
-            f"{counted(found['items'], 'items')} of {counted(found['dialogues'], 'dialogues')}: {result.run.folder}"
-        ]
+        counts = f"{counted(found['items'], 'items')} of {counted(found['dialogues'], 'dialogues')}"
+        lines = [f"{counts} in {result.run.folder}/{FILE}"]
     elif result.run.complete:
         lines = ["no dialogue gave an item: no reply recalled what an earlier message had revealed"]
     outcome.print_next(result.run, console, *lines)

@@ -1,0 +1,67 @@
+"""The protocol `choice` as a user runs it: items are built, candidates of every kind choose, a report is written."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import Server, i2a
+
+
+def test_a_corpus_makes_items_and_a_server_answers_like_the_engine_in_process(
+    tmp_path: Path, serve: Callable[..., Server]
+) -> None:
+    server = serve("--faults", "0.02")
+    i2a("simulate", "--conversations", "5", "--turns", "5", "--out", tmp_path / "corpus", "--quiet")
+    build = (
+        "benchmark",
+        "build",
+        "--from",
+        tmp_path / "corpus",
+        "--every",
+        "1",
+        "--out",
+        tmp_path / "items",
+        "--quiet",
+    )
+    made = json.loads(i2a(*build, "--json").stdout)["items"]
+    assert made["items"] > 0
+    assert made["simulated"]
+    candidates = (f"far={server.model}", "near=offline", f"told=oracle:{server.model}", "shuffled=shuffled:offline")
+    size = ("--items", tmp_path / "items", "--out", tmp_path / "run", "--quiet")
+    found = json.loads(i2a("choice", *candidates, *size, "--json").stdout)["summary"]["strata"]["all"]
+    for number in ("accuracy", "by_turn", "errors"):
+        assert found["far"][number] == found["near"][number]
+    assert found["told"]["accuracy"]["value"] > found["near"]["accuracy"]["value"] + 20
+    page = tmp_path / "report.html"
+    i2a("report", tmp_path / "run", tmp_path / "items", "--out", page)
+    text = page.read_text("utf-8")
+    assert text.index("Choice, without a judge: run") < text.index(">Runs<")
+    assert "Offline simulator" in text
+
+
+@pytest.mark.timeout(240)  # torch alone takes long to start on a busy machine
+def test_a_local_model_chooses_by_likelihood_and_by_its_implicit_reward(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the extra `train` is not installed")
+    from tests.tiny import checkpoint
+
+    one, other = (checkpoint(tmp_path / f"model-{seed}", seed=seed, max_position_embeddings=16384) for seed in (0, 1))
+    candidates = (f"tiny=hf:{one}", f"last=last:hf:{one}", f"told=oracle:hf:{one}")
+    size = ("--cases", "2", "--quiet", "--json")
+    by_itself = json.loads(i2a("choice", *candidates, "--out", tmp_path / "a", *size).stdout)["summary"]
+    assert by_itself["methods"] == dict.fromkeys(("tiny", "last", "told"), "logprobs")
+    assert by_itself["models"]["tiny"]["effective"]["dtype"] == "float32"
+    again = ("--reference", f"hf:{other}", "--out", tmp_path / "b")
+    rewarded = json.loads(i2a("choice", *candidates, *again, *size).stdout)["summary"]
+    for summary in (by_itself, rewarded):
+        for row in summary["strata"]["all"].values():
+            assert (row["scored"], row["unscored"]) == (summary["counts"]["all"], 0)
+    lines = [(tmp_path / run / "choices.jsonl").read_text("utf-8").splitlines() for run in "ab"]
+    scores = [[json.loads(line)["scores"] for line in run] for run in lines]
+    assert all(score["fits"] < 0 for score in scores[0]), "a log-probability"
+    assert any(score["fits"] > 0 for score in scores[1]), "a difference of two"
+    same = json.loads(
+        i2a("choice", f"hf:{one}", "--reference", f"hf:{one}?revision=x", "--out", tmp_path / "c", *size).stdout
+    )
+    assert same["summary"]["strata"]["all"][f"hf:{one}"]["accuracy"]["value"] == 25, "nothing was learnt: all alike"
