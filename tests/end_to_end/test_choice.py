@@ -46,22 +46,27 @@ def test_a_local_model_chooses_by_likelihood_and_by_its_implicit_reward(tmp_path
     pytest.importorskip("torch", reason="the extra `train` is not installed")
     from tests.tiny import checkpoint
 
-    one, other = (checkpoint(tmp_path / f"model-{seed}", seed=seed, max_position_embeddings=16384) for seed in (0, 1))
-    candidates = (f"tiny=hf:{one}", f"last=last:hf:{one}", f"told=oracle:hf:{one}")
+    one, other = (checkpoint(tmp_path / f"model-{n}", seed=n, max_position_embeddings=16384) for n in (0, 1))
     size = ("--cases", "2", "--quiet", "--json")
+    candidates = (f"tiny=hf:{one}", f"last=last:hf:{one}", f"told=oracle:hf:{one}")
     by_itself = json.loads(i2a("choice", *candidates, "--out", tmp_path / "a", *size).stdout)["summary"]
     assert by_itself["methods"] == dict.fromkeys(("tiny", "last", "told"), "logprobs")
     assert by_itself["models"]["tiny"]["effective"]["dtype"] == "float32"
-    again = ("--reference", f"hf:{other}", "--out", tmp_path / "b")
-    rewarded = json.loads(i2a("choice", *candidates, *again, *size).stdout)["summary"]
+    against = (f"tiny=hf:{one}", f"same=hf:{other}", "--reference", f"hf:{other}", "--out", tmp_path / "b")
+    rewarded = json.loads(i2a("choice", *against, *size).stdout)["summary"]
     for summary in (by_itself, rewarded):
         for row in summary["strata"]["all"].values():
             assert (row["scored"], row["unscored"]) == (summary["counts"]["all"], 0)
-    lines = [(tmp_path / run / "choices.jsonl").read_text("utf-8").splitlines() for run in "ab"]
-    scores = [[json.loads(line)["scores"] for line in run] for run in lines]
-    assert all(score["fits"] < 0 for score in scores[0]), "a log-probability"
-    assert any(score["fits"] > 0 for score in scores[1]), "a difference of two"
-    same = json.loads(
-        i2a("choice", f"hf:{one}", "--reference", f"hf:{one}?revision=x", "--out", tmp_path / "c", *size).stdout
-    )
-    assert same["summary"]["strata"]["all"][f"hf:{one}"]["accuracy"]["value"] == 25, "nothing was learnt: all alike"
+    assert rewarded["strata"]["all"]["same"]["accuracy"]["value"] == 25, "nothing was learnt: all are alike"
+    scores = scores_of(tmp_path / "b")
+    assert all(value == 0 for score in scores["same"] for value in score.values())
+    assert all(value != 0 for score in scores["tiny"] for value in score.values())
+    assert all(value < 0 for score in scores_of(tmp_path / "a")["tiny"] for value in score.values())
+
+
+def scores_of(run: Path) -> dict[str, list[dict[str, float]]]:
+    found: dict[str, list[dict[str, float]]] = {}
+    for line in (run / "choices.jsonl").read_text("utf-8").splitlines():
+        choice = json.loads(line)
+        found.setdefault(choice["candidate"], []).append(choice["scores"])
+    return found
