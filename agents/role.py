@@ -19,13 +19,14 @@ from typing_extensions import TypeVar
 
 from agents.prompt import Prompt
 from i2a.errors import MalformedAnswer, UsageError
+from i2a.jsonl import JsonMapping
 from i2a.models.autogen import AutoGenModel, ModelClient, as_model
 from i2a.models.model import ChatRole, Completion, Message, Model
 from i2a.models.response_format import response_format
 from i2a.trees.tree import Node, TokenUsage, Utterance
 from i2a.validation import problem
 
-A = TypeVar("A", default=Utterance)
+A = TypeVar("A", default=Utterance, covariant=True)
 
 ON_PATH, SHOWN = "on_path", "shown"  # marks in a message's metadata: part of the dialogue; shown beside it
 TRIES = 2
@@ -221,10 +222,10 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
         self._memory = []
 
-    async def save_state(self) -> Mapping[str, Any]:
+    async def save_state(self) -> JsonMapping:
         return {"view": [message.dump() for message in self._memory]}
 
-    async def load_state(self, state: Mapping[str, Any]) -> None:
+    async def load_state(self, state: JsonMapping) -> None:
         known: list[type[BaseChatMessage]] = [
             TextMessage,
             *self.produced_message_types,
@@ -244,7 +245,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         return cls(config.name, ChatCompletionClient.load_component(config.model_client), **config.prompt_values)
 
 
-def introduce(roles: Iterable[Role[Any]]) -> None:
+def introduce(roles: Iterable[Role[object]]) -> None:
     """Tell the roles of one tree as whom each of the others speaks in the dialogue."""
     roles = list(roles)
     chat_roles = {role.name: role.chat_role or role.name for role in roles}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import krippendorff
 import numpy as np
@@ -20,6 +20,7 @@ from sklearn.metrics import cohen_kappa_score
 from evaluation.scores import Protocol, Score
 from i2a import jsonl
 from i2a.errors import UsageError
+from i2a.jsonl import JsonObject
 from i2a.validation import problem
 
 HUMAN = "human"
@@ -85,7 +86,7 @@ class Agreement:
     pairs: tuple[RaterPair, ...]
     unmatched: int
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         return asdict(self)
 
 

@@ -6,7 +6,7 @@ A plain candidate gets the dialogue and nothing else: no system message, no pers
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from agents.prompt import Prompt
 from agents.responders import PreferredResponder, describe
@@ -87,7 +87,7 @@ class Candidate:
         return WRAPPERS[self.wrapper]
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         return {"wrapper": self.wrapper, "model": str(self.model), "prompt": self.role.prompt.fingerprint}
 
     def play(self, model: Model, persona: Persona) -> Plain:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from agents.inducer import Inducer
 from agents.role import introduce
@@ -90,7 +90,7 @@ class StoredDialogue:
 
 
 def grow_rated(
-    dialogues: Mapping[str, EvalDialogue], judges: Mapping[str, ModelSpec], rater: type[Rater[Any]]
+    dialogues: Mapping[str, EvalDialogue], judges: Mapping[str, ModelSpec], rater: type[Rater]
 ) -> Callable[[Tree, Session], Awaitable[None]]:
     """What grows a tree: its dialogue among `dialogues`, found by its id, with every reply rated by every judge."""
 

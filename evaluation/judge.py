@@ -5,7 +5,7 @@ What is not a rating stays *unscored* with its reason. It knows no candidate, an
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import field_validator
 from typing_extensions import TypeVar
@@ -40,7 +40,7 @@ class PassFail(Answer):
     passes: bool
 
 
-R = TypeVar("R", bound=Rating | PassFail, default=Rating | PassFail)
+R = TypeVar("R", bound=Rating | PassFail, default=Rating | PassFail, covariant=True)
 
 
 class Rater(Role[R]):
@@ -69,13 +69,13 @@ class StrictRater(Rater[PassFail]):
     prompt = Prompt.beside(__file__, "strict.txt")
 
 
-RATERS: dict[str, type[Rater[Any]]] = {rater.protocol.name: rater for rater in (AloeRater, StrictRater)}
+RATERS: dict[str, type[Rater]] = {rater.protocol.name: rater for rater in (AloeRater, StrictRater)}
 
 
 async def rate(judges: Mapping[str, Rater], message: Node, reply: Node) -> None:
     """Ask every judge about `reply` to `message`, and keep the ratings with it, in the order of `judges`."""
 
-    async def rating(judge: Rater) -> dict[str, Any]:
+    async def rating(judge: Rater) -> dict[str, object]:
         try:
             answer = await judge(message, reply)
         except ModelError as problem:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from evaluation.dialogues import StoredDialogue, grow_rated
 from evaluation.plan import (
@@ -20,6 +19,7 @@ from evaluation.settings import Evaluation
 from evaluation.summary import Conditions
 from i2a.digests import digest
 from i2a.errors import UsageError
+from i2a.jsonl import JsonMapping
 from i2a.models.autogen import Client
 from i2a.runs.clients import check_clients
 from i2a.runs.plan import RunPlan
@@ -59,7 +59,7 @@ def plan_rejudging(run: Path, config: Evaluation, clients: Mapping[str, Client] 
     return EvalPlan(plan, conditions, first["candidates"])
 
 
-def conditions_of(first: Mapping[str, Any], config: Evaluation, judges: Mapping[str, Any]) -> Conditions:
+def conditions_of(first: JsonMapping, config: Evaluation, judges: JsonMapping) -> Conditions:
     """Those of the first evaluation, less its judges; these stay beside the new ones if they rate alike."""
     kept = first["judges"] if first["protocol"] == config.protocol else {}
     return Conditions(

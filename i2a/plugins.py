@@ -10,7 +10,7 @@ import sys
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from i2a.errors import I2AError, UsageError
 
@@ -85,7 +85,7 @@ def blame(error: BaseException, path: Path) -> str:
     return f"{path}:{line}: {kind}{error}" if line else f"{path}: {kind}{error}"
 
 
-def _attribute(module: ModuleType, attribute: str, name: str) -> Any:
+def _attribute(module: ModuleType, attribute: str, name: str) -> object:
     try:
         return getattr(module, attribute)
     except AttributeError:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -40,7 +40,7 @@ class Flag:
         return next((part for part in field.metadata if isinstance(part, Flag)), cls())
 
 
-def load(model: type[Settings], file: Path | None, flags: Mapping[str, Any]) -> Settings:
+def load(model: type[Settings], file: Path | None, flags: Mapping[str, object]) -> Settings:
     """The settings that a TOML file and flags make together. Flags win; dictionaries are joined.
 
     Raises `UsageError` that names the setting and its place: `FILE: NAME` or `--FLAG`.
@@ -48,8 +48,9 @@ def load(model: type[Settings], file: Path | None, flags: Mapping[str, Any]) -> 
     stored = read(model, file) if file else {}
     values = {**stored, **flags}
     for name in stored.keys() & flags.keys():
-        if isinstance(stored[name], dict) and isinstance(flags[name], dict):
-            values[name] = stored[name] | flags[name]
+        match stored[name], flags[name]:
+            case dict(ours), dict(theirs):
+                values[name] = ours | theirs
     try:
         return model(**values)
     except ValidationError as error:
@@ -58,7 +59,7 @@ def load(model: type[Settings], file: Path | None, flags: Mapping[str, Any]) -> 
         raise UsageError(_in_words(model, problem, file if in_file else None)) from None
 
 
-def read(model: type[BaseModel], file: Path) -> dict[str, Any]:
+def read(model: type[BaseModel], file: Path) -> dict[str, object]:
     """The settings in a TOML file, whose names may have dashes or underscores. Raises `UsageError`.
 
     Relative paths, also those of Python files, count from the folder of the file. One value is a list of one.
@@ -69,7 +70,7 @@ def read(model: type[BaseModel], file: Path) -> dict[str, Any]:
         raise UsageError(f"{file}: there is no such file") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{file}: not a TOML file: {error}") from None
-    stored: dict[str, Any] = {}
+    stored: dict[str, object] = {}
     for key, value in found.items():
         name = key.replace("-", "_")
         if name not in model.model_fields:
@@ -88,7 +89,7 @@ def flag_name(name: str, field: FieldInfo) -> str:
     return flag.metavar if flag.positional else f"--{name.replace('_', '-')}"
 
 
-def holds(annotation: Any, kind: type) -> bool:
+def holds(annotation: object, kind: type) -> bool:
     """Whether a setting is of this kind, or has parts that are: `holds(list[Path] | None, Path)`."""
     return kind in (annotation, get_origin(annotation)) or any(
         holds(part, kind) for part in get_args(annotation) if part is not NoneType
@@ -121,13 +122,13 @@ def _unknown(model: type[BaseModel], key: str) -> str:
     return f"there is no setting {key!r}; {hint}"
 
 
-def _beside(file: Path, value: Any) -> Any:
+def _beside(file: Path, value: object) -> object:
     if isinstance(value, list):
         return [_beside(file, part) for part in value]
     return file.parent / value if isinstance(value, str) else value
 
 
-def _script_beside(file: Path, value: Any) -> Any:
+def _script_beside(file: Path, value: object) -> object:
     """The value, if it names a Python file (`FILE.py`, `FILE.py:OBJECT`) from the folder of the TOML file."""
     if isinstance(value, list):
         return [_script_beside(file, part) for part in value]

@@ -10,11 +10,12 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from i2a.digests import digest
+from i2a.jsonl import JsonMapping
 from i2a.models.model import FREE, Completion, Message, Model, Price
 
 
@@ -23,7 +24,7 @@ class Request:
     """One call as the model got it. `role`: the name of the role that called, empty if nobody said."""
 
     messages: tuple[Message, ...]
-    parameters: Mapping[str, Any]
+    parameters: JsonMapping
     role: str = ""
 
     @property
@@ -36,11 +37,9 @@ class Request:
         return self.parameters.get("seed")
 
     @property
-    def schema(self) -> Mapping[str, Any] | None:
+    def schema(self) -> JsonMapping | None:
         """The JSON schema of the answer that is asked for, if it must have one."""
-        schema: Mapping[str, Any] | None = (
-            self.parameters.get("response_format", {}).get("json_schema", {}).get("schema")
-        )
+        schema: JsonMapping | None = self.parameters.get("response_format", {}).get("json_schema", {}).get("schema")
         return schema
 
     @property
@@ -67,7 +66,11 @@ class ScriptedModel(Model):
     """
 
     def __init__(
-        self, answer: Callable[[Request], Any] = any_answer, *, structured_output: bool = True, tokens: int = 10
+        self,
+        answer: Callable[[Request], str | Awaitable[str]] = any_answer,
+        *,
+        structured_output: bool = True,
+        tokens: int = 10,
     ) -> None:
         self.answer, self.structured_output, self._tokens = answer, structured_output, tokens
         self.requests: list[Request] = []
@@ -95,10 +98,10 @@ class ScriptedModel(Model):
     def for_role(self, role: str) -> Model:
         return _AsRole(self, role)
 
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         return await self.complete_as("", messages, parameters)
 
-    async def complete_as(self, role: str, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete_as(self, role: str, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """The answer to a call of this role."""
         request = Request(tuple(messages), dict(parameters), role)
         self.requests.append(request)
@@ -113,7 +116,7 @@ class ScriptedModel(Model):
             self.in_flight -= 1
         return Completion(answer, "stop", self._tokens, self._tokens)
 
-    def price(self) -> Price:
+    def price(self) -> Price | None:
         return FREE
 
     async def close(self) -> None:
@@ -127,11 +130,11 @@ class _AsRole(Model):
         self._model, self._role = model, role
         self.structured_output = model.structured_output
 
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         return await self._model.complete_as(self._role, messages, parameters)
 
 
-def _instance(schema: Mapping[str, Any], defs: Mapping[str, Any], chance: random.Random) -> Any:
+def _instance(schema: JsonMapping, defs: JsonMapping, chance: random.Random) -> object:
     """A value that fits the JSON schema, as far as our answers use the language."""
     if "$ref" in schema:
         return _instance(defs[schema["$ref"].rpartition("/")[2]], defs, chance)

@@ -25,12 +25,12 @@ class Scenario:
 
     name: str
     about: str
-    roles: Mapping[str, type[Role[Any]]]
+    roles: Mapping[str, type[Role[object]]]
     script: Script
     _options: Options
 
     @property
-    def options(self) -> Mapping[str, Any]:
+    def options(self) -> Mapping[str, object]:
         """The options with their defaults, as JSON holds them."""
         return self._options.defaults
 
@@ -44,7 +44,7 @@ class Scenario:
         parts = [self.file.read_text("utf-8"), *(f"{name} {role.prompt.text}" for name, role in self.roles.items())]
         return digest("\x1e".join(parts))
 
-    def resolve(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def resolve(self, options: Mapping[str, object]) -> dict[str, object]:
         """All options, `options` in place of defaults, as JSON holds them. Raises `UsageError`."""
         return self._options.resolve(options)
 
@@ -81,12 +81,12 @@ def scenario(script: Script | None = None, /, *, roles: object = None) -> Scenar
     return Scenario(script.__name__, about, _roles(script, hints, where), script, options)
 
 
-def _roles(script: Script, hints: Mapping[str, Any], where: str) -> dict[str, type[Role[Any]]]:
+def _roles(script: Script, hints: Mapping[str, object], where: str) -> dict[str, type[Role[object]]]:
     """The parameters that are roles. Raises `UsageError` for one that is neither the tree, a role nor an option."""
     parameters = list(inspect.signature(script).parameters.values())
     if not parameters or parameters[0].name != "tree":
         raise UsageError(f"{where}: the script takes the tree first; write: {SHAPE}")
-    roles: dict[str, type[Role[Any]]] = {}
+    roles: dict[str, type[Role[object]]] = {}
     for parameter in parameters[1:]:
         name, kind = parameter.name, hints.get(parameter.name)
         if parameter.kind is parameter.KEYWORD_ONLY:

@@ -1,7 +1,7 @@
 """The settings of a simulation: one model for flags, TOML files and Python."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -17,7 +17,7 @@ class Simulation(RunConfig):
     personalities: Path | None = Field(None, description="File of personalities. [default: the 20 that come with i2a]")
     conversations: int = Field(10, ge=1, description="How many conversations, each with another persona.")
     turns: int | None = Field(None, ge=1, description="Turns of each conversation. [default: the scenario's]")
-    option: Annotated[dict[str, Any], Flag(was="options")] = Field(
+    option: Annotated[dict[str, object], Flag(was="options")] = Field(
         {}, description="Option of the scenario; `i2a scenarios list SCENARIO` shows them."
     )
     seed: int = Field(0, description="The same seed and models give the same corpus.")

@@ -1,7 +1,6 @@
 """From settings to a corpus: personas are drawn and a tree is planned for each. What `i2a simulate` runs."""
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any
 
 from rich.console import Console
 
@@ -74,7 +73,7 @@ def models_of_roles(scenario: Scenario, config: Simulation, clients: Mapping[str
 
 
 def drawn_trees(
-    scenario: Scenario, options: Mapping[str, Any], pool: PersonaPool, config: Simulation
+    scenario: Scenario, options: Mapping[str, object], pool: PersonaPool, config: Simulation
 ) -> Sequence[Tree]:
     """A tree without nodes for each persona that is drawn; ids sort in drawing order."""
     digits = len(str(config.conversations - 1))

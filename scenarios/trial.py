@@ -2,12 +2,13 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from i2a.errors import I2AError, UsageError
+from i2a.jsonl import JsonMapping
 from i2a.models.model import Completion, Message, Model
 from i2a.models.spec import ModelSpec
 from i2a.personas.pool import PersonaPool
@@ -31,7 +32,7 @@ class Limited(Model):
     def __init__(self) -> None:
         self._model, self._left = ModelSpec("offline").open(), CALLS
 
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         self._left -= 1
         if self._left < 0:
             raise Endless(f"the conversation does not end: it is still going after {CALLS} calls")

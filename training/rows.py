@@ -7,8 +7,9 @@ The tree stores who spoke; chat roles are a view of it, in which whoever answers
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from i2a.jsonl import JsonObject
 from i2a.trees.formats import Rows
 from i2a.trees.tree import Node, Pair, Tree, Verdict
 
@@ -30,7 +31,7 @@ class PairFilter:
 def sft_rows(tree: Tree, pairs: PairFilter) -> Rows:
     """`prompt` and `completion`: one row for each labelled pair; a reply that several pairs share comes once."""
     left_out: Counter[str] = Counter()
-    rows: dict[Node, dict[str, Any]] = {}
+    rows: dict[Node, JsonObject] = {}
     for pair, prompt in _usable(tree, pairs, left_out):
         target = pair.chosen if pairs.target == "preferred" else pair.rejected
         if target in rows:
@@ -45,7 +46,7 @@ def sft_rows(tree: Tree, pairs: PairFilter) -> Rows:
 def dpo_rows(tree: Tree, pairs: PairFilter) -> Rows:
     """`prompt`, `chosen` and `rejected`: one row for each labelled pair, whatever the target of `pairs`."""
     left_out: Counter[str] = Counter()
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     for pair, prompt in _usable(tree, pairs, left_out):
         chosen, rejected = _says("assistant", pair.chosen), _says("assistant", pair.rejected)
         if not (chosen["content"] and rejected["content"]):

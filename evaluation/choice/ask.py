@@ -21,6 +21,7 @@ from evaluation.cases import USER
 from evaluation.choice.baselines import Shares, preferred
 from evaluation.choice.items import OPTIONS, ChoiceItem, OptionKind
 from i2a.errors import ModelError, UsageError
+from i2a.jsonl import JsonObject
 from i2a.models.model import Message, Model
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Inference, Node
@@ -60,12 +61,12 @@ class InformedChooser(Chooser):
 class Asking(Protocol):
     """A way to have a candidate choose."""
 
-    async def ask(self, history: Sequence[str], item: ChoiceItem) -> dict[str, Any]:
+    async def ask(self, history: Sequence[str], item: ChoiceItem) -> JsonObject:
         """The choice after `history`, the messages of user and assistant in turn, as `choices.jsonl` holds it."""
         ...
 
 
-def choice(share: Shares | None, reason: str = "", **details: Any) -> dict[str, Any]:
+def choice(share: Shares | None, reason: str = "", **details: Any) -> JsonObject:
     """`share`: which part of the choice falls on which reply; None if there is no usable answer, and `reason` why."""
     return {"share": share, "reason": reason, **details}
 
@@ -82,7 +83,7 @@ class ByLikelihood:
     reference: Model | None = None
     instructions: str = ""
 
-    async def ask(self, history: Sequence[str], item: ChoiceItem) -> dict[str, Any]:
+    async def ask(self, history: Sequence[str], item: ChoiceItem) -> JsonObject:
         messages = [Message("system", self.instructions)] if self.instructions else []
         messages += [Message("assistant" if place % 2 else "user", text) for place, text in enumerate(history)]
         replies = [item.options[kind] for kind in OPTIONS]
@@ -106,7 +107,7 @@ class ByLetter:
     chooser: Chooser
     seed: str
 
-    async def ask(self, history: Sequence[str], item: ChoiceItem) -> dict[str, Any]:
+    async def ask(self, history: Sequence[str], item: ChoiceItem) -> JsonObject:
         here: Node | None = None
         for place, text in enumerate(history):
             here = Node(here, "assistant" if place % 2 else USER, text)

@@ -22,6 +22,7 @@ from evaluation.choice.items import FILE, ChoiceDialogue, ChoiceItem, ItemSet, I
 from evaluation.choice.settings import ItemBuild
 from evaluation.dialogues import values_of
 from i2a.errors import UsageError
+from i2a.jsonl import JsonMapping
 from i2a.models.autogen import Client
 from i2a.models.call import RoleModel
 from i2a.runs.clients import check_clients, spec_for
@@ -337,14 +338,15 @@ def dialogue_of(tree: Tree) -> ChoiceDialogue | None:
 
 
 def header_of(
-    config: ItemBuild, plan: RunPlan, cases: Cases, dialogues: Sequence[ChoiceDialogue], manifest: Mapping[str, Any]
+    config: ItemBuild, plan: RunPlan, cases: Cases, dialogues: Sequence[ChoiceDialogue], manifest: JsonMapping
 ) -> ItemsHeader:
     personas = {case.id: case.persona for case in cases.all}
     used = [personas[dialogue.case] for dialogue in dialogues]
-    prompts = plan.fingerprint["prompts"]
     return ItemsHeader(
         command=command_of(config),
-        writer={role: {"model": str(spec), "prompt": prompts[role]} for role, spec in plan.models.items()},
+        writer={
+            role: {"model": str(spec), "prompt": ROLES[role].prompt.fingerprint} for role, spec in plan.models.items()
+        },
         simulated=is_simulated(manifest),
         provenance=cases.provenance,
         fingerprint=fingerprint(dialogues),

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -16,6 +16,7 @@ from i2a import jsonl
 from i2a.digests import digest
 from i2a.errors import UsageError
 from i2a.files import atomic_write
+from i2a.jsonl import JsonObject
 from i2a.trees.persona import Persona
 from i2a.validation import problem
 
@@ -140,7 +141,7 @@ class ItemSet:
         return max(item.turn for dialogue in self.dialogues for item in dialogue.items)
 
     @property
-    def described(self) -> dict[str, Any]:
+    def described(self) -> JsonObject:
         """The items as they stand in a result."""
         return {
             "provenance": self.header.provenance,

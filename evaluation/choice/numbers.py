@@ -5,7 +5,7 @@ Chance is 25%. Knows the items and what was chosen; no models, no folders.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from evaluation.choice.baselines import BASELINES, BaselineChoices, Shares
 from evaluation.choice.items import WRONG, ChoiceDialogue
 from evaluation.metrics import measures
 from i2a.errors import UsageError
+from i2a.jsonl import JsonMapping, JsonObject
 
 FORMAT = "i2a.choice/1"
 CHANCE = 25.0
@@ -42,7 +43,7 @@ class ChoiceResult:
     unscored: int
     difference: AccuracyEstimates | None = None  # minus the baseline, on the items that both have
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         difference = self.difference
         return {
             **_as_json(self.found),
@@ -62,7 +63,7 @@ class ChoiceSummary:
     length_rule  which of the two rules of length the baseline follows
     """
 
-    conditions: Mapping[str, Any]
+    conditions: JsonMapping
     methods: Mapping[str, str]
     baseline: str
     length_rule: str
@@ -71,7 +72,7 @@ class ChoiceSummary:
     strata: Mapping[str, tuple[ChoiceResult, ...]]
     resamples: int = RESAMPLES
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         return {
             "format": FORMAT,
             "protocol": "choice",
@@ -93,7 +94,7 @@ class ChoiceSummary:
 def summarise(
     dialogues: Sequence[ChoiceDialogue],
     choices: Mapping[str, Choices],
-    conditions: Mapping[str, Any],
+    conditions: JsonMapping,
     methods: Mapping[str, str],
     *,
     baseline: str | None = None,
@@ -176,7 +177,7 @@ def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _as_json(found: AccuracyEstimates) -> dict[str, Any]:
+def _as_json(found: AccuracyEstimates) -> JsonObject:
     return {
         "accuracy": asdict(found.accuracy),
         "slope": asdict(found.slope),

@@ -24,6 +24,7 @@ from evaluation.summary import write as write_summary
 from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.files import atomic_write
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.models.autogen import Client, as_model
 from i2a.models.spec import ModelSpec
 from i2a.runs.clients import ClientSpec, check_clients, spec_for
@@ -49,7 +50,7 @@ class ChoiceRunResult:
 
     run: RunResult
     summary: ChoiceSummary | None = None
-    written: Mapping[str, Any] = field(default_factory=dict)
+    written: JsonMapping = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class ChoicePlan:
     items: ItemSet
     candidates: Mapping[str, Candidate]
     methods: Mapping[str, Method]
-    conditions: Mapping[str, Any]
+    conditions: JsonMapping
 
 
 class StoredChoice(BaseModel):
@@ -247,7 +248,7 @@ async def asked(tree: Tree, how: Asking, wrapper: str, dialogue: ChoiceDialogue,
             group.create_task(ask(messages[item.turn - 1], history, place))
 
 
-def choices_of(tree: Tree) -> Iterator[dict[str, Any]]:
+def choices_of(tree: Tree) -> Iterator[JsonObject]:
     """The lines of `choices.jsonl` that a tree holds, turn after turn."""
     persona = tree.persona
     for message in tree:

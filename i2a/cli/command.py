@@ -17,7 +17,8 @@ from i2a.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-    from rich.progress import Progress
+
+    from i2a.progress import ProgressBar
 
 OURS = ("i2a", "agents", "scenarios", "training", "evaluation")
 
@@ -43,7 +44,7 @@ class Command:
         self.__name__, self.__module__ = function.__name__, function.__module__
         lines = example.replace("\n", "\n  ")
         self.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n\b\nExample:\n  {lines}"
-        self.__annotations__: dict[str, Any] = {}  # the signature has them
+        self.__annotations__: dict[str, object] = {}  # the signature has them
         # A word that belongs to no flag gets our own error.
         self.context_settings = {"allow_extra_args": True} if settings else None
 
@@ -91,10 +92,10 @@ class Command:
         self.function(load(model, file, values), as_json)
 
 
-def progress_bar() -> "Progress":
+def progress_bar() -> "ProgressBar":
     """A bar on stderr, where that is a terminal."""
     from rich.console import Console
-    from rich.progress import Progress
 
-    console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal)
+    from i2a.progress import ProgressBar
+
+    return ProgressBar(Console(stderr=True), percent=True)

@@ -84,7 +84,7 @@ def _range(field: FieldInfo) -> str:
     return f"{low}x{high}" if low or high else ""
 
 
-def metavar(annotation: Any) -> str:
+def metavar(annotation: object) -> str:
     """What a value of this type looks like: `INT`, `aloe|strict`, `NAME=VALUE`."""
     if holds(annotation, dict):
         return "NAME=VALUE"
@@ -106,7 +106,7 @@ def assignments(texts: list[str] | None, flag: str) -> dict[str, str]:
     return pairs
 
 
-def values_of(model: type[BaseModel], given: dict[str, Any], words: list[str]) -> dict[str, Any]:
+def values_of(model: type[BaseModel], given: dict[str, Any], words: list[str]) -> dict[str, object]:
     """The settings that stand on the command line. `words`: those that belong to no flag. Raises `UsageError`."""
     values = {name: value for name, value in given.items() if value not in (None, [])}
     for name, value in values.items():
@@ -121,7 +121,7 @@ def values_of(model: type[BaseModel], given: dict[str, Any], words: list[str]) -
     return values
 
 
-def _parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
+def _parameter(name: str, annotation: object, default: object = None) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 

@@ -23,6 +23,7 @@ from autogen_core.models import (
 from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
+from i2a.jsonl import JsonMapping
 from i2a.models.model import ChatRole, Completion, Message, Model, estimate_tokens
 from i2a.models.response_format import response_format
 from i2a.models.spec import ModelSpec
@@ -42,7 +43,7 @@ class AutoGenModel(Model):
         self.client, self._parameters = client, frozenset(parameters)
         self.structured_output = "response_format" in self._parameters
 
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """Raises what the client raises."""
         args = {name: value for name, value in parameters.items() if name in self._parameters}
         result = await self.client.create([_to_autogen(message) for message in messages], extra_create_args=args)
@@ -84,7 +85,7 @@ class ModelClient(ChatCompletionClient, Component[ModelClientConfig]):
         tools: Sequence[Tool | ToolSchema] = (),
         tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
         json_output: bool | type[BaseModel] | None = None,
-        extra_create_args: Mapping[str, Any] = {},
+        extra_create_args: Mapping[str, object] = {},
         cancellation_token: CancellationToken | None = None,
     ) -> CreateResult:
         """The model's reply. `extra_create_args` win over everything else. Raises `ModelError`."""

@@ -6,9 +6,10 @@ A kind of model is a class under a name in the entry-point group `i2a.models`, s
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 from i2a.errors import UsageError
+from i2a.jsonl import JsonMapping
 
 ChatRole = Literal["system", "user", "assistant"]
 
@@ -69,7 +70,7 @@ class Model(ABC):
         return None
 
     @abstractmethod
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """One answer; `parameters` have OpenAI's names, among them `seed` and `response_format`. Raises `ModelError`.
 
         It tries once: retries, pacing, budget and journal belong to `i2a.models.call`.
@@ -100,7 +101,7 @@ class Model(ABC):
         """What this model costs; None if nobody knows."""
         return None
 
-    def describe(self) -> Mapping[str, Any]:
+    def describe(self) -> Mapping[str, object]:
         """A local model's `fingerprint`, and what else its string leaves open; nothing for any other."""
         return {}
 

@@ -10,7 +10,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -27,6 +27,7 @@ from i2a.errors import (
     Unreachable,
     UsageError,
 )
+from i2a.jsonl import JsonMapping
 from i2a.models import prompt_logprobs
 from i2a.models.model import REPLIES, Completion, Message, Model, Price
 from i2a.models.openai_protocol import (
@@ -143,7 +144,7 @@ class OpenAIModel(Model):
         except (aiohttp.ClientError, OSError, TimeoutError, ValidationError):
             self.simulated = False
 
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """Raises the ModelErrors of `i2a.errors`, MalformedAnswer excepted."""
         chat = [{"role": role, "content": content} for role, content in messages]
         if REPLIES in parameters:
@@ -168,10 +169,10 @@ class OpenAIModel(Model):
             await self._session.close()
             self._session = None
 
-    async def _call(self, body: dict[str, Any]) -> Completion:
+    async def _call(self, body: dict[str, object]) -> Completion:
         return self._result(await self._answered(body))
 
-    async def _answered(self, body: dict[str, Any]) -> bytes:
+    async def _answered(self, body: dict[str, object]) -> bytes:
         if self._plain:
             body.pop("response_format", None)
         try:
@@ -189,7 +190,7 @@ class OpenAIModel(Model):
             raise self._refusal(reply)
         return reply.body
 
-    async def _post(self, body: dict[str, Any]) -> HttpReply:
+    async def _post(self, body: dict[str, object]) -> HttpReply:
         session = self._session or self._open()
         data = json.dumps(body).encode()
         async with session.post(self._url, data=data, proxy=self._proxy, allow_redirects=False) as response:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -35,7 +35,7 @@ class ChatMessage(BaseModel):
     content: str | list[ContentPart] | None = None
     refusal: str | None = None
     reasoning_content: str | None = None  # DeepSeek, older vLLM
-    reasoning: Any = None  # newer vLLM, Ollama, OpenRouter
+    reasoning: object = None  # newer vLLM, Ollama, OpenRouter
 
 
 class ChatChoice(BaseModel):

@@ -7,11 +7,12 @@ https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 
 from pydantic import BaseModel, ValidationError
 
 from i2a.errors import BadRequest, MalformedResponse
+from i2a.jsonl import JsonObject
 from i2a.models.model import Completion, Likelihood
 from i2a.models.openai_protocol import ChatUsage
 from i2a.validation import problem
@@ -47,7 +48,7 @@ class PromptLogprobs(BaseModel):
         return [next(((id, e.logprob) for id, e in (place or {}).items()), ("", 0.0)) for place in places]
 
 
-def requests(chat: Sequence[Mapping[str, str]], replies: Sequence[str]) -> list[dict[str, Any]]:
+def requests(chat: Sequence[Mapping[str, str]], replies: Sequence[str]) -> list[JsonObject]:
     """What the bodies of the requests hold besides the model: one without a reply, then one for each."""
     with_reply = [[*chat, {"role": "assistant", "content": reply}] for reply in replies]
     whole = {"add_generation_prompt": False, **ASKED}

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
-from typing import Any
 
 from i2a.errors import UsageError
+from i2a.jsonl import JsonObject
 from i2a.personas.collections import columns, read_texts
 from i2a.personas.diversity import Diversity, Overlap, SimilarPair, overlap, report
 from i2a.personas.encoders import Encoder
@@ -44,7 +44,7 @@ class Findings:
     reports: Sequence[Diversity]
     overlaps: Sequence[tuple[Pool, Pool, bool, Overlap]]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         checked = zip(self.pools, self.rejected, self.reports, strict=True)
         return {
             "encoder": self.encoder,

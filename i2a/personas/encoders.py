@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from i2a.digests import digest
 from i2a.errors import UsageError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from sentence_transformers import SentenceTransformer
+    from sklearn.feature_extraction.text import HashingVectorizer
 
 PAPER_MODEL = "sentence-transformers/paraphrase-MiniLM-L6-v2"
 PAPER_THRESHOLD = 0.6
@@ -118,7 +119,7 @@ class TfidfEncoder:
     threshold: float = 0.55
     warnings: tuple[str, ...] = ()
     name: str = field(default="tfidf/1", init=False)
-    _vectorizer: Any = field(default=None, init=False, repr=False, compare=False)
+    _vectorizer: "HashingVectorizer" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         try:

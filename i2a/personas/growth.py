@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from rich.console import Console, RenderableType
 from rich.panel import Panel
@@ -23,6 +23,7 @@ from agents.persona_writers import PersonalityWriter, ProfileWriter
 from agents.role import Role
 from i2a.digests import digest, seed_of
 from i2a.errors import I2AError, ModelError, UsageError
+from i2a.jsonl import JsonObject
 from i2a.models.autogen import Client
 from i2a.models.spec import ModelSpec
 from i2a.models.usage import UsageTracker
@@ -62,7 +63,7 @@ class GrowthResult:
     why: Reason
     run: RunResult | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         return {
             "out": str(self.out),
             "size": self.size,

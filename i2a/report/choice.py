@@ -1,9 +1,8 @@
 """The protocol `choice` for people and for scripts: a table for the terminal, curves by turn, a section of a report."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -22,6 +21,7 @@ from evaluation.choice.numbers import CHANCE, STRATA, ChoiceSummary
 from evaluation.choice.run import ChoiceRunResult
 from i2a.errors import UsageError
 from i2a.files import atomic_write
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.report.plots import COLOURS, MARKERS
 from i2a.report.tables import UNDEFINED, number
 from i2a.runs import outcome
@@ -32,7 +32,7 @@ Cell = tuple[str, str]  # a number and its interval
 IN_WORDS = {"hard": "hard items, on which word overlap and length are wrong", "all": "all items"}
 
 
-def as_dict(result: ChoiceRunResult) -> dict[str, Any]:
+def as_dict(result: ChoiceRunResult) -> JsonObject:
     """The result as JSON values; `summary` is what `summary.json` holds, empty for a run that is not complete."""
     return outcome.as_dict(result.run) | {"summary": dict(result.written)}
 
@@ -46,7 +46,7 @@ def print_result(result: ChoiceRunResult, console: Console) -> None:
     outcome.print_next(result.run, console, *lines)
 
 
-def items_as_dict(result: BuildResult) -> dict[str, Any]:
+def items_as_dict(result: BuildResult) -> JsonObject:
     """A build as JSON values; `items` describes them, null for a build that is not complete."""
     return outcome.as_dict(result.run) | {"items": result.items and result.items.described}
 
@@ -63,7 +63,7 @@ def print_items(result: BuildResult, console: Console) -> None:
     outcome.print_next(result.run, console, *lines)
 
 
-def choice_table(summary: Mapping[str, Any]) -> RenderableType:
+def choice_table(summary: JsonMapping) -> RenderableType:
     """What `summary.json` holds as a table for each stratum, the one that counts first."""
     parts: list[RenderableType] = []
     for caption, rows in results(summary):
@@ -79,21 +79,21 @@ def choice_table(summary: Mapping[str, Any]) -> RenderableType:
     return Group(*parts[1:])
 
 
-def title(summary: Mapping[str, Any]) -> str:
+def title(summary: JsonMapping) -> str:
     """The title of every table and plot."""
     by = "offline simulator" if summary["items"]["simulated"] else "LLM"
     against = f", implicit reward against {summary['reference']}" if summary["reference"] else ""
     return f"protocol choice (right of four replies, in percent; chance {summary['chance']:g}), items: {by}{against}"
 
 
-def results(summary: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, list[Cell]]]]]:
+def results(summary: JsonMapping) -> Iterator[tuple[str, list[tuple[str, list[Cell]]]]]:
     """For each stratum a caption, and the name and cells (under `HEADS`) of each candidate."""
     for stratum in STRATA:
         rows = [(name, _cells(summary, name, found)) for name, found in summary["strata"][stratum].items()]
         yield f"{summary['counts'][stratum]:,} {IN_WORDS[stratum]}", rows
 
 
-def explanations(summary: Mapping[str, Any]) -> Iterator[str]:
+def explanations(summary: JsonMapping) -> Iterator[str]:
     """What a reader must know beside the numbers."""
     yield "asked by " + "; ".join(f"{name}: {method}" for name, method in summary["methods"].items())
     yield "accuracy: mean over the turns of the share of items that are right; slope: its least-squares line, a turn"
@@ -107,7 +107,7 @@ def explanations(summary: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: {counted(count, 'items')} without a choice: {reason}"
 
 
-def _cells(summary: Mapping[str, Any], name: str, found: Mapping[str, Any]) -> list[Cell]:
+def _cells(summary: JsonMapping, name: str, found: JsonMapping) -> list[Cell]:
     over: Cell = ("baseline" if name == summary["baseline"] else UNDEFINED, "")
     if found["minus_baseline"] is not None:
         over = with_interval(Estimate(**found["minus_baseline"]["accuracy"]), 1, signed=True)
@@ -154,7 +154,7 @@ def _panel(axes: Axes, summary: ChoiceSummary, stratum: str) -> None:
         ends = np.array([level.interval or (np.nan, np.nan) for level in result.found.by_turn])
         simple = result.candidate in BASELINES
         name = one_line(result.candidate)
-        style: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": "--" if simple else "-"}
+        style: JsonObject = {"color": colour, "marker": marker, "linestyle": "--" if simple else "-"}
         axes.plot(turns, levels, markersize=4, label=name.replace("_", " _", 1) if name[0] == "_" else name, **style)
         if not simple:
             axes.fill_between(turns, ends[:, 0], ends[:, 1], color=colour, alpha=0.12, linewidth=0)

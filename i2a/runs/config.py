@@ -1,10 +1,11 @@
 """The settings that every run has: where it writes, how fast, what it may cost, whether it continues an earlier one."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from i2a.jsonl import JsonObject
 from i2a.settings import Flag
 
 SESSION_ONLY = {"out", "resume", "retry_failed", "quiet"}  # say nothing about the run itself
@@ -47,6 +48,6 @@ class RunConfig(BaseModel):
         """To one model. A conversation has up to four calls in flight, hence the default."""
         return self.max_calls or 4 * self.concurrency
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """The settings as the manifest keeps them."""
         return self.model_dump(mode="json", exclude=SESSION_ONLY)

@@ -8,12 +8,14 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from filelock import FileLock, Timeout
 
+from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.files import atomic_write, temp_path
+from i2a.jsonl import JsonObject
 
 OURS = {"lock", temp_path(Path("manifest.json")).name}
 
@@ -36,7 +38,7 @@ class Folder:
     @classmethod
     @contextmanager
     def open(
-        cls, path: Path, fingerprint: Mapping[str, Any], metadata: Mapping[str, Any], *, resume: bool
+        cls, path: Path, fingerprint: Mapping[str, object], metadata: Mapping[str, object], *, resume: bool
     ) -> Iterator[Self]:
         """The folder, locked. `fingerprint` must equal that of what it holds; `metadata` is only written down.
 
@@ -71,7 +73,7 @@ class Folder:
         if others := [file.name for file in self.path.iterdir() if file.name not in OURS]:
             raise UsageError(f"{self.path} is not empty and holds no {self.what} ({others[0]}); choose another --out")
 
-    def _resolve(self, fingerprint: Mapping[str, Any], metadata: Mapping[str, Any], *, resume: bool) -> None:
+    def _resolve(self, fingerprint: Mapping[str, object], metadata: Mapping[str, object], *, resume: bool) -> None:
         """Write the manifest of a new run, or check that it is this one that is resumed."""
         if self.manifest_file.exists():
             if not resume:
@@ -79,14 +81,15 @@ class Folder:
                     f"{self.path} already holds a {self.what}; add --resume to go on with it, or choose another --out"
                 )
             stored = {name: value for name, value in self.manifest()["identity"].items() if name not in self.formerly}
-            if difference := _difference(stored, json.loads(json.dumps(fingerprint))):
-                raise UsageError(f"{self.path} holds another {self.what}: {difference}; choose another --out")
+            for name, was, now in jsonl.differences(stored, json.loads(json.dumps(fingerprint))):
+                what = f"{name} was {was!r} and now is {now!r}"
+                raise UsageError(f"{self.path} holds another {self.what}: {what}; choose another --out")
         else:
             manifest = json.dumps({"format": self.format, "identity": fingerprint, **metadata}, indent=2)
             with atomic_write(self.manifest_file) as file:
                 file.write(manifest.encode() + b"\n")
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> JsonObject:
         """Raises `UsageError` if the folder holds nothing of this kind."""
         try:
             manifest = json.loads(self.manifest_file.read_text("utf-8"))
@@ -99,13 +102,3 @@ class Folder:
         if not isinstance(manifest, dict) or manifest.get("format") != self.format or "identity" not in manifest:
             raise UsageError(f"{self.manifest_file}: not a manifest of format {self.format}")
         return manifest
-
-
-def _difference(stored: Any, new: Any, name: str = "") -> str:
-    """The first difference between two fingerprints, in words; empty if there is none."""
-    if isinstance(stored, dict) and isinstance(new, dict):
-        for key in [*stored, *(key for key in new if key not in stored)]:
-            if difference := _difference(stored.get(key), new.get(key), f"{name}.{key}".lstrip(".")):
-                return difference
-        return ""
-    return "" if stored == new else f"{name} was {stored!r} and now is {new!r}"

@@ -8,16 +8,16 @@ from collections.abc import Callable
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from i2a.errors import ModelError
 from i2a.models.usage import UsageTracker
+from i2a.progress import LINE, ProgressBar
 from i2a.text import one_line
 from i2a.trees.tree import Tree
 
-FRAME, LINE = 0.25, 10.0
+FRAME = 0.25
 SHOWN = 6
 COLOURS = ("cyan", "green", "yellow", "magenta", "blue")
 
@@ -45,16 +45,8 @@ class View:
         self._panel = panel or self._conversation
         self._failures: Counter[str] = Counter()
         self._recent: list[tuple[float, int]] = []
-        self._progress = Progress(
-            TextColumn(unit),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-            console=self._console,
-        )
-        self._task = self._progress.add_task("", total=total, completed=done)
+        self._progress = ProgressBar(self._console)
+        self._task = self._progress.add_task(unit, total=total, completed=done)
 
     def begins(self, tree: Tree) -> None:
         self._growing[tree.id] = tree

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from i2a.errors import ConversationsFailed, I2AError
+from i2a.jsonl import JsonObject
 from i2a.models.usage import UsageTracker
 from i2a.runs.live import money, roles_table
 from i2a.trees.summary import Summary
@@ -29,7 +29,7 @@ class RunResult:
     folder: Path
     unit: str
     summary: Summary
-    failures: Mapping[str, Mapping[str, Any]]
+    failures: Mapping[str, Mapping[str, object]]
     left: int
     stopped: I2AError | None
     usage: UsageTracker
@@ -64,7 +64,7 @@ class RunResult:
             )
 
 
-def as_dict(result: RunResult) -> dict[str, Any]:
+def as_dict(result: RunResult) -> JsonObject:
     """The result as JSON values; an unknown cost is null."""
     return {
         "folder": str(result.folder),

@@ -31,7 +31,7 @@ class RunPlan:
     simulated     what is known of models that are not called here, by model string: whether they are a simulator
     """
 
-    fingerprint: Mapping[str, Any]
+    fingerprint: Mapping[str, object]
     models: Mapping[str, ModelSpec]
     trees: Sequence[Tree] = ()
     grow: "Callable[[Tree, Session], Awaitable[None]] | None" = None
@@ -40,5 +40,5 @@ class RunPlan:
     target: int | None = None
     panel: Callable[[], RenderableType | None] | None = None
     warnings: Sequence[str] = ()
-    failures: Sequence[Mapping[str, Any]] = ()
+    failures: Sequence[Mapping[str, object]] = ()
     simulated: Mapping[str, bool] = field(default_factory=dict)

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from i2a import jsonl
 from i2a.errors import UsageError
@@ -41,9 +40,9 @@ class RunFolder(Folder):
         """The ids of the finished trees."""
         return {_id(line.text) for line in jsonl.lines(self.trees_file)}
 
-    def failures(self) -> dict[str, list[dict[str, Any]]]:
+    def failures(self) -> dict[str, list[dict[str, object]]]:
         """What went wrong with each conversation that failed, oldest first, whether or not it was redone later."""
-        failures: dict[str, list[dict[str, Any]]] = {}
+        failures: dict[str, list[dict[str, object]]] = {}
         for line in jsonl.lines(self.failures_file):
             try:
                 failure = json.loads(line.text)
@@ -55,7 +54,7 @@ class RunFolder(Folder):
     def append_tree(self, line: str) -> None:
         jsonl.append(self.trees_file, line)
 
-    def append_failure(self, failure: Mapping[str, Any]) -> None:
+    def append_failure(self, failure: Mapping[str, object]) -> None:
         jsonl.append(self.failures_file, jsonl.dumps(failure))
 
     def sort_trees(self, order: Callable[[str], int]) -> None:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel
 from i2a.models.model import Model, Price
@@ -28,7 +27,7 @@ class Session:
     usage: UsageTracker
     in_flight: InFlight
     endpoints: Mapping[ModelSpec, Endpoint]
-    failures: Mapping[str, list[dict[str, Any]]]
+    failures: Mapping[str, list[dict[str, object]]]
 
     @classmethod
     @asynccontextmanager
@@ -76,10 +75,10 @@ def prices_of(plan: RunPlan, config: RunConfig) -> dict[str, Price | None]:
 
 def manifest_of(
     plan: RunPlan, config: RunConfig, models: Mapping[ModelSpec, Model]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[dict[str, object], dict[str, object]]:
     """The fingerprint and the metadata of the run. A local model is known by its weights, not by its path."""
     fingerprint = {**plan.fingerprint, "versions": {name: version(name) for name in ("i2a", "autogen-agentchat")}}
-    metadata = {
+    metadata: dict[str, object] = {
         "config": config.as_json(),
         "notes": list(plan.warnings),
         "python": platform.python_version(),

@@ -3,13 +3,14 @@
 Read from its manifest, whichever version wrote it.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+
+from i2a.jsonl import JsonMapping
 
 OFFLINE = "offline"
 
 
-def is_simulated(manifest: Mapping[str, Any]) -> bool:
+def is_simulated(manifest: JsonMapping) -> bool:
     """Whether a simulator took part in a run, or in the corpus of a training.
 
     The candidates of an evaluation do not count: a simulated one is measured as every other is.
@@ -19,13 +20,13 @@ def is_simulated(manifest: Mapping[str, Any]) -> bool:
     return bool(corpus or OFFLINE in engine or simulated_roles(manifest))
 
 
-def simulated_roles(manifest: Mapping[str, Any]) -> list[str]:
+def simulated_roles(manifest: JsonMapping) -> list[str]:
     """The roles that a simulator played, in the order of the manifest."""
     recorded = manifest.get("simulated", {})
     return [role for role, model in models_by_role(manifest) if recorded.get(model, simulated_by_name(model))]
 
 
-def models_by_role(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def models_by_role(manifest: JsonMapping) -> Iterator[tuple[str, str]]:
     """The roles of a run and their model strings, less the candidates of an evaluation."""
     identity = manifest.get("identity", {})
     if "judges" in identity:

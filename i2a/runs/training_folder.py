@@ -15,19 +15,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 
 from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.files import atomic_write
+from i2a.jsonl import JsonObject
 from i2a.runs.folder import Folder
 
 COMPLETE = "complete"
 LIBRARIES = ("i2a", "torch", "transformers", "trl", "peft", "accelerate")
 # Writes the model card, as Markdown, from a result and a manifest.
-Card = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
+Card = Callable[[Mapping[str, object], Mapping[str, object]], str]
 NO_SPACE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
@@ -74,11 +74,11 @@ class TrainingFolder(Folder):
     def rows_file(self, part: str) -> Path:
         return self.path / f"{part}.arrow"
 
-    def result(self) -> dict[str, Any] | None:
+    def result(self) -> JsonObject | None:
         """How the training ended, if it did."""
         if not self.result_file.exists():
             return None
-        result: dict[str, Any] = json.loads(self.result_file.read_text("utf-8"))
+        result: JsonObject = json.loads(self.result_file.read_text("utf-8"))
         return result
 
     def clear(self) -> None:
@@ -93,7 +93,7 @@ class TrainingFolder(Folder):
         for rows in self.path.glob("*.arrow"):
             rows.unlink()
 
-    def finish(self, result: Mapping[str, Any]) -> None:
+    def finish(self, result: Mapping[str, object]) -> None:
         self._drop_rows()
         with atomic_write(self.result_file) as file:
             file.write(json.dumps(result, indent=2).encode() + b"\n")
@@ -103,17 +103,18 @@ def step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
-def read_log(file: Path, *, upto: int | None = None) -> list[dict[str, Any]]:
+def read_log(file: Path, *, upto: int | None = None) -> list[JsonObject]:
     """The lines of a log; with `upto`, those up to that step. Raises `UsageError` for a line that is not JSON."""
     lines = (line for _, line in jsonl.read(file))
     return [line for line in lines if upto is None or line["step"] <= upto]
 
 
-def rewrite_log(file: Path, *, upto: int) -> None:
-    """Drop the lines after step `upto`: a resumed training writes them again."""
+def rewrite_log(file: Path, *, upto: int) -> list[JsonObject]:
+    """Drop the lines after step `upto`, which a resumed training writes again; returns the others."""
     kept = read_log(file, upto=upto)
     with atomic_write(file) as target:
         target.writelines(jsonl.dumps(line).encode() + b"\n" for line in kept)
+    return kept
 
 
 def versions() -> dict[str, str]:

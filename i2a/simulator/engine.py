@@ -1,9 +1,10 @@
 """One function: what the offline engine answers to a list of chat messages. Pure: no I/O, no state, no clock."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from i2a.errors import UsageError
+from i2a.jsonl import JsonMapping
 from i2a.models.model import Message
 from i2a.simulator.parts import chooser, controls, forms, inducer, judge, responder, user, writer
 from i2a.simulator.parts.prompt_parser import read
@@ -18,14 +19,10 @@ MODELS = ("offline", *(f"offline:{name}" for name in ("oracle", *controls.CONTRO
 class AnswerFunction(Protocol):
     """`answer`, or a control in its place."""
 
-    def __call__(
-        self, messages: Sequence[Message], /, *, seed: int, schema: Mapping[str, Any] | None = None
-    ) -> str: ...
+    def __call__(self, messages: Sequence[Message], /, *, seed: int, schema: JsonMapping | None = None) -> str: ...
 
 
-def answer(
-    messages: Sequence[Message], *, seed: int, schema: Mapping[str, Any] | None = None, values: Values = "all"
-) -> str:
+def answer(messages: Sequence[Message], *, seed: int, schema: JsonMapping | None = None, values: Values = "all") -> str:
     """The reply to `messages`; the same messages, seed and schema give the same text in every process.
 
     `values`: from which of them a Persona Writer draws.
@@ -66,7 +63,7 @@ def named(name: str) -> AnswerFunction:
         raise UsageError(f"there is no offline:{name}; write offline, or one of {', '.join(MODELS[1:])}")
     control = controls.CONTROLS[name]
 
-    def reply(messages: Sequence[Message], /, *, seed: int, schema: Mapping[str, Any] | None = None) -> str:
+    def reply(messages: Sequence[Message], /, *, seed: int, schema: JsonMapping | None = None) -> str:
         task = read(messages)
         if task.role == "chooser":
             return chooser.pick(task, control, seed=seed)

@@ -6,13 +6,14 @@ It does not know agents or models, and stores who spoke, not chat roles. Its for
 from __future__ import annotations
 
 import random
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.trees.persona import Persona
 
 Label = Literal["preferred", "rejected"]
@@ -67,7 +68,7 @@ class Node:
     label: Label | None = None
     verdicts: list[Verdict] = field(default_factory=list)
     continued: bool = False
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict)
     children: list[Node] = field(default_factory=list)
 
     @property
@@ -102,7 +103,7 @@ class Tree:
     scenario: str
     persona: Persona
     seed: int
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: JsonMapping = field(default_factory=dict)
     roots: list[Node] = field(default_factory=list)
 
     @cached_property

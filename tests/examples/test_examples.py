@@ -44,7 +44,7 @@ def test_an_example_is_simulated(name: str, tmp_path: Path) -> None:
 
 def test_in_the_debate_the_best_of_three_goes_on_and_every_pair_is_counted(tmp_path: Path) -> None:
     options = {"motions": '["Tea is better than coffee."]', "turns": 2}
-    simulate(Simulation(out=tmp_path / "run", scenario=str(EXAMPLES / "debate.py"), conversations=3, options=options))
+    simulate(Simulation(out=tmp_path / "run", scenario=str(EXAMPLES / "debate.py"), conversations=3, option=options))
     trees = list(read(tmp_path / "run/trees.jsonl"))
     for tree in trees:
         (end,) = tree.ends

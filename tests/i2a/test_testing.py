@@ -42,7 +42,7 @@ async def test_without_a_script_it_answers_in_any_form(form: type[Everything]) -
         prompt = Prompt("Answer.")
 
     model = ScriptedModel()
-    answers = [await Asker("asker", model)(None) for _ in range(3)]
+    answers: list[object] = [await Asker("asker", model)(None) for _ in range(3)]
     assert all(type(answer) is form for answer in answers)
     assert answers[0] == answers[1], "the same request, the same answer"
     assert len(model.requests) == 3

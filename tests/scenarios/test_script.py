@@ -213,7 +213,7 @@ def test_options_take_the_type_of_their_default(
 ) -> None:
     chat = load(written(file))
     options = chat.resolve(given)
-    assert options == chat.options | settled
+    assert options == {**chat.options, **settled}
     assert [type(value) for value in options.values()] == [int, str, bool, float]
 
 
@@ -246,7 +246,7 @@ async def test_options_of_any_type_are_stored_as_json_and_reach_the_script_as_wh
     options = chat.resolve({"motion": '{"text": "Tea."}', "side": "con"})
     assert options == json.loads(json.dumps(options)) == {"motion": {"text": "Tea."}, "side": "con"}
     await chat.grow(Tree("t", "chat", Persona("p", "A baker.", "Blunt."), 1), {"user": ScriptedClient()}, **options)
-    ((motion, side),) = chat.script.__globals__["seen"]  # type: ignore[attr-defined]
+    ((motion, side),) = chat.script.__globals__["seen"]
     assert (type(motion).__name__, motion.text, side) == ("Motion", "Tea.", "con")
 
 

@@ -10,13 +10,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging
 
 from i2a.digests import digest
@@ -64,7 +71,7 @@ class Checkpoint:
         return str(Path(self.name).expanduser().resolve()) if _is_local(self.name) else self.name
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """As JSON, for the manifest of what is made from it."""
         return {"source": self.source, "revision": self.revision, "fingerprint": self.fingerprint}
 
@@ -91,21 +98,21 @@ class Checkpoint:
         """The most tokens that the model can read, if it says so."""
         return getattr(self.config().get_text_config(), "max_position_embeddings", None)
 
-    def config(self) -> Any:
+    def config(self) -> PretrainedConfig:
         """The configuration of the model, without its weights. Raises `UsageError`."""
         if self.base:
             return self.base.config()
         with _opening(self.name):
             return AutoConfig.from_pretrained(self.folder)
 
-    def tokenizer(self) -> Any:
+    def tokenizer(self) -> PreTrainedTokenizerBase:
         """Its own; of an adapter that brings none, that of the base. Raises `UsageError`."""
         if self.base and not (self.folder / "tokenizer_config.json").is_file():
             return self.base.tokenizer()
         with _opening(self.name):
             return AutoTokenizer.from_pretrained(self.folder)
 
-    def skeleton(self, *, adapter: bool) -> Any:
+    def skeleton(self, *, adapter: bool) -> PreTrainedModel:
         """What `load` returns, without weights: on the meta device. Raises `UsageError`."""
         with _opening(self.name), torch.device("meta"):
             model = AutoModelForCausalLM.from_config(self.config())
@@ -115,7 +122,7 @@ class Checkpoint:
 
             return get_peft_model(model, PeftConfig.from_pretrained(str(self.folder)))
 
-    def load(self, dtype: Any, *, trainable_adapter: bool = False) -> Any:
+    def load(self, dtype: torch.dtype, *, trainable_adapter: bool = False) -> PreTrainedModel:
         """The model, on the CPU. An adapter is merged into its base or, if `trainable_adapter`, stays an adapter.
 
         `dtype` is torch's, or "auto" for that of the weights. Raises `UsageError`.

@@ -7,11 +7,12 @@ import json
 import os
 import random
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from i2a.errors import BadRequest, ModelError, UsageError
+from i2a.jsonl import JsonMapping
 from i2a.models.local.batching import Batcher, Row
 from i2a.models.local.repetition import Dry
 from i2a.models.model import FREE, REPLIES, Completion, Likelihood, Message, Model, Price
@@ -104,7 +105,7 @@ class HFModel(Model):
     def __repr__(self) -> str:
         return f"HFModel({self._config.name!r})"
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """What the model string leaves open, as it is in effect: for the record of a run."""
         import torch
         import transformers
@@ -121,7 +122,7 @@ class HFModel(Model):
             "transformers": transformers.__version__,
         }
 
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """Raises `BadRequest` for what the model can never answer, and `ModelError`."""
         if REPLIES in parameters:
             return await self._score(messages, parameters[REPLIES])
@@ -144,7 +145,7 @@ class HFModel(Model):
                 dry,
                 said,
             )
-            await self._batched(self._batcher, row)
+            await self._generate(row)
             spent += len(row.written)
             text = split_thought(ChatMessage(content=self._loaded.chat.text(row.written)))[1]
             if text.strip():
@@ -179,7 +180,7 @@ class HFModel(Model):
     def _prompt(self, messages: Sequence[Message]) -> list[int]:
         return self._loaded.chat.prompt(as_json(messages), thinking=self._config.thinking)
 
-    def _resolved(self, args: Mapping[str, Any]) -> HFConfig:
+    def _resolved(self, args: Mapping[str, object]) -> HFConfig:
         """The settings with those of the call, which have OpenAI's names."""
         if unknown := sorted(args.keys() - ARGUMENTS):
             raise BadRequest(f"{self} does not take {', '.join(unknown)}; it takes {', '.join(sorted(ARGUMENTS))}")
@@ -191,6 +192,9 @@ class HFModel(Model):
         except ValidationError as error:
             problem = error.errors()[0]
             raise BadRequest(f"{self}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
+
+    async def _generate(self, row: Row) -> None:
+        await self._batched(self._batcher, row)
 
     async def _batched(self, batcher: Batcher, row: Row) -> None:
         try:

@@ -5,10 +5,9 @@ prompt that was computed for an earlier call is not computed again.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
-from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
 
 from i2a.errors import ModelError
 from i2a.models.local.batching import OutOfMemory, Row
@@ -27,7 +26,7 @@ class Generator:
     `keep=0` computes every row from its first token to its last in one go.
     """
 
-    def __init__(self, model: Any, stops: Sequence[int], *, keep: int) -> None:
+    def __init__(self, model: PreTrainedModel, stops: Sequence[int], *, keep: int) -> None:
         self.model = model
         model.generation_config = GenerationConfig()  # nothing of how the checkpoint wants to be sampled
         self._stops = torch.tensor(sorted(stops), device=model.device)

@@ -1,7 +1,6 @@
 """Drawing the next token of each row by that row's own settings and chances, and when a batch pauses."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 
@@ -103,7 +102,7 @@ class Ends:
         self._left = torch.tensor([row.left for row in rows], device=stops.device)
         self._ended = torch.zeros(len(rows), dtype=torch.bool, device=stops.device)
 
-    def __call__(self, ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+    def __call__(self, ids: torch.Tensor, scores: torch.Tensor, **kwargs: object) -> torch.Tensor:
         steps = ids.shape[1] - self._width
         self._ended |= torch.isin(ids[:, -1], self._stops) | (self._left <= steps)
         ended = self._ended | torch.tensor([row.abandoned for row in self._rows], device=ids.device)

@@ -8,12 +8,15 @@ model.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from jinja2 import TemplateError
 
 from i2a.errors import BadRequest, UsageError
 from i2a.text import one_line
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 TemplateMessage = Mapping[str, str]  # `role` and `content`
 
@@ -42,7 +45,7 @@ class ChatTemplate:
     the template cannot be trained with, if it cannot. `notes`: what is done about its limits, in sentences.
     """
 
-    def __init__(self, tokenizer: Any, name: str = "") -> None:
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", name: str = "") -> None:
         self.tokenizer = tokenizer
         self._name = name or str(getattr(tokenizer, "name_or_path", "")) or "the tokenizer"
         if not getattr(tokenizer, "chat_template", None):
@@ -63,7 +66,7 @@ class ChatTemplate:
         self.notes = self._notes()
 
     @classmethod
-    def for_training(cls, tokenizer: Any, name: str = "") -> Self:
+    def for_training(cls, tokenizer: "PreTrainedTokenizerBase", name: str = "") -> Self:
         """Raises `UsageError` with the reason for a template that cannot be trained with, too."""
         template = cls(tokenizer, name)
         if template.untrainable:

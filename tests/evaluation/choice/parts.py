@@ -9,6 +9,7 @@ from typing import Any
 from evaluation.choice.items import ChoiceDialogue, ChoiceItem, ItemSet, ItemsHeader, fingerprint
 from evaluation.choice.run import ChoiceRunResult, choose
 from evaluation.choice.settings import Choosing
+from i2a.jsonl import JsonMapping
 from i2a.models.model import REPLIES, Completion, Likelihood, Message, Model
 from i2a.testing import Request, ScriptedModel
 
@@ -82,7 +83,7 @@ class Likely(Model):
     def scores_replies(cls, params: Mapping[str, str]) -> bool:
         return True
 
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         self.asked.append(messages)
         found = []
         for reply in parameters[REPLIES]:

@@ -1,6 +1,7 @@
 """Candidates choose: what they are shown, what their answers count for, and that a run can be continued."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ from evaluation.choice.run import choose
 from evaluation.choice.settings import Choosing
 from i2a.errors import BudgetSpent, UsageError
 from i2a.models.model import Message
-from i2a.testing import ScriptedModel
+from i2a.testing import Request, ScriptedModel
 from tests.evaluation.choice.parts import LLM, Likely, accuracy, by_letter, chosen_by, items, options, stored
 
 FITS = "Ha! And the"
 
 
-def perfect(replies: Any, request: Any) -> str:
+def perfect(replies: Mapping[str, str], request: Request) -> str:
     return next(letter for letter, text in replies.items() if text.startswith(FITS))
 
 

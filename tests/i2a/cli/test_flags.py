@@ -40,7 +40,9 @@ for point in installed("commands").values():
     loaded = load(point)
     if isinstance(loaded, typer.Typer):
         OURS |= {
-            (point.name, info.name or info.callback.__name__): info.callback for info in loaded.registered_commands
+            (point.name, info.name or info.callback.__name__): info.callback
+            for info in loaded.registered_commands
+            if isinstance(info.callback, Command)
         }
     else:
         OURS[(point.name,)] = loaded

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 
 from i2a.errors import BadRequest, MalformedResponse
 from i2a.models.model import Message
@@ -42,7 +42,7 @@ class LikeVLLM:
         return web.json_response({"choices": [choice], "usage": usage, "prompt_logprobs": found})
 
 
-async def opened(server: TestServer) -> OpenAIModel:
+async def opened(server: BaseTestServer) -> OpenAIModel:
     spec = ModelSpec.parse(f"openai:x@{server.make_url('/v1')}?prompt_logprobs=true&temperature=0.5")
     model = spec.open()
     assert isinstance(model, OpenAIModel)
@@ -51,7 +51,7 @@ async def opened(server: TestServer) -> OpenAIModel:
 
 
 @pytest.fixture
-async def server(request: pytest.FixtureRequest) -> AsyncIterator[TestServer]:
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[BaseTestServer]:
     app = web.Application()
     app.router.add_post("/v1/chat/completions", request.param)
     async with TestServer(app) as server:
@@ -95,7 +95,7 @@ async def shows_no_reply(request: web.Request) -> web.Response:
 
 
 @pytest.mark.parametrize("server", [says_nothing, shows_no_reply], indirect=True)
-async def test_a_server_that_gives_none_is_asked_no_further(server: TestServer) -> None:
+async def test_a_server_that_gives_none_is_asked_no_further(server: BaseTestServer) -> None:
     client = await opened(server)
     with pytest.raises(BadRequest, match=r"gives no prompt_logprobs|shows no reply"):
         await client.likelihoods(CHAT, REPLIES)
@@ -103,7 +103,7 @@ async def test_a_server_that_gives_none_is_asked_no_further(server: TestServer) 
 
 
 @pytest.mark.parametrize("server", [says_nonsense], indirect=True)
-async def test_numbers_of_another_form_are_an_error_that_may_pass(server: TestServer) -> None:
+async def test_numbers_of_another_form_are_an_error_that_may_pass(server: BaseTestServer) -> None:
     client = await opened(server)
     with pytest.raises(MalformedResponse, match="not as vLLM gives them"):
         await client.likelihoods(CHAT, REPLIES)

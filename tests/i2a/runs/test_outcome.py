@@ -17,7 +17,12 @@ from i2a.trees.summary import Summary
 def result(**changed: Any) -> RunResult:
     usage = UsageTracker({"m": Price(1.0, 1.0)})
     usage.add("user", "m", Completion("Hello.", "stop", 500_000, 500_000))
-    fields = {"summary": Summary(trees=3, utterances=12), "failures": {}, "left": 0, "stopped": None} | changed
+    fields: dict[str, Any] = {
+        "summary": Summary(trees=3, utterances=12),
+        "failures": {},
+        "left": 0,
+        "stopped": None,
+    } | changed
     return RunResult(folder=Path("runs/a"), unit="conversations", usage=usage, **fields)
 
 

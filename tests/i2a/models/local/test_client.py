@@ -332,7 +332,8 @@ async def test_out_of_memory_is_no_failure_while_fewer_rows_fit(folder: Path, mo
 
 async def test_the_event_loop_goes_on_while_a_batch_is_written_and_close_ends_it(tmp_path: Path) -> None:
     model = client(tiny.checkpoint(tmp_path, max_position_embeddings=10**6), max_new_tokens=10**5)
-    model._loaded.chat.tokenizer.eos_token_id, model._batcher._engine._stops[:] = None, -1
+    engine: Any = model._batcher._engine
+    model._loaded.chat.tokenizer.eos_token_id, engine._stops[:] = None, -1
     call = asyncio.create_task(model.complete(HELLO, {}))
     for _ in range(20):
         await asyncio.sleep(0.005)
