@@ -29,7 +29,7 @@ from i2a.text import counted, one_line
 
 HEADS = ("candidate", "accuracy", "slope", "minus baseline", *WRONG.values(), "unscored")
 Cell = tuple[str, str]  # a number and its interval
-IN_WORDS = {"hard": "hard items, on which word overlap and length are wrong", "all": "all items"}
+IN_WORDS = {"hard": "hard items, on which word overlap and length are wrong", "all": "items in all"}
 
 
 def as_dict(result: ChoiceRunResult) -> JsonObject:

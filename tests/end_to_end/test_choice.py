@@ -52,7 +52,8 @@ def test_a_local_model_chooses_by_likelihood_and_by_its_implicit_reward(tmp_path
     by_itself = json.loads(i2a("choice", *candidates, "--out", tmp_path / "a", *size).stdout)["summary"]
     assert by_itself["methods"] == dict.fromkeys(("tiny", "last", "told"), "logprobs")
     assert by_itself["models"]["tiny"]["effective"]["dtype"] == "float32"
-    against = (f"tiny=hf:{one}", f"same=hf:{other}", "--reference", f"hf:{other}", "--out", tmp_path / "b")
+    exact = f"hf:{other}?max_batch=1"  # the same sums to the bit
+    against = (f"tiny=hf:{one}", f"same={exact}", "--reference", exact, "--out", tmp_path / "b")
     rewarded = json.loads(i2a("choice", *against, *size).stdout)["summary"]
     for summary in (by_itself, rewarded):
         for row in summary["strata"]["all"].values():

@@ -18,11 +18,17 @@ LLM = "openai:x@http://localhost:1/v1"
 
 
 def item(turn: int, animal: str, other: str) -> ChoiceItem:
-    """The reply that fits is the only one about this person's animal in this person's manner."""
+    """The reply that fits is the only one about this person's animal in this person's manner.
+
+    At turn 2 it has the most words in common with the person; at any other turn the item is hard.
+    """
+    fits, manner = f"Ha! And the {animal}?", f"One does wonder about the {animal} of which you spoke."
+    if turn != 2:
+        fits, manner = f"Ha! And the {animal}, how is it now that it is so late?", f"The {animal}, one would think."
     options = {
-        "fits": f"Ha! And the {animal}?",
-        "facts": f"Ha! And your {other}, at turn {turn}?",
-        "manner": f"One does wonder about the {animal} of which you spoke.",
+        "fits": fits,
+        "facts": f"Ha! And your {other}, at turn {turn}, of which there was so much talk when we last met here?",
+        "manner": manner,
         "generic": "How nice.",
     }
     return ChoiceItem.model_validate({"turn": turn, "options": options, "facts_of": "q", "manner_of": "q"})

@@ -65,11 +65,13 @@ def test_what_word_overlap_and_length_get_right_is_not_hard(tmp_path: Path) -> N
     simple = BaselineChoices.of(some.dialogues)
     hard = [(d.case, i.turn) for d in some.dialogues for i in d.items if simple.is_hard(d.case, i.turn)]
     result = chosen_by(tmp_path, by_letter(perfect))
-    assert result.written["counts"] == {"hard": len(hard), "all": 24}
+    assert result.written["counts"] == {"hard": len(hard), "all": 24} == {"hard": 12, "all": 24}
+    assert accuracy(result, "hard") == 100
+    assert accuracy(result, "hard", "word overlap") == 0
     for dialogue in some.dialogues:
         for item in dialogue.items:
             right = by_overlap(dialogue, item)["fits"] == 1
-            assert simple.is_hard(dialogue.case, item.turn) is not right, "in these items length is never right"
+            assert simple.is_hard(dialogue.case, item.turn) == (not right) == (item.turn == 3)
 
 
 def test_an_answer_that_is_no_letter_leaves_an_item_without_a_choice_and_says_why(tmp_path: Path) -> None:

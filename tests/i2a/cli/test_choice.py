@@ -27,7 +27,7 @@ def test_it_prints_both_strata_and_the_baselines(tmp_path: Path, monkeypatch: py
     for piece in (
         "protocol choice (right of four replies, in percent; chance 25), items: LLM",
         "hard items, on which word overlap and length are wrong",
-        "24 all items",
+        "24 items in all",
         "word overlap",
         "length",
         "generic",
