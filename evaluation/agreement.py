@@ -150,7 +150,7 @@ def _read(file: Path, protocol: Protocol) -> dict[str, dict[ReplyKey, int]]:
             rating = StoredRating.model_validate(row)
         except ValidationError as error:
             raise UsageError(f"{where}: not a rating: {problem(error)}") from None
-        if not protocol.lowest <= rating.score <= protocol.highest:
+        if not protocol.has(rating.score):
             scale = f"{protocol.lowest} to {protocol.highest}"
             raise UsageError(f"{where}: {rating.score} is no score of the protocol {protocol.name!r}, {scale}")
         if rating.reply in ratings[rating.by]:

@@ -61,7 +61,7 @@ def evaluate(
 
     `clients` are open model clients of your own, by role (`user`, `judge`, `inducer`), by the name of a candidate or by
     model string; they stay open. `draw` is called with the summary and the folder of a complete run, to draw its
-    curves. Raises `UsageError` for what is not as it must be, before anything is written or called.
+    curves. Raises `UsageError` for invalid settings, before anything is written or called.
     """
     return run_sync(evaluate_async(config, clients=clients, console=console, draw=draw))
 
@@ -124,7 +124,7 @@ def score(folder: RunFolder, audit: Audit) -> Audit:
 
 
 def described(plan: EvalPlan, manifest: JsonMapping) -> dict[str, JsonObject]:
-    """What each candidate is, with what its model string leaves open where the model tells: weights, sampling."""
+    """What each candidate is, with resolved settings such as weights and sampling where the model reports them."""
     local = manifest.get("models", {})
     return {
         name: {**candidate} | ({"effective": local[candidate["model"]]} if candidate["model"] in local else {})

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field, ValidationError
 
 from evaluation.bootstrap import RESAMPLES
-from evaluation.scores import PROTOCOLS, Score, read
+from evaluation.scores import Protocol, Score, read
 from evaluation.summary import FORMAT, BenchmarkSummary, Conditions, summarise
 from i2a import jsonl
 from i2a.errors import UsageError
@@ -26,6 +26,7 @@ class StoredSummary(BaseModel):
 
     format: str
     protocol: str
+    scale: JsonObject | None = None
     engine: str
     mode: str
     turns: int = Field(ge=1)
@@ -80,10 +81,10 @@ def compare(
         raise UsageError(f"these runs cannot be compared: {mixed[0]}{more}; add --mix to compare them anyway")
     names = _candidates(opened, always=bool(mixed))
     baseline = baseline and _baseline(baseline, names)
-    groups = dict.fromkeys((run.conditions.protocol.name, judge) for run in opened for judge in run.conditions.judges)
+    groups = dict.fromkeys((run.conditions.protocol, judge) for run in opened for judge in run.conditions.judges)
     summaries = []
     for protocol, judge in groups:
-        members = [r for r in opened if r.conditions.protocol.name == protocol and judge in r.conditions.judges]
+        members = [r for r in opened if r.conditions.protocol == protocol and judge in r.conditions.judges]
         summaries.append(_together(members, judge, names, baseline, resamples=resamples, seed=seed))
     return Comparison(tuple(opened), tuple(summaries), mixed)
 
@@ -115,10 +116,14 @@ def _open(path: Path) -> StoredEvaluation:
         raise UsageError(f"{path} holds no complete evaluation; `i2a evaluate ... --out {path}` makes one") from None
     except ValidationError as error:
         raise UsageError(f"{file}: not a summary of format {FORMAT}: {problem(error)}") from None
-    if stored.format != FORMAT or stored.protocol not in PROTOCOLS:
-        raise UsageError(f"{file}: not a summary of format {FORMAT} with a protocol of {', '.join(PROTOCOLS)}")
+    if stored.format != FORMAT:
+        raise UsageError(f"{file}: not a summary of format {FORMAT}")
+    try:
+        protocol = Protocol.stored(stored.protocol, stored.scale)
+    except UsageError as error:
+        raise UsageError(f"{file}: not a summary of format {FORMAT}: {error}") from None
     names = ("engine", "mode", "turns", "seed", "judges", "simulator", "personas")
-    conditions = Conditions(PROTOCOLS[stored.protocol], **{name: getattr(stored, name) for name in names})
+    conditions = Conditions(protocol, **{name: getattr(stored, name) for name in names})
     return StoredEvaluation(path, path.resolve().name, conditions, tuple(stored.candidates))
 
 

@@ -72,7 +72,7 @@ class ReplayDialogue:
 
 @dataclass(frozen=True, slots=True)
 class StoredDialogue:
-    """A dialogue of an earlier evaluation. Of its ratings only those of `judges` stay; nobody else is asked."""
+    """A dialogue of an earlier evaluation. Only the ratings by `judges` are kept; no model is called."""
 
     stored: Tree
     judges: Collection[str]
@@ -106,5 +106,5 @@ def grow_rated(
 
 
 def values_of(persona: Persona) -> dict[str, str]:
-    """The persona, for the prompts of those who may know it."""
+    """The persona, as values for prompts of roles that may know it."""
     return {"profile": persona.profile, "personality": persona.personality}

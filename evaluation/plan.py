@@ -11,7 +11,8 @@ from agents.user import User
 from evaluation.candidates import Candidate, parse_all
 from evaluation.cases import Case, Cases, crossed, recorded
 from evaluation.dialogues import EvalDialogue, LiveDialogue, ReplayDialogue, grow_rated
-from evaluation.judge import RATERS, Rater
+from evaluation.judge import Rater, find_rater
+from evaluation.scores import SHIPPED
 from evaluation.settings import Evaluation
 from evaluation.summary import Conditions
 from i2a.errors import UsageError
@@ -40,7 +41,7 @@ class EvalPlan:
 
 
 def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> EvalPlan:
-    """Raises `UsageError` for whatever cannot work."""
+    """Raises `UsageError` for settings that cannot work."""
     candidates = [
         replace(candidate, model=spec_for(candidate.name, str(candidate.model), clients))
         for candidate in parse_all(config.candidates)
@@ -99,7 +100,7 @@ def laid_out(
     dialogues: dict[str, EvalDialogue] = {}
     for candidate in candidates:
         for case in cases.all:
-            donor = cases.donor(case, conditions.seed) if candidate.wrapper == "shuffled" else None
+            donor = cases.donor(case, conditions.seed) if candidate.role.meets_donor else None
             tree = empty_tree(candidate, case, donor, conditions)
             trees.append(tree)
             if users:
@@ -135,7 +136,7 @@ def judges_of(config: Evaluation, clients: Mapping[str, Client]) -> tuple[dict[s
     judges = {str(spec): spec for spec in specs}
     if len(judges) < len(specs):
         raise UsageError("a judge is named twice; a second opinion comes from another model or other parameters")
-    return judges, RATERS[config.protocol]
+    return judges, find_rater(config.protocol)
 
 
 def judges_by_role(judges: Mapping[str, ModelSpec]) -> dict[str, ModelSpec]:
@@ -150,8 +151,10 @@ def provenance(judges: Mapping[str, ModelSpec], rater: type[Rater]) -> dict[str,
 def fingerprint(
     conditions: Conditions, candidates: Mapping[str, JsonMapping], inducer: Mapping[str, str] | None
 ) -> JsonObject:
-    """What a resumed evaluation must share with the one it goes on with; the engine follows from the models."""
+    """What must be equal to resume an evaluation; the engine follows from the models."""
     known = {name: value for name, value in conditions.as_json().items() if name != "engine"}
+    if SHIPPED.get(conditions.protocol.name) == conditions.protocol:
+        del known["scale"]  # the name says it, and version 0.1 wrote none
     return {"scenario": SCENARIO, **known, "candidates": candidates, "inducer": inducer}
 
 

@@ -54,7 +54,7 @@ class Conditions:
         return is_simulated({"identity": self.as_json()})
 
     def as_json(self) -> JsonObject:
-        return asdict(self) | {"protocol": self.protocol.name}
+        return asdict(self) | {"protocol": self.protocol.name, "scale": self.protocol.scale}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class _ScoreTable:
             raise UsageError(f"{where}: scored by {score.judge!r}, which is no judge of this run")
         if not 1 <= score.turn <= turns:
             raise UsageError(f"{where}: this run has the turns 1 to {turns}")
-        if score.score is not None and not protocol.lowest <= score.score <= protocol.highest:
+        if score.score is not None and not protocol.has(score.score):
             raise UsageError(f"{where}: {score.score} is no score of the protocol {protocol.name!r}")
         case = CaseKey(score.case, score.profile, score.personality)
         if self.cases.setdefault(score.case, case) != case:

@@ -90,7 +90,9 @@ def append(file: Path, line: str) -> None:
     except OSError as error:
         with suppress(OSError):
             os.truncate(file, size)
-        raise UsageError(f"cannot write {file} ({error.strerror}); free some space, then go on with --resume") from None
+        raise UsageError(
+            f"cannot write {file} ({error.strerror}); free some space, then continue with --resume"
+        ) from None
 
 
 def repair(file: Path) -> None:
@@ -123,7 +125,7 @@ def differences(one: object, other: object, name: str = "") -> Iterator[tuple[st
 
 
 def _is_complete(text: bytes) -> bool:
-    """Whether a last line without a newline is all there. A number never is: its digits may go on."""
+    """Whether a last line without a newline is all there. A number never is: more digits may follow."""
     try:
         value = json.loads(text.removeprefix(BOM))
     except (ValueError, RecursionError):

@@ -28,7 +28,7 @@ class Options:
 
     @classmethod
     def of(cls, function: Callable[..., Any], owner: str) -> Self:
-        """Raises `TypeError` for an option without a default, or one that a manifest could not hold."""
+        """Raises `TypeError` for an option without a default, or one that JSON cannot express."""
         hints = get_type_hints(function, include_extras=True)
         defaults, types = {}, {}
         for option in inspect.signature(function).parameters.values():
@@ -43,11 +43,11 @@ class Options:
             try:
                 defaults[option.name] = _as_json(types[option.name], option.default)
             except (PydanticSerializationError, TypeError, ValueError):
-                raise TypeError(f"option {option.name!r} has a default that JSON cannot hold") from None
+                raise TypeError(f"option {option.name!r} has a default that JSON cannot express") from None
         return cls(owner, defaults, types)
 
     def resolve(self, values: Mapping[str, object]) -> dict[str, object]:
-        """All options as JSON can hold them, `values` in place of defaults. Raises `UsageError`."""
+        """All options as JSON values, `values` in place of defaults. Raises `UsageError`."""
         options = dict(self.defaults)
         for name, value in values.items():
             if name not in options:

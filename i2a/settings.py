@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from i2a.errors import UsageError
 
 Settings = TypeVar("Settings", bound=BaseModel)
+SCRIPT = re.compile(r"(?<![^=:])[^=:?@]+\.py(?=$|[=:?@])")  # the path of a Python file in the name of a plug-in
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,15 @@ def load(model: type[Settings], file: Path | None, flags: Mapping[str, object]) 
     except ValidationError as error:
         problem = error.errors()[0]
         in_file = bool(problem["loc"]) and problem["loc"][0] in stored.keys() - flags.keys()
-        raise UsageError(_in_words(model, problem, file if in_file else None)) from None
+        raise UsageError(_in_words(model, problem, f"{file}: {{}}" if in_file else None)) from None
+
+
+def from_keywords(model: type[Settings], values: Mapping[str, object]) -> Settings:
+    """The settings that a caller in Python gives by name. Raises `UsageError` that names the setting."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise UsageError(_in_words(model, error.errors()[0], "{}")) from None
 
 
 def read(model: type[BaseModel], file: Path) -> dict[str, object]:
@@ -79,7 +88,10 @@ def read(model: type[BaseModel], file: Path) -> dict[str, object]:
             raise UsageError(f"{file}: {name} is set twice, with a dash and with an underscore")
         kind = model.model_fields[name].annotation
         several = value if isinstance(value, list) or not holds(kind, list) else [value]
-        stored[name] = _beside(file, several) if holds(kind, Path) else _script_beside(file, several)
+        if isinstance(several, dict) and holds(kind, str) and get_args(kind)[-1] is str:
+            stored[name] = {key: _script_beside(file, part) for key, part in several.items()}
+        else:
+            stored[name] = _beside(file, several) if holds(kind, Path) else _script_beside(file, several)
     return stored
 
 
@@ -96,20 +108,24 @@ def holds(annotation: object, kind: type) -> bool:
     )
 
 
-def _in_words(model: type[BaseModel], problem: ErrorDetails, file: Path | None) -> str:
-    """One line for the first problem of a validation; `file` is where the value stands, if not on the command line."""
+def _in_words(model: type[BaseModel], problem: ErrorDetails, place: str | None) -> str:
+    """One line for the first problem of a validation; `place` has a `{}` for the name; None: a flag."""
     message = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:
         return message
     name = str(problem["loc"][0])
     if (field := model.model_fields.get(name)) is None:
         return _unknown(model, name)
-    flag = flag_name(name, field)
+    shown = place.format(name) if place else flag_name(name, field)
     if problem["type"] == "missing":
-        place = "" if Flag.of(field).positional else f"{flag} "
-        examples = f", e.g. {place}{field.examples[0]}" if field.examples else ""
-        return f"{flag} is required: {(field.description or '').partition('. ')[0].rstrip('.')}{examples}"
-    return f"{f'{file}: {name}' if file else flag}: {message}, not {problem['input']!r}"
+        what = (field.description or "").partition(". ")[0].rstrip(".")
+        example = field.examples[0] if field.examples else None
+        if place:
+            written = f"{name}={[example] if holds(field.annotation, list) else example!r}"
+        else:
+            written = str(example) if Flag.of(field).positional else f"{shown} {example}"
+        return f"{shown} is required: {what}" + (f", e.g. {written}" if field.examples else "")
+    return f"{shown}: {message}, not {problem['input']!r}"
 
 
 def _unknown(model: type[BaseModel], key: str) -> str:
@@ -125,13 +141,15 @@ def _unknown(model: type[BaseModel], key: str) -> str:
 def _beside(file: Path, value: object) -> object:
     if isinstance(value, list):
         return [_beside(file, part) for part in value]
+    if isinstance(value, dict):
+        return {name: _beside(file, part) for name, part in value.items()}
     return file.parent / value if isinstance(value, str) else value
 
 
 def _script_beside(file: Path, value: object) -> object:
-    """The value, if it names a Python file (`FILE.py`, `FILE.py:OBJECT`) from the folder of the TOML file."""
+    """The value, with the Python files that it names (`FILE.py`, `NAME=FILE.py:MODEL`) from the folder of the file."""
     if isinstance(value, list):
         return [_script_beside(file, part) for part in value]
-    if isinstance(value, str) and re.search(r"\.py(:\w+)?$", value):
-        return str((file.parent / value).absolute())
+    if isinstance(value, str):
+        return SCRIPT.sub(lambda found: str((file.parent / found[0]).absolute()), value)
     return value

@@ -1,7 +1,10 @@
 """A model for tests: it answers from a function, at once, and keeps what it was asked. Nothing has to be patched.
 
+from i2a import simulate
+from i2a.testing import ScriptedModel
+
 model = ScriptedModel.saying("Hello.", "How are you?")
-simulate(Simulation(out=folder, conversations=1), clients={"*": model})
+simulate(out=folder, conversations=1, clients={"*": model})
 assert model.calls["user"] == 10
 """
 
@@ -21,7 +24,7 @@ from i2a.models.model import FREE, Completion, Message, Model, Price
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call as the model got it. `role`: the name of the role that called, empty if nobody said."""
+    """One call as the model got it. `role`: the name of the role that called, empty if unknown."""
 
     messages: tuple[Message, ...]
     parameters: JsonMapping
@@ -50,6 +53,9 @@ class Request:
         return found[1], found[2]
 
 
+Answers = str | Exception | Sequence[str | Exception] | Callable[[Request], str | Awaitable[str]]
+
+
 def any_answer(request: Request) -> str:
     """An answer of the form asked for, which follows from the request."""
     chance = random.Random(repr(request))
@@ -61,8 +67,9 @@ def any_answer(request: Request) -> str:
 class ScriptedModel(Model):
     """Answers with what `answer` returns for a `Request` (text, or an awaitable of it), or raises what it raises.
 
-    Keeps all `requests`; `calls` counts them by role, and `most_in_flight` is how many were open at once at most.
-    Every answer costs `tokens` prompt and as many completion tokens.
+    What it raises is a failure of the call: an error of `i2a.errors`, such as `RateLimited` (tried again) or
+    `BadRequest`. Keeps all `requests`; `calls` counts them by role, and `most_in_flight` is how many were open at once
+    at most. Every answer costs `tokens` prompt and as many completion tokens.
     """
 
     def __init__(
@@ -80,14 +87,24 @@ class ScriptedModel(Model):
 
     @classmethod
     def saying(cls, *answers: str | Exception) -> Self:
-        """Gives or raises `answers` one after the other, then no more."""
-        left = iter(answers)
+        """Gives or raises `answers` one after the other, whoever asks; a call too many fails with `IndexError`."""
+        script = _Script(answers)
+        return cls(lambda request: script.next(request.role))
 
-        def answer(request: Request) -> str:
-            following = next(left)
-            if isinstance(following, Exception):
-                raise following
-            return following
+    @classmethod
+    def by_role(cls, **answers: Answers) -> Self:
+        """Answers by role: one answer always, several one after the other, or a function; other roles get any answer.
+
+        For instance `by_role(user="Hello.", judge=[RateLimited("busy"), '{"reason": "", "winner": "1"}'])`.
+        """
+        scripts = {role: _Script(each) for role, each in answers.items() if isinstance(each, Sequence | Exception)}
+
+        def answer(request: Request) -> str | Awaitable[str]:
+            if request.role in scripts:
+                return scripts[request.role].next(request.role)
+            given = answers.get(request.role, any_answer)
+            assert callable(given)
+            return given(request)
 
         return cls(answer)
 
@@ -121,6 +138,22 @@ class ScriptedModel(Model):
 
     async def close(self) -> None:
         self.closed = True
+
+
+class _Script:
+    """Answers to give or errors to raise: a single one for ever, several one after the other."""
+
+    def __init__(self, answers: str | Exception | Sequence[str | Exception]) -> None:
+        self._single = answers if isinstance(answers, str | Exception) else None
+        self._left = [] if isinstance(answers, str | Exception) else list(answers)
+
+    def next(self, role: str) -> str:
+        if self._single is None and not self._left:
+            raise IndexError(f"{role or 'the model'} was asked more often than it has answers")
+        following = self._single if self._single is not None else self._left.pop(0)
+        if isinstance(following, Exception):
+            raise following
+        return following
 
 
 class _AsRole(Model):

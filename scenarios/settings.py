@@ -10,7 +10,7 @@ from i2a.settings import Flag
 
 
 class Simulation(RunConfig):
-    """Everything that can be set. Only the settings of `RunConfig` may differ from one session of a run to the next."""
+    """All settings. When a run is resumed, only those of `RunConfig` may change."""
 
     scenario: str = Field("aloe", description="Name of a scenario, or the path of a script.")
     profiles: Path | None = Field(None, description="File of profiles. [default: the 20 that come with i2a]")
@@ -28,4 +28,7 @@ class Simulation(RunConfig):
     )
     role_model: Annotated[dict[str, str], Flag(metavar="ROLE=MODEL", was="role_models")] = Field(
         {}, description="Another model for one role, e.g. judge=openai:gpt-4o."
+    )
+    role_prompt: Annotated[dict[str, Path], Flag(metavar="ROLE=FILE")] = Field(
+        {}, description="Another prompt for one role, a text file, e.g. judge=my_judge.txt."
     )

@@ -53,7 +53,7 @@ class Share:
 class Corpus:
     """Trees, and how each becomes rows: `make` is `sft_rows` or `dpo_rows`.
 
-    `shares` has the parts; `mixed` trees are in neither, for just one half of their persona is held out. Fingerprints
+    `shares` has the parts; `mixed` trees are in neither, as only one half of their persona is held out. Fingerprints
     are 16 hex digits: `fingerprint` of the trees, wherever and in whichever order their files are, `personas` of the
     words of the personas.
     """
@@ -107,7 +107,7 @@ class Corpus:
     def rows(self, part: Part = "train") -> Iterator[JsonMapping]:
         """The rows of a part, from the files: each time the same, in the same order.
 
-        `tree` names the run as well, if there are several, for two runs can have trees of one id.
+        `tree` names the run as well, if there are several, because two runs can have trees of the same id.
         """
         for source in self.sources:
             prefix = f"{source.name}/" if len(self.sources) > 1 else ""

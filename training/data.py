@@ -27,7 +27,7 @@ CHUNK = 256
 # A conversation with more makes several trees. All of a tree is in memory at once, and one of ten turns has some 2,000.
 LARGEST_TREE = 8192
 
-# Rows to add to so many of the corpus, which may be cached in a folder.
+# (rows of the corpus, folder for a cache) -> further rows to train on.
 MoreRows = Callable[[int, Path], Iterable[JsonMapping]]
 
 
@@ -65,7 +65,7 @@ class TokenizeStats:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def warnings(self, max_length: int) -> list[str]:
-        """What whoever trains on the rows should know, in sentences."""
+        """What users of the rows should know, in sentences."""
         warnings = [f"{count:,} {reason}" for reason, count in self.left_out.items() if count]
         if self.shortened:
             warnings.append(

@@ -32,7 +32,7 @@ class RowDPOTrainer(DPOTrainer):
 def dpo(config: DPO, console: Console | None = None, card: Card | None = None) -> JsonObject:
     """Train a model on preferences; returns what `result.json` holds. With a console, progress is shown there.
 
-    `card` writes the model card. Raises `UsageError` for whatever cannot work, before a model is loaded or a file is
+    `card` writes the model card. Raises `UsageError` for unusable settings, before a model is loaded or a file is
     overwritten, and `Interrupted` after Ctrl-C.
     """
     with TrainingRun.open("dpo", config, console) as run:

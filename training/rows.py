@@ -84,7 +84,7 @@ def _usable(tree: Tree, pairs: PairFilter, left_out: Counter[str]) -> Iterator[t
         if prompt[-1]["role"] == "user":
             yield pair, prompt
         else:
-            left_out["pairs that answer no message of somebody else"] += 1
+            left_out["pairs without a message of another speaker to answer"] += 1
 
 
 def _why_unlabelled(node: Node) -> str | None:

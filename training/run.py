@@ -46,7 +46,7 @@ from training.setup import TrainingSetup
 
 @dataclass(frozen=True)
 class SessionStats:
-    """What this process did: `steps` of training, in so many `seconds`, on `tokens`; GPU `memory` at most, in bytes."""
+    """What this process did: `steps` of training in `seconds`, on `tokens`; GPU `memory` at most, in bytes."""
 
     steps: int
     seconds: float
@@ -75,9 +75,9 @@ class TrainingRun:
     @classmethod
     @contextmanager
     def open(cls, stage: str, config: Training, console: Console | None = None) -> Iterator["TrainingRun"]:
-        """Settle everything that can be settled without loading weights. With a console, progress is shown there.
+        """Resolve everything that does not need the weights. With a console, progress is shown there.
 
-        Raises `UsageError` for whatever cannot work, before a model is loaded or a file is overwritten.
+        Raises `UsageError` for settings that cannot work, before a model is loaded or a file is overwritten.
         """
         quieten_libraries()
         console = console if console and ranks.is_first() else Console(quiet=True)
@@ -139,7 +139,7 @@ class TrainingRun:
         except UsageError:
             folder.clear()
             raise
-        return stats, (*corpus.warnings, *shortened, *self.template.notes)
+        return stats, (*corpus.warnings, *shortened, *self.template.warnings)
 
     # What a trainer is made of.
 
@@ -233,7 +233,7 @@ class TrainingRun:
             with room_on_disk(self.folder), stop.listening(), suppress(AlreadyFinished):
                 trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
         except KeyboardInterrupt:
-            raise Interrupted(f"stopped at once; {self._how_to_resume()}") from None
+            raise Interrupted(f"stopped immediately; {self._how_to_resume()}") from None
         finally:
             progress.stop()
         state = trainer.state
@@ -246,7 +246,7 @@ class TrainingRun:
 
     def _how_to_resume(self) -> str:
         last = self.folder.checkpoint
-        return f"the same command with --resume goes on from {f'step {step_of(last)}' if last else 'the start'}"
+        return f"the same command with --resume continues from {f'step {step_of(last)}' if last else 'the start'}"
 
     def save(self, trainer: transformers.Trainer, card: Card | None = None) -> JsonObject:
         """Measure on the validation part, then write model, `card` and result; returns `result`."""

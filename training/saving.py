@@ -17,7 +17,7 @@ def gather_weights(trainer: Trainer) -> dict[str, torch.Tensor]:
 def save_model(trainer: Trainer, state: Mapping[str, torch.Tensor], folder: Path, *, stop_id: int | None) -> None:
     """Write model and tokenizer; full weights in the precision that was computed in.
 
-    `stop_id`: the token at which generation is to stop, besides those at which it does.
+    `stop_id`: a further token at which generation must stop.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
     if isinstance(model, PeftModel):

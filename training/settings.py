@@ -104,7 +104,7 @@ class Training(BaseModel):
 
     @property
     def identity(self) -> dict[str, object]:
-        """What a resumed training must share with the one it goes on with, and can be read off the settings alone."""
+        """What must be equal to resume a training, as far as the settings alone decide it."""
         return self.model_dump(mode="json", exclude=RUNTIME | {"runs", "model", "revision", "packing"})
 
 

@@ -26,7 +26,7 @@ class RowSFTTrainer(SFTTrainer):
 def sft(config: SFT, console: Console | None = None, card: Card | None = None) -> JsonObject:
     """Fine-tune a model; returns what `result.json` holds. With a console, progress is shown there.
 
-    `card` writes the model card. Raises `UsageError` for whatever cannot work, before a model is loaded or a file is
+    `card` writes the model card. Raises `UsageError` for unusable settings, before a model is loaded or a file is
     overwritten, and `Interrupted` after Ctrl-C.
     """
     with TrainingRun.open("sft", config, console) as run:

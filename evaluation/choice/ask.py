@@ -145,7 +145,7 @@ def parse(text: str) -> Candidate:
         inner = Candidate.parse(f"{last['name'] or ''}{last['model']}")
         if inner.wrapper != PLAIN:
             raise UsageError(f"{text!r}: last: stands before a model, not before {inner.wrapper}:")
-        return Candidate(inner.name if last["name"] else text, LAST, inner.model)
+        return Candidate(inner.name if last["name"] else text, LAST, Plain, inner.model)
     candidate = Candidate.parse(text)
     if candidate.wrapper not in WRAPPED:
         raise UsageError(f"{text!r}: {candidate.wrapper}: says how to write, and nothing is written here")

@@ -6,7 +6,7 @@ derived from the trees, and written anew by each session that completes the run.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +183,7 @@ def candidates_of(config: Choosing, clients: Mapping[str, Client]) -> dict[str, 
         if candidate.name in (*found, REFERENCE):
             raise UsageError(f"{candidate.name!r} cannot name a candidate twice; give each a name: NAME=MODEL")
         model = spec_for(candidate.name, str(candidate.model), clients)
-        found[candidate.name] = Candidate(candidate.name, candidate.wrapper, model)
+        found[candidate.name] = replace(candidate, model=model)
     if not found:
         raise UsageError("name at least one candidate, e.g. `i2a choice hf:runs/dpo offline:generic --out runs/choice`")
     return found

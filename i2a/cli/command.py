@@ -14,13 +14,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from i2a.errors import Interrupted, UsageError
+from i2a.extras import needs
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from i2a.progress import ProgressBar
-
-OURS = ("i2a", "agents", "scenarios", "training", "evaluation")
 
 
 def command(
@@ -69,14 +68,11 @@ class Command:
         """Run the command. Raises `UsageError` and `Interrupted`."""
         model = None
         try:
-            if (model := self.settings) is None:
-                self.function(*args, **flags)
-            else:
-                self._run(model, flags)
-        except ModuleNotFoundError as error:
-            if self._extra is None or (error.name or "").partition(".")[0] in ("", *OURS):
-                raise
-            raise UsageError(f"this needs the package {error.name}: pip install 'i2a[{self._extra}]'") from None
+            with needs(self._extra):
+                if (model := self.settings) is None:
+                    self.function(*args, **flags)
+                else:
+                    self._run(model, flags)
         except KeyboardInterrupt:
             resume = "; the same command with --resume continues" if model and "resume" in model.model_fields else ""
             raise Interrupted(f"interrupted{resume}") from None

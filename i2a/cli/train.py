@@ -62,7 +62,7 @@ def dpo(config: "DPO", as_json: bool) -> None:
 @train.command()
 @command("i2a.simulator.model.settings:Base", example="i2a train base --out runs/base", extra="train")
 def base(config: "Base", as_json: bool) -> None:
-    """Train a small model from scratch that can follow a chat and recall what was said, but adapts to nobody.
+    """Train a small model from scratch that can chat and recall what was said, but does not adapt to the user.
 
     The demo and the tests start from it: it takes minutes on two CPU cores and no download. It learns to copy, then
     reads dialogues of the offline engine with generic replies. On Ctrl-C seconds of work are lost, and the same command

@@ -1,4 +1,4 @@
-"""What a model is to i2a: messages in, one completion out. It knows no role, no journal and no framework.
+"""The interface of a model: messages in, one completion out. It knows no role, no journal and no framework.
 
 A kind of model is a class under a name in the entry-point group `i2a.models`, see `docs/plugins.md`.
 """
@@ -54,10 +54,10 @@ class Model(ABC):
     """Text in, text out. A subclass needs `complete`, and `from_spec` to be opened by a model string."""
 
     structured_output: bool = True
-    """Whether it takes a JSON schema under the parameter `response_format`; else it is only asked for JSON in words."""
+    """Whether it accepts a JSON schema as the parameter `response_format`; if not, only the prompt asks for JSON."""
 
     simulated: bool = False
-    """Whether rules answer, and no language model. Settled once `prepare` has returned."""
+    """Whether it is a rule-based simulator and not a language model. Valid once `prepare` has returned."""
 
     @classmethod
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
@@ -66,14 +66,14 @@ class Model(ABC):
 
     @classmethod
     def list_price(cls, name: str, url: str | None, params: Mapping[str, str]) -> Price | None:
-        """What such a model costs, told without opening it; None if nobody knows."""
+        """The price of such a model, without opening it; None if unknown."""
         return None
 
     @abstractmethod
     async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """One answer; `parameters` have OpenAI's names, among them `seed` and `response_format`. Raises `ModelError`.
 
-        It tries once: retries, pacing, budget and journal belong to `i2a.models.call`.
+        It tries once: retries, rate limits, budget and journal are in `i2a.models.call`.
         """
 
     @classmethod
@@ -91,18 +91,18 @@ class Model(ABC):
         return [Likelihood(*pair) for pair in json.loads(completion.content)]
 
     def for_role(self, role: str) -> "Model":
-        """The model as the role of this name calls it: itself, unless it treats roles differently."""
+        """The model for the role of this name: itself, unless it treats roles differently."""
         return self
 
     async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
         """Called once in the event loop of the run, before the first call."""
 
     def price(self) -> Price | None:
-        """What this model costs; None if nobody knows."""
+        """The price of this model; None if unknown."""
         return None
 
     def describe(self) -> Mapping[str, object]:
-        """A local model's `fingerprint`, and what else its string leaves open; nothing for any other."""
+        """For the manifest: a local model's `fingerprint` and resolved settings; empty for any other model."""
         return {}
 
     async def close(self) -> None:  # noqa: B027
@@ -110,5 +110,5 @@ class Model(ABC):
 
 
 def estimate_tokens(text: str) -> int:
-    """4 characters a token, roughly: tokenizers differ per model."""
+    """A rough count, 4 characters per token: tokenizers differ per model."""
     return max(1, len(text) // 4)

@@ -1,6 +1,6 @@
 """A model behind any server that speaks the OpenAI chat-completions protocol (OpenAI, vLLM, Ollama, llama.cpp, ...).
 
-One `complete()` is one HTTP request; retries, pacing, prices and the journal belong to the wrapper above it.
+One `complete()` is one HTTP request; retries, rate limits, prices and the journal belong to the wrapper above it.
 Protocol: https://platform.openai.com/docs/api-reference/chat
 """
 
@@ -37,8 +37,8 @@ from i2a.models.openai_protocol import (
     ChatUsage,
     HttpReply,
     ModelList,
+    error_text,
     retry_after,
-    said,
     split_thought,
 )
 from i2a.text import one_line
@@ -46,7 +46,7 @@ from i2a.text import one_line
 DEFAULT_URL = "https://api.openai.com/v1"
 DEFAULT_KEY = "OPENAI_API_KEY"
 
-_PATIENCE = 2.0  # seconds that a server gets to say what it serves
+_PATIENCE = 2.0  # seconds to wait for a server's list of models
 _QUOTE = 200  # characters of the server's own text in an error message
 _RESERVED = {"model", "messages", "stream", "n", "tools", "api_key"}
 _NUMBERS = {"temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty"}
@@ -61,8 +61,8 @@ class OpenAIModel(Model):
     """For one event loop; `close()` it before that loop ends.
 
     `timeout`: seconds for the whole call. `params`: sent with every request. `key_env`: where the key came from, for
-    error messages. A server that refuses `response_format` is asked again without it in the same `complete()`, and not
-    bothered with it afterwards.
+    error messages. If a server refuses `response_format`, the same `complete()` asks again without it, and later
+    calls leave it out.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class OpenAIModel(Model):
         self._name, self._base_url, self._timeout, self._key_env = name, base_url.rstrip("/"), timeout, key_env
         self._key = (api_key or "").strip()
         if self._key and not re.fullmatch("[!-~]+", self._key):
-            raise UsageError(f"the key in {key_env} holds a blank or a character that no key has; export it again")
+            raise UsageError(f"the key in {key_env} contains a blank or a character that no key has; export it again")
         self._params = dict(params)
         self._url = URL(f"{self._base_url}/chat/completions")
         self._where = f"{name} at {url.host}" + (f":{url.explicit_port}" if url.explicit_port else "")
@@ -95,8 +95,8 @@ class OpenAIModel(Model):
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
         """The model that `openai:NAME[@URL][?param=value&...]` names; the key comes from the environment.
 
-        Three parameters are ours: `timeout` (seconds), `key_env` (the variable that holds the key) and
-        `prompt_logprobs` (true: the server gives them, see `likelihoods`). The rest goes into every request. Raises
+        Three parameters are ours: `timeout` (seconds), `key_env` (the environment variable of the key) and
+        `prompt_logprobs` (true: the server gives them, see `likelihoods`). The rest is sent with every request. Raises
         UsageError.
         """
         values = {key: _value(key, text) for key, text in params.items() if key not in ("key_env", LOGPROBS)}
@@ -130,7 +130,7 @@ class OpenAIModel(Model):
         return f"OpenAIModel({self._name!r}, base_url={self._base_url!r})"
 
     async def prepare(self) -> None:
-        """Ask a server of one's own whether it simulates: `i2a serve` says so. No answer, or another one, means no."""
+        """Ask a server other than OpenAI's whether it is a simulator. Without a clear answer, it is none."""
         if self._base_url == DEFAULT_URL:
             return
         url = URL(f"{self._base_url}/models")
@@ -216,7 +216,7 @@ class OpenAIModel(Model):
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             problem = self._quote(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}")
-            message = f"{self._where}: HTTP 200, but not a chat completion ({problem}): {self._quote(said(raw))}"
+            message = f"{self._where}: HTTP 200, but not a chat completion ({problem}): {self._quote(error_text(raw))}"
             raise MalformedResponse(message) from None
         usage = completion.usage or ChatUsage()
         choice = completion.choices[0]
@@ -234,7 +234,7 @@ class OpenAIModel(Model):
     def _refusal(self, reply: HttpReply) -> ModelError:
         """The error for a status other than 200."""
         status = reply.status
-        message = f"{self._where}: HTTP {status}: {self._quote(said(reply.body)) or 'no reason given'}"
+        message = f"{self._where}: HTTP {status}: {self._quote(error_text(reply.body)) or 'no reason given'}"
         if status == 402 or (status == 429 and b"insufficient_quota" in reply.body):
             return AccessDenied(f"{message} - the quota is used up: check plan and billing")
         if status == 429:
@@ -250,7 +250,7 @@ class OpenAIModel(Model):
         return AccessDenied(f"{message} - check the model name and the URL {self._base_url} (most end in /v1)")
 
     def _quote(self, text: str) -> str:
-        """Foreign text for an error message: without the key, in one line, printable, short."""
+        """Text from outside for an error message: without the key, in one line, printable, short."""
         if self._key:
             text = text.replace(self._key, "***")
         text = one_line(text)
@@ -280,12 +280,12 @@ def _checked(base_url: str) -> URL:
     if not usable:
         raise UsageError(f"not a server URL: {base_url!r}; write it like http://127.0.0.1:8000/v1")
     if url.user or url.password or url.query_string:
-        raise UsageError(f"the URL of {url.host} must hold no user, password or query; a key goes into {DEFAULT_KEY}")
+        raise UsageError(f"the URL of {url.host} must have no user, password or query; put the key into {DEFAULT_KEY}")
     return url
 
 
 def _proxy(url: URL) -> str | None:
-    """The proxy that the environment names for `url`, as curl has it; loopback never goes through one. UsageError."""
+    """The proxy that the environment names for `url`, by curl's rules; never one for loopback. Raises `UsageError`."""
     host = url.host or ""
     if host in ("localhost", "::1") or host.startswith("127.") or proxy_bypass(host):
         return None

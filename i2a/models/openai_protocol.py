@@ -1,4 +1,4 @@
-"""The OpenAI chat-completions protocol as it comes back from servers of many makes, without I/O."""
+"""The OpenAI chat-completions protocol as many kinds of servers return it, without I/O."""
 
 import json
 import math
@@ -55,14 +55,14 @@ class ChatCompletion(BaseModel):
 
 class ListedModel(BaseModel):
     id: str = ""
-    simulated: bool = False  # said by `i2a serve`, and by nobody else
+    simulated: bool = False  # only `i2a serve` reports this
 
 
 class ModelList(BaseModel):
     data: list[ListedModel]
 
     def simulates(self, name: str) -> bool:
-        """Whether the server says that rules answer for the model of this name, or for all of its models."""
+        """Whether the server reports the model of this name, or all of its models, as simulated."""
         asked = [model for model in self.data if model.id == name] or self.data
         return bool(asked) and all(model.simulated for model in asked)
 
@@ -98,8 +98,8 @@ def split_thought(message: ChatMessage) -> tuple[str, str]:
     return thought, content
 
 
-def said(raw: bytes) -> str:
-    """What a server's error body says: OpenAI's, vLLM's, Ollama's and FastAPI's forms, or the text of a page."""
+def error_text(raw: bytes) -> str:
+    """The message in a server's error body: OpenAI's, vLLM's, Ollama's and FastAPI's forms, or the text of a page."""
     text = raw.decode("utf-8", "replace")
     try:
         body = json.loads(text)

@@ -26,7 +26,7 @@ def read_texts(path: Path, column: str | None = None) -> Iterator[str]:
     """The texts of a collection in their order, cleaned; blank ones are left out, and so are missing ones.
 
     `.txt`: one to a line. `.jsonl`: a string to a line, or an object with the text under `column`. `.parquet`: the
-    column `column`. Without `column`, records must hold one column of text only, besides ids.
+    column `column`. Without `column`, records must have exactly one column of text, apart from ids.
     Raises `UsageError` with file and line or row: unreadable, broken, or no such column, with those that there are.
     """
     texts: Iterator[str]

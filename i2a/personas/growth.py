@@ -51,7 +51,7 @@ Reason = Literal["target", "saturation", "end of the collection"] | I2AError
 
 @dataclass(frozen=True, slots=True)
 class GrowthResult:
-    """The pool as it was written. `why` it ended; from an error `resume` goes on. `run`: None if a file was sifted."""
+    """The pool as written. `why` it ended; `resume` continues after an error. `run`: None for a filtered file."""
 
     out: Path
     size: int
@@ -118,7 +118,7 @@ async def grow_pool_async(
 def plan_growth(
     config: Growth, pool: GrowingPool, seeds: Sequence[str], encoder: Encoder, clients: Mapping[str, Client]
 ) -> RunPlan:
-    """Raises `UsageError` for whatever cannot work. `pool` grows as the plan is carried out; its target may change."""
+    """Raises `UsageError` for settings that cannot work. Executing the plan grows `pool`; its target may change."""
     models = {"writer": spec_for("writer", config.model, clients)}
     check_clients(clients, models)
 
@@ -185,7 +185,7 @@ async def ask(config: Growth, number: int, texts: Sequence[str], spec: ModelSpec
 
 
 def sifted(config: Growth, collection: Path, console: Console | None) -> GrowthResult:
-    """The pool that somebody else's collection of texts makes, streamed. Nothing is paid, so nothing is journaled."""
+    """The pool filtered from an existing collection of texts, streamed. Nothing is paid, so nothing is journaled."""
     if config.out.exists():
         raise UsageError(f"{config.out} is there already; choose another --out")
     config.out.parent.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ class Run:
             kind, log = "training", tuple(line for _, line in jsonl.read(path / "log.jsonl"))
         elif "protocol" in identity or (path / "summary.json").is_file():
             kind = "evaluation"
-            advice = f"{path}: the evaluation is not complete; the same command with --resume goes on"
+            advice = f"{path}: the evaluation is not complete; the same command with --resume continues"
             summary = _json(path / "summary.json", advice)
             kind = "choice" if summary.get("protocol") == "choice" else kind
         return cls(path.name, path, kind, manifest, summary, log)

@@ -1,4 +1,4 @@
-"""The settings that every run has: where it writes, how fast, what it may cost, whether it continues an earlier one."""
+"""The settings of every run: output folder, concurrency, budget, whether it continues an earlier run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from i2a.jsonl import JsonObject
 from i2a.settings import Flag
 
-SESSION_ONLY = {"out", "resume", "retry_failed", "quiet"}  # say nothing about the run itself
+SESSION_ONLY = {"out", "resume", "retry_failed", "quiet"}  # not part of the run itself
 
 
 class RunConfig(BaseModel):
-    """May differ from one session of a run to the next, while what the run is stays the same."""
+    """These settings may change when a run is resumed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,7 +24,7 @@ class RunConfig(BaseModel):
         description="Most calls in flight to one model; fewer if the server limits the rate. "
         "[default: 4 x concurrency]",
     )
-    retries: int = Field(8, ge=0, description="How often a failed call is tried again.")
+    retries: int = Field(8, ge=0, description="How often a failed call is retried.")
     max_cost: float | None = Field(None, gt=0, description="Stop when the run has cost this many US dollars.")
     max_tokens: int | None = Field(None, gt=0, description="Stop when the run has used this many tokens.")
     price: Annotated[list[str], Flag(metavar="MODEL=IN/OUT", was="prices")] = Field(

@@ -1,7 +1,7 @@
-"""An output folder that belongs to one run and, at a time, to one process. Knows nothing of what else is in it.
+"""An output folder of one run, written by one process at a time. Knows only these two files:
 
 manifest.json    what the run is; resuming another one is refused
-lock             of the process that writes
+lock             held by the process that writes
 """
 
 import json
@@ -21,7 +21,7 @@ OURS = {"lock", temp_path(Path("manifest.json")).name}
 
 
 class Folder:
-    """Subclasses state the `format` of the manifest, `what` the folder holds, and the command that `starts` one.
+    """Subclasses define the `format` of the manifest, `what` the folder contains, and the command that `starts` one.
 
     Use `open` to write, the constructor to read.
     """
@@ -29,7 +29,7 @@ class Folder:
     format: ClassVar[str]
     what: ClassVar[str]
     starts: ClassVar[str]
-    formerly: ClassVar[frozenset[str]] = frozenset()  # what only version 0.1 had in its fingerprints
+    formerly: ClassVar[frozenset[str]] = frozenset()  # keys that only fingerprints of version 0.1 have
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,9 +40,9 @@ class Folder:
     def open(
         cls, path: Path, fingerprint: Mapping[str, object], metadata: Mapping[str, object], *, resume: bool
     ) -> Iterator[Self]:
-        """The folder, locked. `fingerprint` must equal that of what it holds; `metadata` is only written down.
+        """The folder, locked. If it exists, its fingerprint must equal `fingerprint`; `metadata` is only stored.
 
-        Raises `UsageError`: another process works there, the folder holds something else, or it holds this already and
+        Raises `UsageError`: another process writes to it, it contains something else, or it contains this run and
         `resume` is not set.
         """
         folder = cls(path)
@@ -74,11 +74,11 @@ class Folder:
             raise UsageError(f"{self.path} is not empty and holds no {self.what} ({others[0]}); choose another --out")
 
     def _resolve(self, fingerprint: Mapping[str, object], metadata: Mapping[str, object], *, resume: bool) -> None:
-        """Write the manifest of a new run, or check that it is this one that is resumed."""
+        """Write the manifest of a new run, or check that an existing one is of this run."""
         if self.manifest_file.exists():
             if not resume:
                 raise UsageError(
-                    f"{self.path} already holds a {self.what}; add --resume to go on with it, or choose another --out"
+                    f"{self.path} already holds a {self.what}; add --resume to continue it, or choose another --out"
                 )
             stored = {name: value for name, value in self.manifest()["identity"].items() if name not in self.formerly}
             for name, was, now in jsonl.differences(stored, json.loads(json.dumps(fingerprint))):
@@ -90,7 +90,7 @@ class Folder:
                 file.write(manifest.encode() + b"\n")
 
     def manifest(self) -> JsonObject:
-        """Raises `UsageError` if the folder holds nothing of this kind."""
+        """Raises `UsageError` if the folder contains nothing of this kind."""
         try:
             manifest = json.loads(self.manifest_file.read_text("utf-8"))
         except (FileNotFoundError, NotADirectoryError):

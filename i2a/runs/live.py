@@ -1,4 +1,4 @@
-"""What a run shows while it runs: numbers and one conversation in progress; plain lines where there is no terminal."""
+"""The live view of a run: numbers and one conversation in progress; plain lines without a terminal."""
 
 import asyncio
 import time
@@ -23,9 +23,9 @@ COLOURS = ("cyan", "green", "yellow", "magenta", "blue")
 
 
 class View:
-    """Progress of one run on `console`, counted in `unit`. `quiet` shows nothing but messages.
+    """Progress of one run on `console`, counted in `unit`. `quiet` shows messages only.
 
-    `panel` renders what stands below the numbers; default: one of the conversations in progress.
+    `panel` renders the part below the numbers; default: one of the conversations in progress.
     """
 
     def __init__(

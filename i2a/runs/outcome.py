@@ -1,4 +1,4 @@
-"""How a run ended, for people and for scripts."""
+"""The result of a run, and how it is printed."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ class RunResult:
     unit       what it is counted in, e.g. "conversations"
     summary    of all trees that are finished
     failures   the last failure of each tree that failed, by its id
-    left       how many were not reached; `resume` goes on with them
+    left       how many are still to be done; `resume` continues with them
     stopped    why it ended early, if it did
     """
 
@@ -44,12 +44,12 @@ class RunResult:
 
     @property
     def complete(self) -> bool:
-        """Whether there is something, and nothing is left."""
+        """Whether some trees are finished and none is left."""
         return bool(self.finished) and not self.left
 
     @property
     def reasons(self) -> Counter[str]:
-        """How often each reason is the last of a tree that failed."""
+        """How many trees failed with each reason; the last failure of a tree counts."""
         return Counter(str(failure["reason"]) for failure in self.failures.values())
 
     def raise_for_status(self) -> None:
@@ -78,7 +78,7 @@ def as_dict(result: RunResult) -> JsonObject:
 
 
 def print_result(result: RunResult, console: Console) -> None:
-    """What each role used, what there is now, what it cost and how to go on."""
+    """Print what each role used, what was written, the cost, and the next command."""
     print_usage(result, console)
     print_next(result, console, *corpus_lines(result))
 
@@ -91,7 +91,7 @@ def print_next(result: RunResult, console: Console, *lines: str) -> None:
     """`lines`, the cost, and the command that comes next."""
     last = [f"cost: {money(result.usage.cost())}"]
     if result.left:
-        last.append(f"{result.left} {result.unit} left; the same command with --resume goes on")
+        last.append(f"{result.left} {result.unit} left; the same command with --resume continues")
     elif result.finished:
         last.append(f"Look at one:  i2a show {result.folder}")
     console.print(Text("\n".join([*lines, *last])))
@@ -105,5 +105,5 @@ def corpus_lines(result: RunResult) -> Iterator[str]:
         rate = "" if summary.flip_rate is None else f" (flip rate {summary.flip_rate:.1%})"
         yield (
             f"{summary.labelled} of {summary.pairs} pairs labelled, {summary.hint_won} for the hinted reply; "
-            f"{summary.flipped} not, for the judge's two orders disagree{rate}, {summary.unjudged} without a verdict"
+            f"not labelled: {summary.flipped} where the judge's two orders disagree{rate}, {summary.unjudged} unjudged"
         )

@@ -58,7 +58,7 @@ class RunFolder(Folder):
         jsonl.append(self.failures_file, jsonl.dumps(failure))
 
     def sort_trees(self, order: Callable[[str], int]) -> None:
-        """Bring the finished trees into their order, so that the same run gives the same bytes. Holds one at a time."""
+        """Bring the finished trees into their order, so that the same run gives the same bytes. Keeps one in memory."""
         places = [(order(_id(line.text)), line.start) for line in jsonl.lines(self.trees_file)]
         if places == sorted(places):
             return
@@ -72,5 +72,5 @@ def _id(line: bytes) -> str:
     """The id of the tree in `line`, which stands near its start."""
     found = re.search(rb'"id":"([^"\\]+)"', line)
     if found is None:
-        raise UsageError("trees.jsonl holds a line that is not a tree; move it away, then go on with --resume")
+        raise UsageError("trees.jsonl holds a line that is not a tree; move it away, then continue with --resume")
     return found[1].decode()

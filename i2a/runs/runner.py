@@ -1,4 +1,4 @@
-"""Carries out the plan of a run: many trees at once, failures as records, bugs as crashes.
+"""Executes the plan of a run: many trees at once. Failures become records, bugs crash.
 
 It knows neither scenarios nor models. The unit of work is (scenario, persona, seed) -> tree.
 """
@@ -26,11 +26,11 @@ from i2a.trees.tree import Tree
 
 
 async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None = None) -> RunResult:
-    """Do the work of `plan` that its folder lacks, shown on `console` if there is one.
+    """Do what is still to do of `plan`, with a live view on `console` if there is one.
 
     Returns early once the run is stopped (budget, access, disk, Ctrl-C) and the calls in flight are finished; the
-    trees that are cut off then, or by a crash, grow again from the journal. Raises `UsageError` for what is not as it
-    must be, before anything is written or called, and whatever is not a `ModelError` while it runs, for that is a bug.
+    trees that are cut off then, or by a crash, are rebuilt from the journal. Raises `UsageError` for invalid settings
+    before anything is written or called; an error other than a `ModelError` while it runs is a bug and is raised.
     """
     async with Session.open(plan, config) as session:
         todo, summary = remaining(plan, config, session)
@@ -86,7 +86,7 @@ async def grow_trees(waiting: Iterator[Tree], plan: RunPlan, session: Session, s
             view.ends(tree, failed=reasons[0] if reasons else None)
         except UsageError as full_disk:
             in_flight.stop(full_disk)
-        tree.forget()  # what is on disk needs no memory
+        tree.forget()  # it is on disk: free the memory
 
 
 async def supervise(work: Sequence[Coroutine[Any, Any, None]], in_flight: InFlight, view: View) -> None:
@@ -98,7 +98,7 @@ async def supervise(work: Sequence[Coroutine[Any, Any, None]], in_flight: InFlig
         for worker in workers:
             worker.cancel()
 
-    gc.freeze()  # what is there now lives through the run: benchmarks/orchestration.py is 10% slower without this
+    gc.freeze()  # keeps long-lived objects out of collections: benchmarks/orchestration.py is 10% slower without
     try:
         async with asyncio.TaskGroup() as outer:
             helpers = [outer.create_task(view.watch()), outer.create_task(take_down())]
@@ -124,7 +124,7 @@ def ended(plan: RunPlan, session: Session, summary: Summary) -> RunResult:
 
 
 def model_errors(error: ModelError | ExceptionGroup[Exception]) -> list[ModelError]:
-    """The model errors in `error`, deepest first; raises it again if it holds anything else."""
+    """The model errors in `error`, deepest first; raises `error` again if it contains any other."""
     if isinstance(error, ModelError):
         return [error]
     bugs = error.split(ModelError)[1]

@@ -20,7 +20,7 @@ from i2a.runs.simulated import simulated_by_name
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What the trees of a run share while it runs. `failures`: what went wrong in earlier sessions, by tree."""
+    """What all trees of a running run share. `failures`: those of earlier sessions, by tree."""
 
     folder: RunFolder
     journal: Journal
@@ -76,7 +76,7 @@ def prices_of(plan: RunPlan, config: RunConfig) -> dict[str, Price | None]:
 def manifest_of(
     plan: RunPlan, config: RunConfig, models: Mapping[ModelSpec, Model]
 ) -> tuple[dict[str, object], dict[str, object]]:
-    """The fingerprint and the metadata of the run. A local model is known by its weights, not by its path."""
+    """The fingerprint and the metadata of the run. A local model is identified by its weights, not by its path."""
     fingerprint = {**plan.fingerprint, "versions": {name: version(name) for name in ("i2a", "autogen-agentchat")}}
     metadata: dict[str, object] = {
         "config": config.as_json(),
@@ -85,8 +85,8 @@ def manifest_of(
         "simulated": {**plan.simulated, **simulated_models(models)},
     }
     described = {str(spec): model.describe() for spec, model in models.items()}
-    if local := {model: facts for model, facts in described.items() if facts}:
-        fingerprint["checkpoints"] = {model: facts["fingerprint"] for model, facts in local.items()}
+    if local := {model: details for model, details in described.items() if details}:
+        fingerprint["checkpoints"] = {model: details["fingerprint"] for model, details in local.items()}
         metadata["models"] = local
     return fingerprint, metadata
 

@@ -1,10 +1,10 @@
-"""The folder of a training: the model in the end, and until then what `--resume` needs. Any training; loads no model.
+"""The folder of a training: the model, and before that what `--resume` needs. For any training; loads no model.
 
-manifest.json    what the training is; resume refuses to go on with anything else
+manifest.json    what the training is; --resume refuses any other
 log.jsonl        loss, learning rate, rewards and so on of each step, one line each
 checkpoints/     the last complete ones, with optimizer and random states
 *.arrow          the tokens of the rows, while it trains
-result.json      how it ended; there once the model is
+result.json      the result; written after the model
 """
 
 import errno
@@ -75,14 +75,14 @@ class TrainingFolder(Folder):
         return self.path / f"{part}.arrow"
 
     def result(self) -> JsonObject | None:
-        """How the training ended, if it did."""
+        """The result of the training, if it is finished."""
         if not self.result_file.exists():
             return None
         result: JsonObject = json.loads(self.result_file.read_text("utf-8"))
         return result
 
     def clear(self) -> None:
-        """Leave nothing behind of a training that has come to no checkpoint."""
+        """Remove a training that has written no checkpoint."""
         self._drop_rows()
         if not self.log_file.exists():
             self.manifest_file.unlink()
@@ -124,7 +124,7 @@ def versions() -> dict[str, str]:
 
 @contextmanager
 def room_on_disk(folder: TrainingFolder) -> Iterator[None]:
-    """A full disk as a `UsageError`, in whatever form a library reports it: as `OSError`, or in words."""
+    """Turns a full disk into a `UsageError`, whether a library reports it as `OSError` or as text."""
     try:
         yield
     except OSError as error:
@@ -132,7 +132,7 @@ def room_on_disk(folder: TrainingFolder) -> Iterator[None]:
             raise
         raise _full(folder) from None
     except (RuntimeError, SafetensorError) as error:
-        # safetensors gives the number in its text; torch.save gives none, but its writer shows.
+        # safetensors puts the number into its message; torch.save gives none, but names its writer.
         words = f"{error} {error.__context__}"
         if not any(f"os error {number}" in words for number in NO_SPACE) and "inline_container" not in words:
             raise
@@ -142,4 +142,4 @@ def room_on_disk(folder: TrainingFolder) -> Iterator[None]:
 def _full(folder: TrainingFolder) -> UsageError:
     last = folder.checkpoint
     kept = f"{last.name} is kept" if last else "there is no checkpoint yet"
-    return UsageError(f"no space left for {folder.path}; {kept}; free some space, then go on with --resume")
+    return UsageError(f"no space left for {folder.path}; {kept}; free some space, then continue with --resume")

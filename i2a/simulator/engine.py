@@ -40,8 +40,12 @@ def answer(messages: Sequence[Message], *, seed: int, schema: JsonMapping | None
         replies = (task.request["reply_1"], task.request["reply_2"])
         return judge.prefer(replies, task.dialogue, judge.recipient(profile, personality), seed=seed)
     if task.role == "rater":
-        rate = judge.passes if "passes" in wanted else judge.rate
-        return rate(task.request["reply"], task.dialogue, judge.recipient(profile, personality), seed=seed)
+        reply, person = task.request["reply"], judge.recipient(profile, personality)
+        if "passes" in wanted:
+            return judge.passes(reply, task.dialogue, person, seed=seed)
+        limits = (schema or {})["properties"]["score"]
+        scale = limits.get("minimum", 1), limits.get("maximum", 5)
+        return judge.rate(reply, task.dialogue, person, seed=seed, scale=scale)
     if task.role == "chooser":
         return chooser.pick(task, controls.answering, seed=seed)
     if task.role == "inducer":

@@ -1,7 +1,7 @@
 """The offline engine as an OpenAI-compatible server on loopback, with latency, slots and faults on request.
 
 For trying out and testing clients without a key, a network or a bill. Of the sampling parameters only `seed` counts.
-Run it with `i2a serve`; `GET /stats` tells what it has seen.
+Run it with `i2a serve`; `GET /stats` returns its counts.
 """
 
 import asyncio
@@ -127,7 +127,7 @@ class _Server:
         self.serving = self.peak = 0
 
     async def models(self, _: web.Request) -> web.Response:
-        """The behaviours that a request can name. `simulated` tells a client that rules answer here."""
+        """The behaviours that a request can name. `simulated` marks them as rule-based."""
         about = {"object": "model", "created": 0, "owned_by": "i2a", "simulated": True}
         return _json({"object": "list", "data": [{"id": name} | about for name in MODELS]})
 

@@ -3,7 +3,7 @@
     {"profile", "personality", "conversations": [
         {"user", "assistant": {"preferred", "rejected"}, "chosen", "inferred_profile", "inferred_personality"}, ...]}
 
-`chosen` names the reply through which the dialogue went on. Pure functions; `i2a import` and `i2a export` handle files.
+`chosen` names the reply that the dialogue continued with. Pure functions; `i2a import` and `i2a export` handle files.
 """
 
 import json
@@ -34,7 +34,7 @@ def tree_of(record: object, *, id: str = "") -> Tree | None:
     """The tree of a record; None for a further dialogue of a tree that another record holds as a whole.
 
     A published record does not say who wrote which reply, as in the release a faulty judge names them: the speaker of
-    both is `assistant`, and the label is that of the record. If several replies are rejected and the dialogue went on
+    both is `assistant`, and the label is that of the record. If several replies are rejected and the dialogue continued
     through one of them, it is the first. What has no place in a tree is kept in the notes of the user's message, and
     `records_of` puts it back. `id` is for a published record (default: `record_id`); our own records have one.
 
@@ -92,7 +92,7 @@ def turns_left_out(tree: Tree) -> int:
 
 
 def _add_turn(tree: Tree, here: Node | None, turn: object, where: str) -> Node:
-    """Add a user message and its replies under `here`; returns the reply through which the dialogue goes on."""
+    """Add a user message and its replies under `here`; returns the reply through which the dialogue continues."""
     if not isinstance(turn, dict):
         raise UsageError(f"{where} is {_kind(turn)}, not an object")
     where += "."
@@ -198,7 +198,7 @@ def _check_text(value: object) -> None:
 
 
 class _Turn(NamedTuple):
-    """A labelled turn. `went_on`: the reply through which the dialogue went on, one of the others."""
+    """A labelled turn. `went_on`: the reply through which the dialogue continued, one of the others."""
 
     user: Node
     preferred: Node
@@ -232,7 +232,7 @@ def _labelled(user: Node, reply: Node) -> _Turn | None:
     rejected = [node for node in user.children if node.label == "rejected"]
     if len(preferred) != 1 or not rejected or reply.label is None:
         return None
-    # Only its place says which of several rejected replies the dialogue went on through: it comes first.
+    # Only its place shows through which of several rejected replies the dialogue continued: it comes first.
     return _Turn(user, preferred[0], sorted(rejected, key=lambda node: node is not reply), reply)
 
 

@@ -132,7 +132,7 @@ class Tree:
         return node
 
     def keep(self, node: Node) -> Node:
-        """Say that the dialogue goes on through `node`, even if nothing follows it."""
+        """Mark that the dialogue continues through `node`, even if nothing follows it."""
         node.continued = True
         return node
 
@@ -151,7 +151,7 @@ class Tree:
 
     @property
     def ends(self) -> list[Node]:
-        """The last node of each dialogue that was really held (a reply that nobody went on from is not one)."""
+        """The last node of each dialogue that really took place (a reply that was not continued is none)."""
         return [node for node in self if node.continued and not any(child.continued for child in node.children)]
 
     @property

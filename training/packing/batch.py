@@ -135,7 +135,7 @@ def additive_mask(ends: torch.Tensor, depths: torch.Tensor, window: int | None, 
 
 
 def block_mask(ends: torch.Tensor, depths: torch.Tensor, window: int | None) -> "BlockMask":
-    """The same for flex attention, whose blocks of 128 that nobody sees cost nothing."""
+    """The same for flex attention, whose fully masked blocks of 128 cost nothing."""
     from torch.nn.attention.flex_attention import create_block_mask
 
     def visible(batch: torch.Tensor, head: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:

@@ -44,7 +44,7 @@ class PackedRows(Dataset[Feature]):
         return other
 
     def per_step(self, rows: int) -> int:
-        """How many trees hold so many rows on average: an epoch then has as many steps as one of rows."""
+        """How many trees have this many rows on average, so that an epoch has as many steps as one of rows."""
         return max(1, round(rows * len(self) / len(self._rows)))
 
 

@@ -1,4 +1,4 @@
-"""A local transformers model. Batches, tokens and weights are the business of the modules beside it.
+"""A local transformers model. Batches, tokens and weights are handled by the modules beside it.
 
 Torch is imported when a model is opened, not before.
 """
@@ -26,12 +26,12 @@ ARGUMENTS = {"seed", "temperature", "top_p", "max_tokens", "max_completion_token
 
 
 class HFConfig(BaseModel):
-    """Everything that decides about an answer, and what bounds a batch. Of the checkpoint's own generation settings,
-    only the tokens at which a reply ends are taken.
+    """All settings that affect an answer, and the limits of a batch. Of the checkpoint's own generation settings, only
+    the tokens that end a reply are used.
 
     `dry_multiplier` (0: off), `dry_base` and `dry_allowed_length` are those of `repetition.Dry`. `seed` is for calls
-    that bring none of their own. `max_batch_tokens`: rows of a batch times the longest of them; as many tokens of
-    earlier calls are remembered. `thinking`: what the template is told, of models that can be told.
+    without a seed. `max_batch_tokens`: rows of a batch times the longest of them; the cache of
+    earlier calls has the same size. `thinking`: passed to templates that can switch it on and off.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,12 +55,12 @@ class HFConfig(BaseModel):
 class HFModel(Model):
     """Concurrent calls of one model are answered in batches; for one event loop at a time.
 
-    An answer follows from its messages, the settings and its seed. Who else is in the batch, and whether the beginning
-    of the prompt was computed before, changes how sums are rounded: of 400 answers of a trained model of 1.3 million
-    weights, 2 differed from those it gave alone in float32, none in float64 or at temperature 0 - and in bfloat16 every
-    fourth. With `max_batch=1` each call is computed alone and from nothing, and its answer is the same to the bit.
-    A reply never begins with its end; one that is blank all the same is drawn again, with a seed that follows from
-    the call's.
+    An answer is determined by its messages, the settings and its seed. Other rows in the batch and a cached prefix of
+    the prompt change how sums are rounded: of 400 answers of a trained model of 1.3 million weights, 2 differed from
+    those computed alone in float32, none in float64 or at temperature 0 - and in bfloat16 every fourth. With
+    `max_batch=1` each call is computed alone and without a cache, so answers are the same bit by bit.
+
+    A reply never starts with the end token; a blank reply is drawn again, with a seed derived from that of the call.
     """
 
     structured_output = False
@@ -96,7 +96,7 @@ class HFModel(Model):
 
     @classmethod
     def list_price(cls, name: str, url: str | None, params: Mapping[str, str]) -> Price | None:
-        """What runs on this machine costs nothing."""
+        """Free: it runs on this machine."""
         return FREE
 
     def price(self) -> Price | None:
@@ -106,7 +106,7 @@ class HFModel(Model):
         return f"HFModel({self._config.name!r})"
 
     def describe(self) -> dict[str, object]:
-        """What the model string leaves open, as it is in effect: for the record of a run."""
+        """The resolved settings, weights and versions, for the manifest of a run."""
         import torch
         import transformers
 
@@ -123,7 +123,7 @@ class HFModel(Model):
         }
 
     async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
-        """Raises `BadRequest` for what the model can never answer, and `ModelError`."""
+        """Raises `BadRequest` for a request that can never succeed, and `ModelError`."""
         if REPLIES in parameters:
             return await self._score(messages, parameters[REPLIES])
         config = self._resolved(parameters)
@@ -132,7 +132,7 @@ class HFModel(Model):
         if room < 1:
             raise BadRequest(f"{self}: the prompt has {len(prompt)} tokens, and the model takes {self._loaded.context}")
         dry = Dry(config.dry_multiplier, config.dry_base, config.dry_allowed_length) if config.dry_multiplier else None
-        said = self._loaded.chat.replies(as_json(messages)) if dry else ()
+        earlier = self._loaded.chat.replies(as_json(messages)) if dry else ()
         seed = random.getrandbits(32) if config.seed is None else config.seed
         spent = 0
         for attempt in range(TRIES if config.temperature else 1):
@@ -143,7 +143,7 @@ class HFModel(Model):
                 config.top_p,
                 seed if not attempt else random.Random(f"{seed}/{attempt}").getrandbits(32),
                 dry,
-                said,
+                earlier,
             )
             await self._generate(row)
             spent += len(row.written)
@@ -186,9 +186,9 @@ class HFModel(Model):
             raise BadRequest(f"{self} does not take {', '.join(unknown)}; it takes {', '.join(sorted(ARGUMENTS))}")
         if not args:
             return self._config
-        given = {"max_new_tokens" if name.startswith("max_") else name: value for name, value in args.items()}
+        changes = {"max_new_tokens" if name.startswith("max_") else name: value for name, value in args.items()}
         try:
-            return HFConfig(**{**dict(self._config), **given})
+            return HFConfig(**{**dict(self._config), **changes})
         except ValidationError as error:
             problem = error.errors()[0]
             raise BadRequest(f"{self}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
@@ -214,7 +214,7 @@ def as_json(messages: Sequence[Message]) -> list[dict[str, str]]:
 
 
 def _load(config: HFConfig) -> "Loaded":
-    # The event loop wants a core too, and torch's threads, if they spin while they wait, can take ten times as long.
+    # The event loop needs a core too; torch threads that spin while they wait can be ten times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         from i2a.models.local.loading import Source, load

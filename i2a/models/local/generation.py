@@ -1,7 +1,7 @@
 """Rows of tokens through a causal language model of transformers, a batch at a time. Knows neither text nor queue.
 
-Between two steps each row owns its keys and values, so that batches can be put together anew, and the beginning of a
-prompt that was computed for an earlier call is not computed again.
+Between two steps each row has its own keys and values, so that batches can be regrouped, and the beginning of a prompt
+that was computed for an earlier call is reused.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ class Generator:
 
     def __init__(self, model: PreTrainedModel, stops: Sequence[int], *, keep: int) -> None:
         self.model = model
-        model.generation_config = GenerationConfig()  # nothing of how the checkpoint wants to be sampled
+        model.generation_config = GenerationConfig()  # ignore the checkpoint's own sampling settings
         self._stops = torch.tensor(sorted(stops), device=model.device)
         self._prefixes = Prefixes(keep) if keep and can_be_split(model) else None
 
@@ -66,7 +66,7 @@ class Generator:
         self._write(rows, enough)
 
     def _write(self, rows: Sequence[Row], enough: Callable[[int, int], bool]) -> None:
-        """Some tokens more for each of `rows`: until all have ended, or `enough(ended, steps)`."""
+        """Generate tokens for each of `rows` until all have ended, or `enough(ended, steps)`."""
         if not rows:
             return
         batch = PaddedBatch.of(rows, self.model.device)
@@ -106,8 +106,8 @@ def computed(compute: Callable[[], None]) -> None:
     except torch.OutOfMemoryError:
         problem = OutOfMemory()
     except (RuntimeError, ValueError, IndexError) as error:
-        # What torch and transformers raise for whatever a model cannot compute; a CPU out of memory among it.
+        # What torch and transformers raise if a model cannot compute a batch, including CPU memory errors.
         full = "can't allocate memory" in str(error)
         problem = OutOfMemory() if full else ModelError(f"the model failed: {one_line(str(error)):.200}")
     if problem:
-        raise problem  # without the traceback, which would hold the tensors
+        raise problem  # without the traceback, which would keep the tensors alive

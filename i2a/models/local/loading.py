@@ -1,6 +1,6 @@
-"""A checkpoint made ready to answer: model, chat template, and the tokens that end a reply.
+"""A checkpoint ready for inference: model, chat template, and the tokens that end a reply.
 
-A model is loaded once: clients of one model share it. Whatever is missing, broken or too large is one `UsageError`.
+A model is loaded once: clients of one model share it. Anything missing, broken or too large raises a `UsageError`.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Loaded:
-    """`stops`: the tokens that end a reply. `context`: tokens that fit into prompt and reply together, if known."""
+    """`stops`: the tokens that end a reply. `context`: the most tokens of prompt and reply together, if known."""
 
     model: "PreTrainedModel"
     chat: ChatTemplate
@@ -79,7 +79,7 @@ def _device(source: Source) -> torch.device:
 
 
 def _dtype(source: Source, device: torch.device) -> torch.dtype:
-    """The checkpoint's own is for GPUs: on a CPU, half precision is slow and rough."""
+    """The checkpoint's own dtype on GPUs; float32 on a CPU, where half precision is slow and inaccurate."""
     if source.dtype == "auto":
         return torch.float32 if device.type == "cpu" else "auto"
     return getattr(torch, source.dtype)

@@ -12,7 +12,7 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from i2a.models.local.batching import Row
 from i2a.models.local.prefixes import KeysValues, length
 
-MORE = 32  # tokens to come that there is room for at first
+MORE = 32  # further tokens that are allocated at first
 
 
 def can_be_split(model: PreTrainedModel) -> bool:
@@ -93,7 +93,7 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
         for place, pair in enumerate(known):
             start = past - (pair[0].shape[1] if pair else 0)
             for whole, part in zip(self._all, pair or models, strict=True):
-                whole[place, :, :start] = 0  # what memory happens to hold may be no number, even times a weight of 0
+                whole[place, :, :start] = 0  # uninitialized memory may be NaN, and NaN times a weight of 0 is NaN
                 whole[place, :, start:past] = part[:, : past - start]
         self.keys, self.values = (whole[:, :, :past] for whole in self._all)
 

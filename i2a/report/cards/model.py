@@ -16,7 +16,7 @@ def model_card(result: JsonMapping, manifest: JsonMapping) -> str:
         "model",
         metadata=_metadata(stage, source, adapter=adapter),
         name=Path(result["model"]).name,
-        # The path of a local model is nobody's business.
+        # The path of a local model is private.
         source=Path(source).name if Path(source).is_absolute() else source,
         method=METHODS[stage],
         adapter="This is a LoRA adapter for the model that its `adapter_config.json` names." if adapter else "",

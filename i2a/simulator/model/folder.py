@@ -30,5 +30,5 @@ class BaseFolder(TrainingFolder):
         return torch.load(last / STATE, weights_only=True) if last else None
 
     def delete_states(self) -> None:
-        """Once the model is there, nothing goes on from a checkpoint."""
+        """Checkpoints are not needed once the model is saved."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)

@@ -58,7 +58,9 @@ def train_base(
                 log = rounds(training, folder, console)
                 return finish(training, folder, log, card)
         except KeyboardInterrupt:
-            raise Interrupted(f"stopped; the same command with --resume goes on from round {training.round}") from None
+            raise Interrupted(
+                f"stopped; the same command with --resume continues from round {training.round}"
+            ) from None
 
 
 @dataclass

@@ -46,7 +46,7 @@ def test_a_complete_run_says_what_there_is_what_it_cost_and_what_comes_next() ->
 
 def test_what_is_left_goes_on_with_resume() -> None:
     stopped = result(left=2, stopped=BudgetSpent("the budget of $1 is spent"))
-    assert "2 conversations left; the same command with --resume goes on" in printed(stopped)
+    assert "2 conversations left; the same command with --resume continues" in printed(stopped)
     assert not stopped.complete
     with pytest.raises(BudgetSpent):
         stopped.raise_for_status()

@@ -242,11 +242,11 @@ def test_a_parameter_that_cannot_be_is_refused(folder: Path, param: dict[str, An
 
 
 def test_what_holds_no_model_is_refused(tmp_path: Path) -> None:
-    assert "is no folder, and no model of that name" in refusal(tmp_path / "gone")
-    assert "is no folder, and no model of that name" in refusal("somebody/no-such-model")
+    assert "is no folder, and the Hugging Face hub has no model of that name" in refusal(tmp_path / "gone")
+    assert "is no folder, and the Hugging Face hub has no model of that name" in refusal("somebody/no-such-model")
     assert "holds no model" in refusal(tmp_path)
     (tmp_path / "checkpoints").mkdir()
-    assert "holds a training that is not finished" in refusal(tmp_path)
+    assert "contains an unfinished training" in refusal(tmp_path)
     with pytest.raises(UsageError, match="takes a folder or a name"):
         ModelSpec.parse("hf").open()
 

@@ -66,7 +66,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(tmp_path: Path, monke
             raise KeyboardInterrupt
 
     monkeypatch.setattr(BaseFolder, "save_state", stop_after_two)
-    with pytest.raises(Interrupted, match="--resume goes on from round 2"):
+    with pytest.raises(Interrupted, match="--resume continues from round 2"):
         loop.train_base(Base(out=tmp_path / "parts", **SMALL))
     loop.train_base(Base(out=tmp_path / "parts", resume=True, **SMALL))
 
