@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from evaluation.benchmark import EvalResult
+    from evaluation.choice.build import BuildResult
+    from evaluation.choice.run import ChoiceRunResult
+    from evaluation.choice.settings import Choosing, ItemBuild
     from evaluation.settings import Evaluation
     from i2a.models.autogen import Client
     from i2a.runs.outcome import RunResult
@@ -65,6 +68,44 @@ def evaluate(
         from i2a.report.plots import draw
 
     return run(_settled(Evaluation, config, settings), clients=clients, console=console, draw=draw)
+
+
+def choose(
+    config: "Choosing | None" = None,
+    *,
+    clients: Mapping[str, "Client"] = {},
+    console: "Console | None" = None,
+    **settings: object,
+) -> "ChoiceRunResult":
+    """Have candidates choose the reply that suits the person, as `i2a choice` does, curves included.
+
+    For instance `choose(out="runs/choice", candidates=["base=hf:runs/base", "tuned=hf:runs/dpo"])`. `clients` by the
+    name of a candidate, as `reference`, or by model string. Raises `UsageError` as `simulate` does.
+    """
+    with needs("evaluate"):
+        from evaluation.choice.run import choose as run
+        from evaluation.choice.settings import Choosing
+        from i2a.report.choice import draw
+
+    return run(_settled(Choosing, config, settings), clients=clients, console=console, draw=draw)
+
+
+def build_items(
+    config: "ItemBuild | None" = None,
+    *,
+    clients: Mapping[str, "Client"] = {},
+    console: "Console | None" = None,
+    **settings: object,
+) -> "BuildResult":
+    """Make items for `choose`, as `i2a benchmark build` does: `build_items(out="runs/items", source="runs/corpus")`.
+
+    `clients` as for `simulate`. Raises `UsageError` as `simulate` does.
+    """
+    with needs("evaluate"):
+        from evaluation.choice.build import build_items as run
+        from evaluation.choice.settings import ItemBuild
+
+    return run(_settled(ItemBuild, config, settings), clients=clients, console=console)
 
 
 def train_sft(config: "SFT | None" = None, *, console: "Console | None" = None, **settings: object) -> JsonObject:

@@ -26,13 +26,22 @@ def compare(
 
     Differences are paired where candidates met the same users. Runs that differ in protocol, engine, mode, judges,
     simulator, personas, seed or turns are refused, unless --mix is given. A candidate of several runs is called
-    "NAME [RUN]".
+    "NAME [RUN]". Runs of `i2a choice` are compared if their items are the same.
     """
     from rich.console import Console
 
+    from evaluation.choice.compare import compare_choices, is_choice
     from evaluation.compare import compare as compared
+    from i2a.report.choice import choice_table
     from i2a.report.tables import comparison_table
 
+    if is_choice(runs[0]):
+        chosen = compare_choices(runs, baseline=baseline).as_json()
+        if as_json:
+            typer.echo(json.dumps(chosen, ensure_ascii=False))
+        else:
+            Console().print(choice_table(chosen))
+        return
     comparison = compared(runs, mix=mix, baseline=baseline)
     if as_json:
         typer.echo(json.dumps(comparison.as_json()))

@@ -3,6 +3,7 @@
 A kind of model is a class under a name in the entry-point group `i2a.models`, see `docs/plugins.md`.
 """
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Self
@@ -27,6 +28,16 @@ class Completion(NamedTuple):
     finish_reason: str
     prompt_tokens: int
     completion_tokens: int
+
+
+REPLIES = "replies"  # the parameter of a call that asks for the likelihoods of replies instead of a reply
+
+
+class Likelihood(NamedTuple):
+    """The log-probability of a reply, in nats, with what the chat template closes it with; and over how many tokens."""
+
+    logprob: float
+    tokens: int
 
 
 class Price(NamedTuple):
@@ -67,6 +78,20 @@ class Model(ABC):
 
         It tries once: retries, rate limits, budget and journal are in `i2a.models.call`.
         """
+
+    @classmethod
+    def scores_replies(cls, params: Mapping[str, str]) -> bool:
+        """Whether a model of this kind, opened with these parameters, has `likelihoods`; told without opening it."""
+        return False
+
+    async def likelihoods(self, messages: Sequence[Message], replies: Sequence[str]) -> list[Likelihood]:
+        """How likely each of `replies` is as the answer to `messages`. Raises `ModelError`.
+
+        It is a call like any other, journal and budget included: `complete` gets the replies as the parameter
+        `REPLIES`, and answers with the numbers as JSON.
+        """
+        completion = await self.complete(messages, {REPLIES: list(replies)})
+        return [Likelihood(*pair) for pair in json.loads(completion.content)]
 
     def for_role(self, role: str) -> "Model":
         """The model for the role of this name: itself, unless it treats roles differently."""

@@ -28,7 +28,8 @@ from i2a.errors import (
     UsageError,
 )
 from i2a.jsonl import JsonMapping
-from i2a.models.model import Completion, Message, Model, Price
+from i2a.models import prompt_logprobs
+from i2a.models.model import REPLIES, Completion, Message, Model, Price
 from i2a.models.openai_protocol import (
     ABOUT_FORMAT,
     FINISH,
@@ -50,6 +51,8 @@ _QUOTE = 200  # characters of the server's own text in an error message
 _RESERVED = {"model", "messages", "stream", "n", "tools", "api_key"}
 _NUMBERS = {"temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty"}
 _NUMBERS |= {"max_tokens", "max_completion_tokens", "seed", "timeout"}
+
+LOGPROBS = "prompt_logprobs"
 
 Param = str | int | float | bool
 
@@ -92,10 +95,11 @@ class OpenAIModel(Model):
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
         """The model that `openai:NAME[@URL][?param=value&...]` names; the key comes from the environment.
 
-        Two parameters are ours: `timeout` (seconds) and `key_env` (the environment variable of the key). The rest is
-        sent with every request. Raises UsageError.
+        Three parameters are ours: `timeout` (seconds), `key_env` (the environment variable of the key) and
+        `prompt_logprobs` (true: the server gives them, see `likelihoods`). The rest is sent with every request. Raises
+        UsageError.
         """
-        values = {key: _value(key, text) for key, text in params.items() if key != "key_env"}
+        values = {key: _value(key, text) for key, text in params.items() if key not in ("key_env", LOGPROBS)}
         key_env = params.get("key_env", DEFAULT_KEY)
         seconds = values.pop("timeout", 120.0)
         base_url = url or DEFAULT_URL
@@ -143,7 +147,22 @@ class OpenAIModel(Model):
     async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """Raises the ModelErrors of `i2a.errors`, MalformedAnswer excepted."""
         chat = [{"role": role, "content": content} for role, content in messages]
+        if REPLIES in parameters:
+            return await self._score(chat, parameters[REPLIES])
         return await self._call({"model": self._name, "messages": chat, **self._params, **parameters})
+
+    @classmethod
+    def scores_replies(cls, params: Mapping[str, str]) -> bool:
+        return params.get(LOGPROBS) == "true"
+
+    async def _score(self, chat: Sequence[Mapping[str, str]], replies: Sequence[str]) -> Completion:
+        """The likelihoods of `replies`, by one request more than there are replies."""
+        requests = prompt_logprobs.requests(chat, replies)
+        bodies = [await self._answered({"model": self._name, **request}) for request in requests]
+        try:
+            return prompt_logprobs.completion(bodies)
+        except (BadRequest, MalformedResponse) as error:
+            raise type(error)(f"{self._where}: {error}") from None
 
     async def close(self) -> None:
         if self._session:
@@ -151,6 +170,9 @@ class OpenAIModel(Model):
             self._session = None
 
     async def _call(self, body: dict[str, object]) -> Completion:
+        return self._result(await self._answered(body))
+
+    async def _answered(self, body: dict[str, object]) -> bytes:
         if self._plain:
             body.pop("response_format", None)
         try:
@@ -166,7 +188,7 @@ class OpenAIModel(Model):
             raise Unreachable(f"{self._where}: {self._quote(str(error)) or type(error).__name__}") from error
         if reply.status != 200:
             raise self._refusal(reply)
-        return self._result(reply.body)
+        return reply.body
 
     async def _post(self, body: dict[str, object]) -> HttpReply:
         session = self._session or self._open()

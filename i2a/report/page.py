@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from evaluation.metrics import MEASURES
 from i2a.jsonl import JsonObject
+from i2a.report import choice
 from i2a.report.charts import stored, training
 from i2a.report.runs import Run
 from i2a.report.tables import SURVIVES, number
@@ -53,7 +54,11 @@ def page(title: str, runs: Sequence[Run], trees: Packed) -> str:
         runs=runs,
         simulated=any(run.simulated for run in runs),
         evaluations=[run for run in runs if run.kind == "evaluation"],
-        curves={run.path: stored(run.path / "curves.svg") for run in runs if run.kind == "evaluation"},
+        choices=[run for run in runs if run.kind == "choice"],
+        choice_heads=choice.HEADS,
+        choice_results=choice.results,
+        choice_explanations=choice.explanations,
+        curves={run.path: stored(run.path / "curves.svg") for run in runs if run.kind in ("evaluation", "choice")},
         tables=tables,
         audit=audit,
         share=share,

@@ -11,12 +11,12 @@ from i2a.errors import UsageError
 from i2a.jsonl import JsonMapping, JsonObject
 from i2a.runs.simulated import is_simulated
 
-Kind = Literal["simulation", "training", "evaluation"]
+Kind = Literal["simulation", "training", "evaluation", "choice"]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A folder with a run. `summary` is filled for an evaluation, `log` for a training."""
+    """A folder with a run. `summary` is filled for an evaluation and for choices, `log` for a training."""
 
     name: str
     path: Path
@@ -39,6 +39,7 @@ class Run:
             kind = "evaluation"
             advice = f"{path}: the evaluation is not complete; the same command with --resume continues"
             summary = _json(path / "summary.json", advice)
+            kind = "choice" if summary.get("protocol") == "choice" else kind
         return cls(path.name, path, kind, manifest, summary, log)
 
     @property

@@ -6,7 +6,7 @@ from typing import Protocol
 from i2a.errors import UsageError
 from i2a.jsonl import JsonMapping
 from i2a.models.model import Message
-from i2a.simulator.parts import controls, forms, inducer, judge, responder, user, writer
+from i2a.simulator.parts import chooser, controls, forms, inducer, judge, responder, user, writer
 from i2a.simulator.parts.prompt_parser import read
 from i2a.simulator.parts.writer_markup import Values
 
@@ -31,7 +31,7 @@ def answer(messages: Sequence[Message], *, seed: int, schema: JsonMapping | None
         return writer.write(messages, seed=seed, values=values)
     wanted = frozenset(schema.get("properties", ())) if schema else frozenset[str]()
     rated = not wanted.isdisjoint(("score", "passes")) and any("<reply>" in message.content for message in messages)
-    known = not schema or "winner" in wanted or {"profile", "personality"} <= wanted or rated
+    known = not schema or "winner" in wanted or {"profile", "personality"} <= wanted or rated or wanted == {"letter"}
     task = read(messages, form=not known)
     profile, personality = task.system.get("profile", ""), task.system.get("personality", "")
     if task.role == "form":
@@ -46,6 +46,8 @@ def answer(messages: Sequence[Message], *, seed: int, schema: JsonMapping | None
         limits = (schema or {})["properties"]["score"]
         scale = limits.get("minimum", 1), limits.get("maximum", 5)
         return judge.rate(reply, task.dialogue, person, seed=seed, scale=scale)
+    if task.role == "chooser":
+        return chooser.pick(task, controls.answering, seed=seed)
     if task.role == "inducer":
         return inducer.infer(profile, personality, task.dialogue)
     if task.role == "user":
@@ -67,6 +69,8 @@ def named(name: str) -> AnswerFunction:
 
     def reply(messages: Sequence[Message], /, *, seed: int, schema: JsonMapping | None = None) -> str:
         task = read(messages)
+        if task.role == "chooser":
+            return chooser.pick(task, control, seed=seed)
         return control(task.dialogue, task.system.get("known", ""), seed)
 
     return reply

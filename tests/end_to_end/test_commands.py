@@ -32,7 +32,11 @@ def test_help_starts_without_the_heavy_libraries() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["simulate", "evaluate", "train sft", "personas grow", "serve", "show", "export", "report", "compare"]
+    "command",
+    [
+        *("simulate", "evaluate", "choice", "benchmark build", "train sft", "personas grow", "serve", "show", "export"),
+        *("report", "compare"),
+    ],
 )
 def test_the_help_of_a_command_loads_its_settings_and_nothing_heavy(command: str) -> None:
     assert loaded(*command.split(), "--help", but=frozenset({"pydantic"})) == set()

@@ -25,6 +25,8 @@ NAMES = {
     "Prompt": "agents.prompt",
     "Role": "agents.role",
     "Tree": "i2a.trees.tree",
+    "build_items": "i2a.api",
+    "choose": "i2a.api",
     "evaluate": "i2a.api",
     "read_trees": "i2a.api",
     "scenario": "scenarios.script",

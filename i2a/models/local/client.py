@@ -3,6 +3,7 @@
 Torch is imported when a model is opened, not before.
 """
 
+import json
 import os
 import random
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from i2a.errors import BadRequest, ModelError, UsageError
 from i2a.jsonl import JsonMapping
 from i2a.models.local.batching import Batcher, Row
 from i2a.models.local.repetition import Dry
-from i2a.models.model import FREE, Completion, Message, Model, Price
+from i2a.models.model import FREE, REPLIES, Completion, Likelihood, Message, Model, Price
 from i2a.models.openai_protocol import ChatMessage, split_thought
 
 if TYPE_CHECKING:
@@ -72,11 +73,14 @@ class HFModel(Model):
         self._loaded = _load(config)
         self._today = config.date or self._loaded.chat.today
         from i2a.models.local.generation import Generator
+        from i2a.models.local.scoring import Scorer
 
-        alone = config.max_batch == 1
-        loaded, keep = self._loaded, 0 if alone else config.max_batch_tokens
-        engine = Generator(loaded.model, loaded.stops, keep=keep, batching=loaded.batching)
-        self._batcher = Batcher(engine, max_rows=config.max_batch, max_tokens=config.max_batch_tokens)
+        keep = 0 if config.max_batch == 1 else config.max_batch_tokens
+        limits = {"max_rows": config.max_batch, "max_tokens": config.max_batch_tokens}
+        loaded = self._loaded
+        generator = Generator(loaded.model, loaded.stops, keep=keep, batching=loaded.batching)
+        self._batcher = Batcher(generator, **limits)
+        self._scoring = Batcher(Scorer(loaded.model, keep=keep, split=loaded.batching == "split"), **limits)
 
     @classmethod
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
@@ -134,6 +138,8 @@ class HFModel(Model):
 
     async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """Raises `BadRequest` for a request that can never succeed, and `ModelError`."""
+        if REPLIES in parameters:
+            return await self._score(messages, parameters[REPLIES])
         config = self._resolved(parameters)
         prompt = self._prompt(messages)
         room = (self._loaded.context or len(prompt) + config.max_new_tokens) - len(prompt)
@@ -161,8 +167,29 @@ class HFModel(Model):
         advice = "; raise max_new_tokens" if row.end == "length" else ""
         raise ModelError(f"{self}: an empty reply{advice}")
 
+    @classmethod
+    def scores_replies(cls, params: Mapping[str, str]) -> bool:
+        return True
+
     async def close(self) -> None:
         await self._batcher.close()
+        await self._scoring.close()
+
+    async def _score(self, messages: Sequence[Message], replies: Sequence[str]) -> Completion:
+        """The likelihoods of `replies`, in the tokens and from the place at which a training counts its loss."""
+        from i2a.models.local.scoring import ScoredRow
+
+        try:
+            fitted = self._loaded.chat.fit(as_json(messages), replies, None)
+        except UsageError as error:
+            raise BadRequest(str(error)) from None
+        assert fitted is not None  # there is no limit that it could fail to fit
+        row = ScoredRow.of(fitted.tokens)
+        if (context := self._loaded.context) and row.longest > context:
+            raise BadRequest(f"{self}: prompt and reply have {row.longest} tokens, and the model takes {context}")
+        await self._batched(self._scoring, row)
+        found = [Likelihood(*pair) for pair in zip(row.logprobs, row.scored, strict=True)]
+        return Completion(json.dumps(found), "stop", fitted.tokens[0].start, sum(row.scored))
 
     def _prompt(self, messages: Sequence[Message]) -> list[int]:
         return self._loaded.chat.prompt(as_json(messages), thinking=self._config.thinking, today=self._today)
@@ -181,8 +208,11 @@ class HFModel(Model):
             raise BadRequest(f"{self}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
 
     async def _generate(self, row: Row) -> None:
+        await self._batched(self._batcher, row)
+
+    async def _batched(self, batcher: Batcher, row: Row) -> None:
         try:
-            await self._batcher.complete(row)
+            await batcher.complete(row)
         except ModelError as error:
             raise ModelError(f"{self}: {error}") from error
         if row.end == "nan":

@@ -41,18 +41,7 @@ class Generator:
 
     def advance(self, running: Sequence[Row], new: Sequence[Row], wanted: Callable[[], bool]) -> None:
         """See `Engine`."""
-        problem: OutOfMemory | ModelError | None = None
-        try:
-            with torch.inference_mode():
-                self._advance(running, new, wanted)
-        except torch.OutOfMemoryError:
-            problem = OutOfMemory()
-        except (RuntimeError, ValueError, IndexError) as error:
-            # What torch and transformers raise if a model cannot compute a batch, including CPU memory errors.
-            full = "can't allocate memory" in str(error)
-            problem = OutOfMemory() if full else ModelError(f"the model failed: {one_line(str(error)):.200}")
-        if problem:
-            raise problem  # without the traceback, which would keep the tensors alive
+        computed(lambda: self._advance(running, new, wanted))
 
     def forget(self) -> None:
         """See `Engine`."""
@@ -122,3 +111,19 @@ class Generator:
                 if self._prefixes is not None and row.known and not broken:
                     self._prefixes.keep(row.ids[: length(row.known)], row.known)
                 row.known = None
+
+
+def computed(compute: Callable[[], None]) -> None:
+    """Call `compute` without gradients. Raises `OutOfMemory`, and `ModelError` for whatever a model cannot compute."""
+    problem: OutOfMemory | ModelError | None = None
+    try:
+        with torch.inference_mode():
+            compute()
+    except torch.OutOfMemoryError:
+        problem = OutOfMemory()
+    except (RuntimeError, ValueError, IndexError) as error:
+        # What torch and transformers raise if a model cannot compute a batch, including CPU memory errors.
+        full = "can't allocate memory" in str(error)
+        problem = OutOfMemory() if full else ModelError(f"the model failed: {one_line(str(error)):.200}")
+    if problem:
+        raise problem  # without the traceback, which would keep the tensors alive

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from i2a.simulator.language.text import STOP, capital, lower_first, rng, sentences, words
 from i2a.simulator.parts.penalties import SELF
 from i2a.simulator.parts.prompt_parser import Dialogue
-from i2a.simulator.parts.responder import generic, impression
+from i2a.simulator.parts.responder import generic, impression, informed
 
 _MINE = re.compile(rf"\b(?:{'|'.join(sorted(SELF, key=len, reverse=True))})\b", re.I)
 _OF_SELF = re.compile(r"(?:I|I'm|I've|My|Our)\s+(?:\S+\s+){2}")
@@ -46,6 +46,11 @@ def _self_descriptions(messages: Sequence[str]) -> list[str]:
 
 def _mirrored(text: str) -> str:
     return _MINE.sub(lambda found: SELF[found[0].lower()], text)
+
+
+def answering(dialogue: Dialogue, known: str, seed: int) -> str:
+    """The engine's own reply: with what it knows of the person, if anything."""
+    return informed(known, dialogue, seed=seed) if known else generic(dialogue, seed=seed)
 
 
 CONTROLS: Mapping[str, Callable[[Dialogue, str, int], str]] = {

@@ -48,7 +48,7 @@ class PromptTask:
     `probing`: whether the instructions are to ask questions, as a tutor or an interviewer does.
     """
 
-    role: Literal["user", "inducer", "judge", "rater", "responder", "form"]
+    role: Literal["user", "inducer", "judge", "rater", "chooser", "responder", "form"]
     system: Mapping[str, str]
     request: Mapping[str, str]
     dialogue: Dialogue
@@ -68,6 +68,8 @@ def read(messages: Sequence[Message], *, form: bool = False) -> PromptTask:
         return PromptTask("form", system, request, quoted or _chat(messages, person="user"))
     if "reply_1" in request and "reply_2" in request:
         return PromptTask("judge", system, request, quoted or Dialogue(()))
+    if "reply_a" in request and quoted is not None:
+        return PromptTask("chooser", system, request, quoted)
     if "reply" in request and quoted is not None:
         return PromptTask("rater", system, request, quoted)
     if quoted is not None and ("profile" in system or "personality" in system):
