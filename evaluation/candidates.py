@@ -21,9 +21,10 @@ NAME = re.compile(r"(?P<name>[\w.+-][\w .+-]*)=(?P<model>.+)")
 
 
 class Plain(Role):
-    """A model as anybody would talk to it."""
+    """A model as anybody would talk to it. A reply that is cut at its limit of tokens is what it says, and is judged."""
 
     prompt = Prompt("")
+    keeps_cut = True
     chat_role = "assistant"
 
 

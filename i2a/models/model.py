@@ -20,12 +20,17 @@ class Message(NamedTuple):
 
 
 class Completion(NamedTuple):
-    """A model's answer to one call. `finish_reason` as in OpenAI's protocol: "stop", "length", ..."""
+    """A model's answer to one call.
+
+    `finish_reason` as in OpenAI's protocol: "stop", "length", "content_filter", "unknown"; "stop_string" if it went on
+    past its end and was cut there. No tokens: nobody counted them. `estimated`: they are estimates of ours.
+    """
 
     content: str
     finish_reason: str
     prompt_tokens: int
     completion_tokens: int
+    estimated: bool = False
 
 
 class Price(NamedTuple):
@@ -43,6 +48,15 @@ class Model(ABC):
 
     structured_output: bool = True
     """Whether it takes a JSON schema under the parameter `response_format`; else it is only asked for JSON in words."""
+
+    keeps_cut: bool = False
+    """Whether an answer that was cut at its limit of tokens is one; else it is asked for again, and then an error."""
+
+    host: str = ""
+    """Where the server is, if there is one."""
+
+    notes: Sequence[str] = ()
+    """What came out about the server while it was called, for the user and the manifest."""
 
     simulated: bool = False
     """Whether rules answer, and no language model. Settled once `prepare` has returned."""
@@ -69,7 +83,11 @@ class Model(ABC):
         return self
 
     async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
-        """Called once in the event loop of the run, before the first call."""
+        """Called once in the event loop, before the first call."""
+
+    async def probe(self) -> None:
+        """`prepare` for a run, which waits and tries again while this raises `Unreachable`: there is no server yet."""
+        await self.prepare()
 
     def price(self) -> Price | None:
         """What this model costs; None if nobody knows."""

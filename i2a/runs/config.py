@@ -1,7 +1,7 @@
 """The settings that every run has: where it writes, how fast, what it may cost, whether it continues an earlier one."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,6 +24,14 @@ class RunConfig(BaseModel):
         "[default: 4 x concurrency]",
     )
     retries: int = Field(8, ge=0, description="How often a failed call is tried again.")
+    max_outage: float = Field(
+        600, ge=0, description="Seconds to wait for a server that is not there, at the start or later; then stop."
+    )
+    on_length: Literal["fail", "keep"] = Field(
+        "fail",
+        description="An utterance that is cut at its limit of tokens: ask again and then fail the conversation, or keep "
+        "and mark it.",
+    )
     max_cost: float | None = Field(None, gt=0, description="Stop when the run has cost this many US dollars.")
     max_tokens: int | None = Field(None, gt=0, description="Stop when the run has used this many tokens.")
     price: Annotated[list[str], Flag(metavar="MODEL=IN/OUT", was="prices")] = Field(

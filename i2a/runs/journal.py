@@ -15,7 +15,7 @@ SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS answers (
     tree TEXT NOT NULL, key BLOB NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL,
     content TEXT NOT NULL, finish_reason TEXT NOT NULL,
-    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, estimated INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS answers_of_a_tree ON answers (tree);
 """
@@ -29,6 +29,7 @@ class Spent(NamedTuple):
     calls: int
     prompt_tokens: int
     completion_tokens: int
+    estimated: int = 0
 
 
 class Journal:
@@ -39,22 +40,27 @@ class Journal:
             self._db = sqlite3.connect(path or ":memory:", isolation_level=None)
             # WAL with NORMAL survives the death of the process; only a power cut can cost the last moments.
             self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + SCHEMA)
+            if "estimated" not in {column[1] for column in self._db.execute("PRAGMA table_info(answers)")}:
+                self._db.execute("ALTER TABLE answers ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0")  # before 0.2
         except sqlite3.DatabaseError as error:
             raise UsageError(f"cannot open the journal {path}: {error}; choose another --out") from error
         self._batch: list[tuple[object, ...]] = []
         self._waiting: list[asyncio.Future[None]] = []
 
     def answers(self, tree: str) -> dict[bytes, Completion]:
-        """All answers that were given for `tree`, by request key."""
+        """All answers that were given for `tree`, by request key, oldest first; also those that are only billed."""
         rows = self._db.execute(
-            "SELECT key, content, finish_reason, prompt_tokens, completion_tokens FROM answers WHERE tree = ?", (tree,)
+            "SELECT key, content, finish_reason, prompt_tokens, completion_tokens, estimated FROM answers "
+            "WHERE tree = ? ORDER BY rowid",
+            (tree,),
         )
-        return {key: Completion(*completion) for key, *completion in rows}
+        return {key: Completion(*told, estimated=bool(estimated)) for key, *told, estimated in rows}
 
     def spent(self) -> list[Spent]:
         """What was spent in this run folder, by role and model."""
         rows = self._db.execute(
-            "SELECT role, model, count(*), sum(prompt_tokens), sum(completion_tokens) FROM answers GROUP BY role, model"
+            "SELECT role, model, count(*), sum(prompt_tokens), sum(completion_tokens), sum(estimated) FROM answers "
+            "GROUP BY role, model"
         )
         return [Spent(*row) for row in rows]
 
@@ -73,7 +79,7 @@ class Journal:
         self._batch, self._waiting = [], []
         try:
             self._db.execute("BEGIN")
-            self._db.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", batch)
+            self._db.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", batch)
             self._db.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - raised in every caller that waits for this batch
             if self._db.in_transaction:

@@ -12,7 +12,12 @@ from rich.text import Text
 from i2a.errors import ConversationsFailed, I2AError
 from i2a.models.usage import UsageTracker
 from i2a.runs.live import money, roles_table
+from i2a.text import counted
 from i2a.trees.summary import Summary
+
+CUT = "utterances are cut at their limit of tokens: raise max_tokens"
+OVERRAN = "utterances went on past their end and were cut there: the server lets a stop string through"
+UNCLEAR = "utterances hold what may be a thought or a special token: look at them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,8 @@ def print_usage(result: RunResult, console: Console) -> None:
 
 def print_next(result: RunResult, console: Console, *lines: str) -> None:
     """`lines`, the cost, and the command that comes next."""
-    last = [f"cost: {money(result.usage.cost())}"]
+    about, calls = ("~", result.usage.estimated) if result.usage.estimated else ("", 0)
+    last = [f"cost: {about}{money(result.usage.cost())}" + (f" (tokens of {calls:,} calls estimated)" if calls else "")]
     if result.left:
         last.append(f"{result.left} {result.unit} left; the same command with --resume goes on")
     elif result.finished:
@@ -101,6 +107,9 @@ def corpus_lines(result: RunResult) -> Iterator[str]:
     """The trees in words."""
     summary = result.summary
     yield f"{summary.trees} trees with {summary.utterances} utterances in {result.folder}/trees.jsonl"
+    for count, what in ((summary.cut, CUT), (summary.overran, OVERRAN), (summary.unclear, UNCLEAR)):
+        if count:
+            yield counted(count, what)
     if summary.pairs:
         rate = "" if summary.flip_rate is None else f" (flip rate {summary.flip_rate:.1%})"
         yield (
