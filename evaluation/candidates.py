@@ -21,7 +21,7 @@ NAME = re.compile(r"(?P<name>[\w.+-][\w .+-]*)=(?P<model>.+)")
 
 
 class Plain(Role):
-    """A model as anybody would talk to it. A reply that is cut at its limit of tokens is what it says, and is judged."""
+    """A model as anybody would talk to it. A reply that is cut is what it says, and is judged."""
 
     prompt = Prompt("")
     keeps_cut = True

@@ -76,7 +76,7 @@ class Endpoint:
     """A model under one limit and one number of retries for all who call it. `name`: its model string.
 
     Where there is no server (`Retryable.down`), and nobody gets an answer meanwhile, no call fails: all of them wait,
-    one tries at a time, and after `max_outage` seconds the run stops. 0: a call that finds no server is one that failed.
+    one tries at a time, and after `max_outage` seconds the run stops. 0: a call that finds no server has failed.
     """
 
     def __init__(self, name: str, model: Model, *, max_calls: int, retries: int, max_outage: float = 600.0) -> None:
@@ -124,7 +124,9 @@ class Endpoint:
         """What the calls wait for at the moment, in words; empty if for nothing."""
         if (seconds := self.limiter.closed_for) < 1 and self._down_since is None:
             return ""
-        return f"waiting until {clock(seconds)} for {self.host}" + ("" if self._down_since is None else ", which is down")
+        return f"waiting until {clock(seconds)} for {self.host}" + (
+            "" if self._down_since is None else ", which is down"
+        )
 
 
 @dataclass(slots=True)

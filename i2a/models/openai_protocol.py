@@ -157,7 +157,9 @@ class ChatUsage(NamedTuple):
         completion = _count(found.get("completion_tokens")) or _count(found.get("output_tokens"))
         total = _count(found.get("total_tokens"))
         if total and not (prompt and completion):
-            prompt, completion = (prompt, max(0, total - prompt)) if prompt else (max(0, total - completion), completion)
+            prompt, completion = (
+                (prompt, max(0, total - prompt)) if prompt else (max(0, total - completion), completion)
+            )
         return cls(prompt, completion)
 
 
@@ -350,5 +352,7 @@ def failure(reply: HttpReply, message: str) -> ModelError:
     if status < 300:
         return MalformedResponse(message)
     if status < 400:
-        return BadRequest(f"{message} - it is elsewhere: {reply.headers.get('Location', 'it does not say where')!r:.200}")
+        return BadRequest(
+            f"{message} - it is elsewhere: {reply.headers.get('Location', 'it does not say where')!r:.200}"
+        )
     return BadRequest(f"{message} - check plan and billing" if status == 402 else message)

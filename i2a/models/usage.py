@@ -36,7 +36,8 @@ class Usage:
 class UsageTracker:
     """Usage by (role, model), and the budget. `prices`: by model string, see `find_price`; None where unknown.
 
-    `before`: what earlier sessions of the run spent, as (role, model, calls, prompt tokens, completion tokens, estimated calls).
+    `before`: what earlier sessions of the run spent, as (role, model, calls, prompt tokens, completion tokens,
+    estimated calls).
     """
 
     def __init__(

@@ -29,8 +29,7 @@ class RunConfig(BaseModel):
     )
     on_length: Literal["fail", "keep"] = Field(
         "fail",
-        description="An utterance that is cut at its limit of tokens: ask again and then fail the conversation, or keep "
-        "and mark it.",
+        description="An utterance that is cut at its limit of tokens: ask again and then fail, or keep and mark it.",
     )
     max_cost: float | None = Field(None, gt=0, description="Stop when the run has cost this many US dollars.")
     max_tokens: int | None = Field(None, gt=0, description="Stop when the run has used this many tokens.")

@@ -54,7 +54,10 @@ class Journal:
             "WHERE tree = ? ORDER BY rowid",
             (tree,),
         )
-        return {key: Completion(*told, estimated=bool(estimated)) for key, *told, estimated in rows}
+        return {
+            key: Completion(content, reason, prompt_tokens, completion_tokens, bool(estimated))
+            for key, content, reason, prompt_tokens, completion_tokens, estimated in rows
+        }
 
     def spent(self) -> list[Spent]:
         """What was spent in this run folder, by role and model."""
