@@ -93,7 +93,7 @@ class Endpoint:
         self.limiter.succeeded()
 
     def failed(self, error: ModelError, answers: int) -> None:
-        """Slow down after a call that went out when so many `answers` had come."""
+        """Slow down after a failure of a call; `answers`: how many there were when it began, or failed before."""
         if self.is_away(error, answers):
             self._down_since = asyncio.get_running_loop().time() if self._down_since is None else self._down_since
             self._tries += 1
@@ -212,11 +212,10 @@ class RoleModel(Model):
         if (stored := self._keys.answers.get(key)) is not None:
             self._usage.replayed += 1
             return stored
-        failures, sample = 0, {"seed": seed, **parameters}
+        failures, answers, sample = 0, endpoint.answers, {"seed": seed, **parameters}
         while True:
             try:
                 async with endpoint.limiter:
-                    answers = endpoint.answers
                     if in_flight.stopped:
                         await in_flight.suspend()
                     self._tracker.check()
@@ -238,7 +237,7 @@ class RoleModel(Model):
                     in_flight.stop(reason)
                     await in_flight.suspend()
                 away = endpoint.is_away(error, answers)
-                failures += not away
+                failures, answers = failures + (not away), endpoint.answers
                 if failures > endpoint.retries or not self._may_pass(error):
                     error.request = error.request or [message.content for message in messages]
                     raise

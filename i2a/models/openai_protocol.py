@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, model_validator
 
-from i2a.errors import AccessDenied, BadRequest, MalformedResponse, ModelError, RateLimited, ServerError
+from i2a.errors import AccessDenied, BadRequest, ModelError, RateLimited, ServerError
 from i2a.markup import spoken
 
 # Why an answer ended, in the words of servers of many makes; any other is "unknown".
@@ -336,7 +336,7 @@ def failure(reply: HttpReply, message: str) -> ModelError:
     """What a status other than 200 means; `message` says where and what.
 
     Fatal for the run: 401 and an exhausted quota; 403 and 404 until the server has answered a call. Worth a retry:
-    `PASSING`, 429, 5xx, and a 404 later on. Anything else fails the call.
+    `PASSING`, 2xx without an answer, 429, 5xx, and a 404 later on. Anything else fails the call.
     """
     status, wait = reply.status, retry_after(reply.headers)
     if status == 429 and b"insufficient_quota" in reply.body:
@@ -347,10 +347,8 @@ def failure(reply: HttpReply, message: str) -> ModelError:
         return AccessDenied(message)
     if status in (420, 429):
         return RateLimited(message, retry_after=wait)
-    if status in PASSING or status >= 500:
+    if status in PASSING or status >= 500 or status < 300:
         return ServerError(message, retry_after=wait, down=status in DOWN)
-    if status < 300:
-        return MalformedResponse(message)
     if status < 400:
         return BadRequest(
             f"{message} - it is elsewhere: {reply.headers.get('Location', 'it does not say where')!r:.200}"

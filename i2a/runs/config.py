@@ -23,7 +23,9 @@ class RunConfig(BaseModel):
         description="Most calls in flight to one model; fewer if the server limits the rate. "
         "[default: 4 x concurrency]",
     )
-    retries: int = Field(8, ge=0, description="How often a failed call is tried again.")
+    retries: int = Field(
+        8, ge=0, description="How often a failed call is tried again. 0: nor is any server waited for."
+    )
     max_outage: float = Field(
         600, ge=0, description="Seconds to wait for a server that is not there, at the start or later; then stop."
     )
@@ -48,6 +50,11 @@ class RunConfig(BaseModel):
     @property
     def continues(self) -> bool:
         return self.resume or self.retry_failed
+
+    @property
+    def patience(self) -> float:
+        """How many seconds the run waits for a server that is not there."""
+        return self.max_outage if self.retries else 0.0
 
     @property
     def calls_at_once(self) -> int:

@@ -51,7 +51,7 @@ class Session:
                 models[spec] = spec.open()
                 if not isinstance(spec, ClientSpec):  # what the caller opened, the caller closes
                     stack.push_async_callback(models[spec].close)
-                await reach(models[spec], config.max_outage, say)
+                await reach(models[spec], config.patience, say)
             fingerprint, metadata = manifest_of(plan, config, models)
             folder = stack.enter_context(RunFolder.open(config.folder, fingerprint, metadata, resume=config.continues))
             journal = stack.enter_context(folder.journal())
@@ -62,7 +62,7 @@ class Session:
                     model,
                     max_calls=config.calls_at_once,
                     retries=config.retries,
-                    max_outage=config.max_outage,
+                    max_outage=config.patience,
                 )
                 for spec, model in models.items()
             }
@@ -96,6 +96,8 @@ class Session:
 
 async def reach(model: Model, patience: float, say: Callable[[str], None]) -> None:
     """Return once the model can be called; say so where that takes a while. Raises `ServerAway`."""
+    if not patience:
+        return await model.prepare()
     loop = asyncio.get_running_loop()
     start, tries = loop.time(), 0
     while True:
@@ -106,7 +108,7 @@ async def reach(model: Model, patience: float, say: Callable[[str], None]) -> No
             if left <= 0:
                 raise ServerAway(f"{error}; no server for {patience:g} s, start it first") from None
             if tries == 1:
-                say(f"waiting until {clock(left)} for {model.host}: {error}. Ctrl-C stops, --max-outage is how long.")
+                say(f"waiting until {clock(left)} for {model.host}: {error} (--max-outage is how long; Ctrl-C stops)")
             await asyncio.sleep(min(left, backoff(tries)))
 
 

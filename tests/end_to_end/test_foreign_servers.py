@@ -213,7 +213,7 @@ async def test_no_time_to_wait_is_no_time_to_wait(fake: Fake, tmp_path: Path, he
 async def test_a_run_waits_for_a_server_that_is_not_up_yet_and_says_so(tmp_path: Path) -> None:
     port, console = unused_port(), Console(file=io.StringIO(), width=200)
     model = f"openai:m@http://127.0.0.1:{port}/v1"
-    config = Simulation(out=tmp_path / "a", model=model, conversations=2, turns=1, quiet=True, retries=0)
+    config = Simulation(out=tmp_path / "a", model=model, conversations=2, turns=1, quiet=True, retries=1)
     running = asyncio.create_task(simulate_async(config, console=console))
     await asyncio.sleep(1)
     assert not running.done()

@@ -174,7 +174,7 @@ async def test_usage_is_read_and_may_be_missing(fake: Fake) -> None:
         (410, BadRequest),
         (451, BadRequest),
         (418, BadRequest),
-        (202, MalformedResponse),
+        (202, ServerError),
         (500, ServerError),
         (502, ServerError),
         (503, ServerError),
