@@ -247,9 +247,9 @@ class OpenAIModel(Model):
         return Completion(content, "stop_string" if went_on else finish, usage.prompt_tokens, usage.completion_tokens)
 
     def _unusable(self, what: str, reply: ChatReply) -> None:
-        """Raise for an answer that is none. What came over the wire as an answer was billed as one."""
+        """Raise for an answer that is none. One that has tokens or words was billed."""
         prompt, completion = reply.usage
-        billed = None if reply.fault and not prompt else (prompt, completion)
+        billed = None if reply.fault and not (prompt or reply.message.content) else (prompt, completion)
         raise MalformedResponse(f"{self._where}: {what}", billed=billed)
 
     def _unreachable(self, error: Exception) -> Unreachable:

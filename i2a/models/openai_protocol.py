@@ -94,16 +94,19 @@ class HttpReply(NamedTuple):
 
 
 def parse(raw: bytes) -> Any:
-    """The JSON in `raw`, whatever its encoding; None if there is none that can be read."""
+    """The JSON that `raw` begins with, whatever its encoding; None if there is none that can be read."""
     try:
         text = raw.decode(json.detect_encoding(raw), "replace").strip().removeprefix("\ufeff")
-        return json.loads(text, parse_int=_integer)
+        return _DECODER.raw_decode(text)[0]
     except (ValueError, RecursionError):
         return None
 
 
 def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) < 20 else float(digits)
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer)
 
 
 class ChatMessage(BaseModel):
@@ -217,7 +220,8 @@ def finish_reason(said: str) -> str:
 
 def _joined(raw: bytes) -> Any:
     """The completion that the chunks of a stream make together."""
-    content, thought, last = "", "", dict[str, Any]()
+    content, thought = "", ""
+    last = {"finish_reason": None if b"[DONE]" in raw[-100:] else "error"}  # without its end it is half of one
     found: dict[str, Any] = {}
     for chunk in _chunks(raw):
         found |= {name: chunk[name] for name in ("usage", "error") if chunk.get(name)}

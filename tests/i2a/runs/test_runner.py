@@ -432,16 +432,13 @@ def test_a_conversation_that_came_to_a_wall_goes_round_it(tmp_path: Path) -> Non
     client = ScriptedClient(stopping(9, BadRequest("too long")))
     simulated(tmp_path / "a", client, conversations=1, turns=3)
     asked = [request.text for request in client.requests]
-    kept = []
-    for _ in range(2):
-        client = ScriptedClient(stopping(0, BadRequest("too long")))
-        assert simulated(tmp_path / "a", client, conversations=1, turns=3, retry_failed=True).failed == 1
-        assert asked[-1] not in [request.text for request in client.requests]
-        kept.append(RunFolder(tmp_path / "a").failures()["aloe-0"][-1]["forgotten"][0])
-    assert kept == sorted(kept, reverse=True)
+    client = ScriptedClient(stopping(0, BadRequest("too long")))
+    assert simulated(tmp_path / "a", client, conversations=1, turns=3, retry_failed=True).failed == 1
+    assert asked[-1] not in [request.text for request in client.requests]
+    first, second = (failure["forgotten"][0] for failure in RunFolder(tmp_path / "a").failures()["aloe-0"])
+    assert first > second
     client = ScriptedClient()
     assert simulated(tmp_path / "a", client, conversations=1, turns=3, retry_failed=True).complete
-    assert asked[0] not in [request.text for request in client.requests]
 
 
 def test_an_answer_that_stayed_malformed_is_asked_for_afresh_when_retried(tmp_path: Path) -> None:
