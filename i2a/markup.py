@@ -47,7 +47,8 @@ _OPENING = re.compile(
     r"(?:\s*(?:(?:<\|(?:im_start|start_header_id|start|turn)\|?>|<start_of_turn>)\s*(?:assistant|model)?\s*"
     r"(?:<\|(?:end_header_id|message|im_sep)\|>)?"
     r"|<\|(?:assistant|bot|model|CHATBOT_TOKEN|begin_of_text|startoftext|START_OF_TURN_TOKEN|START_RESPONSE"
-    r"|begin_of_solution|im_sep)\|>|<\uff5c(?:Assistant|begin▁of▁sentence)\uff5c>|<s>(?![^<]{0,200}</s>[ \t]*\w)|<bos>|\[/INST\]))+\s*",
+    r"|begin_of_solution|im_sep)\|>|<\uff5c(?:Assistant|begin▁of▁sentence)\uff5c>|<bos>|\[/INST\]"
+    r"|<s>(?![^<]{0,200}</s>[ \t]*\w)))+\s*",
     re.IGNORECASE,
 )
 _SENTENCE_ENDS = ".!?…\u3002\uff01\uff1f)*"  # or a line's

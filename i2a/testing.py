@@ -60,7 +60,8 @@ def any_answer(request: Request) -> str:
 
 
 class ScriptedModel(Model):
-    """Answers with what `answer` returns for a `Request` (text, or an awaitable of it), or raises what it raises.
+    """Answers with what `answer` returns for a `Request` (text, a `Completion`, or an awaitable of one), or raises what
+    it raises.
 
     Keeps all `requests`; `calls` counts them by role, and `most_in_flight` is how many were open at once at most.
     Every answer costs `tokens` prompt and as many completion tokens.
@@ -111,6 +112,8 @@ class ScriptedModel(Model):
                 answer = await answer
         finally:
             self.in_flight -= 1
+        if isinstance(answer, Completion):
+            return answer
         return Completion(answer, "stop", self._tokens, self._tokens)
 
     def price(self) -> Price:

@@ -106,8 +106,13 @@ class Endpoint:
             self.limiter.overloaded(error.retry_after)
 
     def is_away(self, error: ModelError, answers: int) -> bool:
-        """Whether it is not the call that failed: there is no server, and nobody was answered since."""
-        return isinstance(error, Retryable) and error.down and self.max_outage > 0 and self.answers == answers
+        """Whether it is not the call that failed: there is no server, and nobody was answered since.
+
+        A proxy's word for it may be about this one request; that nobody takes a connection cannot be.
+        """
+        if not (isinstance(error, Retryable) and error.down and self.max_outage):
+            return False
+        return isinstance(error, Unreachable) or self.answers == answers
 
     def too_long(self, error: ModelError) -> ServerAway | None:
         """Why the run had better stop than wait for this server."""

@@ -15,9 +15,9 @@ from i2a.runs.live import money, roles_table
 from i2a.text import counted
 from i2a.trees.summary import Summary
 
-CUT = "utterances are cut at their limit of tokens: raise max_tokens"
-OVERRAN = "utterances went on past their end and were cut there: the server lets a stop string through"
-UNCLEAR = "utterances hold what may be a thought or a special token: look at them"
+CUT = "utterances cut at their limit of tokens: {}; raise max_tokens"
+OVERRAN = "utterances that ran past their end, and are cut there: {}; the server lets stop strings through"
+UNCLEAR = "utterances that hold what may be a thought or a special token: {}; look at them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,9 @@ def print_usage(result: RunResult, console: Console) -> None:
 
 def print_next(result: RunResult, console: Console, *lines: str) -> None:
     """`lines`, the cost, and the command that comes next."""
-    about, calls = ("~", result.usage.estimated) if result.usage.estimated else ("", 0)
-    last = [f"cost: {about}{money(result.usage.cost())}" + (f" (tokens of {calls:,} calls estimated)" if calls else "")]
+    last = [f"cost: {money(result.usage.cost())}"]
+    if calls := result.usage.estimated:
+        last = [f"cost: ~{money(result.usage.cost())} (tokens of {counted(calls, 'calls')} estimated)"]
     if result.left:
         last.append(f"{result.left} {result.unit} left; the same command with --resume goes on")
     elif result.finished:
@@ -109,7 +110,7 @@ def corpus_lines(result: RunResult) -> Iterator[str]:
     yield f"{summary.trees} trees with {summary.utterances} utterances in {result.folder}/trees.jsonl"
     for count, what in ((summary.cut, CUT), (summary.overran, OVERRAN), (summary.unclear, UNCLEAR)):
         if count:
-            yield counted(count, what)
+            yield what.format(f"{count:,}")
     if summary.pairs:
         rate = "" if summary.flip_rate is None else f" (flip rate {summary.flip_rate:.1%})"
         yield (
