@@ -6,8 +6,8 @@ BIN = $(VENV)/bin
 I2A = $(BIN)/i2a
 READY = $(VENV)/ready
 
-# `make demo SMALL=1` takes a minute and shows only that everything runs; `make demo SEED=2` is another draw of
-# everything. Each has its own folder, and the same command goes on there if it was interrupted.
+# `make demo SMALL=1` takes a minute and only shows that everything runs; `make demo SEED=2` draws everything anew. Each
+# has its own folder; after an interruption, the same command continues there.
 SEED ?= 1
 DEMO ?= runs/demo$(if $(filter-out 1,$(SEED)),-$(SEED))$(if $(SMALL),-small)
 either = $(if $(SMALL),$(1),$(2))
@@ -25,7 +25,7 @@ PERSONAS = $(DEMO)/personas
 GROW = $(I2A) personas grow --encoder tfidf --without-seeds --resume
 SIMULATE = $(I2A) simulate --profiles $(PERSONAS)/profiles.jsonl --personalities $(PERSONAS)/personalities.jsonl \
     --turns $(TURNS) --resume
-# Several candidates at once: while one of them writes, the replies of another are judged.
+# Several candidates at once: the replies of one are judged while another one writes.
 EVALUATE = $(I2A) evaluate --cases $(CASES) --turns $(TURNS) --seed 10$(SEED) --concurrency 300 --resume
 hf = '$(1)=$(3)hf:$(DEMO)/$(2)?$(SAMPLING)'
 BOUNDS = generic=offline:generic oracle=offline:oracle
@@ -40,7 +40,7 @@ demo: $(DEMO)/report.html
 	@echo
 	@echo "The report is $(DEMO)/report.html: open it in a browser."
 
-# Training and test share no text. What the people of the demo are made of is a part of the writer's lists, `seen`.
+# Training and test personas share no text. All are made of one part of the writer's lists, `seen`.
 $(DEMO)/report.html: | $(READY)
 	$(GROW) --kind profile --model 'offline?values=seen' --target 300 --seed $(SEED) --out $(PERSONAS)/profiles.jsonl
 	$(GROW) --kind profile --model 'offline?values=seen' --target 20 --seed 10$(SEED) \
@@ -58,7 +58,7 @@ $(DEMO)/report.html: | $(READY)
 	    --out $(DEMO)/evaluation
 	$(I2A) report $(addprefix $(DEMO)/,evaluation base sft dpo pairs) --out $@
 
-# Two more test sets for the models of the demo: people whose values no training text holds, and the benchmark.
+# Two more test sets for the models of the demo: personas with values that no training text contains, and the benchmark.
 splits: $(DEMO)/splits.html
 	$(I2A) compare $(DEMO)/unseen
 	$(I2A) compare $(DEMO)/benchmark

@@ -1,4 +1,4 @@
-"""What roles answer when they answer with structure: bytes in from a model, so pydantic; the reason comes first."""
+"""The structured answers of the roles. Parsed from model output, hence pydantic; the reason comes first."""
 
 from typing import Literal
 

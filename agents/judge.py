@@ -1,4 +1,4 @@
-"""The Judge: sees the whole persona and says which of two replies this user would rather get."""
+"""The Judge: sees the whole persona and chooses which of two replies this user would prefer."""
 
 from agents.answers import Preference
 from agents.prompt import Prompt
@@ -6,7 +6,7 @@ from agents.role import Role, RoleView
 
 
 class Judge(Role[Preference]):
-    """Compares the last two replies it was shown, in that order, whoever gave them. Values: `profile`, `personality`.
+    """Compares the last two replies it was shown, in that order, whoever wrote them. Values: `profile`, `personality`.
 
     Raises `ValueError` if it was shown fewer than two.
     """

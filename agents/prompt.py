@@ -17,10 +17,10 @@ TAG = re.compile(r"<\s*/?\s*(\w+)\s*/?\s*>")
 
 @dataclass(frozen=True)
 class Prompt:
-    """Instructions with `$names`, and after a line `---`, where there is one, the request.
+    """Instructions with `$names`, optionally followed by a line `---` and a request.
 
-    The instructions go to the model as the system message. A request that holds `$dialogue` shows the dialogue as a
-    transcript; any other request is what a speaker hears when the chat is opened.
+    The instructions are sent as the system message, the request as a user message. A request with `$dialogue` shows
+    the dialogue as a transcript; without `$dialogue`, the dialogue follows the request as chat messages.
     """
 
     text: str
@@ -72,11 +72,11 @@ class _Part:
             return self.template.substitute({name: harmless(values[name], self.tags) for name in self.names})
         except KeyError as missing:
             known = ", ".join(f"${name}" for name in sorted({*values, "dialogue"}))
-            raise UsageError(f"a prompt asks for ${missing.args[0]}, which nobody gives; there are: {known}") from None
+            raise UsageError(f"a prompt uses ${missing.args[0]}, which has no value; the values are: {known}") from None
 
 
 def harmless(value: str, tags: frozenset[str]) -> str:
-    """`value` with every tag of the prompt defused: it must not close the tag that it stands in, or open another."""
+    """`value` with every tag of the prompt made harmless: a value must not close the tag around it or open another."""
 
     def defuse(tag: re.Match[str]) -> str:
         return tag[0].translate(GUILLEMETS) if tag[1].lower() in tags else tag[0]

@@ -6,7 +6,7 @@ from agents.role import Role, RoleView
 
 
 class RejectedResponder(Role):
-    """Replies without a hint. It never sees what the Inducer says, not even in a team that broadcasts everything."""
+    """Replies without a hint. Never sees the Inducer's answers, not even in a team that broadcasts everything."""
 
     prompt = Prompt.beside(__file__, "responder.txt")
     chat_role = "assistant"
@@ -29,6 +29,6 @@ NOTHING = "(nothing yet)"
 
 
 def describe(inference: Inference) -> str:
-    """An inference as the hint shows it: a list of each kind that holds something."""
+    """An inference as the text of the hint: a list for each kind that is not empty."""
     parts = {"Profile": inference.profile, "Personality": inference.personality}
     return "\n".join("\n- ".join([f"{title}:", *items]) for title, items in parts.items() if items) or NOTHING

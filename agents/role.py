@@ -1,7 +1,7 @@
-"""The base of every role: an AutoGen agent that is a prompt, what it may see, and the form of its answer.
+"""The base class of every role: an AutoGen agent with a prompt, what it may see, and the form of its answer.
 
 A role is called in our scenarios (`await judge(here, one, other)`), where the tree is its only memory, and works in any
-AutoGen team, where it keeps what it has seen. AutoGen is met here and in `i2a.models.autogen` only.
+AutoGen team, where it remembers what it has seen. Only this module and `i2a.models.autogen` use AutoGen.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from typing_extensions import TypeVar
 
 from agents.prompt import Prompt
 from i2a.errors import MalformedAnswer, ModelError, UnfinishedAnswer, UsageError
+from i2a.jsonl import JsonMapping
 from i2a.models.autogen import AutoGenModel, ModelClient, as_model
 from i2a.models.model import ChatRole, Completion, Message, Model
 from i2a.models.response_format import response_format
@@ -26,7 +27,7 @@ from i2a.text import one_line
 from i2a.trees.tree import Node, TokenUsage, Utterance
 from i2a.validation import problem
 
-A = TypeVar("A", default=Utterance)
+A = TypeVar("A", default=Utterance, covariant=True)
 
 ON_PATH, SHOWN = "on_path", "shown"  # marks in a message's metadata: part of the dialogue; shown beside it
 TRIES = 2
@@ -36,7 +37,7 @@ Answer again, with one JSON object of the form asked for and nothing else."""
 
 @dataclass(frozen=True, slots=True)
 class RoleView:
-    """What a role sees when it is asked, oldest first; `speaker` is the chat role under which the words stand.
+    """What a role sees when it is called, oldest first; `speaker` is the chat role of an utterance.
 
     `shown`: utterances beside the dialogue, such as the replies that a judge compares. `answers`: structured answers
     of other roles.
@@ -56,17 +57,17 @@ class RoleConfig(BaseModel):
 
 
 class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
-    """A role that answers with an `A`: `class Judge(Role[Preference])`, or an `Utterance` if nothing is said.
+    """A role that answers with an `A`: `class Judge(Role[Preference])`, or an `Utterance` if no form is named.
 
-    Subclasses set `prompt`; those with more to show the model override `values`. `chat_role`: as whom it speaks in the
-    dialogue, "user" or "assistant", if not under its own name. `visible_answers`: the structured answers of other
+    Subclasses set `prompt`, and override `values` to fill in more of it. `chat_role`: "user" or "assistant", the role
+    under which it speaks in the dialogue; default: its own name. `visible_answers`: the structured answers of other
     roles that `values` reads.
 
     For teams, which broadcast every message: `transcript_roles` are the speakers whose messages make up the dialogue,
-    `visible_roles` others whose messages it may read beside it. A message whose metadata is marked `ON_PATH` or `SHOWN`
-    is the one or the other, whoever spoke.
+    `visible_roles` others whose messages it may read outside it. A message marked `ON_PATH` or `SHOWN` in its metadata
+    is treated as such, whoever spoke.
 
-    `keeps_cut`: an answer that was cut at its limit of tokens is what it says all the same.
+    `keeps_cut`: an answer that was cut at its limit of tokens is used all the same.
     """
 
     component_type = "agent"
@@ -102,36 +103,36 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         self._chat_roles: Mapping[str, str] = {}
         self._memory: list[BaseChatMessage] = []
 
-    def __call__(self, here: Node | None, *shown: Node, **given: BaseModel | str | float) -> Coroutine[Any, Any, A]:
+    def __call__(self, here: Node | None, *shown: Node, **inputs: BaseModel | str | float) -> Coroutine[Any, Any, A]:
         """Let the role answer after the node `here` (None: at the opening). Nothing is remembered.
 
-        It sees the path to `here` and the nodes `shown`, whoever spoke them. `given`: values for the names in its
-        prompt, and structured answers of other roles. Raises `ModelError` where no usable answer is to be had, and
-        `UsageError` for what is shown or given to a role that would not use it.
+        It sees the path to `here` and the nodes `shown`, whoever spoke them. `inputs`: values for the names in its
+        prompt, and structured answers of other roles. Raises `ModelError` if there is no usable answer, and
+        `UsageError` for a node or an input that the role would not use.
         """
-        values = self._used(shown, given)
+        values = self._checked(shown, inputs)
         view = RoleView(
             self._utterances(() if here is None else here.path),
             self._utterances(shown),
-            [answer for answer in given.values() if isinstance(answer, BaseModel)],
+            [answer for answer in inputs.values() if isinstance(answer, BaseModel)],
         )
         return self._answer(view, values, [])
 
     def values(self, view: RoleView) -> dict[str, str]:
-        """What fills the prompt beside the values that the role has, and `$dialogue`."""
+        """Further values for the prompt, beside those of the role itself and `$dialogue`."""
         return {"shown": transcript(view.shown)} if view.shown else {}
 
     def _utterances(self, nodes: Iterable[Node]) -> list[Utterance]:
         named = self._chat_roles
         return [Utterance(named.get(node.speaker, node.speaker), node.content) for node in nodes]
 
-    def _used(self, shown: Sequence[Node], given: Mapping[str, BaseModel | str | float]) -> dict[str, str]:
-        """The values for the prompt among `given`. Raises `UsageError` for what the role has no use for."""
+    def _checked(self, shown: Sequence[Node], inputs: Mapping[str, BaseModel | str | float]) -> dict[str, str]:
+        """The values for the prompt among `inputs`. Raises `UsageError` for a node or an input that is not used."""
         kind = type(self).__name__
         if shown and type(self).values is Role.values and "shown" not in self.prompt.names:
             raise UsageError(f"{self.name} would not see the nodes it is shown: write $shown in the prompt of {kind}")
         values = {}
-        for name, value in given.items():
+        for name, value in inputs.items():
             if name in self.prompt.names:
                 values[name] = value.model_dump_json() if isinstance(value, BaseModel) else str(value)
             elif not isinstance(value, self.visible_answers):
@@ -140,12 +141,12 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
                 raise UsageError(f"{self.name} would not see {name}={value!r}: {use} (class {kind})")
         return values
 
-    def _request(self, view: RoleView, given: Mapping[str, str]) -> list[Message]:
-        values = {**self._prompt_values, **self.values(view), **given}
+    def _request(self, view: RoleView, inputs: Mapping[str, str]) -> list[Message]:
+        values = {**self._prompt_values, **self.values(view), **inputs}
         if self.prompt.shows_dialogue:
             values["dialogue"] = transcript(view.dialogue)
         request: list[Message] = []
-        if instructions := self.prompt.instructions(values):  # a model with none is called as a plain user calls it
+        if instructions := self.prompt.instructions(values):  # without instructions, no system message
             request.append(Message("system", instructions))
         if text := self.prompt.request(values):
             request.append(Message("user", text))
@@ -156,13 +157,13 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
                 request.append(Message(chat_role, said.content))
         return request
 
-    async def _answer(self, view: RoleView, given: Mapping[str, str], completions: list[Completion]) -> A:
-        """Ask; an answer of the wrong form is repaired once with the error shown, then asked for afresh.
+    async def _answer(self, view: RoleView, inputs: Mapping[str, str], completions: list[Completion]) -> A:
+        """Call the model. An invalid answer is repaired once with the error shown, then asked for from scratch.
 
-        One that is not finished is no answer, and asked for afresh: to repair it would be cut again. Every completion
-        that was needed is appended to `completions`.
+        An unfinished answer is not repaired, as the repair would be cut too, but asked for from scratch. Every
+        completion is appended to `completions`.
         """
-        request, model, form = self._request(view, given), self._model, self.answer
+        request, model, form = self._request(view, inputs), self._model, self.answer
         structured_output = form is not None and model.structured_output
         parameters = {"response_format": response_format(form)} if form and structured_output else {}
         problems: list[ModelError] = []
@@ -209,7 +210,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         return (structured(self.answer),) if self.answer else (TextMessage,)
 
     async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
-        """Answer. Raises `MalformedAnswer`, and whatever the model raises; then nothing is remembered."""
+        """Answer. Raises `MalformedAnswer` and any error of the model; nothing is remembered then."""
         memory = self._memory + [m for m in messages if self._sees(m)]
         completions: list[Completion] = []
         call = asyncio.ensure_future(self._answer(self._view(memory), {}, completions))
@@ -246,10 +247,10 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
         self._memory = []
 
-    async def save_state(self) -> Mapping[str, Any]:
+    async def save_state(self) -> JsonMapping:
         return {"view": [message.dump() for message in self._memory]}
 
-    async def load_state(self, state: Mapping[str, Any]) -> None:
+    async def load_state(self, state: JsonMapping) -> None:
         known: list[type[BaseChatMessage]] = [
             TextMessage,
             *self.produced_message_types,
@@ -269,8 +270,8 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         return cls(config.name, ChatCompletionClient.load_component(config.model_client), **config.prompt_values)
 
 
-def introduce(roles: Iterable[Role[Any]]) -> None:
-    """Tell the roles of one tree as whom each of the others speaks in the dialogue."""
+def introduce(roles: Iterable[Role[object]]) -> None:
+    """Give the roles of one tree the chat role of each of the others."""
     roles = list(roles)
     chat_roles = {role.name: role.chat_role or role.name for role in roles}
     for role in roles:

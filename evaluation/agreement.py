@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import krippendorff
 import numpy as np
@@ -20,6 +20,7 @@ from sklearn.metrics import cohen_kappa_score
 from evaluation.scores import Protocol, Score
 from i2a import jsonl
 from i2a.errors import UsageError
+from i2a.jsonl import JsonObject
 from i2a.validation import problem
 
 HUMAN = "human"
@@ -85,7 +86,7 @@ class Agreement:
     pairs: tuple[RaterPair, ...]
     unmatched: int
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         return asdict(self)
 
 
@@ -149,7 +150,7 @@ def _read(file: Path, protocol: Protocol) -> dict[str, dict[ReplyKey, int]]:
             rating = StoredRating.model_validate(row)
         except ValidationError as error:
             raise UsageError(f"{where}: not a rating: {problem(error)}") from None
-        if not protocol.lowest <= rating.score <= protocol.highest:
+        if not protocol.has(rating.score):
             scale = f"{protocol.lowest} to {protocol.highest}"
             raise UsageError(f"{where}: {rating.score} is no score of the protocol {protocol.name!r}, {scale}")
         if rating.reply in ratings[rating.by]:

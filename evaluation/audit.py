@@ -11,6 +11,7 @@ from itertools import zip_longest
 from typing import Any
 
 from evaluation.cases import USER
+from i2a.jsonl import JsonObject
 from i2a.simulator.language.text import stem, stems, words
 from i2a.simulator.persona.evidence import CLAIM_GROUPS, revealed, wordings
 from i2a.simulator.persona.facts import Fact, facts
@@ -81,7 +82,7 @@ class AuditCounts:
                 sums[name] = mine + theirs
         return AuditCounts(**sums)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """Shares are of messages, but `ended_early` of dialogues; None where there is nothing to take a share of."""
         return {
             "dialogues": self.dialogues,
@@ -185,7 +186,7 @@ class Audit:
     def all(self) -> AuditCounts:
         return total(self._by_candidate.values())
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         by_candidate = {} if self._replayed else self._by_candidate
         return self.all.as_json() | {
             "candidates": {name: found.as_json() for name, found in by_candidate.items()},

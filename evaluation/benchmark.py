@@ -6,7 +6,7 @@ Everything but `trees.jsonl` is derived from it, and written anew by each sessio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -20,6 +20,7 @@ from evaluation.scores import write as write_scores
 from evaluation.settings import Evaluation
 from evaluation.summary import BenchmarkSummary, summarise
 from evaluation.summary import write as write_summary
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.models.autogen import Client
 from i2a.runs.outcome import RunResult
 from i2a.runs.run_folder import RunFolder
@@ -46,7 +47,7 @@ class EvalResult:
     run: RunResult
     summary: BenchmarkSummary | None = None
     agreement: "Agreement | None" = None
-    written: Mapping[str, Any] = field(default_factory=dict)
+    written: JsonMapping = field(default_factory=dict)
 
 
 def evaluate(
@@ -60,7 +61,7 @@ def evaluate(
 
     `clients` are open model clients of your own, by role (`user`, `judge`, `inducer`), by the name of a candidate or by
     model string; they stay open. `draw` is called with the summary and the folder of a complete run, to draw its
-    curves. Raises `UsageError` for what is not as it must be, before anything is written or called.
+    curves. Raises `UsageError` for invalid settings, before anything is written or called.
     """
     return run_sync(evaluate_async(config, clients=clients, console=console, draw=draw))
 
@@ -122,8 +123,8 @@ def score(folder: RunFolder, audit: Audit) -> Audit:
     return audit
 
 
-def described(plan: EvalPlan, manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What each candidate is, with what its model string leaves open where the model tells: weights, sampling."""
+def described(plan: EvalPlan, manifest: JsonMapping) -> dict[str, JsonObject]:
+    """What each candidate is, with resolved settings such as weights and sampling where the model reports them."""
     local = manifest.get("models", {})
     return {
         name: {**candidate} | ({"effective": local[candidate["model"]]} if candidate["model"] in local else {})

@@ -1,4 +1,4 @@
-"""Candidates: what is evaluated. A model string, with or without a wrapper that says what the model is told.
+"""Candidates: what is evaluated. A model string, with or without a wrapper that changes the prompt.
 
 A plain candidate gets the dialogue and nothing else: no system message, no persona.
 """
@@ -6,7 +6,7 @@ A plain candidate gets the dialogue and nothing else: no system message, no pers
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import ClassVar, Self
 
 from agents.prompt import Prompt
 from agents.responders import PreferredResponder, describe
@@ -14,6 +14,7 @@ from agents.role import Role
 from i2a.errors import UsageError
 from i2a.models.model import Model
 from i2a.models.spec import ModelSpec
+from i2a.plugins import NotFound, find_class, installed
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Inference
 
@@ -21,27 +22,33 @@ NAME = re.compile(r"(?P<name>[\w.+-][\w .+-]*)=(?P<model>.+)")
 
 
 class Plain(Role):
-    """A model as anybody would talk to it. A reply that is cut is what it says, and is judged."""
+    """A model as anybody would talk to it; the base of every wrapper, the plug-ins of the group `i2a.candidates`.
+
+    A prompt that names `$profile` and `$personality`, or `$known` for both as a list, tells the persona. `meets_donor`:
+    before each message it is shown the history of another person. A reply that is cut at its limit of tokens is what
+    the candidate says, and is judged.
+    """
 
     prompt = Prompt("")
     keeps_cut = True
     chat_role = "assistant"
+    meets_donor: ClassVar[bool] = False
 
 
 class Reminded(Plain):
-    """Is told to adapt to the person."""
+    """Is instructed to adapt to the person."""
 
     prompt = Prompt.beside(__file__, "reminder.txt")
 
 
 class Brief(Plain):
-    """Is told to be brief: what a candidate gains by learnt brevity alone shows here."""
+    """Is instructed to be brief: shows what a candidate gains by learnt brevity alone."""
 
     prompt = Prompt.beside(__file__, "brief.txt")
 
 
 class Oracle(Plain):
-    """Is told the whole persona, the ceiling. Values: `known`."""
+    """Gets the whole persona in its prompt: the ceiling. Values: `known`."""
 
     prompt = PreferredResponder.prompt
 
@@ -49,54 +56,70 @@ class Oracle(Plain):
 class Shuffled(Plain):
     """Is shown the history of another person before each message: what it gains by knowing this one goes away."""
 
-
-WRAPPERS: dict[str, type[Plain]] = {
-    "plain": Plain,
-    "reminder": Reminded,
-    "brief": Brief,
-    "oracle": Oracle,
-    "shuffled": Shuffled,
-}
+    meets_donor = True
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model, what it is told (a key of `WRAPPERS`), and the name under which its numbers stand."""
+    """A model, its `wrapper`, whose class is `role`, and the `name` in tables."""
 
     name: str
     wrapper: str
+    role: type[Plain]
     model: ModelSpec
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """`[NAME=][WRAPPER:]MODEL`. Raises `UsageError`."""
+        """`[NAME=][WRAPPER:]MODEL`, the wrapper as a name, `FILE.py`, `FILE.py:CLASS` or `package:CLASS`.
+
+        Raises `UsageError`.
+        """
         named = NAME.fullmatch(text)
         name, what = (named["name"].strip(), named["model"]) if named else (text, text)
-        wrapper, colon, rest = what.partition(":")
-        wrapper, model = (wrapper, rest) if colon and wrapper in WRAPPERS else ("plain", what)
+        wrapper, role, model = _unwrapped(what)
         spec = ModelSpec.parse(model)
-        if (spec.kind, spec.name) == ("offline", "oracle"):  # plays it from the prompt that tells it the persona
+        if (spec.kind, spec.name) == ("offline", "oracle"):  # plays it from the prompt with the persona
             if wrapper not in ("plain", "oracle"):
-                raise UsageError(f"{text!r}: offline:oracle is told the persona, and nothing else")
-            wrapper = "oracle"
+                raise UsageError(f"{text!r}: offline:oracle gets the persona, and nothing else")
+            wrapper, role = "oracle", Oracle
         if re.search(r'["\\\x00-\x1f]', name):
             raise UsageError(f"{text!r}: such a name cannot be written in a file; write NAME=MODEL")
-        return cls(name, wrapper, spec)
+        return cls(name, wrapper, role, spec)
 
     @property
-    def role(self) -> type[Plain]:
-        return WRAPPERS[self.wrapper]
-
-    @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         return {"wrapper": self.wrapper, "model": str(self.model), "prompt": self.role.prompt.fingerprint}
 
     def play(self, model: Model, persona: Persona) -> Plain:
-        """The candidate as it talks to `persona`, of whom only an oracle is told."""
-        if self.wrapper != "oracle":
-            return self.role("candidate", model)
+        """The candidate that talks to `persona`; its prompt gets the parts of the persona that it names."""
         whole = Inference(reason="", profile=[persona.profile], personality=[persona.personality])
-        return self.role("candidate", model, known=describe(whole))
+        known = {"profile": persona.profile, "personality": persona.personality, "known": describe(whole)}
+        return self.role("candidate", model, **{name: known[name] for name in known if name in self.role.prompt.names})
+
+
+def _unwrapped(text: str) -> tuple[str, type[Plain], str]:
+    """The name of the wrapper in front of a model string, its class, and the model string.
+
+    `FILE.py:NAME` may be a wrapper and a model, or a kind of model and its name: what is in the file decides.
+    """
+    first, _, rest = text.partition(":")
+    if rest and first in installed("candidates"):
+        return first, find_class("candidates", first, Plain), rest
+    second, _, model = rest.partition(":")
+    places = [(f"{first}:{second}", model)] if "." in first and second.isidentifier() else []
+    places += [(first, rest)] if first.endswith(".py") else []
+    for place, model in places:
+        if model and (role := _wrapper_at(place)):
+            return role.__name__, role, model
+    return "plain", Plain, text
+
+
+def _wrapper_at(place: str) -> type[Plain] | None:
+    """The wrapper at this place, None if something else is there. Raises `UsageError` for a file with errors."""
+    try:
+        return find_class("candidates", place, Plain)
+    except NotFound:
+        return None
 
 
 def parse_all(texts: Iterable[str]) -> list[Candidate]:

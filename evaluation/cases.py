@@ -8,10 +8,10 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from i2a.digests import digest
 from i2a.errors import UsageError
+from i2a.jsonl import JsonObject
 from i2a.personas.pool import PersonaPool
 from i2a.trees.json import read, trees_of
 from i2a.trees.persona import Persona
@@ -54,7 +54,7 @@ class Cases:
         return digest(json.dumps(contents))
 
     @property
-    def described(self) -> dict[str, Any]:
+    def described(self) -> JsonObject:
         """The cases as they stand in a result: where they come from, how many, fingerprint."""
         personas = [case.persona for case in self.all]
         return {

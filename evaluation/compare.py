@@ -8,14 +8,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from evaluation.bootstrap import RESAMPLES
-from evaluation.scores import PROTOCOLS, Score, read
+from evaluation.scores import Protocol, Score, read
 from evaluation.summary import FORMAT, BenchmarkSummary, Conditions, summarise
+from i2a import jsonl
 from i2a.errors import UsageError
+from i2a.jsonl import JsonObject
 from i2a.text import one_line
 from i2a.validation import problem
 
@@ -25,14 +26,15 @@ class StoredSummary(BaseModel):
 
     format: str
     protocol: str
+    scale: JsonObject | None = None
     engine: str
     mode: str
     turns: int = Field(ge=1)
     seed: int
-    judges: dict[str, dict[str, Any]] = Field(min_length=1)
-    simulator: dict[str, Any]
-    personas: dict[str, Any]
-    candidates: dict[str, Any] = Field(min_length=1)
+    judges: dict[str, dict[str, object]] = Field(min_length=1)
+    simulator: dict[str, object]
+    personas: dict[str, object]
+    candidates: dict[str, object] = Field(min_length=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Comparison:
     summaries: tuple[BenchmarkSummary, ...]
     mixed: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         return {
             "runs": {run.name: {"path": str(run.path), **run.conditions.as_json()} for run in self.runs},
             "mixed": self.mixed,
@@ -79,10 +81,10 @@ def compare(
         raise UsageError(f"these runs cannot be compared: {mixed[0]}{more}; add --mix to compare them anyway")
     names = _candidates(opened, always=bool(mixed))
     baseline = baseline and _baseline(baseline, names)
-    groups = dict.fromkeys((run.conditions.protocol.name, judge) for run in opened for judge in run.conditions.judges)
+    groups = dict.fromkeys((run.conditions.protocol, judge) for run in opened for judge in run.conditions.judges)
     summaries = []
     for protocol, judge in groups:
-        members = [r for r in opened if r.conditions.protocol.name == protocol and judge in r.conditions.judges]
+        members = [r for r in opened if r.conditions.protocol == protocol and judge in r.conditions.judges]
         summaries.append(_together(members, judge, names, baseline, resamples=resamples, seed=seed))
     return Comparison(tuple(opened), tuple(summaries), mixed)
 
@@ -91,26 +93,18 @@ def differences(first: StoredEvaluation, second: StoredEvaluation) -> Iterator[s
     """The differences between the conditions of two runs, in words, one line each."""
     one, other = (_comparable(run.conditions) for run in (first, second))
     for name in one:
-        for where, a, b in _unequal(name, one[name], other[name]):
+        for where, a, b in jsonl.differences(one[name], other[name], name):
             yield one_line(f"{where} is {_in_words(a)} in {first.name} and {_in_words(b)} in {second.name}")
 
 
-def _comparable(conditions: Conditions) -> dict[str, Any]:
+def _comparable(conditions: Conditions) -> dict[str, object]:
     """As JSON values; of the personas their fingerprint alone, where there is one: a file may be called anything."""
     personas = conditions.personas
     known = {"fingerprint": personas["fingerprint"]} if "fingerprint" in personas else personas
     return conditions.as_json() | {"personas": known}
 
 
-def _unequal(name: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        for key in dict.fromkeys([*one, *other]):
-            yield from _unequal(f"{name}.{key}", one.get(key), other.get(key))
-    elif one != other:
-        yield name, one, other
-
-
-def _in_words(value: Any) -> str:
+def _in_words(value: object) -> str:
     return "missing" if value is None else json.dumps(value, ensure_ascii=False)
 
 
@@ -122,10 +116,14 @@ def _open(path: Path) -> StoredEvaluation:
         raise UsageError(f"{path} holds no complete evaluation; `i2a evaluate ... --out {path}` makes one") from None
     except ValidationError as error:
         raise UsageError(f"{file}: not a summary of format {FORMAT}: {problem(error)}") from None
-    if stored.format != FORMAT or stored.protocol not in PROTOCOLS:
-        raise UsageError(f"{file}: not a summary of format {FORMAT} with a protocol of {', '.join(PROTOCOLS)}")
+    if stored.format != FORMAT:
+        raise UsageError(f"{file}: not a summary of format {FORMAT}")
+    try:
+        protocol = Protocol.stored(stored.protocol, stored.scale)
+    except UsageError as error:
+        raise UsageError(f"{file}: not a summary of format {FORMAT}: {error}") from None
     names = ("engine", "mode", "turns", "seed", "judges", "simulator", "personas")
-    conditions = Conditions(PROTOCOLS[stored.protocol], **{name: getattr(stored, name) for name in names})
+    conditions = Conditions(protocol, **{name: getattr(stored, name) for name in names})
     return StoredEvaluation(path, path.resolve().name, conditions, tuple(stored.candidates))
 
 

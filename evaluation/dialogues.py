@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from agents.inducer import Inducer
 from agents.role import introduce
@@ -72,7 +72,7 @@ class ReplayDialogue:
 
 @dataclass(frozen=True, slots=True)
 class StoredDialogue:
-    """A dialogue of an earlier evaluation. Of its ratings only those of `judges` stay; nobody else is asked."""
+    """A dialogue of an earlier evaluation. Only the ratings by `judges` are kept; no model is called."""
 
     stored: Tree
     judges: Collection[str]
@@ -90,7 +90,7 @@ class StoredDialogue:
 
 
 def grow_rated(
-    dialogues: Mapping[str, EvalDialogue], judges: Mapping[str, ModelSpec], rater: type[Rater[Any]]
+    dialogues: Mapping[str, EvalDialogue], judges: Mapping[str, ModelSpec], rater: type[Rater]
 ) -> Callable[[Tree, Session], Awaitable[None]]:
     """What grows a tree: its dialogue among `dialogues`, found by its id, with every reply rated by every judge."""
 
@@ -106,5 +106,5 @@ def grow_rated(
 
 
 def values_of(persona: Persona) -> dict[str, str]:
-    """The persona, for the prompts of those who may know it."""
+    """The persona, as values for prompts of roles that may know it."""
     return {"profile": persona.profile, "personality": persona.personality}

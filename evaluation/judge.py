@@ -1,29 +1,30 @@
-"""The judges of replies: one reply, one rating, by the rubric of ALOE (arXiv 2410.03642) or pass/fail.
+"""The judges of replies: one reply, one rating, by the rubric of ALOE (arXiv 2410.03642), pass/fail, or a plug-in.
 
 What is not a rating stays *unscored* with its reason. It knows no candidate, and no number derived from ratings.
 """
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import field_validator
+from pydantic import Field, create_model, field_validator
 from typing_extensions import TypeVar
 
 from agents.answers import Answer
 from agents.prompt import Prompt
 from agents.role import Role, RoleView
 from evaluation.scores import ALOE, STRICT, Protocol, Score
-from i2a.errors import ModelError
+from i2a.errors import ModelError, UsageError
+from i2a.plugins import find_class
 from i2a.trees.tree import Node, Tree
 
 RATINGS = "ratings"  # where the metadata of a rated reply holds its ratings
 
 
-class Rating(Answer):
-    """A score by the rubric."""
+class Grade(Answer):
+    """A score on the scale of the protocol."""
 
-    score: Literal[1, 2, 3, 4, 5]
+    score: int
 
     @field_validator("score", mode="before")
     @classmethod
@@ -34,20 +35,40 @@ class Rating(Answer):
         return str(score) if isinstance(score, bool) else score
 
 
+class Rating(Grade):
+    """A score by the rubric."""
+
+    score: Literal[1, 2, 3, 4, 5]
+
+
 class PassFail(Answer):
     """Whether the reply passes."""
 
     passes: bool
 
+    @property
+    def score(self) -> int:
+        return int(self.passes)
 
-R = TypeVar("R", bound=Rating | PassFail, default=Rating | PassFail)
+
+R = TypeVar("R", bound=Grade | PassFail, default=Grade | PassFail, covariant=True)
 
 
 class Rater(Role[R]):
-    """Rates the last reply that it was shown, whoever gave it. Values: `profile`, `personality`."""
+    """Rates the last reply that it was shown, whoever wrote it: a plug-in of the group `i2a.protocols`.
+
+    Subclasses set `protocol`, the scale, and `prompt`, which may name `$profile`, `$personality`, `$dialogue` and
+    `$reply`. One that names no form of answer is asked for a reason and a whole number of the scale.
+    """
 
     protocol: ClassVar[Protocol]
     visible_roles = frozenset({"candidate"})
+
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        if "protocol" in vars(cls) and cls.answer is None:
+            limits = Field(ge=cls.protocol.lowest, le=cls.protocol.highest)
+            cls.answer = create_model("Grade", __base__=Grade, __doc__=Grade.__doc__, score=(int, limits))
 
     def values(self, view: RoleView) -> dict[str, str]:
         if not view.shown:
@@ -69,19 +90,27 @@ class StrictRater(Rater[PassFail]):
     prompt = Prompt.beside(__file__, "strict.txt")
 
 
-RATERS: dict[str, type[Rater[Any]]] = {rater.protocol.name: rater for rater in (AloeRater, StrictRater)}
+def find_rater(name: str) -> type[Rater]:
+    """The protocol of this name, in the file at this path, or `package:class`. Raises `UsageError`."""
+    rater = find_class("protocols", name, Rater)
+    if missing := [part for part in ("protocol", "prompt") if not hasattr(rater, part)]:
+        raise UsageError(f"{name}: class {rater.__name__} sets no {missing[0]}")
+    if "reply" not in rater.prompt.names:
+        raise UsageError(f"{name}: the judge would not see the reply: write $reply in the prompt of {rater.__name__}")
+    return rater
 
 
 async def rate(judges: Mapping[str, Rater], message: Node, reply: Node) -> None:
     """Ask every judge about `reply` to `message`, and keep the ratings with it, in the order of `judges`."""
 
-    async def rating(judge: Rater) -> dict[str, Any]:
+    async def rating(judge: Rater) -> dict[str, object]:
         try:
             answer = await judge(message, reply)
         except ModelError as problem:
             return {"score": None, "reason": str(problem)}
-        score = answer.score if isinstance(answer, Rating) else int(answer.passes)
-        return {"score": score, "reason": answer.reason}
+        if not judge.protocol.has(answer.score):  # a form of answer of a plug-in may have no limits
+            return {"score": None, "reason": f"{answer.score} is no score of {judge.protocol.label}: {answer.reason}"}
+        return {"score": answer.score, "reason": answer.reason}
 
     async with asyncio.TaskGroup() as group:
         asked = {name: group.create_task(rating(judge)) for name, judge in judges.items()}

@@ -13,7 +13,7 @@ FLAT = 1e-13
 
 
 class Measure(NamedTuple):
-    """One number that a curve AL(1..K) comes to.
+    """One number computed from a curve AL(1..K).
 
     name         its key in `summary.json`
     symbol       what it is called in tables

@@ -5,17 +5,18 @@ The seed of a tree is that of its case, so that all candidates meet the same use
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from agents.inducer import Inducer
 from agents.user import User
 from evaluation.candidates import Candidate, parse_all
 from evaluation.cases import Case, Cases, crossed, recorded
 from evaluation.dialogues import EvalDialogue, LiveDialogue, ReplayDialogue, grow_rated
-from evaluation.judge import RATERS, Rater
+from evaluation.judge import Rater, find_rater
+from evaluation.scores import SHIPPED
 from evaluation.settings import Evaluation
 from evaluation.summary import Conditions
 from i2a.errors import UsageError
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.models.autogen import Client
 from i2a.models.spec import ModelSpec
 from i2a.runs.clients import check_clients, spec_for
@@ -36,11 +37,11 @@ class EvalPlan:
 
     run: RunPlan
     conditions: Conditions
-    candidates: Mapping[str, Mapping[str, Any]]
+    candidates: Mapping[str, JsonMapping]
 
 
 def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> EvalPlan:
-    """Raises `UsageError` for whatever cannot work."""
+    """Raises `UsageError` for settings that cannot work."""
     candidates = [
         replace(candidate, model=spec_for(candidate.name, str(candidate.model), clients))
         for candidate in parse_all(config.candidates)
@@ -77,9 +78,7 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
     return EvalPlan(run, conditions, named)
 
 
-def cases_of(
-    config: Evaluation, users: Mapping[str, ModelSpec]
-) -> tuple[Cases, int, Mapping[str, Any], Mapping[str, bool]]:
+def cases_of(config: Evaluation, users: Mapping[str, ModelSpec]) -> tuple[Cases, int, JsonMapping, Mapping[str, bool]]:
     """The cases, how many turns each has, who plays the user, and whether a stored user was simulated."""
     if config.replay is None:
         cases = crossed(config.profiles, config.personalities, config.cases, config.seed)
@@ -101,7 +100,7 @@ def laid_out(
     dialogues: dict[str, EvalDialogue] = {}
     for candidate in candidates:
         for case in cases.all:
-            donor = cases.donor(case, conditions.seed) if candidate.wrapper == "shuffled" else None
+            donor = cases.donor(case, conditions.seed) if candidate.role.meets_donor else None
             tree = empty_tree(candidate, case, donor, conditions)
             trees.append(tree)
             if users:
@@ -131,13 +130,13 @@ def models_of_user(config: Evaluation, clients: Mapping[str, Client]) -> dict[st
     return models
 
 
-def judges_of(config: Evaluation, clients: Mapping[str, Client]) -> tuple[dict[str, ModelSpec], type[Rater[Any]]]:
+def judges_of(config: Evaluation, clients: Mapping[str, Client]) -> tuple[dict[str, ModelSpec], type[Rater]]:
     """The judges under the names that stand in the scores, their model strings; and what they are asked for."""
     specs = [spec_for("judge", text, clients) for text in config.judge]
     judges = {str(spec): spec for spec in specs}
     if len(judges) < len(specs):
         raise UsageError("a judge is named twice; a second opinion comes from another model or other parameters")
-    return judges, RATERS[config.protocol]
+    return judges, find_rater(config.protocol)
 
 
 def judges_by_role(judges: Mapping[str, ModelSpec]) -> dict[str, ModelSpec]:
@@ -145,15 +144,17 @@ def judges_by_role(judges: Mapping[str, ModelSpec]) -> dict[str, ModelSpec]:
     return {**judges, "judge": next(iter(judges.values()))}
 
 
-def provenance(judges: Mapping[str, ModelSpec], rater: type[Rater[Any]]) -> dict[str, dict[str, str]]:
+def provenance(judges: Mapping[str, ModelSpec], rater: type[Rater]) -> dict[str, dict[str, str]]:
     return {name: {"model": str(spec), "prompt": rater.prompt.fingerprint} for name, spec in judges.items()}
 
 
 def fingerprint(
-    conditions: Conditions, candidates: Mapping[str, Mapping[str, Any]], inducer: Mapping[str, str] | None
-) -> dict[str, Any]:
-    """What a resumed evaluation must share with the one it goes on with; the engine follows from the models."""
+    conditions: Conditions, candidates: Mapping[str, JsonMapping], inducer: Mapping[str, str] | None
+) -> JsonObject:
+    """What must be equal to resume an evaluation; the engine follows from the models."""
     known = {name: value for name, value in conditions.as_json().items() if name != "engine"}
+    if SHIPPED.get(conditions.protocol.name) == conditions.protocol:
+        del known["scale"]  # the name says it, and version 0.1 wrote none
     return {"scenario": SCENARIO, **known, "candidates": candidates, "inducer": inducer}
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from evaluation.dialogues import StoredDialogue, grow_rated
 from evaluation.plan import (
@@ -15,11 +14,12 @@ from evaluation.plan import (
     judges_of,
     provenance,
 )
-from evaluation.scores import PROTOCOLS
+from evaluation.scores import Protocol
 from evaluation.settings import Evaluation
 from evaluation.summary import Conditions
 from i2a.digests import digest
 from i2a.errors import UsageError
+from i2a.jsonl import JsonMapping
 from i2a.models.autogen import Client
 from i2a.runs.clients import check_clients
 from i2a.runs.plan import RunPlan
@@ -42,10 +42,10 @@ def plan_rejudging(run: Path, config: Evaluation, clients: Mapping[str, Client] 
     trees = {tree.id: tree for tree in (read(folder.trees_file) if folder.finished() else ())}
     failures = [past[-1] for id, past in folder.failures().items() if id not in trees]
     if missing := len(first["candidates"]) * first["personas"]["cases"] - len(trees) - len(failures):
-        raise UsageError(f"{run} is not complete, {missing} dialogues are left: go on with it (--resume) first")
+        raise UsageError(f"{run} is not complete, {missing} dialogues are left: continue it with --resume first")
     judges, rater = judges_of(config, clients)
     check_clients(clients, judges_by_role(judges))
-    conditions = conditions_of(first, config, provenance(judges, rater))
+    conditions = conditions_of(first, rater.protocol, provenance(judges, rater))
     dialogues = {id: StoredDialogue(tree, conditions.judges) for id, tree in trees.items()}
     plan = RunPlan(
         fingerprint={**fingerprint(conditions, first["candidates"], first["inducer"]), "rejudged": contents(folder)},
@@ -59,11 +59,12 @@ def plan_rejudging(run: Path, config: Evaluation, clients: Mapping[str, Client] 
     return EvalPlan(plan, conditions, first["candidates"])
 
 
-def conditions_of(first: Mapping[str, Any], config: Evaluation, judges: Mapping[str, Any]) -> Conditions:
+def conditions_of(first: JsonMapping, protocol: Protocol, judges: JsonMapping) -> Conditions:
     """Those of the first evaluation, less its judges; these stay beside the new ones if they rate alike."""
-    kept = first["judges"] if first["protocol"] == config.protocol else {}
+    alike = first["protocol"] == protocol.name and Protocol.stored(protocol.name, first.get("scale")) == protocol
+    kept = first["judges"] if alike else {}
     return Conditions(
-        protocol=PROTOCOLS[config.protocol],
+        protocol=protocol,
         engine="",
         mode=first["mode"],
         turns=first["turns"],

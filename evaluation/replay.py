@@ -1,4 +1,4 @@
-"""The replay: every candidate answers the same stored messages, each after the dialogue that was really held.
+"""The replay: every candidate answers the same stored messages, each after the dialogue that really took place.
 
 As nothing waits for a candidate's reply, all of them can be asked for at once.
 """
@@ -49,6 +49,6 @@ async def replay(
 
 
 def states(path: Sequence[Node]) -> list[Node | None]:
-    """What a dialogue had come to before each message of its user, and at its end."""
+    """The dialogue before each message of its user, and the whole dialogue."""
     before = [node.parent for node in path if node.speaker == USER]
     return [*before, path[-1]] if path and path[-1].speaker != USER else before

@@ -5,12 +5,13 @@ Knows arrays of levels (cases, K) and the bootstrap; no scores, files or conditi
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from evaluation.bootstrap import Bootstrap, Estimate, Floats, Interval, estimates, level_curves
 from evaluation.metrics import MEASURES, Measures, measures
+from i2a.jsonl import JsonObject
 
 NAMES = Measures._fields
 SHAPE = [measure.shape for measure in MEASURES]
@@ -50,7 +51,7 @@ class CandidateResult:
     def missing(self) -> tuple[int, ...]:
         return tuple(self.cases - a - b for a, b in zip(self.scored, self.unscored, strict=True))
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         return {
             "al": [level.value for level in self.al],
             **{name: self.measures[name].value for name in NAMES},
@@ -82,7 +83,7 @@ class Difference:
     measures: Mapping[str, Estimate]
     relative: Mapping[str, Estimate]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         return {
             "baseline": self.baseline,
             "replies": self.replies,
@@ -103,7 +104,7 @@ class JudgeResults:
     def difference(self, candidate: str) -> Difference | None:
         return next((found for found in self.differences if found.candidate == candidate), None)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         return {
             "candidates": {result.candidate: result.as_json() for result in self.candidates},
             "differences": {difference.candidate: difference.as_json() for difference in self.differences},

@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.files import atomic_write
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.validation import problem
 
 
@@ -17,7 +19,8 @@ from i2a.validation import problem
 class Protocol:
     """A scale. A score is an integer from `lowest` to `highest`; a level is the mean score times `unit`.
 
-    The `label` follows the name in tables and plots, as numbers of two protocols cannot be compared.
+    The `label` follows the name in tables and plots, as numbers of two protocols cannot be compared. Raises
+    `ValueError` for a scale of fewer than two scores.
     """
 
     name: str
@@ -25,6 +28,30 @@ class Protocol:
     lowest: int
     highest: int
     unit: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.lowest >= self.highest:
+            raise ValueError(f"protocol {self.name}: {self.lowest} to {self.highest} is no scale")
+
+    @classmethod
+    def stored(cls, name: str, scale: JsonMapping | None) -> Self:
+        """The protocol of a stored evaluation; version 0.1 wrote no scale. Raises `UsageError`."""
+        if scale is None:
+            if name not in SHIPPED:
+                raise UsageError(f"the protocol {name!r} has no scale; known are: {', '.join(SHIPPED)}")
+            scale = SHIPPED[name].scale
+        try:
+            return cls(name, **scale)
+        except (TypeError, ValueError):
+            raise UsageError(f"the protocol {name!r} has a scale of another form: {dict(scale)}") from None
+
+    @property
+    def scale(self) -> JsonObject:
+        """As JSON values, without the name."""
+        return {"label": self.label, "lowest": self.lowest, "highest": self.highest, "unit": self.unit}
+
+    def has(self, score: int) -> bool:
+        return self.lowest <= score <= self.highest
 
     @property
     def range(self) -> tuple[float, float]:
@@ -34,7 +61,7 @@ class Protocol:
 
 ALOE = Protocol("aloe", "score 1-5", 1, 5)
 STRICT = Protocol("strict", "pass or fail, in percent", 0, 1, 100.0)
-PROTOCOLS = {protocol.name: protocol for protocol in (ALOE, STRICT)}
+SHIPPED = {protocol.name: protocol for protocol in (ALOE, STRICT)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The settings of an evaluation: one model for flags, TOML files and Python."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -18,13 +18,14 @@ class Evaluation(RunConfig):
     """Everything that can be set.
 
     The settings of `RunConfig` and what stands below the gap may differ from one session to the next. `inducer`: asked
-    at the end of each live dialogue, for the audit; None: the offline one if the user is offline, else nobody.
+    at the end of each live dialogue, for the audit; None: the offline one if the user is offline, else none.
     """
 
     out: Path = Field(description="Folder that the evaluation is written to.", examples=["runs/eval"])
     candidates: Annotated[list[str], Flag(metavar="CANDIDATE", positional=True)] = Field(
         [],
-        description="MODEL or NAME=MODEL. reminder:MODEL, brief:MODEL, oracle:MODEL and shuffled:MODEL are ablations.",
+        description="MODEL or NAME=MODEL. reminder:MODEL, brief:MODEL, oracle:MODEL and shuffled:MODEL are ablations; "
+        "FILE.py:MODEL is one of your own.",
     )
     replay: Path | None = Field(
         None, description="Folder of a run. The user messages of its dialogues are replayed to every candidate."
@@ -43,8 +44,10 @@ class Evaluation(RunConfig):
     judge: Annotated[list[str], Flag(was="judges")] = Field(
         ["offline"], min_length=1, description="Model that rates the replies."
     )
-    protocol: Literal["aloe", "strict"] = Field(
-        "aloe", description="How replies are rated: aloe (a score of 1-5) or strict (pass or fail)."
+    protocol: str = Field(
+        "aloe",
+        description="How replies are rated: aloe (a score of 1-5), strict (pass or fail), or a protocol of your own: "
+        "FILE.py or package:CLASS.",
     )
     inducer: str | None = Field(
         None,
@@ -63,9 +66,9 @@ class Evaluation(RunConfig):
 
     @model_validator(mode="after")
     def _takes_from_stored_dialogues(self) -> Self:
-        given = {name for name in self.model_fields_set if getattr(self, name) is not None}
+        chosen = {name for name in self.model_fields_set if getattr(self, name) is not None}
         for source, determined in (("rejudge", REJUDGED), ("replay", REPLAYED)):
-            if source in given and (clash := sorted(determined & given)):
+            if source in chosen and (clash := sorted(determined & chosen)):
                 flag = flag_name(clash[0], type(self).model_fields[clash[0]])
                 raise PydanticCustomError("clash", f"--{source} takes it from the stored dialogues: leave out {flag}")
         return self

@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from evaluation.results import METHOD, Counts, JudgeResults, judge_results
 from evaluation.scores import Protocol, Score
 from i2a.errors import UsageError
 from i2a.files import atomic_write
+from i2a.jsonl import JsonObject
 from i2a.runs.simulated import is_simulated
 
 FORMAT = "i2a.evaluation/1"
@@ -39,9 +39,9 @@ class Conditions:
     mode: str
     turns: int
     seed: int
-    judges: Mapping[str, Mapping[str, Any]]
-    simulator: Mapping[str, Any]
-    personas: Mapping[str, Any]
+    judges: Mapping[str, Mapping[str, object]]
+    simulator: Mapping[str, object]
+    personas: Mapping[str, object]
 
     def title(self, judge: str) -> str:
         """The title of every table and plot."""
@@ -53,8 +53,8 @@ class Conditions:
         """Whether the offline engine plays the user or a judge."""
         return is_simulated({"identity": self.as_json()})
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"protocol": self.protocol.name}
+    def as_json(self) -> JsonObject:
+        return asdict(self) | {"protocol": self.protocol.name, "scale": self.protocol.scale}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class BenchmarkSummary:
     resamples: int
     seed: int
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """JSON values, null for what is undefined. `candidates` has the results of the first judge."""
         first, *others = self.by_judge
         return {
@@ -117,7 +117,7 @@ def summarise(
     return BenchmarkSummary(conditions, baseline, tuple(by_judge), resamples, seed)
 
 
-def write(file: Path, summary: Mapping[str, Any]) -> None:
+def write(file: Path, summary: Mapping[str, object]) -> None:
     """Write `summary.json` as a whole. Raises `UsageError` if it cannot."""
     try:
         with atomic_write(file) as target:
@@ -143,7 +143,7 @@ class _ScoreTable:
             raise UsageError(f"{where}: scored by {score.judge!r}, which is no judge of this run")
         if not 1 <= score.turn <= turns:
             raise UsageError(f"{where}: this run has the turns 1 to {turns}")
-        if score.score is not None and not protocol.lowest <= score.score <= protocol.highest:
+        if score.score is not None and not protocol.has(score.score):
             raise UsageError(f"{where}: {score.score} is no score of the protocol {protocol.name!r}")
         case = CaseKey(score.case, score.profile, score.personality)
         if self.cases.setdefault(score.case, case) != case:

@@ -1,4 +1,4 @@
-"""Two debaters argue about a motion before an audience; the best of three drafts of each speech goes on.
+"""Two debaters argue about a motion before an audience; the best of three drafts of each speech continues.
 
 i2a scenarios check examples/debate.py
 i2a simulate --scenario examples/debate.py --option 'motions=["Tea is better than coffee."]' --out runs/debate
@@ -31,7 +31,7 @@ Answer the last speech and bring one new argument, in two or three sentences."""
 async def debate(
     tree: Tree, pro: Debater, con: Debater, audience: Judge, *, turns: int = 3, motions: list[str] = MOTIONS
 ) -> None:
-    """Two debaters; an audience of one, with a taste of their own, picks the speech that goes on."""
+    """Two debaters; an audience with a persona picks the speech that continues."""
     here = tree.add(None, Utterance("chair", f"The motion is: {tree.random.choice(motions)}"))
     for _ in range(turns):
         for debater, side in ((pro, "for"), (con, "against")):
@@ -40,7 +40,7 @@ async def debate(
 
 
 async def best(audience: Judge, here: Node, drafts: list[Node]) -> Node:
-    """The draft that beats most others, each comparison asked in both orders; of equals the first."""
+    """The draft that beats most others, each compared in both orders; the first of equals."""
     beaten: dict[Node, list[Node]] = {draft: [] for draft in drafts}
     for one, other in combinations(drafts, 2):
         if winner := await compare(audience, here, one, other, label=False):

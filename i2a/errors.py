@@ -13,7 +13,7 @@ class I2AError(Exception):
 
 
 class UsageError(I2AError):
-    """The command, a flag, a file or a script is not as it must be."""
+    """A command, flag, file or script is wrong."""
 
     exit_code = 2
 

@@ -16,6 +16,10 @@ from i2a.errors import UsageError
 BLANK = b" \t\r\n"
 BOM = b"\xef\xbb\xbf"
 
+# A JSON object as read from a file, or to be written to one. Whoever only reads takes the second.
+JsonObject = dict[str, Any]
+JsonMapping = Mapping[str, Any]
+
 T = TypeVar("T")
 
 
@@ -86,7 +90,9 @@ def append(file: Path, line: str) -> None:
     except OSError as error:
         with suppress(OSError):
             os.truncate(file, size)
-        raise UsageError(f"cannot write {file} ({error.strerror}); free some space, then go on with --resume") from None
+        raise UsageError(
+            f"cannot write {file} ({error.strerror}); free some space, then continue with --resume"
+        ) from None
 
 
 def repair(file: Path) -> None:
@@ -104,13 +110,22 @@ def repair(file: Path) -> None:
                 source.truncate(whole - len(last))
 
 
-def dumps(value: Mapping[str, Any]) -> str:
+def dumps(value: Mapping[str, object]) -> str:
     """`value` as one line, without the newline. Characters beyond ASCII stay as they are."""
     return json.dumps(value, ensure_ascii=False)
 
 
+def differences(one: object, other: object, name: str = "") -> Iterator[tuple[str, object, object]]:
+    """Where two JSON values differ: the place (`judge.model`), and the value of each, None where it has none."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for key in dict.fromkeys([*one, *other]):
+            yield from differences(one.get(key), other.get(key), f"{name}.{key}".lstrip("."))
+    elif one != other:
+        yield name, one, other
+
+
 def _is_complete(text: bytes) -> bool:
-    """Whether a last line without a newline is all there. A number never is: its digits may go on."""
+    """Whether a last line without a newline is all there. A number never is: more digits may follow."""
     try:
         value = json.loads(text.removeprefix(BOM))
     except (ValueError, RecursionError):

@@ -23,12 +23,12 @@ class Options:
     """The options of a function. `owner`: whose they are, in words, for error messages."""
 
     owner: str
-    defaults: Mapping[str, Any]
+    defaults: Mapping[str, object]
     types: Mapping[str, TypeAdapter[Any]]
 
     @classmethod
     def of(cls, function: Callable[..., Any], owner: str) -> Self:
-        """Raises `TypeError` for an option without a default, or one that a manifest could not hold."""
+        """Raises `TypeError` for an option without a default, or one that JSON cannot express."""
         hints = get_type_hints(function, include_extras=True)
         defaults, types = {}, {}
         for option in inspect.signature(function).parameters.values():
@@ -43,11 +43,11 @@ class Options:
             try:
                 defaults[option.name] = _as_json(types[option.name], option.default)
             except (PydanticSerializationError, TypeError, ValueError):
-                raise TypeError(f"option {option.name!r} has a default that JSON cannot hold") from None
+                raise TypeError(f"option {option.name!r} has a default that JSON cannot express") from None
         return cls(owner, defaults, types)
 
-    def resolve(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """All options as JSON can hold them, `values` in place of defaults. Raises `UsageError`."""
+    def resolve(self, values: Mapping[str, object]) -> dict[str, object]:
+        """All options as JSON values, `values` in place of defaults. Raises `UsageError`."""
         options = dict(self.defaults)
         for name, value in values.items():
             if name not in options:
@@ -59,12 +59,12 @@ class Options:
                 raise UsageError(f"option {name}={value!r} of {self.owner}: {problem(error)}") from None
         return options
 
-    def arguments(self, resolved: Mapping[str, Any]) -> dict[str, Any]:
+    def arguments(self, resolved: Mapping[str, object]) -> dict[str, object]:
         """What `resolve` gave, as the function takes it: of the annotated types."""
         return {name: self.types[name].validate_python(value) for name, value in resolved.items()}
 
 
-def resolve(function: Callable[..., Any], values: Mapping[str, Any], owner: str) -> dict[str, Any]:
+def resolve(function: Callable[..., Any], values: Mapping[str, object], owner: str) -> dict[str, object]:
     """All options of `function` as it takes them, `values` in place of defaults. Raises `UsageError`."""
     options = Options.of(function, owner)
     return options.arguments(options.resolve(values))
@@ -77,7 +77,7 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
         return TypeAdapter(annotation)
 
 
-def _read(kind: TypeAdapter[Any], value: Any) -> Any:
+def _read(kind: TypeAdapter[Any], value: object) -> object:
     """`value` as it is or, if it is a text that does not fit, as JSON. Raises `ValidationError` about the first."""
     try:
         return kind.validate_python(value)
@@ -92,7 +92,7 @@ def _read(kind: TypeAdapter[Any], value: Any) -> Any:
             raise
 
 
-def _as_json(kind: TypeAdapter[Any], value: Any) -> Any:
+def _as_json(kind: TypeAdapter[Any], value: object) -> object:
     stored = kind.dump_python(value, mode="json", warnings="none")
     json.dumps(stored)
     return stored

@@ -1,20 +1,27 @@
 """One rule for all that can be plugged in: a name, the path of a Python file, or `package:object`.
 
 A name is looked up in an entry-point group (`i2a.scenarios`, `i2a.models`, ...); a `path.py` holds one object of the
-kind that is looked for, or names it as `path.py:object`. See `docs/plugins.md`.
+kind that is looked for, or names it as `path.py:object`. `find` looks for an object of a class, `find_class` for a
+class. See `docs/plugins.md`.
 """
 
 import importlib
 import importlib.util
 import sys
+from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
+from inspect import isabstract
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from i2a.errors import I2AError, UsageError
 
 T = TypeVar("T")
+
+
+class NotFound(UsageError):
+    """There is a file or a package, but nothing of the kind that is looked for in it."""
 
 
 def installed(group: str) -> dict[str, EntryPoint]:
@@ -27,16 +34,52 @@ def find(group: str, name: str, kind: type[T]) -> T:
 
     `group` is the plural of what is looked for: `scenarios`, `formats`.
     """
+
+    def checked(found: object) -> T:
+        if not isinstance(found, kind):
+            raise NotFound(f"{name} is a {type(found).__name__}, not a {kind.__name__}")
+        return found
+
+    module, found = _named(group, name)
+    if module is None:
+        return checked(found)
+    values = [value for value in vars(module).values() if isinstance(value, kind)]
+    return _only(values, module, name, f"{kind.__name__}")
+
+
+def find_class(group: str, name: str, base: type[T]) -> type[T]:
+    """What `name` stands for in the group, `base` or a class that extends it. Raises `UsageError`.
+
+    A class that others in the same file extend, or that is abstract, is not meant.
+    """
+    module, found = _named(group, name)
+    if module is None:
+        if not (isinstance(found, type) and issubclass(found, base)):
+            what = f"class {found.__name__}" if isinstance(found, type) else type(found).__name__
+            raise NotFound(f"{name} is a {what}, not a subclass of {base.__module__}.{base.__qualname__}")
+        return found
+    classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, base)]
+    own = [value for value in classes if value.__module__ == module.__name__ and not isabstract(value)]
+    last = [value for value in own if not any(other is not value and issubclass(other, value) for other in own)]
+    return _only(last, module, name, f"subclass of {base.__module__}.{base.__qualname__}")
+
+
+def by_place(name: str) -> bool:
+    """Whether `name` says where a plug-in is: `path.py`, `path.py:object`, `package:object`. Else it is installed."""
+    return ":" in name or name.endswith(".py")
+
+
+def _named(group: str, name: str) -> tuple[ModuleType | None, object]:
+    """The module to look through and None, where `name` is the path of a file; else None and what is named."""
     path, _, attribute = name.partition(":")
     if path.endswith(".py"):
         module = load_file(Path(path))
-        return _only(module, kind, name) if not attribute else _checked(_attribute(module, attribute, name), kind, name)
+        return (None, _attribute(module, attribute, name)) if attribute else (module, None)
     if attribute:
         try:
-            imported = importlib.import_module(path)
+            return None, _attribute(importlib.import_module(path), attribute, name)
         except ImportError as error:
             raise UsageError(f"{name}: cannot import {path}: {error}") from None
-        return _checked(_attribute(imported, attribute, name), kind, name)
     points = installed(group)
     if name not in points:
         what = group.removesuffix("s")
@@ -44,7 +87,7 @@ def find(group: str, name: str, kind: type[T]) -> T:
             f"there is no {what} {name!r}; there are: {', '.join(points)}; or give the path of a .py file, "
             "or package:object"
         )
-    return _checked(points[name].load(), kind, name)
+    return None, points[name].load()
 
 
 def load_file(path: Path) -> ModuleType:
@@ -65,7 +108,7 @@ def load_file(path: Path) -> ModuleType:
     except SyntaxError as error:
         where = f"{error.filename or path}:{error.lineno}"
         raise UsageError(f"{where}: {error.msg}: {(error.text or '').strip()}") from None
-    except Exception as error:  # noqa: BLE001 - whatever a user's file raises is told in one line
+    except Exception as error:  # noqa: BLE001 - any error of a user's file is reported in one line
         raise UsageError(blame(error, path)) from None
     finally:
         sys.path.remove(folder)
@@ -85,23 +128,18 @@ def blame(error: BaseException, path: Path) -> str:
     return f"{path}:{line}: {kind}{error}" if line else f"{path}: {kind}{error}"
 
 
-def _attribute(module: ModuleType, attribute: str, name: str) -> Any:
+def _attribute(module: ModuleType, attribute: str, name: str) -> object:
     try:
         return getattr(module, attribute)
     except AttributeError:
-        raise UsageError(f"{name}: {module.__name__} has no {attribute!r}") from None
+        raise NotFound(f"{name}: {module.__name__} has no {attribute!r}") from None
 
 
-def _only(module: ModuleType, kind: type[T], name: str) -> T:
-    """The one object of `kind` that the module defines itself; what it imported is not meant."""
-    found = [value for value in vars(module).values() if isinstance(value, kind)]
+def _only(found: Sequence[T], module: ModuleType, name: str, kind: str) -> T:
+    """The one that the module defines itself; what it imported is not meant."""
     own = [value for value in found if getattr(value, "__module__", module.__name__) == module.__name__] or found
-    if len(own) != 1:
-        raise UsageError(f"{name}: found {len(own)} objects of kind {kind.__name__}, need one; write {name}:OBJECT")
+    if not own:
+        raise NotFound(f"{name}: found no {kind}, need one")
+    if len(own) > 1:
+        raise UsageError(f"{name}: found {len(own)}, need one {kind}; write {name}:OBJECT")
     return own[0]
-
-
-def _checked(found: object, kind: type[T], name: str) -> T:
-    if not isinstance(found, kind):
-        raise UsageError(f"{name} is a {type(found).__name__}, not a {kind.__name__}")
-    return found

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from i2a.errors import UsageError
 
 Settings = TypeVar("Settings", bound=BaseModel)
+SCRIPT = re.compile(r"(?<![^=:])[^=:?@]+\.py(?=$|[=:?@])")  # the path of a Python file in the name of a plug-in
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Flag:
         return next((part for part in field.metadata if isinstance(part, Flag)), cls())
 
 
-def load(model: type[Settings], file: Path | None, flags: Mapping[str, Any]) -> Settings:
+def load(model: type[Settings], file: Path | None, flags: Mapping[str, object]) -> Settings:
     """The settings that a TOML file and flags make together. Flags win; dictionaries are joined.
 
     Raises `UsageError` that names the setting and its place: `FILE: NAME` or `--FLAG`.
@@ -48,17 +49,26 @@ def load(model: type[Settings], file: Path | None, flags: Mapping[str, Any]) -> 
     stored = read(model, file) if file else {}
     values = {**stored, **flags}
     for name in stored.keys() & flags.keys():
-        if isinstance(stored[name], dict) and isinstance(flags[name], dict):
-            values[name] = stored[name] | flags[name]
+        match stored[name], flags[name]:
+            case dict(ours), dict(theirs):
+                values[name] = ours | theirs
     try:
         return model(**values)
     except ValidationError as error:
         problem = error.errors()[0]
         in_file = bool(problem["loc"]) and problem["loc"][0] in stored.keys() - flags.keys()
-        raise UsageError(_in_words(model, problem, file if in_file else None)) from None
+        raise UsageError(_in_words(model, problem, f"{file}: {{}}" if in_file else None)) from None
 
 
-def read(model: type[BaseModel], file: Path) -> dict[str, Any]:
+def from_keywords(model: type[Settings], values: Mapping[str, object]) -> Settings:
+    """The settings that a caller in Python gives by name. Raises `UsageError` that names the setting."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise UsageError(_in_words(model, error.errors()[0], "{}")) from None
+
+
+def read(model: type[BaseModel], file: Path) -> dict[str, object]:
     """The settings in a TOML file, whose names may have dashes or underscores. Raises `UsageError`.
 
     Relative paths, also those of Python files, count from the folder of the file. One value is a list of one.
@@ -69,7 +79,7 @@ def read(model: type[BaseModel], file: Path) -> dict[str, Any]:
         raise UsageError(f"{file}: there is no such file") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{file}: not a TOML file: {error}") from None
-    stored: dict[str, Any] = {}
+    stored: dict[str, object] = {}
     for key, value in found.items():
         name = key.replace("-", "_")
         if name not in model.model_fields:
@@ -78,7 +88,10 @@ def read(model: type[BaseModel], file: Path) -> dict[str, Any]:
             raise UsageError(f"{file}: {name} is set twice, with a dash and with an underscore")
         kind = model.model_fields[name].annotation
         several = value if isinstance(value, list) or not holds(kind, list) else [value]
-        stored[name] = _beside(file, several) if holds(kind, Path) else _script_beside(file, several)
+        if isinstance(several, dict) and holds(kind, str) and get_args(kind)[-1] is str:
+            stored[name] = {key: _script_beside(file, part) for key, part in several.items()}
+        else:
+            stored[name] = _beside(file, several) if holds(kind, Path) else _script_beside(file, several)
     return stored
 
 
@@ -88,27 +101,31 @@ def flag_name(name: str, field: FieldInfo) -> str:
     return flag.metavar if flag.positional else f"--{name.replace('_', '-')}"
 
 
-def holds(annotation: Any, kind: type) -> bool:
+def holds(annotation: object, kind: type) -> bool:
     """Whether a setting is of this kind, or has parts that are: `holds(list[Path] | None, Path)`."""
     return kind in (annotation, get_origin(annotation)) or any(
         holds(part, kind) for part in get_args(annotation) if part is not NoneType
     )
 
 
-def _in_words(model: type[BaseModel], problem: ErrorDetails, file: Path | None) -> str:
-    """One line for the first problem of a validation; `file` is where the value stands, if not on the command line."""
+def _in_words(model: type[BaseModel], problem: ErrorDetails, place: str | None) -> str:
+    """One line for the first problem of a validation; `place` has a `{}` for the name; None: a flag."""
     message = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:
         return message
     name = str(problem["loc"][0])
     if (field := model.model_fields.get(name)) is None:
         return _unknown(model, name)
-    flag = flag_name(name, field)
+    shown = place.format(name) if place else flag_name(name, field)
     if problem["type"] == "missing":
-        place = "" if Flag.of(field).positional else f"{flag} "
-        examples = f", e.g. {place}{field.examples[0]}" if field.examples else ""
-        return f"{flag} is required: {(field.description or '').partition('. ')[0].rstrip('.')}{examples}"
-    return f"{f'{file}: {name}' if file else flag}: {message}, not {problem['input']!r}"
+        what = (field.description or "").partition(". ")[0].rstrip(".")
+        example = field.examples[0] if field.examples else None
+        if place:
+            written = f"{name}={[example] if holds(field.annotation, list) else example!r}"
+        else:
+            written = str(example) if Flag.of(field).positional else f"{shown} {example}"
+        return f"{shown} is required: {what}" + (f", e.g. {written}" if field.examples else "")
+    return f"{shown}: {message}, not {problem['input']!r}"
 
 
 def _unknown(model: type[BaseModel], key: str) -> str:
@@ -121,16 +138,18 @@ def _unknown(model: type[BaseModel], key: str) -> str:
     return f"there is no setting {key!r}; {hint}"
 
 
-def _beside(file: Path, value: Any) -> Any:
+def _beside(file: Path, value: object) -> object:
     if isinstance(value, list):
         return [_beside(file, part) for part in value]
+    if isinstance(value, dict):
+        return {name: _beside(file, part) for name, part in value.items()}
     return file.parent / value if isinstance(value, str) else value
 
 
-def _script_beside(file: Path, value: Any) -> Any:
-    """The value, if it names a Python file (`FILE.py`, `FILE.py:OBJECT`) from the folder of the TOML file."""
+def _script_beside(file: Path, value: object) -> object:
+    """The value, with the Python files that it names (`FILE.py`, `NAME=FILE.py:MODEL`) from the folder of the file."""
     if isinstance(value, list):
         return [_script_beside(file, part) for part in value]
-    if isinstance(value, str) and re.search(r"\.py(:\w+)?$", value):
-        return str((file.parent / value).absolute())
+    if isinstance(value, str):
+        return SCRIPT.sub(lambda found: str((file.parent / found[0]).absolute()), value)
     return value

@@ -1,7 +1,10 @@
 """A model for tests: it answers from a function, at once, and keeps what it was asked. Nothing has to be patched.
 
+from i2a import simulate
+from i2a.testing import ScriptedModel
+
 model = ScriptedModel.saying("Hello.", "How are you?")
-simulate(Simulation(out=folder, conversations=1), clients={"*": model})
+simulate(out=folder, conversations=1, clients={"*": model})
 assert model.calls["user"] == 10
 """
 
@@ -10,20 +13,21 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from i2a.digests import digest
+from i2a.jsonl import JsonMapping
 from i2a.models.model import FREE, Completion, Message, Model, Price
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call as the model got it. `role`: the name of the role that called, empty if nobody said."""
+    """One call as the model got it. `role`: the name of the role that called, empty if unknown."""
 
     messages: tuple[Message, ...]
-    parameters: Mapping[str, Any]
+    parameters: JsonMapping
     role: str = ""
 
     @property
@@ -36,11 +40,9 @@ class Request:
         return self.parameters.get("seed")
 
     @property
-    def schema(self) -> Mapping[str, Any] | None:
+    def schema(self) -> JsonMapping | None:
         """The JSON schema of the answer that is asked for, if it must have one."""
-        schema: Mapping[str, Any] | None = (
-            self.parameters.get("response_format", {}).get("json_schema", {}).get("schema")
-        )
+        schema: JsonMapping | None = self.parameters.get("response_format", {}).get("json_schema", {}).get("schema")
         return schema
 
     @property
@@ -49,6 +51,9 @@ class Request:
         found = re.search(r"<reply_1>\n(.*?)\n</reply_1>\s*<reply_2>\n(.*?)\n</reply_2>", self.text, re.DOTALL)
         assert found is not None, self.text
         return found[1], found[2]
+
+
+Answers = str | Exception | Sequence[str | Exception] | Callable[[Request], str | Awaitable[str]]
 
 
 def any_answer(request: Request) -> str:
@@ -63,12 +68,17 @@ class ScriptedModel(Model):
     """Answers with what `answer` returns for a `Request` (text, a `Completion`, or an awaitable of one), or raises what
     it raises.
 
-    Keeps all `requests`; `calls` counts them by role, and `most_in_flight` is how many were open at once at most.
-    Every answer costs `tokens` prompt and as many completion tokens.
+    What it raises is a failure of the call: an error of `i2a.errors`, such as `RateLimited` (tried again) or
+    `BadRequest`. Keeps all `requests`; `calls` counts them by role, and `most_in_flight` is how many were open at once
+    at most. Every answer costs `tokens` prompt and as many completion tokens.
     """
 
     def __init__(
-        self, answer: Callable[[Request], Any] = any_answer, *, structured_output: bool = True, tokens: int = 10
+        self,
+        answer: Callable[[Request], str | Awaitable[str]] = any_answer,
+        *,
+        structured_output: bool = True,
+        tokens: int = 10,
     ) -> None:
         self.answer, self.structured_output, self._tokens = answer, structured_output, tokens
         self.requests: list[Request] = []
@@ -78,14 +88,24 @@ class ScriptedModel(Model):
 
     @classmethod
     def saying(cls, *answers: str | Exception) -> Self:
-        """Gives or raises `answers` one after the other, then no more."""
-        left = iter(answers)
+        """Gives or raises `answers` one after the other, whoever asks; a call too many fails with `IndexError`."""
+        script = _Script(answers)
+        return cls(lambda request: script.next(request.role))
 
-        def answer(request: Request) -> str:
-            following = next(left)
-            if isinstance(following, Exception):
-                raise following
-            return following
+    @classmethod
+    def by_role(cls, **answers: Answers) -> Self:
+        """Answers by role: one answer always, several one after the other, or a function; other roles get any answer.
+
+        For instance `by_role(user="Hello.", judge=[RateLimited("busy"), '{"reason": "", "winner": "1"}'])`.
+        """
+        scripts = {role: _Script(each) for role, each in answers.items() if isinstance(each, Sequence | Exception)}
+
+        def answer(request: Request) -> str | Awaitable[str]:
+            if request.role in scripts:
+                return scripts[request.role].next(request.role)
+            given = answers.get(request.role, any_answer)
+            assert callable(given)
+            return given(request)
 
         return cls(answer)
 
@@ -96,10 +116,10 @@ class ScriptedModel(Model):
     def for_role(self, role: str) -> Model:
         return _AsRole(self, role)
 
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         return await self.complete_as("", messages, parameters)
 
-    async def complete_as(self, role: str, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete_as(self, role: str, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """The answer to a call of this role."""
         request = Request(tuple(messages), dict(parameters), role)
         self.requests.append(request)
@@ -116,11 +136,27 @@ class ScriptedModel(Model):
             return answer
         return Completion(answer, "stop", self._tokens, self._tokens)
 
-    def price(self) -> Price:
+    def price(self) -> Price | None:
         return FREE
 
     async def close(self) -> None:
         self.closed = True
+
+
+class _Script:
+    """Answers to give or errors to raise: a single one for ever, several one after the other."""
+
+    def __init__(self, answers: str | Exception | Sequence[str | Exception]) -> None:
+        self._single = answers if isinstance(answers, str | Exception) else None
+        self._left = [] if isinstance(answers, str | Exception) else list(answers)
+
+    def next(self, role: str) -> str:
+        if self._single is None and not self._left:
+            raise IndexError(f"{role or 'the model'} was asked more often than it has answers")
+        following = self._single if self._single is not None else self._left.pop(0)
+        if isinstance(following, Exception):
+            raise following
+        return following
 
 
 class _AsRole(Model):
@@ -130,11 +166,11 @@ class _AsRole(Model):
         self._model, self._role = model, role
         self.structured_output = model.structured_output
 
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         return await self._model.complete_as(self._role, messages, parameters)
 
 
-def _instance(schema: Mapping[str, Any], defs: Mapping[str, Any], chance: random.Random) -> Any:
+def _instance(schema: JsonMapping, defs: JsonMapping, chance: random.Random) -> object:
     """A value that fits the JSON schema, as far as our answers use the language."""
     if "$ref" in schema:
         return _instance(defs[schema["$ref"].rpartition("/")[2]], defs, chance)

@@ -2,7 +2,7 @@
 
 
 def one_line(text: str) -> str:
-    """`text` in one line and printable: whatever a model writes must not steer the terminal."""
+    """`text` in one line and printable: text from a model must not control the terminal."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 

@@ -1,7 +1,7 @@
 """Scenario scripts: who speaks when, and how the tree grows. What a script or a program needs is here by name."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scenarios.script import Scenario, scenario
@@ -14,9 +14,13 @@ PLACES = {"Scenario": "script", "Simulation": "settings"}
 PLACES |= {"scenario": "script", "simulate": "simulation"}
 
 
-def __getattr__(name: str) -> Any:  # loaded on demand, so that `i2a --help` stays quick
-    if name == "Cast":
-        raise ImportError("there is no Cast any more: roles are parameters; `i2a scenarios new NAME` shows the form")
-    if name not in PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"scenarios.{PLACES[name]}"), name)
+if not TYPE_CHECKING:  # a type checker finds a wrong name
+
+    def __getattr__(name: str) -> object:  # loaded on demand, so that `i2a --help` stays quick
+        if name == "Cast":
+            raise ImportError(
+                "there is no Cast any more: roles are parameters; `i2a scenarios new NAME` shows the form"
+            )
+        if name not in PLACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"scenarios.{PLACES[name]}"), name)

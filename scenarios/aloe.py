@@ -1,4 +1,4 @@
-"""The scenario of the paper (arXiv 2410.03642), repaired: a judge labels, in both orders, and chance continues."""
+"""The scenario of the paper (arXiv 2410.03642), corrected: a judge labels in both orders, a random reply continues."""
 
 import asyncio
 

@@ -12,7 +12,7 @@ from i2a.trees.tree import Node, Utterance, Verdict
 async def replies(
     inducer: Inducer, preferred: PreferredResponder, rejected: RejectedResponder, here: Node
 ) -> tuple[Utterance, Utterance]:
-    """The hinted and the plain reply to `here`, which keeps what the Inducer knew. The plain one needs no Inducer."""
+    """The hinted and the plain reply to `here`, which gets the Inducer's answer. The plain reply does not use it."""
     async with asyncio.TaskGroup() as meanwhile:
         plain = meanwhile.create_task(rejected(here))
         here.inference = await inducer(here)
@@ -21,10 +21,10 @@ async def replies(
 
 
 async def compare(judge: Judge, here: Node, one: Node, other: Node, *, label: bool = True) -> Node | None:
-    """Let the judge compare two answers to `here`, whoever gave them, in both orders; the winner if these agree.
+    """Let the judge compare two replies, whoever wrote them, in both orders; the winner if the verdicts agree.
 
-    Only agreeing verdicts label the two nodes, as preferred and rejected (without `label`: nothing does); an unusable
-    verdict is kept as such.
+    Only agreeing verdicts label the two nodes, as preferred and rejected; with `label=False` nothing is labelled. An
+    unusable verdict is stored as unusable.
     """
     orders = ((one, other), (other, one))
     answers = await asyncio.gather(*(judge(here, *order) for order in orders), return_exceptions=True)

@@ -2,11 +2,12 @@
 
 import inspect
 import sys
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from agents.prompt import Prompt
 from agents.role import Role, introduce
 from i2a import plugins
 from i2a.digests import digest
@@ -25,13 +26,13 @@ class Scenario:
 
     name: str
     about: str
-    roles: Mapping[str, type[Role[Any]]]
+    roles: Mapping[str, type[Role[object]]]
     script: Script
     _options: Options
 
     @property
-    def options(self) -> Mapping[str, Any]:
-        """The options with their defaults, as JSON holds them."""
+    def options(self) -> Mapping[str, object]:
+        """The options with their defaults, as JSON values."""
         return self._options.defaults
 
     @property
@@ -44,14 +45,28 @@ class Scenario:
         parts = [self.file.read_text("utf-8"), *(f"{name} {role.prompt.text}" for name, role in self.roles.items())]
         return digest("\x1e".join(parts))
 
-    def resolve(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """All options, `options` in place of defaults, as JSON holds them. Raises `UsageError`."""
+    def resolve(self, options: Mapping[str, object]) -> dict[str, object]:
+        """All options as JSON values, `options` in place of defaults. Raises `UsageError`."""
         return self._options.resolve(options)
 
-    def grow(self, tree: Tree, clients: Mapping[str, Model], **options: Any) -> Coroutine[Any, Any, None]:
-        """Let `tree` grow, with the client of each role in `clients`; `options` as `resolve` takes them.
+    def check_roles(self, names: Iterable[str]) -> None:
+        """Raises `UsageError` for a name that is none of a role."""
+        if unknown := [name for name in names if name not in self.roles]:
+            raise UsageError(f"scenario {self.name} has no role {unknown[0]!r}; its roles: {', '.join(self.roles)}")
 
-        The roles know the tree's persona as `profile` and `personality`, where their prompts name them.
+    def with_prompts(self, files: Mapping[str, Path]) -> "Scenario":
+        """The scenario with other prompts, by role, from text files.
+
+        A prompt may name what the one in its place names, the persona and the dialogue. Raises `UsageError` for others.
+        """
+        self.check_roles(files)
+        changed = {role: _with_prompt(role, self.roles[role], file) for role, file in files.items()}
+        return replace(self, roles={**self.roles, **changed})
+
+    def grow(self, tree: Tree, clients: Mapping[str, Model], **options: Any) -> Coroutine[Any, Any, None]:
+        """Grow `tree` with the client of each role in `clients`; `options` as `resolve` takes them.
+
+        The persona of the tree fills `$profile` and `$personality` in the prompts.
         """
         persona = {"profile": tree.persona.profile, "personality": tree.persona.personality}
         roles = {name: kind(name, clients[name], **persona) for name, kind in self.roles.items()}
@@ -59,11 +74,23 @@ class Scenario:
         return self.script(tree, **roles, **self._options.arguments(self.resolve(options)))
 
 
+def _with_prompt(name: str, kind: type[Role[Any]], file: Path) -> type[Role[Any]]:
+    try:
+        prompt = Prompt(file.read_text("utf-8").strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: cannot be read as the prompt of {name}: {error}") from None
+    known = kind.prompt.names | {"profile", "personality", "dialogue"}
+    if unknown := sorted(prompt.names - known):
+        there = ", ".join(f"${value}" for value in sorted(known))
+        raise UsageError(f"{file}: no value for ${unknown[0]} of {name}; there are: {there}")
+    return type(kind.__name__, (kind,), {"prompt": prompt, "__doc__": kind.__doc__, "__module__": kind.__module__})
+
+
 def scenario(script: Script | None = None, /, *, roles: object = None) -> Scenario:
     """Declare a scenario: write `@scenario` above a coroutine with the shape of `SHAPE`.
 
-    Parameters annotated with subclasses of `Role` are its roles, keyword-only ones its options. Raises `UsageError`,
-    which says what to write instead; `roles` was an argument in version 0.1.
+    Parameters annotated with subclasses of `Role` are its roles, keyword-only ones its options. Raises `UsageError`
+    that says what to write instead. `roles` was an argument in version 0.1.
     """
     if script is None:
         caller = sys._getframe(1)
@@ -81,12 +108,12 @@ def scenario(script: Script | None = None, /, *, roles: object = None) -> Scenar
     return Scenario(script.__name__, about, _roles(script, hints, where), script, options)
 
 
-def _roles(script: Script, hints: Mapping[str, Any], where: str) -> dict[str, type[Role[Any]]]:
+def _roles(script: Script, hints: Mapping[str, object], where: str) -> dict[str, type[Role[object]]]:
     """The parameters that are roles. Raises `UsageError` for one that is neither the tree, a role nor an option."""
     parameters = list(inspect.signature(script).parameters.values())
     if not parameters or parameters[0].name != "tree":
         raise UsageError(f"{where}: the script takes the tree first; write: {SHAPE}")
-    roles: dict[str, type[Role[Any]]] = {}
+    roles: dict[str, type[Role[object]]] = {}
     for parameter in parameters[1:]:
         name, kind = parameter.name, hints.get(parameter.name)
         if parameter.kind is parameter.KEYWORD_ONLY:
@@ -112,8 +139,9 @@ def installed() -> dict[str, str]:
 
 def find(name: str) -> Scenario:
     """The scenario with this name, in the file at this path, or `package:object`. Raises `UsageError`."""
-    if name.endswith(".py") or "/" in name.partition(":")[0]:
-        return load(Path(name))
+    path, _, attribute = name.partition(":")
+    if not attribute and (path.endswith(".py") or "/" in path):
+        return load(Path(path))
     return plugins.find("scenarios", name, Scenario)
 
 

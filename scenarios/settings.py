@@ -1,7 +1,7 @@
 """The settings of a simulation: one model for flags, TOML files and Python."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -10,14 +10,14 @@ from i2a.settings import Flag
 
 
 class Simulation(RunConfig):
-    """Everything that can be set. Only the settings of `RunConfig` may differ from one session of a run to the next."""
+    """All settings. When a run is resumed, only those of `RunConfig` may change."""
 
     scenario: str = Field("aloe", description="Name of a scenario, or the path of a script.")
     profiles: Path | None = Field(None, description="File of profiles. [default: the 20 that come with i2a]")
     personalities: Path | None = Field(None, description="File of personalities. [default: the 20 that come with i2a]")
     conversations: int = Field(10, ge=1, description="How many conversations, each with another persona.")
     turns: int | None = Field(None, ge=1, description="Turns of each conversation. [default: the scenario's]")
-    option: Annotated[dict[str, Any], Flag(was="options")] = Field(
+    option: Annotated[dict[str, object], Flag(was="options")] = Field(
         {}, description="Option of the scenario; `i2a scenarios list SCENARIO` shows them."
     )
     seed: int = Field(0, description="The same seed and models give the same corpus.")
@@ -28,4 +28,7 @@ class Simulation(RunConfig):
     )
     role_model: Annotated[dict[str, str], Flag(metavar="ROLE=MODEL", was="role_models")] = Field(
         {}, description="Another model for one role, e.g. judge=openai:gpt-4o."
+    )
+    role_prompt: Annotated[dict[str, Path], Flag(metavar="ROLE=FILE")] = Field(
+        {}, description="Another prompt for one role, a text file, e.g. judge=my_judge.txt."
     )

@@ -1,12 +1,11 @@
-"""From settings to a corpus: personas are drawn and a tree is planned for each. What `i2a simulate` runs."""
+"""From settings to a corpus: draws personas and plans a tree for each. What `i2a simulate` runs."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 
 from i2a.digests import seed_of
-from i2a.errors import UsageError
 from i2a.models.autogen import Client
 from i2a.models.spec import ModelSpec
 from i2a.personas.pool import PersonaPool
@@ -25,22 +24,22 @@ def simulate(config: Simulation, *, clients: Mapping[str, Client] = {}, console:
     """Run a simulation, e.g. `simulate(Simulation(out="runs/a", conversations=4))`; a console shows its progress.
 
     `clients` are open model clients of your own, by role (`{"judge": client}`) or model string; `"*"` serves every role
-    without one. They stay open. Works in a notebook too. Raises `UsageError` for what is not as it must be, before
+    without one. They stay open. Also works in a notebook. Raises `UsageError` for invalid settings, before
     anything is written or called.
     """
     return run_sync(simulate_async(config, clients=clients, console=console))
 
 
-async def simulate_async(
+def simulate_async(
     config: Simulation, *, clients: Mapping[str, Client] = {}, console: Console | None = None
-) -> RunResult:
+) -> Coroutine[Any, Any, RunResult]:
     """`simulate` for callers that await."""
-    return await execute(plan_simulation(config, clients), config, console=console)
+    return execute(plan_simulation(config, clients), config, console=console)
 
 
 def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> RunPlan:
-    """Raises `UsageError` for whatever cannot work."""
-    scenario = find(config.scenario)
+    """Raises `UsageError` for settings that cannot work."""
+    scenario = find(config.scenario).with_prompts(config.role_prompt)
     options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
     models = models_of_roles(scenario, config, clients)
     pool = PersonaPool.read(config.profiles, config.personalities)
@@ -50,11 +49,11 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
 
     return RunPlan(
         fingerprint={
+            "prompts": {name: role.prompt.fingerprint for name, role in scenario.roles.items()},
             "scenario": {"name": scenario.name, "fingerprint": scenario.fingerprint, "options": options},
             "personas": {"fingerprint": pool.fingerprint, "conversations": config.conversations},
             "seed": config.seed,
             "models": {role: str(spec) for role, spec in models.items()},
-            "prompts": {name: role.prompt.fingerprint for name, role in scenario.roles.items()},
         },
         models=models,
         trees=drawn_trees(scenario, options, pool, config),
@@ -65,16 +64,14 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
 
 def models_of_roles(scenario: Scenario, config: Simulation, clients: Mapping[str, Client]) -> dict[str, ModelSpec]:
     """The model of each role. Raises `UsageError` for a model or client of a role that the scenario does not have."""
-    for role in config.role_model:
-        if role not in scenario.roles:
-            raise UsageError(f"scenario {scenario.name} has no role {role!r}; its roles: {', '.join(scenario.roles)}")
+    scenario.check_roles(config.role_model)
     models = {role: spec_for(role, config.role_model.get(role, config.model), clients) for role in scenario.roles}
     check_clients(clients, models)
     return models
 
 
 def drawn_trees(
-    scenario: Scenario, options: Mapping[str, Any], pool: PersonaPool, config: Simulation
+    scenario: Scenario, options: Mapping[str, object], pool: PersonaPool, config: Simulation
 ) -> Sequence[Tree]:
     """A tree without nodes for each persona that is drawn; ids sort in drawing order."""
     digits = len(str(config.conversations - 1))

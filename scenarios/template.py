@@ -1,4 +1,4 @@
-"""The file that `i2a scenarios new` writes: the smallest scenario with roles of its own that is worth running."""
+"""The file that `i2a scenarios new` writes: a minimal scenario with a role of its own."""
 
 from pathlib import Path
 from string import Template
@@ -31,13 +31,13 @@ async def $name(tree: Tree, user: User, interviewer: Interviewer, *, turns: int 
 
 
 def write(name: str) -> Path:
-    """Write NAME.py into the current folder. Raises `UsageError` rather than overwrite anything."""
+    """Write NAME.py into the current folder. Raises `UsageError` if the file exists."""
     if not name.isidentifier():
-        raise UsageError(f"{name!r} cannot name a scenario; write a Python identifier such as my_scenario")
+        raise UsageError(f"{name!r} is no name for a scenario; write a Python identifier such as my_scenario")
     path = Path(f"{name}.py")
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(SCRIPT.substitute(name=name, title=name.replace("_", " ").capitalize()))
     except FileExistsError:
-        raise UsageError(f"{path} is there already; choose another name") from None
+        raise UsageError(f"{path} already exists; choose another name") from None
     return path

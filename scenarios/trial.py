@@ -1,13 +1,14 @@
-"""The trial of a script: one short conversation on the offline engine, kept nowhere."""
+"""Tries a script out: one short conversation on the offline engine; nothing is stored."""
 
 import asyncio
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from i2a.errors import I2AError, UsageError
+from i2a.jsonl import JsonMapping
 from i2a.models.model import Completion, Message, Model
 from i2a.models.spec import ModelSpec
 from i2a.personas.pool import PersonaPool
@@ -18,20 +19,20 @@ from scenarios.script import Scenario
 from scenarios.script import load as load_scenario
 
 TURNS = 2
-CALLS, SECONDS = 1000, 30.0  # at the most: a script that is not done by then never ends
+CALLS, SECONDS = 1000, 30.0  # limits: a script that needs more is taken to be endless
 
 
 class Endless(I2AError):
-    """The script goes on and on."""
+    """The script does not end."""
 
 
 class Limited(Model):
-    """The offline engine, for so many calls."""
+    """The offline engine, for at most `CALLS` calls."""
 
     def __init__(self) -> None:
         self._model, self._left = ModelSpec("offline").open(), CALLS
 
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         self._left -= 1
         if self._left < 0:
             raise Endless(f"the conversation does not end: it is still going after {CALLS} calls")
@@ -39,7 +40,7 @@ class Limited(Model):
 
 
 def trial(path: Path, seconds: float = SECONDS) -> str:
-    """What the script did, in a line or two; it gets so many `seconds`.
+    """What the script did, in a line or two; it may run for `seconds`.
 
     Raises `UsageError`: what is wrong, where, what to write instead.
     """
@@ -48,7 +49,7 @@ def trial(path: Path, seconds: float = SECONDS) -> str:
         with time_limit(seconds):
             tree = grown(scenario)
         load(dump(tree))
-    except Exception as error:  # noqa: BLE001 - whatever a user's script raises is told in one line
+    except Exception as error:  # noqa: BLE001 - any error of a user's script is reported in one line
         raise UsageError(blame(error, path)) from None
     utterances = list(tree)
     if not utterances:
@@ -61,7 +62,7 @@ def trial(path: Path, seconds: float = SECONDS) -> str:
 
 
 def grown(scenario: Scenario) -> Tree:
-    """A conversation of `TURNS` turns, or as many as the scenario has by itself."""
+    """A conversation of `TURNS` turns, or of any length if the scenario has no option `turns`."""
     options = scenario.resolve({"turns": TURNS} if "turns" in scenario.options else {})
     persona = PersonaPool.read(None, None).draw(1, 0)[0]
     tree = Tree(f"{scenario.name}-0", scenario.name, persona, 0, options)
@@ -76,7 +77,7 @@ def grown(scenario: Scenario) -> Tree:
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise `Endless` after so many seconds, in the line that runs: nothing else stops a loop that never awaits."""
+    """Raise `Endless` after `seconds` in the line that runs: only a signal stops a loop that never awaits."""
 
     def too_long(*_: object) -> NoReturn:
         raise Endless(f"the conversation does not end: it is still going after {seconds:g} seconds")

@@ -37,7 +37,7 @@ class Diagnosis(Answer):
 
 
 class Examiner(Role[Diagnosis]):
-    """Knows the misconception, and says whether the tutor could name it by now."""
+    """Knows the misconception and judges whether the tutor could name it by now."""
 
     prompt = Prompt.beside(__file__, "examiner.txt")
 

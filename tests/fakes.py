@@ -1,13 +1,17 @@
-"""Stand-ins at the seams: a model that answers from a function, a full disk, a loop whose time passes at once."""
+"""Stand-ins at the seams: a model, an installed package of plug-ins, a full disk, a loop whose time passes at once."""
 
 import asyncio
+import importlib
 import json
 import resource
 import selectors
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, TypeVar
+
+import pytest
 
 from i2a.testing import Request, ScriptedModel
 from i2a.trees.tree import Node
@@ -44,6 +48,17 @@ class ScriptedClient(ScriptedModel):
 
     def __init__(self, answer: Callable[[Request], Any] = plausible, **options: Any) -> None:
         super().__init__(answer, **options)
+
+
+def install_plugins(folder: Path, monkeypatch: pytest.MonkeyPatch, group: str, **points: str) -> None:
+    """Put a package beside what is installed, whose entry points in `i2a.GROUP` these are: `name="module:object"`."""
+    metadata = folder / "their_package-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: their_package\nVersion: 1.0\n", "utf-8")
+    lines = [f"[i2a.{group}]", *(f"{name} = {value}" for name, value in points.items())]
+    (metadata / "entry_points.txt").write_text("\n".join(lines), "utf-8")
+    monkeypatch.syspath_prepend(folder)
+    importlib.invalidate_caches()
 
 
 def spoken(node: Node) -> list[str]:

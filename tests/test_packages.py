@@ -23,13 +23,6 @@ def test_each_package_is_the_one_of_this_checkout(package: str) -> None:
     assert Path(file).parent == CHECKOUT / package
 
 
-# Names that still mean two classes. Empty in the end.
-TWINS = {
-    "Answer", "Message", "Pair", "Part", "Person", "Reply", "Result", "Score",
-    "Task", "Training", "Trait", "Usage", "Verdict", "_Part",
-}  # fmt: skip
-
-
 def test_a_class_name_means_one_class() -> None:
     modules = defaultdict[str, list[str]](list)
     for package in PACKAGES:
@@ -37,7 +30,7 @@ def test_a_class_name_means_one_class() -> None:
             for node in ast.walk(ast.parse(file.read_text("utf-8"))):
                 if isinstance(node, ast.ClassDef):
                     modules[node.name].append(str(file.relative_to(CHECKOUT)))
-    assert {name: files for name, files in modules.items() if len(files) > 1 and name not in TWINS} == {}
+    assert {name: files for name, files in modules.items() if len(files) > 1} == {}
 
 
 def test_the_published_schema_is_that_of_the_code() -> None:

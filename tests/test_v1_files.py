@@ -1,7 +1,7 @@
-"""What version 0.1.0 has written is still read. The files are in `fixtures/v1`, whose README says how they were made.
+"""Files that version 0.1.0 wrote can still be read. They are in `fixtures/v1`, whose README says how they were made.
 
-Through the command alone, so that nothing here depends on how the code is laid out. To go on with these runs may be
-refused, for their manifests hold the versions and fingerprints of then.
+Through the command alone, so that nothing here depends on how the code is laid out. Resuming these runs may be refused,
+because their manifests have the versions and fingerprints of that time.
 """
 
 import json

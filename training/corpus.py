@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from i2a.digests import digest, digest_of_file
 from i2a.errors import UsageError
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.personas.pool import PersonaPool
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.simulated import is_simulated
@@ -22,7 +23,6 @@ from i2a.trees.tree import Tree
 from training.leaks import Keys, Part, keys_of, refuse, split
 from training.rows import PairFilter
 
-Row = dict[str, Any]
 Make = Callable[[Tree, PairFilter], Rows]
 
 
@@ -32,7 +32,7 @@ class TreeFile:
 
     file: Path
     name: str
-    manifest: Mapping[str, Any]
+    manifest: JsonMapping
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Share:
 class Corpus:
     """Trees, and how each becomes rows: `make` is `sft_rows` or `dpo_rows`.
 
-    `shares` has the parts; `mixed` trees are in neither, for just one half of their persona is held out. Fingerprints
+    `shares` has the parts; `mixed` trees are in neither, as only one half of their persona is held out. Fingerprints
     are 16 hex digits: `fingerprint` of the trees, wherever and in whichever order their files are, `personas` of the
     words of the personas.
     """
@@ -104,10 +104,10 @@ class Corpus:
         personas = digest("\n".join(map("+".join, sorted(found))))
         return cls(sources, make, pairs, dict(shares), mixed, _fingerprint(sources), personas, parts)
 
-    def rows(self, part: Part = "train") -> Iterator[Row]:
+    def rows(self, part: Part = "train") -> Iterator[JsonMapping]:
         """The rows of a part, from the files: each time the same, in the same order.
 
-        `tree` names the run as well, if there are several, for two runs can have trees of one id.
+        `tree` names the run as well, if there are several, because two runs can have trees of the same id.
         """
         for source in self.sources:
             prefix = f"{source.name}/" if len(self.sources) > 1 else ""
@@ -129,7 +129,7 @@ class Corpus:
         return (*left_out, *mixed)
 
     @property
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self) -> JsonObject:
         """What it is, as JSON: for a manifest or a model card."""
         return {
             "fingerprint": self.fingerprint,

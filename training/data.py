@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import datasets
 import pyarrow as pa
 
 from i2a.files import atomic_write
+from i2a.jsonl import JsonMapping
 from i2a.models.local.template import ChatTemplate
 from i2a.runs.training_folder import TrainingFolder
-from training.corpus import Corpus, Row
+from training.corpus import Corpus
 from training.leaks import Part
 from training.packing.dataset import PackedRows
 
@@ -26,8 +27,8 @@ CHUNK = 256
 # A conversation with more makes several trees. All of a tree is in memory at once, and one of ten turns has some 2,000.
 LARGEST_TREE = 8192
 
-# Rows to add to so many of the corpus, which may be cached in a folder.
-MoreRows = Callable[[int, Path], Iterable[Row]]
+# (rows of the corpus, folder for a cache) -> further rows to train on.
+MoreRows = Callable[[int, Path], Iterable[JsonMapping]]
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class TokenizeStats:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def warnings(self, max_length: int) -> list[str]:
-        """What whoever trains on the rows should know, in sentences."""
+        """What users of the rows should know, in sentences."""
         warnings = [f"{count:,} {reason}" for reason, count in self.left_out.items() if count]
         if self.shortened:
             warnings.append(
@@ -79,8 +80,8 @@ class TokenizedData:
     """`train` and `validation` (None without) are `datasets.Dataset`s of tokens, or `PackedRows` of them if trees are
     packed. `rows`: those of `train`. `warnings`: what was left out, shortened or rendered in another way."""
 
-    train: Any
-    validation: Any
+    train: datasets.Dataset | PackedRows
+    validation: datasets.Dataset | PackedRows | None
     rows: int
     warnings: tuple[str, ...]
 
@@ -89,7 +90,7 @@ class TokenizedData:
         cls, folder: TrainingFolder, stats: Mapping[Part, TokenizeStats], warnings: tuple[str, ...], *, packs: bool
     ) -> Self:
         """What `tokenize` has written."""
-        parts: dict[Part, Any] = {
+        parts: dict[Part, datasets.Dataset | PackedRows] = {
             part: datasets.Dataset.from_file(str(folder.rows_file(part))) for part, found in stats.items() if found.rows
         }
         if packs:
@@ -119,12 +120,12 @@ def tokenize(
 
 
 def write_tokens(
-    file: Path, rows: Iterable[Row], columns: Columns, template: ChatTemplate, max_length: int
+    file: Path, rows: Iterable[JsonMapping], columns: Columns, template: ChatTemplate, max_length: int
 ) -> TokenizeStats:
     """Write the rows as tokens. Raises as `tokenize` does."""
     stats = TokenizeStats()
     schema = pa.schema([("tree", pa.string()), *((name, TOKENS) for name in columns.names)])
-    chunk: list[Row] = []
+    chunk: list[JsonMapping] = []
     with atomic_write(file) as target, pa.ipc.new_stream(target, schema) as writer:
         for row in rows:
             if encoded := _encode(row, columns, template, max_length, stats):
@@ -136,7 +137,9 @@ def write_tokens(
     return stats
 
 
-def _encode(row: Row, columns: Columns, template: ChatTemplate, max_length: int, stats: TokenizeStats) -> Row | None:
+def _encode(
+    row: JsonMapping, columns: Columns, template: ChatTemplate, max_length: int, stats: TokenizeStats
+) -> JsonMapping | None:
     """The tokens of a row, or None, which is counted, if not even its last turn fits."""
     fitted = template.fit(row["prompt"], [row[name][0]["content"] for name in columns.replies], max_length)
     if fitted is None:

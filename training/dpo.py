@@ -3,11 +3,13 @@ TRL on rows."""
 
 from typing import Any
 
+from datasets import Dataset
 from rich.console import Console
 from transformers import TrainingArguments
 from trl import DPOConfig, DPOTrainer
 
 from i2a.errors import UsageError
+from i2a.jsonl import JsonObject
 from i2a.runs.training_folder import Card
 from training import ranks
 from training.data import DPO_COLUMNS, TokenizedData
@@ -21,16 +23,16 @@ class RowDPOTrainer(DPOTrainer):
     """TRL's, for rows that are tokens already, which TRL 1.16 lets only SFT do; without its model card: ours says
     more."""
 
-    def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+    def _prepare_dataset(self, dataset: Dataset, *_: object) -> Dataset:
         return dataset
 
-    def create_model_card(self, *_: Any, **__: Any) -> None: ...
+    def create_model_card(self, *_: object, **__: object) -> None: ...
 
 
-def dpo(config: DPO, console: Console | None = None, card: Card | None = None) -> dict[str, Any]:
+def dpo(config: DPO, console: Console | None = None, card: Card | None = None) -> JsonObject:
     """Train a model on preferences; returns what `result.json` holds. With a console, progress is shown there.
 
-    `card` writes the model card. Raises `UsageError` for whatever cannot work, before a model is loaded or a file is
+    `card` writes the model card. Raises `UsageError` for unusable settings, before a model is loaded or a file is
     overwritten, and `Interrupted` after Ctrl-C.
     """
     with TrainingRun.open("dpo", config, console) as run:

@@ -5,16 +5,16 @@ what LLaMA-Factory reads, and Axolotl for SFT: one list of messages, and the two
 a persona of the benchmark is left out, as `i2a train` refuses it.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Literal
 
+from i2a.jsonl import JsonMapping
 from i2a.trees.formats import Format, Rows
 from i2a.trees.tree import Tree
 from training.leaks import in_benchmark
 from training.rows import PairFilter, dpo_rows, sft_rows
 
 Layout = Literal["trl", "messages"]
-Row = Mapping[str, Any]
 
 
 def _sft(
@@ -42,24 +42,24 @@ def _dpo(
     return _laid_out(tree, made, layout, _as_ranking)
 
 
-def _laid_out(tree: Tree, made: Rows, layout: Layout, as_messages: Callable[[Row], Row]) -> Rows:
+def _laid_out(tree: Tree, made: Rows, layout: Layout, as_messages: Callable[[JsonMapping], JsonMapping]) -> Rows:
     if in_benchmark(tree.persona):
         return Rows([], {"rows": 0}, {"pairs with a persona of the benchmark, or half of one": len(made.rows)})
     return made if layout == "trl" else made._replace(rows=[as_messages(row) for row in made.rows])
 
 
-def _as_conversation(row: Row) -> Row:
+def _as_conversation(row: JsonMapping) -> JsonMapping:
     """Only the last message is to be trained on; Axolotl looks at `training`, LLaMA-Factory at `mask_history`."""
     before = [{**message, "training": False} for message in row["prompt"]]
     target = [{**message, "training": True} for message in row["completion"]]
     return {"messages": before + target, **_rest(row)}
 
 
-def _as_ranking(row: Row) -> Row:
+def _as_ranking(row: JsonMapping) -> JsonMapping:
     return {"messages": row["prompt"], "chosen": row["chosen"][0], "rejected": row["rejected"][0], **_rest(row)}
 
 
-def _rest(row: Row) -> Row:
+def _rest(row: JsonMapping) -> JsonMapping:
     return {name: row[name] for name in ("tree", "profile", "personality", "turn")}
 
 

@@ -6,15 +6,19 @@ A conversation makes one row: its last reply is trained on, given what came befo
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from i2a.errors import UsageError
+from i2a.jsonl import JsonObject
 from i2a.text import one_line
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 LOADERS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 
 
-def general_rows(source: str, ratio: float, seed: int, rows: int, cache: Path) -> Iterator[dict[str, Any]]:
+def general_rows(source: str, ratio: float, seed: int, rows: int, cache: Path) -> Iterator[JsonObject]:
     """Rows of the dataset, in an order that follows from the seed: as many as make up `ratio` of all rows when they are
     added to `rows` others.
 
@@ -38,7 +42,7 @@ def general_rows(source: str, ratio: float, seed: int, rows: int, cache: Path) -
         )
 
 
-def _open(source: str, cache: Path) -> Any:
+def _open(source: str, cache: Path) -> "Dataset":
     import datasets
 
     path = Path(source)
@@ -58,7 +62,7 @@ def _open(source: str, cache: Path) -> Any:
     return found
 
 
-def _row(messages: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _row(messages: list[JsonObject]) -> JsonObject | None:
     """The conversation up to its last reply, or None if it has none, or holds more than text."""
     chat = [{"role": message["role"], "content": message["content"]} for message in messages]
     if any(m["role"] not in ("system", "user", "assistant") or not isinstance(m["content"], str) for m in chat):

@@ -10,19 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from statistics import fmean
 from types import FrameType
-from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.text import Text
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from i2a import jsonl
 from i2a.errors import UsageError
+from i2a.progress import ProgressBar
 from i2a.runs.training_folder import TrainingFolder, rewrite_log
 
-LINE = 10.0
 SHOWN = {"loss": "loss", "eval_loss": "held-out loss", "rewards/margins": "margin", "rewards/accuracies": "accuracy"}
 
 
@@ -48,29 +45,20 @@ class ProgressCallback(TrainerCallback):
     def __init__(self, console: Console, *, quiet: bool) -> None:
         self._console, self._quiet = console, quiet
         self._latest: dict[str, float] = {}
-        self._last_line = self._began = time.monotonic()
+        self._began = time.monotonic()
         self._first_step = 0
         self._savings_shown = False
-        self._progress = Progress(
-            TextColumn("steps"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-            TextColumn("{task.fields[metrics]}"),
-            console=console,
-            transient=True,
-            disable=quiet or not console.is_terminal,
-        )
+        self._progress = ProgressBar(console, "{task.fields[metrics]}", quiet=quiet)
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_train_begin(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         if state.is_world_process_zero:
             self._began, self._first_step = time.monotonic(), state.global_step
             self._progress.start()
-            self._task = self._progress.add_task("", total=state.max_steps, completed=state.global_step, metrics="")
+            self._task = self._progress.add_task(
+                "steps", total=state.max_steps, completed=state.global_step, metrics=""
+            )
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
+    def on_log(self, args: object, state: TrainerState, control: object, logs: dict[str, float], **_: object) -> None:
         if not state.is_world_process_zero or self._quiet:
             return
         self._latest |= logs
@@ -78,18 +66,14 @@ class ProgressCallback(TrainerCallback):
             self._savings_shown = True
             self._console.print(f"Packed as trees: {logs['tokens_saved']:.1f} times fewer tokens than the rows have.")
         self._progress.update(self._task, completed=state.global_step, metrics=in_words(self._latest))
-        now = time.monotonic()
-        if not self._console.is_terminal and now - self._last_line >= LINE:
-            self._last_line = now
-            pace = (now - self._began) / max(1, state.global_step - self._first_step)
-            left = round(pace * (state.max_steps - state.global_step))
-            line = f"step {state.global_step}/{state.max_steps}, {in_words(self._latest)}, {left} s left"
-            self._console.print(Text(line))
+        pace = (time.monotonic() - self._began) / max(1, state.global_step - self._first_step)
+        left = round(pace * (state.max_steps - state.global_step))
+        self._progress.line(f"step {state.global_step}/{state.max_steps}, {in_words(self._latest)}, {left} s left")
 
     def stop(self) -> None:
         self._progress.stop()
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_train_end(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         self.stop()
 
 
@@ -99,11 +83,11 @@ class LogCallback(TrainerCallback):
     def __init__(self, folder: TrainingFolder) -> None:
         self._folder = folder
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_train_begin(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         if state.is_world_process_zero:
             rewrite_log(self._folder.log_file, upto=state.global_step)
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
+    def on_log(self, args: object, state: TrainerState, control: object, logs: dict[str, float], **_: object) -> None:
         if not math.isfinite(logs.get("loss", 0.0)):
             raise UsageError(
                 f"the loss at step {state.global_step} is {logs['loss']}: the training diverged; "
@@ -112,7 +96,7 @@ class LogCallback(TrainerCallback):
         if state.is_world_process_zero and "train_runtime" not in logs:
             jsonl.append(self._folder.log_file, jsonl.dumps({"step": state.global_step, **logs}))
 
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_save(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         if torch.distributed.is_initialized():
             torch.distributed.barrier()  # every rank has written its random state
         if state.is_world_process_zero:
@@ -150,11 +134,11 @@ class StopCallback(TrainerCallback):
         elif number == signal.SIGINT and now - self._requested > self.GRACE:
             raise KeyboardInterrupt
 
-    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_begin(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         if state.global_step >= state.max_steps:
             raise AlreadyFinished  # where the last step is not an epoch's, `Trainer` would take one more
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if self._stop_requested(args.device) and state.global_step < state.max_steps:
             self.stopped = control.should_save = control.should_training_stop = True
 

@@ -7,8 +7,9 @@ The tree stores who spoke; chat roles are a view of it, in which whoever answers
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from i2a.jsonl import JsonObject
 from i2a.trees.formats import Rows
 from i2a.trees.tree import Node, Pair, Tree, Verdict
 
@@ -33,7 +34,7 @@ class PairFilter:
 def sft_rows(tree: Tree, pairs: PairFilter) -> Rows:
     """`prompt` and `completion`: one row for each labelled pair; a reply that several pairs share comes once."""
     left_out: Counter[str] = Counter()
-    rows: dict[Node, dict[str, Any]] = {}
+    rows: dict[Node, JsonObject] = {}
     for pair, prompt in _usable(tree, pairs, left_out):
         target = pair.chosen if pairs.target == "preferred" else pair.rejected
         if target in rows:
@@ -50,7 +51,7 @@ def sft_rows(tree: Tree, pairs: PairFilter) -> Rows:
 def dpo_rows(tree: Tree, pairs: PairFilter) -> Rows:
     """`prompt`, `chosen` and `rejected`: one row for each labelled pair, whatever the target of `pairs`."""
     left_out: Counter[str] = Counter()
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     for pair, prompt in _usable(tree, pairs, left_out):
         chosen, rejected = _says("assistant", pair.chosen), _says("assistant", pair.rejected)
         if (pair.chosen.cut or pair.rejected.cut) and not pairs.keep_cut:
@@ -90,7 +91,7 @@ def _usable(tree: Tree, pairs: PairFilter, left_out: Counter[str]) -> Iterator[t
         if prompt[-1]["role"] == "user":
             yield pair, prompt
         else:
-            left_out["pairs that answer no message of somebody else"] += 1
+            left_out["pairs without a message of another speaker to answer"] += 1
 
 
 def _why_unlabelled(node: Node) -> str | None:

@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.text import Text
 
 from i2a.errors import Interrupted, UsageError
+from i2a.jsonl import JsonObject
 from i2a.models.local.checkpoint import Checkpoint
 from i2a.models.local.template import ChatTemplate
 from i2a.runs.training_folder import Card, TrainingFolder, read_log, room_on_disk, step_of, versions
@@ -45,7 +46,7 @@ from training.setup import TrainingSetup
 
 @dataclass(frozen=True)
 class SessionStats:
-    """What this process did: `steps` of training, in so many `seconds`, on `tokens`; GPU `memory` at most, in bytes."""
+    """What this process did: `steps` of training in `seconds`, on `tokens`; GPU `memory` at most, in bytes."""
 
     steps: int
     seconds: float
@@ -74,9 +75,9 @@ class TrainingRun:
     @classmethod
     @contextmanager
     def open(cls, stage: str, config: Training, console: Console | None = None) -> Iterator["TrainingRun"]:
-        """Settle everything that can be settled without loading weights. With a console, progress is shown there.
+        """Resolve everything that does not need the weights. With a console, progress is shown there.
 
-        Raises `UsageError` for whatever cannot work, before a model is loaded or a file is overwritten.
+        Raises `UsageError` for settings that cannot work, before a model is loaded or a file is overwritten.
         """
         quieten_libraries()
         console = console if console and ranks.is_first() else Console(quiet=True)
@@ -138,11 +139,11 @@ class TrainingRun:
         except UsageError:
             folder.clear()
             raise
-        return stats, (*corpus.warnings, *shortened, *self.template.notes)
+        return stats, (*corpus.warnings, *shortened, *self.template.warnings)
 
     # What a trainer is made of.
 
-    def model(self) -> Any:
+    def model(self) -> transformers.PreTrainedModel:
         """The model to start from, loaded once more with each call; an adapter it comes with is trained further or,
         where all weights are trained, merged."""
         dtype = torch.bfloat16 if self.setup.adapter and self.setup.bf16 else torch.float32
@@ -159,7 +160,7 @@ class TrainingRun:
             r=rank, lora_alpha=alpha, target_modules="all-linear", task_type="CAUSAL_LM", revision=revision
         )
 
-    def model_with_adapter(self) -> Any:
+    def model_with_adapter(self) -> transformers.PreTrainedModel:
         """`model` with `new_adapter`, if there is one, as TRL would add it."""
         model, adapter = self.model(), self.new_adapter
         if adapter is None:
@@ -216,7 +217,7 @@ class TrainingRun:
 
     # From its first step to its result.
 
-    def fit(self, trainer: Any) -> None:
+    def fit(self, trainer: transformers.Trainer) -> None:
         """Train to the end, from the last checkpoint if there is one.
 
         Raises `Interrupted` after Ctrl-C, `UsageError` for a full disk or a loss that is not a number.
@@ -232,7 +233,7 @@ class TrainingRun:
             with room_on_disk(self.folder), stop.listening(), suppress(AlreadyFinished):
                 trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
         except KeyboardInterrupt:
-            raise Interrupted(f"stopped at once; {self._how_to_resume()}") from None
+            raise Interrupted(f"stopped immediately; {self._how_to_resume()}") from None
         finally:
             progress.stop()
         state = trainer.state
@@ -245,9 +246,9 @@ class TrainingRun:
 
     def _how_to_resume(self) -> str:
         last = self.folder.checkpoint
-        return f"the same command with --resume goes on from {f'step {step_of(last)}' if last else 'the start'}"
+        return f"the same command with --resume continues from {f'step {step_of(last)}' if last else 'the start'}"
 
-    def save(self, trainer: Any, card: Card | None = None) -> dict[str, Any]:
+    def save(self, trainer: transformers.Trainer, card: Card | None = None) -> JsonObject:
         """Measure on the validation part, then write model, `card` and result; returns `result`."""
         validation = trainer.evaluate() if self.data.validation is not None else None
         weights = gather_weights(trainer)
@@ -277,7 +278,7 @@ class TrainingRun:
         return result
 
     @property
-    def result(self) -> dict[str, Any]:
+    def result(self) -> JsonObject:
         """How the training in the folder ended: `result.json`. Empty but in the first process."""
         return (self.folder.result() or {}) if ranks.is_first() else {}
 

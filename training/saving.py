@@ -2,22 +2,22 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from peft import PeftModel
+from transformers import Trainer
 
 
-def gather_weights(trainer: Any) -> dict[str, torch.Tensor]:
+def gather_weights(trainer: Trainer) -> dict[str, torch.Tensor]:
     """All weights by name, gathered if the model is sharded; called in every process, to be used by the first."""
     state: dict[str, torch.Tensor] = trainer.accelerator.get_state_dict(trainer.model)
     return state
 
 
-def save_model(trainer: Any, state: Mapping[str, torch.Tensor], folder: Path, *, stop_id: int | None) -> None:
+def save_model(trainer: Trainer, state: Mapping[str, torch.Tensor], folder: Path, *, stop_id: int | None) -> None:
     """Write model and tokenizer; full weights in the precision that was computed in.
 
-    `stop_id`: the token at which generation is to stop, besides those at which it does.
+    `stop_id`: a further token at which generation must stop.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
     if isinstance(model, PeftModel):

@@ -4,7 +4,7 @@ The defaults are for an instruct model of about 7B parameters.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -104,8 +104,8 @@ class Training(BaseModel):
         return self.learning_rate or (self.lora_rate if adapter else self.full_rate)
 
     @property
-    def identity(self) -> dict[str, Any]:
-        """What a resumed training must share with the one it goes on with, and can be read off the settings alone."""
+    def identity(self) -> dict[str, object]:
+        """What must be equal to resume a training, as far as the settings alone decide it."""
         return self.model_dump(mode="json", exclude=RUNTIME | {"runs", "model", "revision", "packing"})
 
 
@@ -162,7 +162,3 @@ class DPO(Training):
         if value and info.data.get("loss") != "sigmoid":
             raise PydanticCustomError("loss", "it is for the sigmoid loss only")
         return value
-
-
-STAGES: dict[str, type[Training]] = {"sft": SFT, "dpo": DPO}
-Stage = TypeVar("Stage", bound=Training)

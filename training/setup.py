@@ -5,9 +5,10 @@ Resolved before any weights are loaded, and the same in every process.
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Self
+from typing import Self
 
 import torch
+from transformers import TrainingArguments
 
 from i2a.errors import UsageError
 from i2a.models.local.checkpoint import Checkpoint
@@ -58,7 +59,7 @@ class TrainingSetup:
         packs, reason = _packing(config, checkpoint, adapter=adapter)
         return cls(adapter, bf16, rate, processes, micro, share // micro, packs, reason)
 
-    def summary(self, arguments: Any) -> dict[str, Any]:
+    def summary(self, arguments: TrainingArguments) -> dict[str, object]:
         """For the result and the card; `arguments` are those of the trainer."""
         trees = {"trees_per_step": arguments.per_device_train_batch_size * self.processes}
         settings = {

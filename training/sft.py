@@ -1,13 +1,13 @@
 """`i2a train sft`: supervised fine-tuning; the loss is on the reply alone. On packed trees, or by TRL on rows."""
 
 from functools import partial
-from typing import Any
 
 from rich.console import Console
 from transformers import TrainingArguments
 from trl import SFTConfig, SFTTrainer
 
 from i2a.errors import UsageError
+from i2a.jsonl import JsonObject
 from i2a.runs.training_folder import Card
 from training.data import SFT_COLUMNS, TokenizedData
 from training.mix import general_rows
@@ -20,13 +20,13 @@ from training.settings import SFT
 class RowSFTTrainer(SFTTrainer):
     """TRL's, without its model card: ours says more."""
 
-    def create_model_card(self, *_: Any, **__: Any) -> None: ...
+    def create_model_card(self, *_: object, **__: object) -> None: ...
 
 
-def sft(config: SFT, console: Console | None = None, card: Card | None = None) -> dict[str, Any]:
+def sft(config: SFT, console: Console | None = None, card: Card | None = None) -> JsonObject:
     """Fine-tune a model; returns what `result.json` holds. With a console, progress is shown there.
 
-    `card` writes the model card. Raises `UsageError` for whatever cannot work, before a model is loaded or a file is
+    `card` writes the model card. Raises `UsageError` for unusable settings, before a model is loaded or a file is
     overwritten, and `Interrupted` after Ctrl-C.
     """
     with TrainingRun.open("sft", config, console) as run:

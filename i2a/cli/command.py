@@ -14,12 +14,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from i2a.errors import Interrupted, UsageError
+from i2a.extras import needs
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-    from rich.progress import Progress
 
-OURS = ("i2a", "agents", "scenarios", "training", "evaluation")
+    from i2a.progress import ProgressBar
 
 
 def command(
@@ -43,7 +43,7 @@ class Command:
         self.__name__, self.__module__ = function.__name__, function.__module__
         lines = example.replace("\n", "\n  ")
         self.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n\b\nExample:\n  {lines}"
-        self.__annotations__: dict[str, Any] = {}  # the signature has them
+        self.__annotations__: dict[str, object] = {}  # the signature has them
         # A word that belongs to no flag gets our own error.
         self.context_settings = {"allow_extra_args": True} if settings else None
 
@@ -68,14 +68,11 @@ class Command:
         """Run the command. Raises `UsageError` and `Interrupted`."""
         model = None
         try:
-            if (model := self.settings) is None:
-                self.function(*args, **flags)
-            else:
-                self._run(model, flags)
-        except ModuleNotFoundError as error:
-            if self._extra is None or (error.name or "").partition(".")[0] in ("", *OURS):
-                raise
-            raise UsageError(f"this needs the package {error.name}: pip install 'i2a[{self._extra}]'") from None
+            with needs(self._extra):
+                if (model := self.settings) is None:
+                    self.function(*args, **flags)
+                else:
+                    self._run(model, flags)
         except KeyboardInterrupt:
             resume = "; the same command with --resume continues" if model and "resume" in model.model_fields else ""
             raise Interrupted(f"interrupted{resume}") from None
@@ -91,10 +88,10 @@ class Command:
         self.function(load(model, file, values), as_json)
 
 
-def progress_bar() -> "Progress":
+def progress_bar() -> "ProgressBar":
     """A bar on stderr, where that is a terminal."""
     from rich.console import Console
-    from rich.progress import Progress
 
-    console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal)
+    from i2a.progress import ProgressBar
+
+    return ProgressBar(Console(stderr=True), percent=True)

@@ -17,7 +17,7 @@ i2a evaluate base=hf:runs/base tuned=hf:runs/dpo --out runs/eval \\
 
 @command("evaluation.settings:Evaluation", example=EXAMPLE, extra="evaluate")
 def evaluate(config: "Evaluation", as_json: bool) -> None:
-    """Measure how well candidates adapt to a person as the dialogue goes on: the ALOE benchmark.
+    """Measure how well candidates adapt to a person as the dialogue continues: the ALOE benchmark.
 
     Each candidate talks with the same simulated users, and a judge rates every reply. Controls: offline:generic (the
     floor), offline:oracle (knows the persona, the ceiling), offline:parrot, offline:facts and offline:salad

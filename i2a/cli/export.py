@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from i2a.cli.command import command, progress_bar
+
+if TYPE_CHECKING:
+    from i2a.trees.formats import Exported
 
 EXAMPLE = """\
 i2a export runs/first --format dpo --option both_orders=true \\
@@ -45,7 +48,6 @@ def export(
     from i2a.plugins import find
     from i2a.report.cards.dataset import WHAT, dataset_card
     from i2a.runs.run_folder import RunFolder
-    from i2a.text import counted
     from i2a.trees.export import export as write
     from i2a.trees.formats import Exported, Format
     from i2a.trees.json import read, trees_of
@@ -71,11 +73,17 @@ def export(
         _write_card(card, write_card(done))
     if as_json:
         typer.echo(json.dumps({"trees": done.trees, "written": done.written, "left_out": done.left_out}))
-        return
+    else:
+        typer.echo(_in_words(done, out, card))
+
+
+def _in_words(done: "Exported", out: Path, card: Path | None) -> str:
+    from i2a.text import counted
+
     written = ", ".join(counted(count, what) for what, count in done.written.items())
     left_out = f". Left out: {'; '.join(done.left_out_in_words)}" if done.left_out_in_words else ""
     described = f", described in {card}" if card else ""
-    typer.echo(f"{counted(done.trees, 'trees')}: {written} written to {out}{described}{left_out}")
+    return f"{counted(done.trees, 'trees')}: {written} written to {out}{described}{left_out}"
 
 
 def _refuse(target: Path, trees: Path, *, force: bool) -> None:

@@ -17,7 +17,7 @@ METAVARS = {int: "INT", float: "FLOAT", Path: "PATH", str: "TEXT"}
 
 
 def signature(model: type[BaseModel]) -> inspect.Signature:
-    """What Typer makes the flags of: a parameter for each setting, and what every command with settings has besides."""
+    """What Typer makes the flags of: a parameter for each setting, and those of every command with settings."""
     config = typer.Option(
         metavar="FILE.toml", help="TOML file with any of these settings, as NAME = VALUE; flags win over it."
     )
@@ -38,7 +38,7 @@ def parameters(model: type[BaseModel]) -> Iterator[inspect.Parameter]:
     named = sorted(model.model_fields.items(), key=lambda item: (not item[1].is_required(), own.index(item[0])))
     for name, field in named:
         flag, several = Flag.of(field), holds(field.annotation, list) or holds(field.annotation, dict)
-        value: Any = Path if holds(field.annotation, Path) else str
+        value: Any = Path if holds(field.annotation, Path) and not holds(field.annotation, dict) else str
         text = describe(field)
         if flag.positional:
             how: Any = typer.Argument(metavar=flag.metavar, help=text)
@@ -84,7 +84,7 @@ def _range(field: FieldInfo) -> str:
     return f"{low}x{high}" if low or high else ""
 
 
-def metavar(annotation: Any) -> str:
+def metavar(annotation: object) -> str:
     """What a value of this type looks like: `INT`, `aloe|strict`, `NAME=VALUE`."""
     if holds(annotation, dict):
         return "NAME=VALUE"
@@ -106,7 +106,7 @@ def assignments(texts: list[str] | None, flag: str) -> dict[str, str]:
     return pairs
 
 
-def values_of(model: type[BaseModel], given: dict[str, Any], words: list[str]) -> dict[str, Any]:
+def values_of(model: type[BaseModel], given: dict[str, Any], words: list[str]) -> dict[str, object]:
     """The settings that stand on the command line. `words`: those that belong to no flag. Raises `UsageError`."""
     values = {name: value for name, value in given.items() if value not in (None, [])}
     for name, value in values.items():
@@ -117,11 +117,11 @@ def values_of(model: type[BaseModel], given: dict[str, Any], words: list[str]) -
             values[name] = assignments(value, _flag(name))
     for word in words:
         if word.endswith(".toml"):
-            raise UsageError(f"a file of settings is given with --config: --config {word}")
+            raise UsageError(f"pass a file of settings with --config: --config {word}")
     return values
 
 
-def _parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
+def _parameter(name: str, annotation: object, default: object = None) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 

@@ -44,7 +44,7 @@ def import_(
                 raise UsageError(f"{done.name}: no conversation in it; give one published record per line")
             identity = {"file": file.name, "sha256": done.sha256, "conversations": done.conversations}
             # An import that was killed half-way may be done again: the same file gives the same bytes.
-            with RunFolder.open(out, {"imported": identity}, {"notes": done.notes}, resume=True) as folder:
+            with RunFolder.open(out, {"imported": identity}, {"notes": done.warnings}, resume=True) as folder:
                 trees.seek(0)
                 with atomic_write(folder.trees_file) as target:
                     copyfileobj(trees, target)
@@ -54,8 +54,8 @@ def import_(
     if as_json:
         typer.echo(json.dumps(done.counts))
         return
-    sentences = [f"{done.conversations:,} conversations with {done.utterances:,} utterances are in {out}", *done.notes]
-    typer.echo(f"{'; '.join(sentences)}. Next:  i2a show {out}")
+    counts = f"{done.conversations:,} conversations with {done.utterances:,} utterances are in {out}"
+    typer.echo(f"{'; '.join([counts, *done.warnings])}. Next:  i2a show {out}")
 
 
 def _lines(file: Path) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
 """The `i2a` command: a shell around the commands of the entry-point group `i2a.commands`.
 
-A command is a function, or a Typer of its own; see `i2a.cli.command` for how ours are made. Only the command that is
-asked for is built.
+A command is a function, or a Typer of its own; see `i2a.cli.command` for how ours are made. One of your own is run by
+its place: `i2a ./count.py runs/first`. Only the command that is asked for is built.
 """
 
 import sys
@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
+from i2a.cli.command import Command
 from i2a.errors import I2AError, UsageError
-from i2a.plugins import installed
+from i2a.plugins import by_place, find, installed
 
 
 class Commands(TyperGroup):
@@ -29,11 +30,14 @@ class Commands(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Raises `UsageError` for a command that cannot be loaded."""
-        if cmd_name not in self._points:
+        if cmd_name in self._points:
+            found = load(self._points[cmd_name])
+        elif by_place(cmd_name):
+            found = find("commands", cmd_name, Command)
+        else:
             return None
         group = typer.Typer(add_completion=False, rich_markup_mode=None)
         group.callback()(lambda: None)
-        found = load(self._points[cmd_name])
         if isinstance(found, typer.Typer):
             group.add_typer(found, name=cmd_name)
         else:

@@ -10,7 +10,7 @@ from typer import Argument, Option
 from i2a.cli.command import command
 
 if TYPE_CHECKING:
-    from i2a.personas.check import Findings
+    from i2a.personas.check import PoolCheck
     from i2a.personas.settings import Growth
 
 GROW = """\
@@ -91,17 +91,17 @@ def check(
     kinds = {pool.kind for pool in pools}
     only = kinds.pop() if len(kinds) == 1 else None
     benchmark = pools_of(against, only, None) if against else []
-    findings = examine(pools, benchmark, open_encoder(encoder))
+    result = examine(pools, benchmark, open_encoder(encoder))
     if png is not None:
-        _draw(findings, png)
-    typer.echo(json.dumps(findings.as_json(), ensure_ascii=False) if as_json else "\n".join(in_words(findings)))
+        _draw(result, png)
+    typer.echo(json.dumps(result.as_json(), ensure_ascii=False) if as_json else "\n".join(in_words(result)))
 
 
-def _draw(findings: "Findings", png: Path) -> None:
+def _draw(result: "PoolCheck", png: Path) -> None:
     from i2a.report.persona_plot import draw
 
     # Where a path is too long for a title, its end says more than its beginning.
-    draw([(str(pool.file)[-60:], report) for pool, report in zip(findings.pools, findings.reports, strict=True)], png)
+    draw([(str(pool.file)[-60:], report) for pool, report in zip(result.pools, result.reports, strict=True)], png)
 
 
 @personas.command()

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer import Argument, Option
@@ -32,7 +32,7 @@ def list_scenarios(
 
     found = {name: find(name) for name in names or installed()}
     if as_json:
-        rows: list[dict[str, Any]] = [
+        rows: list[dict[str, object]] = [
             {"name": s.name, "about": s.about, "roles": list(s.roles), "options": dict(s.options), "file": str(s.file)}
             for s in found.values()
         ]

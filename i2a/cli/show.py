@@ -3,14 +3,17 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from i2a.cli.command import command
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.text import one_line
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from i2a.trees.tree import Node, Tree
 
 
@@ -43,7 +46,7 @@ def show(
     raise UsageError(f"{run} holds no tree {tree!r}; `i2a show {run} 0` shows the first")
 
 
-def counts(run: Path, file: Path) -> dict[str, Any]:
+def counts(run: Path, file: Path) -> JsonObject:
     """Counts over all trees of the file, and how many conversations failed."""
     from i2a.runs.run_folder import RunFolder
     from i2a.trees.json import read
@@ -56,7 +59,7 @@ def counts(run: Path, file: Path) -> dict[str, Any]:
     return Summary.of(read(file)).as_json() | {"failed": len(failed)}
 
 
-def overview(counts: dict[str, Any]) -> str:
+def overview(counts: JsonMapping) -> str:
     rate = counts["flip_rate"]
     return (
         f"{counts['trees']} trees, {counts['utterances']} utterances, {counts['pairs']} pairs: {counts['labelled']} "
@@ -65,7 +68,7 @@ def overview(counts: dict[str, Any]) -> str:
     )
 
 
-def drawing(tree: "Tree") -> Any:
+def drawing(tree: "Tree") -> "RenderableType":
     """The tree as a rich renderable. Text of models and personas is never read as markup."""
     from rich.console import Group
     from rich.panel import Panel
@@ -78,13 +81,13 @@ def drawing(tree: "Tree") -> Any:
         one_line(tree.persona.personality),
     )
     title = Text(f"{tree.id}, scenario {tree.scenario}, persona {tree.persona.id}, seed {tree.seed}")
-    parts: list[Any] = [Panel(persona, title=title, title_align="left", border_style="dim")]
+    parts: list[RenderableType] = [Panel(persona, title=title, title_align="left", border_style="dim")]
     for root in tree.roots:
         parts += rows(root, 0)
     return Group(*parts)
 
 
-def rows(node: "Node", depth: int) -> Iterator[Any]:
+def rows(node: "Node", depth: int) -> Iterator["RenderableType"]:
     """The lines of `node` and of what follows it. Only a fork into several continued branches indents."""
     yield utterance(node, depth)
     inner = depth + (sum(child.continued for child in node.children) > 1)
@@ -92,7 +95,7 @@ def rows(node: "Node", depth: int) -> Iterator[Any]:
         yield from rows(child, inner)
 
 
-def utterance(node: "Node", depth: int) -> Any:
+def utterance(node: "Node", depth: int) -> "RenderableType":
     from rich.padding import Padding
     from rich.text import Text
 

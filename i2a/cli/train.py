@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument
 
 from i2a.cli.command import command
+from i2a.jsonl import JsonObject
 
 if TYPE_CHECKING:
     from i2a.simulator.model.settings import Base
@@ -61,7 +62,7 @@ def dpo(config: "DPO", as_json: bool) -> None:
 @train.command()
 @command("i2a.simulator.model.settings:Base", example="i2a train base --out runs/base", extra="train")
 def base(config: "Base", as_json: bool) -> None:
-    """Train a small model from scratch that can follow a chat and recall what was said, but adapts to nobody.
+    """Train a small model from scratch that can chat and recall what was said, but does not adapt to the user.
 
     The demo and the tests start from it: it takes minutes on two CPU cores and no download. It learns to copy, then
     reads dialogues of the offline engine with generic replies. On Ctrl-C seconds of work are lost, and the same command
@@ -92,7 +93,7 @@ def accelerate(name: Annotated[str, Argument(metavar="NAME", help="single, ddp o
     typer.echo(folder / f"{name}.yaml")
 
 
-def _train(run: Callable[..., dict[str, Any]], config: "SFT | DPO", as_json: bool) -> None:
+def _train(run: Callable[..., JsonObject], config: "SFT | DPO", as_json: bool) -> None:
     from rich.console import Console
 
     from i2a.errors import I2AError
@@ -111,7 +112,7 @@ def _train(run: Callable[..., dict[str, Any]], config: "SFT | DPO", as_json: boo
         typer.echo(_in_words(result), err=True)
 
 
-def _in_words(result: dict[str, Any]) -> str:
+def _in_words(result: JsonObject) -> str:
     """The finishing lines: what came of it, and what to do with it."""
     first, last, folder = result["first"], result["last"], result["model"]
     lines = [f"{result['steps']} steps on {result['rows']:,} rows, loss {first['loss']:.4g} -> {last['loss']:.4g}"]
@@ -129,7 +130,7 @@ def _in_words(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _base_in_words(result: dict[str, Any]) -> str:
+def _base_in_words(result: JsonObject) -> str:
     """The finishing lines: what came of it, and what to do with it."""
     last = list(result["stages"].values())[-1]
     recalled = ", ".join(f"{name} {found['tokens']:.1%}" for name, found in last["recall"].items())

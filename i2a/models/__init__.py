@@ -1,1 +1,1 @@
-"""Models: one string names one, one wrapper stands in front of every one."""
+"""Models: every model is named by a string and called through one wrapper."""

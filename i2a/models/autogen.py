@@ -1,6 +1,6 @@
-"""Models and AutoGen's clients, each as the other. Below the roles, AutoGen is met in this file only.
+"""Adapters between our models and AutoGen's clients. Below the roles, only this file uses AutoGen.
 
-`AutoGenModel` makes any `ChatCompletionClient` a model of ours; `ModelClient` takes any model of ours into AutoGen.
+`AutoGenModel` makes any `ChatCompletionClient` a model of ours; `ModelClient` wraps any model of ours for AutoGen.
 """
 
 import asyncio
@@ -24,27 +24,28 @@ from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
 from i2a.errors import MalformedResponse
+from i2a.jsonl import JsonMapping
 from i2a.markup import spoken
 from i2a.models.model import ChatRole, Completion, Message, Model, estimate_tokens
 from i2a.models.response_format import response_format
 from i2a.models.spec import ModelSpec
 
-WINDOW = 128_000  # tokens; assumed, for no protocol tells
+WINDOW = 128_000  # tokens; an assumption, as no protocol reports it
 ROLES: dict[type, ChatRole] = {SystemMessage: "system", UserMessage: "user", AssistantMessage: "assistant"}
 
 
 class AutoGenModel(Model):
     """An AutoGen client (OpenAI, Azure, Anthropic, Ollama, Replay, ...) as a model.
 
-    `parameters`: which parameters of a call the client takes as `extra_create_args`; OpenAI's takes "seed" and
-    "response_format". The others are left out, for a client raises on what it does not know.
+    `parameters`: which parameters of a call the client accepts as `extra_create_args`; OpenAI's accepts "seed" and
+    "response_format". The others are dropped, because a client raises on unknown ones.
     """
 
     def __init__(self, client: ChatCompletionClient, parameters: Collection[str] = ()) -> None:
         self.client, self._parameters = client, frozenset(parameters)
         self.structured_output = "response_format" in self._parameters
 
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """Raises what the client raises, and `MalformedResponse` for a call of tools."""
         args = {name: value for name, value in parameters.items() if name in self._parameters}
         result = await self.client.create([_to_autogen(message) for message in messages], extra_create_args=args)
@@ -64,7 +65,7 @@ class AutoGenModel(Model):
 
 
 class ModelClientConfig(BaseModel):
-    """A model string. It holds no key, which is read from the environment."""
+    """A model string. It contains no API key; keys are read from the environment."""
 
     model: str
 
@@ -72,7 +73,7 @@ class ModelClientConfig(BaseModel):
 class ModelClient(ChatCompletionClient, Component[ModelClientConfig]):
     """A model of ours for AutoGen's agents and teams: `ModelClient("openai:gpt-4o-mini")`.
 
-    Text in, text out: tools and images raise `ValueError`. Only one made of a model string can be stored.
+    Text in, text out: tools and images raise `ValueError`. Only one made from a model string can be serialized.
     """
 
     component_type = "model"
@@ -91,7 +92,7 @@ class ModelClient(ChatCompletionClient, Component[ModelClientConfig]):
         tools: Sequence[Tool | ToolSchema] = (),
         tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
         json_output: bool | type[BaseModel] | None = None,
-        extra_create_args: Mapping[str, Any] = {},
+        extra_create_args: Mapping[str, object] = {},
         cancellation_token: CancellationToken | None = None,
     ) -> CreateResult:
         """The model's reply. `extra_create_args` win over everything else. Raises `ModelError`."""
@@ -119,7 +120,7 @@ class ModelClient(ChatCompletionClient, Component[ModelClientConfig]):
     ) -> AsyncGenerator[str | CreateResult, None]:
         """The whole reply as one chunk, then the result.
 
-        We do not stream: a reply is used only when it is complete, and a stream that breaks midway is paid and lost.
+        There is no streaming: a reply is used only when it is complete, and a stream that breaks is paid for and lost.
         """
         result = await self.create(messages, **options)
         yield str(result.content)
@@ -166,11 +167,11 @@ class ModelClient(ChatCompletionClient, Component[ModelClientConfig]):
         return cls(config.model)
 
 
-Client = Model | ChatCompletionClient  # what a caller may bring
+Client = Model | ChatCompletionClient  # what a caller may pass in
 
 
 def as_model(model: Client) -> Model:
-    """A model, whichever of the two it is; a `ModelClient` gives up the model that it holds."""
+    """Either of the two as a model; a `ModelClient` is unwrapped."""
     if isinstance(model, ModelClient):
         return model.model
     return AutoGenModel(model) if isinstance(model, ChatCompletionClient) else model

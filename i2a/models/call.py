@@ -1,6 +1,6 @@
 """The one wrapper under every model: journal, retry, concurrency, seed, usage and budget of each call.
 
-A role holds a `RoleModel`, which is a `Model` like any other; it knows nothing of what happens here.
+A role has a `RoleModel`, which is a `Model` like any other; it knows nothing of journal, retries or budget.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class AnswerStore(Protocol):
     """What a call needs of the journal, `i2a.runs.journal.Journal`."""
 
     def answers(self, tree: str, /) -> dict[bytes, Completion]:
-        """All answers that were given for a tree, by request key."""
+        """All stored answers of a tree, by request key."""
         ...
 
     async def write(self, tree: str, key: bytes, role: str, model: str, completion: Completion, /) -> None:
@@ -59,7 +59,7 @@ class InFlight:
             self.drained.set()
 
     async def suspend(self) -> NoReturn:
-        """Wait until the runner cancels the conversation: to raise would cancel the requests of its branches."""
+        """Wait until the runner cancels the conversation: raising would cancel requests in its other branches."""
         await asyncio.get_running_loop().create_future()
         raise AssertionError("a suspended call is never woken")
 
@@ -136,11 +136,11 @@ class Endpoint:
 
 @dataclass(slots=True)
 class RequestKeys:
-    """What one tree has asked so far, and what earlier sessions were answered: equal requests get equal answers.
+    """The requests of one tree so far, and the stored answers of earlier sessions: equal requests get equal answers.
 
-    `attempt` counts how often the tree has failed before; where a role asks again, it must not get the old answer.
-    `forgotten`: the answers that led to a request that no server will ever answer, as slices of all that were given;
-    what was answered before stays, and what is asked from there on is another sample.
+    `attempt` counts how often the tree has failed before; a repeated request then must not get the old answer.
+    `forgotten`: slices of the stored answers that led to a request which cannot succeed. What came before them is kept,
+    and whatever is asked from there on is another sample.
     """
 
     tree: str
@@ -182,12 +182,12 @@ def _key_and_seed(request: "blake2b", model: str, parameters: Mapping[str, Any])
     return whole.digest(), seed
 
 
-# How a chat role stands in a request key, since version 0.1: journals hold such keys.
+# How a chat role is written in a request key. From version 0.1: stored journals contain such keys.
 KEY_NAMES = {"system": "SystemMessage", "user": "UserMessage", "assistant": "AssistantMessage"}
 
 
 class RoleModel(Model):
-    """A model as one role of one tree calls it."""
+    """A model as called by one role of one tree."""
 
     def __init__(
         self,
@@ -208,9 +208,9 @@ class RoleModel(Model):
         self.keeps_cut = keeps_cut
 
     async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
-        """One answer, from the journal if it was given before. Raises `ModelError`.
+        """One answer, from the journal if it is stored there. Raises `ModelError`.
 
-        Where the whole run must stop (budget, access, disk), it does not return: the runner cancels the tree.
+        If the whole run must stop (budget, access, disk), it does not return: the runner cancels the tree.
         """
         endpoint, in_flight = self._endpoint, self._in_flight
         key, seed = self._keys.next(self._role, endpoint.name, messages, parameters)

@@ -1,13 +1,14 @@
-"""What a model is to i2a: messages in, one completion out. It knows no role, no journal and no framework.
+"""The interface of a model: messages in, one completion out. It knows no role, no journal and no framework.
 
 A kind of model is a class under a name in the entry-point group `i2a.models`, see `docs/plugins.md`.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 from i2a.errors import UsageError
+from i2a.jsonl import JsonMapping
 
 ChatRole = Literal["system", "user", "assistant"]
 
@@ -47,7 +48,7 @@ class Model(ABC):
     """Text in, text out. A subclass needs `complete`, and `from_spec` to be opened by a model string."""
 
     structured_output: bool = True
-    """Whether it takes a JSON schema under the parameter `response_format`; else it is only asked for JSON in words."""
+    """Whether it accepts a JSON schema as the parameter `response_format`; if not, only the prompt asks for JSON."""
 
     keeps_cut: bool = False
     """Whether an answer that was cut at its limit of tokens is one; else it is asked for again, and then an error."""
@@ -59,7 +60,7 @@ class Model(ABC):
     """What came out about the server while it was called, for the user and the manifest."""
 
     simulated: bool = False
-    """Whether rules answer, and no language model. Settled once `prepare` has returned."""
+    """Whether it is a rule-based simulator and not a language model. Valid once `prepare` has returned."""
 
     @classmethod
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
@@ -68,18 +69,18 @@ class Model(ABC):
 
     @classmethod
     def list_price(cls, name: str, url: str | None, params: Mapping[str, str]) -> Price | None:
-        """What such a model costs, told without opening it; None if nobody knows."""
+        """The price of such a model, without opening it; None if unknown."""
         return None
 
     @abstractmethod
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """One answer; `parameters` have OpenAI's names, among them `seed` and `response_format`. Raises `ModelError`.
 
-        It tries once: retries, pacing, budget and journal belong to `i2a.models.call`.
+        It tries once: retries, rate limits, budget and journal are in `i2a.models.call`.
         """
 
     def for_role(self, role: str) -> "Model":
-        """The model as the role of this name calls it: itself, unless it treats roles differently."""
+        """The model for the role of this name: itself, unless it treats roles differently."""
         return self
 
     async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
@@ -90,11 +91,11 @@ class Model(ABC):
         await self.prepare()
 
     def price(self) -> Price | None:
-        """What this model costs; None if nobody knows."""
+        """The price of this model; None if unknown."""
         return None
 
-    def describe(self) -> Mapping[str, Any]:
-        """A local model's `fingerprint`, and what else its string leaves open; nothing for any other."""
+    def describe(self) -> Mapping[str, object]:
+        """For the manifest: a local model's `fingerprint` and resolved settings; empty for any other model."""
         return {}
 
     async def close(self) -> None:  # noqa: B027
@@ -102,5 +103,5 @@ class Model(ABC):
 
 
 def estimate_tokens(text: str) -> int:
-    """4 characters a token, roughly: tokenizers differ per model."""
+    """A rough count, 4 characters per token: tokenizers differ per model."""
     return max(1, len(text) // 4)

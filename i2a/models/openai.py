@@ -9,13 +9,14 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 
 import aiohttp
 from pydantic import ValidationError
 from yarl import URL
 
 from i2a.errors import MalformedResponse, ModelError, Unreachable, UsageError
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.markup import spoken
 from i2a.models.addresses import chat_url, checked, models_url, proxy_for
 from i2a.models.model import Completion, Message, Model, Price
@@ -24,10 +25,10 @@ from i2a.models.openai_protocol import (
     ChatReply,
     HttpReply,
     ModelList,
+    error_text,
     failed_generation,
     failure,
     refused,
-    said,
 )
 from i2a.models.request import merged_params, param_value, without
 from i2a.text import one_line
@@ -36,7 +37,7 @@ DEFAULT_URL = "https://api.openai.com/v1"
 DEFAULT_KEY = "OPENAI_API_KEY"
 BASE_URL = "OPENAI_BASE_URL"  # as the openai package has it
 
-_PATIENCE = 2.0  # seconds that a server gets to say what it serves
+_PATIENCE = 2.0  # seconds to wait for a server's list of models
 _QUOTE = 200  # characters of the server's own text in an error message
 _LARGEST = 32 * 2**20  # bytes of an answer
 _OURS = {"timeout", "key_env", "key_header"}
@@ -59,7 +60,7 @@ class OpenAIModel(Model):
         base_url: str = DEFAULT_URL,
         api_key: str | None = None,
         timeout: float = 120.0,
-        params: Mapping[str, Any] = {},
+        params: Mapping[str, object] = {},
         key_env: str = DEFAULT_KEY,
         key_header: str | None = None,
     ) -> None:
@@ -71,7 +72,7 @@ class OpenAIModel(Model):
         self._name, self._base_url, self._timeout, self._key_env = name, base_url.rstrip("/"), timeout, key_env
         self._key = (api_key or "").strip()
         if self._key and not re.fullmatch("[!-~]+", self._key):
-            raise UsageError(f"the key in {key_env} holds a blank or a character that no key has; export it again")
+            raise UsageError(f"the key in {key_env} contains a blank or a character that no key has; export it again")
         azure = (url.host or "").endswith(".azure.com")
         self._key_header = key_header or ("api-key" if azure else None)
         self._params = dict(params)
@@ -135,7 +136,7 @@ class OpenAIModel(Model):
     def price(self) -> Price | None:
         return self.list_price(self._name, None if self._base_url == DEFAULT_URL else self._base_url, {})
 
-    def describe(self) -> Mapping[str, Any]:
+    def describe(self) -> JsonMapping:
         return {"url": self._base_url} if self._url_from_environment else {}
 
     def __repr__(self) -> str:
@@ -170,7 +171,7 @@ class OpenAIModel(Model):
         except Unreachable:
             self.simulated = False
 
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """Raises the ModelErrors of `i2a.errors`; those about an answer are left to the role."""
         chat = [{"role": role, "content": content} for role, content in messages]
         return await self._call({"model": self._name, "messages": chat, **self._params, **parameters})
@@ -180,7 +181,7 @@ class OpenAIModel(Model):
             await self._session.close()
             self._session = None
 
-    async def _call(self, whole: dict[str, Any]) -> Completion:
+    async def _call(self, whole: JsonMapping) -> Completion:
         body, left_out = without(whole, self._refused), set(self._refused)
         try:
             async with asyncio.timeout(self._timeout):
@@ -196,14 +197,14 @@ class OpenAIModel(Model):
         if (written := failed_generation(reply)) is not None and "response_format" in body and written.strip():
             return Completion(written, "stop", 0, 0)  # for the role to repair
         if written is not None:
-            raise MalformedResponse(f"{self._where}: {self._quote(said(reply.body))}", billed=(0, 0))
+            raise MalformedResponse(f"{self._where}: {self._quote(error_text(reply.body))}", billed=(0, 0))
         if reply.status not in (200, 201):
             raise self._failure(reply)
         self._answered = True
         self._remember(left_out)
         return self._result(reply.body)
 
-    async def _post(self, body: dict[str, Any]) -> HttpReply:
+    async def _post(self, body: JsonObject) -> HttpReply:
         session = self._session or self._open()
         data = json.dumps(body).encode()
         async with session.post(self._url, data=data, proxy=self._proxy, allow_redirects=False) as response:
@@ -234,7 +235,7 @@ class OpenAIModel(Model):
         reply = ChatReply.read(raw)
         usage, finish = reply.usage, reply.finish_reason
         if reply.fault:
-            self._unusable(f"HTTP 200, but {reply.fault}: {self._quote(said(raw))}", reply)
+            self._unusable(f"HTTP 200, but {reply.fault}: {self._quote(error_text(raw))}", reply)
         if finish in ("error", "function_calls"):
             self._unusable(f"the answer ended with finish_reason {self._quote(reply.said)}", reply)
         content, _, went_on = spoken(reply.message.content)
@@ -264,11 +265,11 @@ class OpenAIModel(Model):
             advice = f" - check the key in {self._key_env}{'' if self._key else ' (it is not set)'}"
         elif status in (404, 405) or 300 <= status < 400:
             advice = f" - check the model name and the URL {self._base_url} (most end in /v1)"
-        message = f"{self._where}: HTTP {status}: {self._quote(said(reply.body)) or 'no reason given'}{advice}"
+        message = f"{self._where}: HTTP {status}: {self._quote(error_text(reply.body)) or 'no reason given'}{advice}"
         return failure(reply, message)
 
     def _quote(self, text: str) -> str:
-        """Foreign text for an error message: without the key, in one line, printable, short."""
+        """Text from outside for an error message: without the key, in one line, printable, short."""
         if self._key:
             text = text.replace(self._key, "***")
         text = one_line(text)

@@ -1,4 +1,4 @@
-"""The OpenAI chat-completions protocol as it comes back from servers of many makes, without I/O.
+"""The OpenAI chat-completions protocol as many kinds of servers return it, without I/O.
 
 Tolerant where the text of an answer is there, bounded everywhere: a server's words never crash a run.
 """
@@ -255,14 +255,14 @@ def split_thought(message: ChatMessage) -> tuple[str, str]:
 
 class ListedModel(BaseModel):
     id: str = ""
-    simulated: bool = False  # said by `i2a serve`, and by nobody else
+    simulated: bool = False  # only `i2a serve` reports this
 
 
 class ModelList(BaseModel):
     data: list[ListedModel]
 
     def simulates(self, name: str) -> bool:
-        """Whether the server says that rules answer for the model of this name, or for all of its models."""
+        """Whether the server reports the model of this name, or all of its models, as simulated."""
         asked = [model for model in self.data if model.id == name] or self.data
         return bool(asked) and all(model.simulated for model in asked)
 
@@ -284,8 +284,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def said(raw: bytes) -> str:
-    """What a server's error body says: OpenAI's, vLLM's, Ollama's and FastAPI's forms, or the text of a page."""
+def error_text(raw: bytes) -> str:
+    """The message in a server's error body: OpenAI's, vLLM's, Ollama's and FastAPI's forms, or the text of a page."""
     body = _error(parse(raw))
     return body if body else re.sub(r"<[^<>]{0,200}>", " ", raw[:_MOST_SAID].decode("utf-8", "replace"))
 
@@ -319,7 +319,7 @@ def refused(reply: HttpReply, body: Mapping[str, Any]) -> str | None:
     error = parsed.get("error") if isinstance(parsed, Mapping) else None
     param = error.get("param") if isinstance(error, Mapping) else None
     text = reply.body[:_MOST_SAID].decode("utf-8", "replace")
-    if reply.status < 500 and _ABOUT_LENGTH.search(said(reply.body)):
+    if reply.status < 500 and _ABOUT_LENGTH.search(error_text(reply.body)):
         return None
     if any(message["role"] == "system" for message in body["messages"]) and _ABOUT_SYSTEM.search(text):
         return "system"
@@ -331,7 +331,7 @@ def refused(reply: HttpReply, body: Mapping[str, Any]) -> str | None:
     if isinstance(param, str) and param:
         optional = [name for name in optional if name == param.partition(".")[0]]
     named = [name for name in optional if re.search(rf"(?<![A-Za-z_]){re.escape(name)}(?![A-Za-z_])", text)]
-    if not named or _ABOUT_RANGE.search(said(reply.body)) or not _REFUSES.search(text):
+    if not named or _ABOUT_RANGE.search(error_text(reply.body)) or not _REFUSES.search(text):
         return None
     return min(named, key=text.find)
 

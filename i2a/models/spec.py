@@ -1,17 +1,16 @@
 """One string names a model: `KIND[:NAME][@URL][?PARAMETER=VALUE&...]`, for instance `offline`, `openai:gpt-4o-mini`,
 `openai:qwen3@http://localhost:8000/v1?temperature=0.8`, `hf:runs/sft?dtype=bfloat16`. A kind is a name in the
-entry-point group `i2a.models`, the path of a file that holds one subclass of `Model`, or `package.module:CLASS`.
+entry-point group `i2a.models`, the path of a file with one subclass of `Model`, or `package.module:CLASS`.
 """
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from i2a.errors import UsageError
 from i2a.models.model import Model
-from i2a.plugins import find, installed, load_file
+from i2a.plugins import find_class, installed
 
 KIND = r"[a-z_]+|[^:?@\s]+\.py(?::[A-Za-z_]\w*)?|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+:[A-Za-z_]\w*"
 PATTERN = re.compile(
@@ -22,7 +21,7 @@ EXAMPLES = "offline, openai:gpt-4o-mini, openai:qwen3@http://localhost:8000/v1, 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """A parsed model string; `str(spec)` gives it back. It never holds a key."""
+    """A parsed model string; `str(spec)` gives it back. It never contains an API key."""
 
     kind: str
     name: str = ""
@@ -37,7 +36,7 @@ class ModelSpec:
             revision = "; a revision goes into ?revision=NAME" if text.strip().startswith("hf:") else ""
             raise UsageError(f"{text!r} is not a model; write for instance {EXAMPLES}{revision}")
         if (url := match["url"]) and "@" in urlsplit(url).netloc:
-            raise UsageError("a model URL must hold no user or password; put the key in the environment")
+            raise UsageError("a model URL must contain no user or password; put the key in the environment")
         kinds = installed("models")
         if match["kind"] not in kinds and "." not in match["kind"]:
             raise UsageError(f"{text!r}: there is no kind of model {match['kind']!r}; there are: {', '.join(kinds)}")
@@ -46,21 +45,12 @@ class ModelSpec:
             raise UsageError(f"{text!r} is not a model; {wrong!r} is no parameter: write for instance {EXAMPLES}")
         named = any("key" in name.lower() and name not in ("key_env", "key_header") for name, _ in params)
         if named or any(re.search('"[^"]*(api.?key|authorization)', value, re.IGNORECASE) for _, value in params):
-            raise UsageError("a model string must hold no key; put it in the environment, under ?key_env=NAME")
+            raise UsageError("a model string must contain no key; put it in the environment, under ?key_env=NAME")
         return cls(match["kind"], match["name"] or "", url, params)
 
     def load_kind(self) -> type[Model]:
         """The class that opens this kind of model. Raises `UsageError`."""
-        path = Path(self.kind)
-        if path.suffix == ".py":
-            module = load_file(path)
-            classes = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
-        else:
-            classes = [find("models", self.kind, type)]
-        found = [value for value in classes if isinstance(value, type) and issubclass(value, Model)]
-        if len(found) != 1:
-            raise UsageError(f"{self.kind}: found {len(found)} subclasses of i2a.models.model.Model, need one")
-        return found[0]
+        return find_class("models", self.kind, Model)  # type: ignore[type-abstract]
 
     def open(self) -> Model:
         """The model. Raises `UsageError` where the name, the URL, a parameter or a key is missing."""

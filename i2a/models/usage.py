@@ -1,4 +1,4 @@
-"""What a run has spent, by role and model: calls, tokens and money. An unknown price is unknown, never 0."""
+"""What a run has used, by role and model: calls, tokens and money. An unknown price is unknown, never 0."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -13,8 +13,8 @@ from i2a.models.spec import ModelSpec
 
 @dataclass(slots=True)
 class Usage:
-    """`calls` were billed now or in an earlier session of this run, `estimated` of them by our count, for the server
-    had none; `replayed` came from the journal."""
+    """`calls` were paid in this or an earlier session of the run, `estimated` of them without a count by the server;
+    `replayed` were read from the journal."""
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -63,7 +63,7 @@ class UsageTracker:
         self.session_calls = 0
 
     def add(self, role: str, model: str, completion: Completion) -> None:
-        """Count a call that was billed."""
+        """Count a call that was paid."""
         used = self.usage[role, model]
         used.calls += 1
         used.prompt_tokens += completion.prompt_tokens
@@ -75,7 +75,7 @@ class UsageTracker:
             self._cost += cost(price, completion.prompt_tokens, completion.completion_tokens)
 
     def check(self) -> None:
-        """Raises `BudgetSpent` if no further call may go out."""
+        """Raises `BudgetSpent` if no further call may be made."""
         if self.max_tokens is not None and self._tokens >= self.max_tokens:
             raise BudgetSpent(f"the budget of {self.max_tokens:,} tokens is spent")
         if self.max_cost is not None and self._cost >= self.max_cost:
@@ -135,5 +135,5 @@ def cost(price: Price, prompt_tokens: int, completion_tokens: int) -> float:
 
 
 def find_price(spec: ModelSpec) -> Price | None:
-    """What the kind of this model says that it costs; None if nobody knows. The model is not opened."""
+    """The price that the kind of this model reports; None if unknown. The model is not opened."""
     return spec.load_kind().list_price(spec.name, spec.url, dict(spec.params))

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
-from typing import Any
 
 from i2a.errors import UsageError
+from i2a.jsonl import JsonObject
 from i2a.personas.collections import columns, read_texts
 from i2a.personas.diversity import Diversity, Overlap, SimilarPair, overlap, report
 from i2a.personas.encoders import Encoder
@@ -24,7 +24,7 @@ PLURAL: dict[Kind, str] = {"profile": "profiles", "personality": "personalities"
 
 @dataclass(frozen=True)
 class Pool:
-    """The texts of one kind in a file. `guessed`: neither the user nor the file said of which kind."""
+    """The texts of one kind in a file. `guessed`: the kind is a guess, as neither the user nor the file names it."""
 
     file: Path
     kind: Kind
@@ -33,23 +33,23 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class Findings:
+class PoolCheck:
     """What is known of each pool, in their order, and of each pair (a pool, what it overlaps with)."""
 
     encoder: str
     threshold: float
-    notes: Sequence[str]
+    warnings: Sequence[str]
     pools: Sequence[Pool]
     rejected: Sequence[Mapping[Rejection, int]]
     reports: Sequence[Diversity]
     overlaps: Sequence[tuple[Pool, Pool, bool, Overlap]]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         checked = zip(self.pools, self.rejected, self.reports, strict=True)
         return {
             "encoder": self.encoder,
             "threshold": self.threshold,
-            "notes": list(self.notes),
+            "notes": list(self.warnings),
             "pools": [
                 {"file": str(pool.file), "kind_guessed": pool.guessed, "rejected": dict(rejected)} | report.as_json()
                 for pool, rejected, report in checked
@@ -71,8 +71,8 @@ def pools_of(file: Path, kind: Kind | None, column: str | None) -> list[Pool]:
     pools = [Pool(file, one, list(read_texts(file, one))) for one in named]
     if not named:
         texts = list(read_texts(file, column))
-        said = kind or next((one for one in KINDS if one == column), None)
-        pools = [Pool(file, said or likely(texts), texts, guessed=said is None)]
+        known = kind or next((one for one in KINDS if one == column), None)
+        pools = [Pool(file, known or likely(texts), texts, guessed=known is None)]
     if not all(pool.texts for pool in pools):
         raise UsageError(f"{file}: no text in it; give one profile or personality to a line")
     # A persona file has its profiles several times, once with each personality.
@@ -84,7 +84,7 @@ def likely(texts: Sequence[str]) -> Kind:
     return min(KINDS, key=lambda kind: sum(tally(texts[:200], kind).values()))
 
 
-def examine(pools: Sequence[Pool], benchmark: Sequence[Pool], encoder: Encoder) -> Findings:
+def examine(pools: Sequence[Pool], benchmark: Sequence[Pool], encoder: Encoder) -> PoolCheck:
     """Check each pool by itself, against the others of its kind and against the benchmark."""
     vectors = [encoder.encode(pool.texts) for pool in (*pools, *benchmark)]
     encoded = list(zip((*pools, *benchmark), vectors, strict=True))
@@ -100,22 +100,22 @@ def examine(pools: Sequence[Pool], benchmark: Sequence[Pool], encoder: Encoder) 
         if pool.kind == other.kind
     ]
     rejected = [tally(pool.texts, pool.kind) for pool in pools]
-    return Findings(encoder.name, encoder.threshold, encoder.warnings, pools, rejected, reports, overlaps)
+    return PoolCheck(encoder.name, encoder.threshold, encoder.warnings, pools, rejected, reports, overlaps)
 
 
-def in_words(findings: Findings) -> Iterator[str]:
-    """The findings in lines for a person."""
-    for pool, rejected, found in zip(findings.pools, findings.rejected, findings.reports, strict=True):
-        guessed = ", by the look of them (--kind says otherwise)" if pool.guessed else ""
+def in_words(check: PoolCheck) -> Iterator[str]:
+    """The result as lines of text."""
+    for pool, rejected, found in zip(check.pools, check.rejected, check.reports, strict=True):
+        guessed = " (a guess; --kind sets it)" if pool.guessed else ""
         yield f"{pool.file}: {_count(found.size, pool.kind)}{guessed}"
         count = sum(rejected.values())
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in rejected.items())
         yield _row("unfit", f"{count:,} ({count / found.size:.1%}){f': {reasons}' if reasons else ''}")
-        yield from _similarity(found, findings.encoder)
+        yield from _similarity(found, check.encoder)
         yield from _coverage(found)
         yield ""
-    yield from (f"Note: {note}" for note in findings.notes)
-    yield from (line for found in findings.overlaps for line in _overlap(*found))
+    yield from (f"Note: {warning}" for warning in check.warnings)
+    yield from (line for found in check.overlaps for line in _overlap(*found))
 
 
 def _similarity(report: Diversity, encoder: str) -> Iterator[str]:
@@ -125,10 +125,10 @@ def _similarity(report: Diversity, encoder: str) -> Iterator[str]:
     if near := report.nearest:
         marks = [near.least, near.lower_quartile, near.median, near.upper_quartile, near.percentile_95, near.most]
         yield _row("nearest other", f"{'  '.join(f'{mark:.2f}' for mark in marks)}  (min, quartiles, 95%, max)")
-        told = (
+        near_duplicates = (
             f"{report.near_duplicates:,} pairs above {report.threshold:g}, with {near.above_threshold:.1%} of the texts"
         )
-        yield _row("near-duplicates", told)
+        yield _row("near-duplicates", near_duplicates)
     for pair in report.most_alike[:SHOWN]:
         yield from _pair(pair)
     if groups := report.groups:
@@ -136,8 +136,8 @@ def _similarity(report: Diversity, encoder: str) -> Iterator[str]:
             "distinct" if groups.silhouette > 0.5 else "weak" if groups.silhouette > 0.25 else "hardly any structure"
         )
         sample = f" in a sample of {groups.of:,}" if groups.of < report.size else ""
-        told = f"{groups.count:,}{sample}, as diverse as {groups.effective:,.1f} of equal size; {clear}"
-        yield _row("groups", f"{told} (silhouette {groups.silhouette:.2f})")
+        counts = f"{groups.count:,}{sample}, as diverse as {groups.effective:,.1f} of equal size; {clear}"
+        yield _row("groups", f"{counts} (silhouette {groups.silhouette:.2f})")
 
 
 def _coverage(report: Diversity) -> Iterator[str]:

@@ -8,10 +8,14 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
 from i2a.errors import UsageError
 from i2a.trees.persona import clean
+
+if TYPE_CHECKING:
+    from pyarrow import DataType
+    from pyarrow.parquet import ParquetFile
 
 # A longer line is no text; it is not read on, so that a file without line breaks does not fill the memory.
 MAX_LINE = 1 << 20
@@ -22,7 +26,7 @@ def read_texts(path: Path, column: str | None = None) -> Iterator[str]:
     """The texts of a collection in their order, cleaned; blank ones are left out, and so are missing ones.
 
     `.txt`: one to a line. `.jsonl`: a string to a line, or an object with the text under `column`. `.parquet`: the
-    column `column`. Without `column`, records must hold one column of text only, besides ids.
+    column `column`. Without `column`, records must have exactly one column of text, apart from ids.
     Raises `UsageError` with file and line or row: unreadable, broken, or no such column, with those that there are.
     """
     texts: Iterator[str]
@@ -52,7 +56,7 @@ def columns(path: Path) -> list[str]:
             return [name for name, value in first.items() if isinstance(value, str)] if isinstance(first, dict) else []
 
 
-def json_values(line: str) -> Iterator[Any]:
+def json_values(line: str) -> Iterator[object]:
     """The JSON values of one line, one after the other: published files can hold two. `ValueError` at what is none."""
     decoder, at = json.JSONDecoder(strict=False), 0
     while at < len(line):
@@ -98,7 +102,7 @@ def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
     return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
-def _records(path: Path) -> Iterator[tuple[int, Any]]:
+def _records(path: Path) -> Iterator[tuple[int, object]]:
     """The JSON values of each line, with its number."""
     for number, line in _lines(path):
         try:
@@ -156,10 +160,10 @@ def _parquet(path: Path, column: str | None) -> Iterator[str]:
         raise UsageError(f"{path}: damaged after row {row} ({_first_line(error)}); download it again") from None
 
 
-def _text_columns(file: Any) -> list[str]:
+def _text_columns(file: "ParquetFile") -> list[str]:
     import pyarrow.types as types
 
-    def is_text(type: Any) -> bool:
+    def is_text(type: "DataType") -> bool:
         if types.is_dictionary(type):
             type = type.value_type
         return bool(types.is_string(type) or types.is_large_string(type))
@@ -167,7 +171,7 @@ def _text_columns(file: Any) -> list[str]:
     return [field.name for field in file.schema_arrow if is_text(field.type)]
 
 
-def _open_parquet(path: Path) -> Any:
+def _open_parquet(path: Path) -> "ParquetFile":
     try:
         import pyarrow.parquet as parquet
     except ImportError:

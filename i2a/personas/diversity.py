@@ -8,11 +8,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from i2a.jsonl import JsonObject
 from i2a.personas.lexicon import Demographics, Traits, demographics, traits
 from i2a.trees.persona import Kind
 
@@ -82,7 +82,7 @@ class Diversity:
     groups: Groups | None
     coverage: Traits | Demographics
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         return asdict(self)
 
 
@@ -97,7 +97,7 @@ class Overlap:
     exact_pairs: tuple[SimilarPair, ...]
     semantic_pairs: tuple[SimilarPair, ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         return asdict(self)
 
 

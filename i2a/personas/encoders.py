@@ -17,16 +17,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from i2a.digests import digest
 from i2a.errors import UsageError
-from i2a.plugins import find, installed
+from i2a.plugins import by_place, find, installed
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from sentence_transformers import SentenceTransformer
+    from sklearn.feature_extraction.text import HashingVectorizer
 
 PAPER_MODEL = "sentence-transformers/paraphrase-MiniLM-L6-v2"
 PAPER_THRESHOLD = 0.6
@@ -71,7 +72,7 @@ def open_encoder(name: str | None = None, *, download: bool = True) -> Encoder:
     """
     if name is None:
         return _default()
-    if name in installed("encoders") or name.endswith(".py") or ":" in name:
+    if name in installed("encoders") or by_place(name):
         encoder: Encoder = find("encoders", name, type)()
         return encoder
     return _open_model(name, download=download)
@@ -118,7 +119,7 @@ class TfidfEncoder:
     threshold: float = 0.55
     warnings: tuple[str, ...] = ()
     name: str = field(default="tfidf/1", init=False)
-    _vectorizer: Any = field(default=None, init=False, repr=False, compare=False)
+    _vectorizer: "HashingVectorizer" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         try:
@@ -183,7 +184,7 @@ class SentenceEncoder:
         encoder = cls(f"{label}@{weights}", threshold, model)
         if weights in MEASURED or label.endswith(PAPER_MODEL.rpartition("/")[2]):
             return encoder
-        unmeasured = f"{label}: nobody measured a threshold for it; {threshold} is the paper's, for {PAPER_MODEL}"
+        unmeasured = f"{label}: no threshold was measured for it; {threshold} is the paper's, for {PAPER_MODEL}"
         return replace(encoder, warnings=(unmeasured,))
 
     def encode(self, texts: Sequence[str]) -> "NDArray[np.float32]":

@@ -213,6 +213,6 @@ def _empty_graph(dimensions: int) -> "Index":
     try:
         from usearch.index import Index
     except ImportError as error:
-        raise UsageError("so many personas need the index usearch: pip install 'i2a[personas]'") from error
+        raise UsageError("a pool of this size needs the index usearch: pip install 'i2a[personas]'") from error
     # Twice the usual links and four times the usual breadth of search: recall above the threshold 0.99 at 100,000.
     return Index(ndim=dimensions, metric="ip", dtype="f16", connectivity=32, expansion_add=128, expansion_search=256)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from rich.console import Console, RenderableType
 from rich.panel import Panel
@@ -23,6 +23,7 @@ from agents.persona_writers import PersonalityWriter, ProfileWriter
 from agents.role import Role
 from i2a.digests import digest, seed_of
 from i2a.errors import I2AError, ModelError, UsageError
+from i2a.jsonl import JsonObject
 from i2a.models.autogen import Client
 from i2a.models.spec import ModelSpec
 from i2a.models.usage import UsageTracker
@@ -50,7 +51,7 @@ Reason = Literal["target", "saturation", "end of the collection"] | I2AError
 
 @dataclass(frozen=True, slots=True)
 class GrowthResult:
-    """The pool as it was written. `why` it ended; from an error `resume` goes on. `run`: None if a file was sifted."""
+    """The pool as written. `why` it ended; `resume` continues after an error. `run`: None for a filtered file."""
 
     out: Path
     size: int
@@ -62,7 +63,7 @@ class GrowthResult:
     why: Reason
     run: RunResult | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         return {
             "out": str(self.out),
             "size": self.size,
@@ -117,7 +118,7 @@ async def grow_pool_async(
 def plan_growth(
     config: Growth, pool: GrowingPool, seeds: Sequence[str], encoder: Encoder, clients: Mapping[str, Client]
 ) -> RunPlan:
-    """Raises `UsageError` for whatever cannot work. `pool` grows as the plan is carried out; its target may change."""
+    """Raises `UsageError` for settings that cannot work. Executing the plan grows `pool`; its target may change."""
     models = {"writer": spec_for("writer", config.model, clients)}
     check_clients(clients, models)
 
@@ -185,7 +186,7 @@ async def ask(config: Growth, number: int, texts: Sequence[str], spec: ModelSpec
 
 
 def sifted(config: Growth, collection: Path, console: Console | None) -> GrowthResult:
-    """The pool that somebody else's collection of texts makes, streamed. Nothing is paid, so nothing is journaled."""
+    """The pool filtered from an existing collection of texts, streamed. Nothing is paid, so nothing is journaled."""
     if config.out.exists():
         raise UsageError(f"{config.out} is there already; choose another --out")
     config.out.parent.mkdir(parents=True, exist_ok=True)

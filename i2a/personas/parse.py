@@ -82,7 +82,7 @@ def _json_texts(answer: str) -> list[str]:
 
 
 def _values(answer: str, at: int) -> Iterator[object]:
-    """The JSON values from `at` on. Past what cannot be read it goes on at the next line or array, a few times."""
+    """The JSON values from `at` on. After an unreadable part it continues at the next line or array, a few times."""
     decoder = json.JSONDecoder(strict=False)
     # An array is entered, not decoded: when it was cut off, the values before the cut are still there.
     between = re.compile(r"[\s,\]]*\[?[\s,\]]*")

@@ -4,7 +4,6 @@ import base64
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 TRAINED = {"loss": "loss", "rewards/margins": "reward margin", "rewards/accuracies": "reward accuracy"}
 
@@ -18,7 +17,7 @@ def stored(file: Path) -> str | None:
     return picture(file.read_bytes()) if file.is_file() else None
 
 
-def training(log: Sequence[Mapping[str, Any]], name: str) -> str | None:
+def training(log: Sequence[Mapping[str, object]], name: str) -> str | None:
     """The log of a training, step by step, one panel per quantity; None if it logged none of them."""
     from matplotlib.figure import Figure
 

@@ -1,16 +1,16 @@
 """How an evaluation ended, for people and for scripts."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from rich.console import Console
 
 from evaluation.benchmark import EvalResult
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.report.tables import agreement_table, summary_table
 from i2a.runs import outcome
 
 
-def as_dict(result: EvalResult) -> dict[str, Any]:
+def as_dict(result: EvalResult) -> JsonObject:
     """The result as JSON values; `summary` is what `summary.json` holds, empty for a run that is not complete."""
     return outcome.as_dict(result.run) | {"summary": dict(result.written)}
 
@@ -28,7 +28,7 @@ def print_result(result: EvalResult, console: Console) -> None:
     outcome.print_next(result.run, console, *lines)
 
 
-def counted(summary: Mapping[str, Any]) -> Iterator[str]:
+def counted(summary: JsonMapping) -> Iterator[str]:
     """Whom the candidates met, and whose dialogues failed."""
     personas = summary["personas"]
     yield (
@@ -40,7 +40,7 @@ def counted(summary: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: {failed} dialogues failed and are in no number; --retry-failed redoes them"
 
 
-def audited(audit: Mapping[str, Any]) -> Iterator[str]:
+def audited(audit: JsonMapping) -> Iterator[str]:
     """The audit of the user simulator in a few lines."""
     revealed = " ".join(percent(value) for value in audit["revealed_by_turn"])
     yield f"simulator audit, {audit['dialogues']} dialogues: of the profile, revealed by turn 1, 2, ...: {revealed}"

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from evaluation.metrics import MEASURES
+from i2a.jsonl import JsonObject
 from i2a.report.charts import stored, training
 from i2a.report.runs import Run
 from i2a.report.tables import number
@@ -73,7 +74,7 @@ def tables(run: Run) -> Iterator[tuple[str, list[ResultRow]]]:
         yield judge, [row(name, run, results) for name in results["candidates"]]
 
 
-def row(name: str, run: Run, results: dict[str, Any]) -> ResultRow:
+def row(name: str, run: Run, results: JsonObject) -> ResultRow:
     found, difference = results["candidates"][name], results["differences"].get(name)
     cells = [Cell(number(found[m.name], m.digits), interval(found["intervals"][m.name], m.digits)) for m in MEASURES]
     over = Cell("baseline", "") if name == run.summary["baseline"] else Cell("-", "")

@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from i2a import jsonl
 from i2a.errors import UsageError
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.runs.simulated import is_simulated
 
 Kind = Literal["simulation", "training", "evaluation"]
@@ -20,23 +21,23 @@ class Run:
     name: str
     path: Path
     kind: Kind
-    manifest: Mapping[str, Any]
-    summary: Mapping[str, Any]
-    log: tuple[Mapping[str, Any], ...]
+    manifest: JsonMapping
+    summary: JsonMapping
+    log: tuple[JsonMapping, ...]
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Raises `UsageError` if there is no run, or if an evaluation is not complete."""
         manifest = _json(path / "manifest.json", f"{path} holds no run; name folders that i2a wrote")
         identity = manifest.get("identity", {})
-        summary: Mapping[str, Any] = {}
-        log: tuple[Mapping[str, Any], ...] = ()
+        summary: JsonMapping = {}
+        log: tuple[JsonMapping, ...] = ()
         kind: Kind = "simulation"
         if (path / "log.jsonl").is_file():
             kind, log = "training", tuple(line for _, line in jsonl.read(path / "log.jsonl"))
         elif "protocol" in identity or (path / "summary.json").is_file():
             kind = "evaluation"
-            advice = f"{path}: the evaluation is not complete; the same command with --resume goes on"
+            advice = f"{path}: the evaluation is not complete; the same command with --resume continues"
             summary = _json(path / "summary.json", advice)
         return cls(path.name, path, kind, manifest, summary, log)
 
@@ -56,7 +57,7 @@ class Run:
         return is_simulated(self.manifest)
 
 
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _flat(inner, f"{name} {key}".strip())
@@ -66,7 +67,7 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, str(value)
 
 
-def _json(file: Path, advice: str) -> dict[str, Any]:
+def _json(file: Path, advice: str) -> JsonObject:
     try:
         value = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):

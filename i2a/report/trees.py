@@ -16,6 +16,7 @@ from typing import Any
 from evaluation.judge import RATINGS
 from i2a import jsonl
 from i2a.errors import UsageError
+from i2a.jsonl import JsonObject
 
 PART = 32  # trees
 
@@ -35,7 +36,7 @@ def pack(runs: Sequence[tuple[str, Path]], *, limit: int | None = None) -> Packe
     Holds one part of the trees at a time, and all of them compressed.
     """
     personas: dict[str, tuple[str, str]] = {}
-    entries: list[list[Any]] = []
+    entries: list[list[object]] = []
     parts: list[str] = []
     found = _trees(runs, limit)
     while part := list(islice(found, PART)):
@@ -48,7 +49,7 @@ def pack(runs: Sequence[tuple[str, Path]], *, limit: int | None = None) -> Packe
     return Packed(_packed({"runs": names, "part": PART, "personas": personas, "trees": entries}), parts, len(entries))
 
 
-def entry(run: int, tree: dict[str, Any]) -> list[Any]:
+def entry(run: int, tree: JsonObject) -> list[object]:
     """What the list shows and filters by: run, id, persona, candidate, case, replies, score, disagreements.
 
     `score` is the mean of the ratings, None without any. A disagreement is a pair whose two orders name two winners, or
@@ -78,7 +79,7 @@ def entry(run: int, tree: dict[str, Any]) -> list[Any]:
     ]
 
 
-def _trees(runs: Sequence[tuple[str, Path]], limit: int | None) -> Iterator[tuple[list[Any], dict[str, Any]]]:
+def _trees(runs: Sequence[tuple[str, Path]], limit: int | None) -> Iterator[tuple[list[object], JsonObject]]:
     """Each tree with its entry."""
     for number, (_, file) in enumerate(runs):
         for line in islice(jsonl.lines(file, must_exist=True), limit):
@@ -90,7 +91,7 @@ def _trees(runs: Sequence[tuple[str, Path]], limit: int | None) -> Iterator[tupl
             yield known, tree
 
 
-def _packed(value: Any) -> str:
+def _packed(value: object) -> str:
     plain = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     return base64.b64encode(gzip.compress(plain, compresslevel=6, mtime=0)).decode()
 

@@ -1,1 +1,1 @@
-"""How many trees are grown: folder, journal, runner, live view."""
+"""Running many conversations: settings, plan, runner, journal, folder, live view."""

@@ -1,4 +1,4 @@
-"""Clients of the caller's own: a model that is open already, in the place of a model string."""
+"""The caller's own clients: open models that are used in place of model strings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ KIND = "client"
 
 @dataclass(frozen=True, slots=True)
 class ClientSpec(ModelSpec):
-    """Stands for a client that the caller opened, and closes."""
+    """A client that the caller has opened and will close."""
 
     client: Client = field(kw_only=True)
 
@@ -23,7 +23,7 @@ class ClientSpec(ModelSpec):
         return as_model(self.client)
 
     def price(self) -> Price | None:
-        """What the client says that it costs, or the list price of the model string that it goes under."""
+        """The price that the client reports, or the list price of its model string."""
         own = as_model(self.client).price()
         return find_price(self) if own is None and self.kind != KIND else own
 
@@ -31,8 +31,8 @@ class ClientSpec(ModelSpec):
 def spec_for(role: str, text: str, clients: Mapping[str, Client]) -> ModelSpec:
     """The model of `role`: the one that `text` names, unless the caller has a client for it.
 
-    `clients` are found by role, by model string, or under `*`. One that is found by its model string goes under that
-    string in manifest and prices, any other under `client:CLASS`. Raises `UsageError` if `text` names no model.
+    `clients` are looked up by role, by model string, and under `*`. One found by its model string has that string in
+    manifest and prices; any other is called `client:CLASS`. Raises `UsageError` if `text` names no model.
     """
     if role not in clients and text in clients:
         spec = ModelSpec.parse(text)

@@ -1,17 +1,18 @@
-"""The settings that every run has: where it writes, how fast, what it may cost, whether it continues an earlier one."""
+"""The settings of every run: output folder, concurrency, budget, whether it continues an earlier run."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from i2a.jsonl import JsonObject
 from i2a.settings import Flag
 
-SESSION_ONLY = {"out", "resume", "retry_failed", "quiet"}  # say nothing about the run itself
+SESSION_ONLY = {"out", "resume", "retry_failed", "quiet"}  # not part of the run itself
 
 
 class RunConfig(BaseModel):
-    """May differ from one session of a run to the next, while what the run is stays the same."""
+    """These settings may change when a run is resumed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,14 +25,14 @@ class RunConfig(BaseModel):
         "[default: 4 x concurrency]",
     )
     retries: int = Field(
-        8, ge=0, description="How often a failed call is tried again. 0: nor is any server waited for."
+        8, ge=0, description="How often a failed call is retried. 0 also waits for no server that is down."
     )
     max_outage: float = Field(
-        600, ge=0, description="Seconds to wait for a server that is not there, at the start or later; then stop."
+        600, ge=0, description="Seconds to wait for a server that is down, at the start or later, before the run stops."
     )
     on_length: Literal["fail", "keep"] = Field(
         "fail",
-        description="An utterance that is cut at its limit of tokens: ask again and then fail, or keep and mark it.",
+        description="An utterance cut at its limit of tokens: ask again and then fail, or keep and mark it.",
     )
     max_cost: float | None = Field(None, gt=0, description="Stop when the run has cost this many US dollars.")
     max_tokens: int | None = Field(None, gt=0, description="Stop when the run has used this many tokens.")
@@ -61,6 +62,6 @@ class RunConfig(BaseModel):
         """To one model. A conversation has up to four calls in flight, hence the default."""
         return self.max_calls or 4 * self.concurrency
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """The settings as the manifest keeps them."""
         return self.model_dump(mode="json", exclude=SESSION_ONLY)

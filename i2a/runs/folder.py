@@ -1,25 +1,27 @@
-"""An output folder that belongs to one run and, at a time, to one process. Knows nothing of what else is in it.
+"""An output folder of one run, written by one process at a time. Knows only these two files:
 
 manifest.json    what the run is; resuming another one is refused
-lock             of the process that writes
+lock             held by the process that writes
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from filelock import FileLock, Timeout
 
+from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.files import atomic_write, temp_path
+from i2a.jsonl import JsonObject
 
 OURS = {"lock", temp_path(Path("manifest.json")).name}
 
 
 class Folder:
-    """Subclasses state the `format` of the manifest, `what` the folder holds, and the command that `starts` one.
+    """Subclasses define the `format` of the manifest, `what` the folder contains, and the command that `starts` one.
 
     Use `open` to write, the constructor to read.
     """
@@ -27,7 +29,7 @@ class Folder:
     format: ClassVar[str]
     what: ClassVar[str]
     starts: ClassVar[str]
-    formerly: ClassVar[frozenset[str]] = frozenset()  # what only version 0.1 had in its fingerprints
+    formerly: ClassVar[frozenset[str]] = frozenset()  # keys that only fingerprints of version 0.1 have
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -36,11 +38,11 @@ class Folder:
     @classmethod
     @contextmanager
     def open(
-        cls, path: Path, fingerprint: Mapping[str, Any], metadata: Mapping[str, Any], *, resume: bool
+        cls, path: Path, fingerprint: Mapping[str, object], metadata: Mapping[str, object], *, resume: bool
     ) -> Iterator[Self]:
-        """The folder, locked. `fingerprint` must equal that of what it holds; `metadata` is only written down.
+        """The folder, locked. If it exists, its fingerprint must equal `fingerprint`; `metadata` is only stored.
 
-        Raises `UsageError`: another process works there, the folder holds something else, or it holds this already and
+        Raises `UsageError`: another process writes to it, it contains something else, or it contains this run and
         `resume` is not set.
         """
         folder = cls(path)
@@ -71,23 +73,24 @@ class Folder:
         if others := [file.name for file in self.path.iterdir() if file.name not in OURS]:
             raise UsageError(f"{self.path} is not empty and holds no {self.what} ({others[0]}); choose another --out")
 
-    def _resolve(self, fingerprint: Mapping[str, Any], metadata: Mapping[str, Any], *, resume: bool) -> None:
-        """Write the manifest of a new run, or check that it is this one that is resumed."""
+    def _resolve(self, fingerprint: Mapping[str, object], metadata: Mapping[str, object], *, resume: bool) -> None:
+        """Write the manifest of a new run, or check that an existing one is of this run."""
         if self.manifest_file.exists():
             if not resume:
                 raise UsageError(
-                    f"{self.path} already holds a {self.what}; add --resume to go on with it, or choose another --out"
+                    f"{self.path} already holds a {self.what}; add --resume to continue it, or choose another --out"
                 )
             stored = {name: value for name, value in self.manifest()["identity"].items() if name not in self.formerly}
-            if difference := _difference(stored, json.loads(json.dumps(fingerprint))):
-                raise UsageError(f"{self.path} holds another {self.what}: {difference}; choose another --out")
+            for name, was, now in jsonl.differences(stored, json.loads(json.dumps(fingerprint))):
+                what = f"{name} was {was!r} and now is {now!r}"
+                raise UsageError(f"{self.path} holds another {self.what}: {what}; choose another --out")
         else:
             manifest = json.dumps({"format": self.format, "identity": fingerprint, **metadata}, indent=2)
             with atomic_write(self.manifest_file) as file:
                 file.write(manifest.encode() + b"\n")
 
     def add_notes(self, notes: Sequence[str]) -> None:
-        """Write down in the manifest what came out while the run went on."""
+        """Record in the manifest what was found out during the run."""
         manifest = self.manifest()
         known = manifest.setdefault("notes", [])
         if new := [note for note in notes if note not in known]:
@@ -95,8 +98,8 @@ class Folder:
             with atomic_write(self.manifest_file) as file:
                 file.write(json.dumps(manifest, indent=2).encode() + b"\n")
 
-    def manifest(self) -> dict[str, Any]:
-        """Raises `UsageError` if the folder holds nothing of this kind."""
+    def manifest(self) -> JsonObject:
+        """Raises `UsageError` if the folder contains nothing of this kind."""
         try:
             manifest = json.loads(self.manifest_file.read_text("utf-8"))
         except (FileNotFoundError, NotADirectoryError):
@@ -108,13 +111,3 @@ class Folder:
         if not isinstance(manifest, dict) or manifest.get("format") != self.format or "identity" not in manifest:
             raise UsageError(f"{self.manifest_file}: not a manifest of format {self.format}")
         return manifest
-
-
-def _difference(stored: Any, new: Any, name: str = "") -> str:
-    """The first difference between two fingerprints, in words; empty if there is none."""
-    if isinstance(stored, dict) and isinstance(new, dict):
-        for key in [*stored, *(key for key in new if key not in stored)]:
-            if difference := _difference(stored.get(key), new.get(key), f"{name}.{key}".lstrip(".")):
-                return difference
-        return ""
-    return "" if stored == new else f"{name} was {stored!r} and now is {new!r}"

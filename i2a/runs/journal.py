@@ -1,6 +1,6 @@
-"""The journal of a run: every answer that was paid for, durable before anybody acts on it.
+"""The journal of a run: every paid answer, on disk before it is used.
 
-It knows nothing of trees or roles beyond their names. A killed process loses no answer that `write` returned for.
+It knows trees and roles by name only. A killed process loses no answer for which `write` has returned.
 """
 
 import asyncio
@@ -33,12 +33,12 @@ class Spent(NamedTuple):
 
 
 class Journal:
-    """Answers by tree and request key. `path` None keeps them in memory, for runs that need no second life."""
+    """Answers by tree and request key. `path` None keeps them in memory, for runs that are never resumed."""
 
     def __init__(self, path: Path | None = None) -> None:
         try:
             self._db = sqlite3.connect(path or ":memory:", isolation_level=None)
-            # WAL with NORMAL survives the death of the process; only a power cut can cost the last moments.
+            # WAL with NORMAL survives a killed process; only a power cut can lose the last moments.
             self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + SCHEMA)
             if "estimated" not in {column[1] for column in self._db.execute("PRAGMA table_info(answers)")}:
                 self._db.execute("ALTER TABLE answers ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0")  # before 0.2
@@ -87,7 +87,7 @@ class Journal:
         except Exception as error:  # noqa: BLE001 - raised in every caller that waits for this batch
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            advice = f"cannot write the journal ({error}); free some space, then go on with --resume"
+            advice = f"cannot write the journal ({error}); free some space, then continue with --resume"
             problem = UsageError(advice) if isinstance(error, sqlite3.Error) else error
             for written in waiting:
                 if not written.done():

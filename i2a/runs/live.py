@@ -1,4 +1,4 @@
-"""What a run shows while it runs: numbers and one conversation in progress; plain lines where there is no terminal."""
+"""The live view of a run: numbers and one conversation in progress; plain lines without a terminal."""
 
 import asyncio
 import time
@@ -8,25 +8,25 @@ from collections.abc import Callable, Sequence
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from i2a.errors import ModelError
 from i2a.models.usage import UsageTracker
+from i2a.progress import LINE, ProgressBar
 from i2a.text import one_line
 from i2a.trees.tree import Tree
 
-FRAME, LINE = 0.25, 10.0
+FRAME = 0.25
 SHOWN = 6
 COLOURS = ("cyan", "green", "yellow", "magenta", "blue")
 
 
 class View:
-    """Progress of one run on `console`, counted in `unit`. `quiet` shows nothing but messages.
+    """Progress of one run on `console`, counted in `unit`. `quiet` shows messages only.
 
-    `panel` renders what stands below the numbers; default: one of the conversations in progress. `waiting`: what the
-    calls wait for at the moment. `notes`: what came out so far, of which each is said once.
+    `panel` renders the part below the numbers; default: one of the conversations in progress. `waiting`: what calls
+    are waiting for now. `notes`: what was found out so far; each is printed once.
     """
 
     def __init__(
@@ -49,16 +49,8 @@ class View:
         self._panel = panel or self._conversation
         self._failures: Counter[str] = Counter()
         self._recent: list[tuple[float, int]] = []
-        self._progress = Progress(
-            TextColumn(unit),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-            console=self._console,
-        )
-        self._task = self._progress.add_task("", total=total, completed=done)
+        self._progress = ProgressBar(self._console)
+        self._task = self._progress.add_task(unit, total=total, completed=done)
 
     def begins(self, tree: Tree) -> None:
         self._growing[tree.id] = tree

@@ -1,15 +1,15 @@
-"""How a run ended, for people and for scripts."""
+"""The result of a run, and how it is printed."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from i2a.errors import ConversationsFailed, I2AError
+from i2a.jsonl import JsonObject
 from i2a.models.usage import UsageTracker
 from i2a.runs.live import money, roles_table
 from i2a.text import counted
@@ -27,14 +27,14 @@ class RunResult:
     unit       what it is counted in, e.g. "conversations"
     summary    of all trees that are finished
     failures   the last failure of each tree that failed, by its id
-    left       how many were not reached; `resume` goes on with them
+    left       how many are still to be done; `resume` continues with them
     stopped    why it ended early, if it did
     """
 
     folder: Path
     unit: str
     summary: Summary
-    failures: Mapping[str, Mapping[str, Any]]
+    failures: Mapping[str, Mapping[str, object]]
     left: int
     stopped: I2AError | None
     usage: UsageTracker
@@ -49,12 +49,12 @@ class RunResult:
 
     @property
     def complete(self) -> bool:
-        """Whether there is something, and nothing is left."""
+        """Whether some trees are finished and none is left."""
         return bool(self.finished) and not self.left
 
     @property
     def reasons(self) -> Counter[str]:
-        """How often each reason is the last of a tree that failed."""
+        """How many trees failed with each reason; the last failure of a tree counts."""
         return Counter(str(failure["reason"]) for failure in self.failures.values())
 
     def raise_for_status(self) -> None:
@@ -69,7 +69,7 @@ class RunResult:
             )
 
 
-def as_dict(result: RunResult) -> dict[str, Any]:
+def as_dict(result: RunResult) -> JsonObject:
     """The result as JSON values; an unknown cost is null."""
     return {
         "folder": str(result.folder),
@@ -83,7 +83,7 @@ def as_dict(result: RunResult) -> dict[str, Any]:
 
 
 def print_result(result: RunResult, console: Console) -> None:
-    """What each role used, what there is now, what it cost and how to go on."""
+    """Print what each role used, what was written, the cost, and the next command."""
     print_usage(result, console)
     print_next(result, console, *corpus_lines(result))
 
@@ -98,7 +98,7 @@ def print_next(result: RunResult, console: Console, *lines: str) -> None:
     if calls := result.usage.estimated:
         last = [f"cost: ~{money(result.usage.cost())} (tokens of {counted(calls, 'calls')} estimated)"]
     if result.left:
-        last.append(f"{result.left} {result.unit} left; the same command with --resume goes on")
+        last.append(f"{result.left} {result.unit} left; the same command with --resume continues")
     elif result.finished:
         last.append(f"Look at one:  i2a show {result.folder}")
     console.print(Text("\n".join([*lines, *last])))
@@ -115,5 +115,5 @@ def corpus_lines(result: RunResult) -> Iterator[str]:
         rate = "" if summary.flip_rate is None else f" (flip rate {summary.flip_rate:.1%})"
         yield (
             f"{summary.labelled} of {summary.pairs} pairs labelled, {summary.hint_won} for the hinted reply; "
-            f"{summary.flipped} not, for the judge's two orders disagree{rate}, {summary.unjudged} without a verdict"
+            f"not labelled: {summary.flipped} where the judge's two orders disagree{rate}, {summary.unjudged} unjudged"
         )

@@ -1,4 +1,4 @@
-"""What a run comes down to before anything is written or called."""
+"""What a run will do, decided before anything is written or called."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 class RunPlan:
     """The work of a run. `i2a.runs.runner.execute` carries it out.
 
-    fingerprint   what a resumed run must share with the one it goes on with
+    fingerprint   what must be equal to resume the run
     models        all that are called, by role or name
     trees         empty trees, to be grown side by side; a complete corpus is in their order
-    grow          grows one of them, whose `i2a.errors.ModelError` is a record and whose other errors are bugs
-    work          instead of trees: a coroutine that asks in its own order, e.g. in waves
+    grow          grows one tree; an `i2a.errors.ModelError` becomes a failure record, any other error is a bug
+    work          instead of trees: a coroutine that calls models in its own order, e.g. in waves
     unit          what is counted, in the plural
-    target        how many of these there will be; default: as many as trees
-    panel         what the live view shows of `work`; of trees it shows one
+    target        the final count of these; default: the number of trees
+    panel         what the live view shows of `work`; default: one of the trees
     warnings      for the manifest
-    failures      of conversations of an earlier run that this one takes over
-    simulated     what is known of models that are not called here, by model string: whether they are a simulator
+    failures      copied from an earlier run
+    simulated     for models that are not called here, by model string: whether they are a simulator
     """
 
-    fingerprint: Mapping[str, Any]
+    fingerprint: Mapping[str, object]
     models: Mapping[str, ModelSpec]
     trees: Sequence[Tree] = ()
     grow: "Callable[[Tree, Session], Awaitable[None]] | None" = None
@@ -40,5 +40,5 @@ class RunPlan:
     target: int | None = None
     panel: Callable[[], RenderableType | None] | None = None
     warnings: Sequence[str] = ()
-    failures: Sequence[Mapping[str, Any]] = ()
+    failures: Sequence[Mapping[str, object]] = ()
     simulated: Mapping[str, bool] = field(default_factory=dict)

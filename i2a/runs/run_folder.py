@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from i2a import jsonl
 from i2a.errors import UsageError
@@ -41,9 +40,9 @@ class RunFolder(Folder):
         """The ids of the finished trees."""
         return {_id(line.text) for line in jsonl.lines(self.trees_file)}
 
-    def failures(self) -> dict[str, list[dict[str, Any]]]:
+    def failures(self) -> dict[str, list[dict[str, object]]]:
         """What went wrong with each conversation that failed, oldest first, whether or not it was redone later."""
-        failures: dict[str, list[dict[str, Any]]] = {}
+        failures: dict[str, list[dict[str, object]]] = {}
         for line in jsonl.lines(self.failures_file):
             try:
                 failure = json.loads(line.text)
@@ -55,11 +54,11 @@ class RunFolder(Folder):
     def append_tree(self, line: str) -> None:
         jsonl.append(self.trees_file, line)
 
-    def append_failure(self, failure: Mapping[str, Any]) -> None:
+    def append_failure(self, failure: Mapping[str, object]) -> None:
         jsonl.append(self.failures_file, jsonl.dumps(failure))
 
     def sort_trees(self, order: Callable[[str], int]) -> None:
-        """Bring the finished trees into their order, so that the same run gives the same bytes. Holds one at a time."""
+        """Bring the finished trees into their order, so that the same run gives the same bytes. Keeps one in memory."""
         places = [(order(_id(line.text)), line.start) for line in jsonl.lines(self.trees_file)]
         if places == sorted(places):
             return
@@ -73,5 +72,5 @@ def _id(line: bytes) -> str:
     """The id of the tree in `line`, which stands near its start."""
     found = re.search(rb'"id":"([^"\\]+)"', line)
     if found is None:
-        raise UsageError("trees.jsonl holds a line that is not a tree; move it away, then go on with --resume")
+        raise UsageError("trees.jsonl holds a line that is not a tree; move it away, then continue with --resume")
     return found[1].decode()

@@ -1,4 +1,4 @@
-"""Carries out the plan of a run: many trees at once, failures as records, bugs as crashes.
+"""Executes the plan of a run: many trees at once. Failures become records, bugs crash.
 
 It knows neither scenarios nor models. The unit of work is (scenario, persona, seed) -> tree.
 """
@@ -29,18 +29,18 @@ from i2a.runs.config import RunConfig
 from i2a.runs.live import View
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
-from i2a.runs.session import Session
+from i2a.runs.session import Session, forgotten
 from i2a.trees.json import dump, read
 from i2a.trees.summary import Summary
 from i2a.trees.tree import Tree
 
 
 async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None = None) -> RunResult:
-    """Do the work of `plan` that its folder lacks, shown on `console` if there is one.
+    """Do what is still to do of `plan`, with a live view on `console` if there is one.
 
     Returns early once the run is stopped (budget, access, disk, Ctrl-C) and the calls in flight are finished; the
-    trees that are cut off then, or by a crash, grow again from the journal. Raises `UsageError` for what is not as it
-    must be, before anything is written or called, and whatever is not a `ModelError` while it runs, for that is a bug.
+    trees that are cut off then, or by a crash, are rebuilt from the journal. Raises `UsageError` for invalid settings
+    before anything is written or called; an error other than a `ModelError` while it runs is a bug and is raised.
     """
     say = View(console, UsageTracker({}), unit=plan.unit, total=0).say
     async with Session.open(plan, config, say) as session:
@@ -104,7 +104,7 @@ async def grow_trees(waiting: Iterator[Tree], plan: RunPlan, session: Session, s
             view.ends(tree, failed=reasons[0] if reasons else None)
         except UsageError as full_disk:
             in_flight.stop(full_disk)
-        tree.forget()  # what is on disk needs no memory
+        tree.forget()  # it is on disk: free the memory
 
 
 async def supervise(work: Sequence[Coroutine[Any, Any, None]], in_flight: InFlight, view: View) -> None:
@@ -116,7 +116,7 @@ async def supervise(work: Sequence[Coroutine[Any, Any, None]], in_flight: InFlig
         for worker in workers:
             worker.cancel()
 
-    gc.freeze()  # what is there now lives through the run: benchmarks/orchestration.py is 10% slower without this
+    gc.freeze()  # keeps long-lived objects out of collections: benchmarks/orchestration.py is 10% slower without
     try:
         async with asyncio.TaskGroup() as outer:
             helpers = [outer.create_task(view.watch()), outer.create_task(take_down())]
@@ -142,7 +142,7 @@ def ended(plan: RunPlan, session: Session, summary: Summary) -> RunResult:
 
 
 def model_errors(error: ModelError | ExceptionGroup[Exception]) -> list[ModelError]:
-    """The model errors in `error`, deepest first; raises it again if it holds anything else."""
+    """The model errors in `error`, deepest first; raises `error` again if it contains any other."""
     if isinstance(error, ModelError):
         return [error]
     bugs = error.split(ModelError)[1]
@@ -177,7 +177,7 @@ def before_the_wall(given: Sequence[Completion], reason: ModelError, past: Seque
     """
     if isinstance(reason, MalformedResponse):
         return len(given)
-    dead = {i for failure in past if "forgotten" in failure for i in range(*failure["forgotten"])}
+    dead = {i for start, end in forgotten(past) for i in range(start, end)}
     shown = " ".join(" ".join(reason.request).split())
     words = [" ".join(completion.content.split()) for completion in given]
     to_blame = [i for i, said in enumerate(words) if said and i not in dead and said in shown]

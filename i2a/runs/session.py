@@ -3,11 +3,10 @@
 import asyncio
 import platform
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 from i2a.errors import ServerAway, Unreachable
 from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel, backoff, clock
@@ -24,14 +23,14 @@ from i2a.runs.simulated import simulated_by_name
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What the trees of a run share while it runs. `failures`: what went wrong in earlier sessions, by tree."""
+    """What all trees of a running run share. `failures`: those of earlier sessions, by tree."""
 
     folder: RunFolder
     journal: Journal
     usage: UsageTracker
     in_flight: InFlight
     endpoints: Mapping[ModelSpec, Endpoint]
-    failures: Mapping[str, list[dict[str, Any]]]
+    failures: Mapping[str, list[dict[str, object]]]
     keeps_cut: bool = False
 
     @classmethod
@@ -86,12 +85,21 @@ class Session:
     def clients(self, tree_id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, RoleModel]:
         """A client for each role of the tree with this id and seed; `models` names the model of each."""
         failures = self.failures.get(tree_id, ())
-        forgotten = [tuple(failure["forgotten"]) for failure in failures if "forgotten" in failure]
-        keys = RequestKeys(tree_id, seed, self.journal, len(failures), forgotten)
+        keys = RequestKeys(tree_id, seed, self.journal, len(failures), forgotten(failures))
         return {
             role: RoleModel(role, self.endpoints[spec], keys, self.usage, self.in_flight, keeps_cut=self.keeps_cut)
             for role, spec in models.items()
         }
+
+
+def forgotten(failures: Iterable[Mapping[str, object]]) -> list[tuple[int, int]]:
+    """The slices of a tree's answers that a redo does not take over, from the records of its failures."""
+    slices = []
+    for failure in failures:
+        match failure.get("forgotten"):
+            case [int(start), int(end)]:
+                slices.append((start, end))
+    return slices
 
 
 async def reach(model: Model, patience: float, say: Callable[[str], None]) -> None:
@@ -124,18 +132,18 @@ def prices_of(plan: RunPlan, config: RunConfig) -> dict[str, Price | None]:
 
 def manifest_of(
     plan: RunPlan, config: RunConfig, models: Mapping[ModelSpec, Model]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The fingerprint and the metadata of the run. A local model is known by its weights, not by its path."""
+) -> tuple[dict[str, object], dict[str, object]]:
+    """The fingerprint and the metadata of the run. A local model is identified by its weights, not by its path."""
     fingerprint = {**plan.fingerprint, "versions": {name: version(name) for name in ("i2a", "autogen-agentchat")}}
-    metadata = {
+    metadata: dict[str, object] = {
         "config": config.as_json(),
         "notes": list(plan.warnings),
         "python": platform.python_version(),
         "simulated": {**plan.simulated, **simulated_models(models)},
     }
     described = {str(spec): model.describe() for spec, model in models.items()}
-    if local := {model: facts for model, facts in described.items() if facts}:
-        weights = {model: facts["fingerprint"] for model, facts in local.items() if "fingerprint" in facts}
+    if local := {model: details for model, details in described.items() if details}:
+        weights = {model: details["fingerprint"] for model, details in local.items() if "fingerprint" in details}
         fingerprint |= {"checkpoints": weights} if weights else {}
         metadata["models"] = local
     return fingerprint, metadata

@@ -1,31 +1,32 @@
-"""Whether a run was simulated: then its numbers and its rows are about the simulator, not about LLMs.
+"""Whether a run was simulated: its numbers and rows are then about the simulator, not about LLMs.
 
-Read from its manifest, whichever version wrote it.
+Read from its manifest, of any version.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+
+from i2a.jsonl import JsonMapping
 
 OFFLINE = "offline"
 
 
-def is_simulated(manifest: Mapping[str, Any]) -> bool:
+def is_simulated(manifest: JsonMapping) -> bool:
     """Whether a simulator took part in a run, or in the corpus of a training.
 
-    The candidates of an evaluation do not count: a simulated one is measured as every other is.
+    The candidates of an evaluation do not count: a simulated candidate is measured like any other.
     """
     engine = str(manifest.get("identity", {}).get("engine", ""))  # of an evaluation by version 0.1
     corpus = manifest.get("corpus", {}).get("simulated")
     return bool(corpus or OFFLINE in engine or simulated_roles(manifest))
 
 
-def simulated_roles(manifest: Mapping[str, Any]) -> list[str]:
+def simulated_roles(manifest: JsonMapping) -> list[str]:
     """The roles that a simulator played, in the order of the manifest."""
     recorded = manifest.get("simulated", {})
     return [role for role, model in models_by_role(manifest) if recorded.get(model, simulated_by_name(model))]
 
 
-def models_by_role(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def models_by_role(manifest: JsonMapping) -> Iterator[tuple[str, str]]:
     """The roles of a run and their model strings, less the candidates of an evaluation."""
     identity = manifest.get("identity", {})
     if "judges" in identity:
@@ -41,7 +42,7 @@ def models_by_role(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def simulated_by_name(model: str) -> bool:
     """Whether a model string names the simulator, in this process or behind `i2a serve`.
 
-    Manifests of version 0.1 hold nothing else. A server under another name is only known by what it says itself.
+    Manifests of version 0.1 contain only the name. A server under another name reports it itself (`/v1/models`).
     """
     kind, _, rest = model.partition("?")[0].partition(":")
     return OFFLINE in (kind, rest.partition("@")[0])

@@ -1,4 +1,4 @@
-"""Runs a coroutine to its end for callers that do not await: a script, the command, or a notebook with its own loop."""
+"""Runs a coroutine for callers that do not await: a script, the command, or a notebook with a running event loop."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The result of `coroutine`. Where an event loop runs already, it gets a thread and a loop of its own.
+    """The result of `coroutine`. If an event loop is already running, a new thread with its own loop runs it.
 
     Raises `Interrupted` if it is cancelled, as a second Ctrl-C does.
     """
@@ -22,7 +22,7 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
             return asyncio.run(coroutine)
         return _in_thread(coroutine)
     except asyncio.CancelledError:
-        raise Interrupted("stopped at once; the same command with --resume goes on") from None
+        raise Interrupted("stopped immediately; the same command with --resume continues") from None
 
 
 def _in_thread(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -1,10 +1,10 @@
-"""The folder of a training: the model in the end, and until then what `--resume` needs. Any training; loads no model.
+"""The folder of a training: the model, and before that what `--resume` needs. For any training; loads no model.
 
-manifest.json    what the training is; resume refuses to go on with anything else
+manifest.json    what the training is; --resume refuses any other
 log.jsonl        loss, learning rate, rewards and so on of each step, one line each
 checkpoints/     the last complete ones, with optimizer and random states
 *.arrow          the tokens of the rows, while it trains
-result.json      how it ended; there once the model is
+result.json      the result; written after the model
 """
 
 import errno
@@ -15,19 +15,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 
 from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.files import atomic_write
+from i2a.jsonl import JsonObject
 from i2a.runs.folder import Folder
 
 COMPLETE = "complete"
 LIBRARIES = ("i2a", "torch", "transformers", "trl", "peft", "accelerate")
 # Writes the model card, as Markdown, from a result and a manifest.
-Card = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
+Card = Callable[[Mapping[str, object], Mapping[str, object]], str]
 NO_SPACE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
@@ -74,15 +74,15 @@ class TrainingFolder(Folder):
     def rows_file(self, part: str) -> Path:
         return self.path / f"{part}.arrow"
 
-    def result(self) -> dict[str, Any] | None:
-        """How the training ended, if it did."""
+    def result(self) -> JsonObject | None:
+        """The result of the training, if it is finished."""
         if not self.result_file.exists():
             return None
-        result: dict[str, Any] = json.loads(self.result_file.read_text("utf-8"))
+        result: JsonObject = json.loads(self.result_file.read_text("utf-8"))
         return result
 
     def clear(self) -> None:
-        """Leave nothing behind of a training that has come to no checkpoint."""
+        """Remove a training that has written no checkpoint."""
         self._drop_rows()
         if not self.log_file.exists():
             self.manifest_file.unlink()
@@ -93,7 +93,7 @@ class TrainingFolder(Folder):
         for rows in self.path.glob("*.arrow"):
             rows.unlink()
 
-    def finish(self, result: Mapping[str, Any]) -> None:
+    def finish(self, result: Mapping[str, object]) -> None:
         self._drop_rows()
         with atomic_write(self.result_file) as file:
             file.write(json.dumps(result, indent=2).encode() + b"\n")
@@ -103,17 +103,18 @@ def step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
-def read_log(file: Path, *, upto: int | None = None) -> list[dict[str, Any]]:
+def read_log(file: Path, *, upto: int | None = None) -> list[JsonObject]:
     """The lines of a log; with `upto`, those up to that step. Raises `UsageError` for a line that is not JSON."""
     lines = (line for _, line in jsonl.read(file))
     return [line for line in lines if upto is None or line["step"] <= upto]
 
 
-def rewrite_log(file: Path, *, upto: int) -> None:
-    """Drop the lines after step `upto`: a resumed training writes them again."""
+def rewrite_log(file: Path, *, upto: int) -> list[JsonObject]:
+    """Drop the lines after step `upto`, which a resumed training writes again; returns the others."""
     kept = read_log(file, upto=upto)
     with atomic_write(file) as target:
         target.writelines(jsonl.dumps(line).encode() + b"\n" for line in kept)
+    return kept
 
 
 def versions() -> dict[str, str]:
@@ -123,7 +124,7 @@ def versions() -> dict[str, str]:
 
 @contextmanager
 def room_on_disk(folder: TrainingFolder) -> Iterator[None]:
-    """A full disk as a `UsageError`, in whatever form a library reports it: as `OSError`, or in words."""
+    """Turns a full disk into a `UsageError`, whether a library reports it as `OSError` or as text."""
     try:
         yield
     except OSError as error:
@@ -131,7 +132,7 @@ def room_on_disk(folder: TrainingFolder) -> Iterator[None]:
             raise
         raise _full(folder) from None
     except (RuntimeError, SafetensorError) as error:
-        # safetensors gives the number in its text; torch.save gives none, but its writer shows.
+        # safetensors puts the number into its message; torch.save gives none, but names its writer.
         words = f"{error} {error.__context__}"
         if not any(f"os error {number}" in words for number in NO_SPACE) and "inline_container" not in words:
             raise
@@ -141,4 +142,4 @@ def room_on_disk(folder: TrainingFolder) -> Iterator[None]:
 def _full(folder: TrainingFolder) -> UsageError:
     last = folder.checkpoint
     kept = f"{last.name} is kept" if last else "there is no checkpoint yet"
-    return UsageError(f"no space left for {folder.path}; {kept}; free some space, then go on with --resume")
+    return UsageError(f"no space left for {folder.path}; {kept}; free some space, then continue with --resume")

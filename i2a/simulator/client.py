@@ -6,9 +6,10 @@ work, pastimes and so on have no entry in common.
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Self, cast, get_args
+from typing import Self, cast, get_args
 
 from i2a.errors import UsageError
+from i2a.jsonl import JsonMapping
 from i2a.models.model import FREE, Completion, Message, Model, Price, estimate_tokens
 from i2a.simulator import engine
 from i2a.simulator.parts.writer_markup import Values
@@ -40,7 +41,7 @@ class OfflineModel(Model):
     def price(self) -> Price | None:
         return FREE
 
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         schema = parameters.get("response_format", {}).get("json_schema", {}).get("schema")
         text = self._answer(messages, seed=parameters.get("seed", 0), schema=schema)
         return Completion(text, "stop", sum(estimate_tokens(m.content) for m in messages), estimate_tokens(text))

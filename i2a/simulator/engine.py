@@ -1,9 +1,10 @@
 """One function: what the offline engine answers to a list of chat messages. Pure: no I/O, no state, no clock."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from i2a.errors import UsageError
+from i2a.jsonl import JsonMapping
 from i2a.models.model import Message
 from i2a.simulator.parts import controls, forms, inducer, judge, responder, user, writer
 from i2a.simulator.parts.prompt_parser import read
@@ -18,14 +19,10 @@ MODELS = ("offline", *(f"offline:{name}" for name in ("oracle", *controls.CONTRO
 class AnswerFunction(Protocol):
     """`answer`, or a control in its place."""
 
-    def __call__(
-        self, messages: Sequence[Message], /, *, seed: int, schema: Mapping[str, Any] | None = None
-    ) -> str: ...
+    def __call__(self, messages: Sequence[Message], /, *, seed: int, schema: JsonMapping | None = None) -> str: ...
 
 
-def answer(
-    messages: Sequence[Message], *, seed: int, schema: Mapping[str, Any] | None = None, values: Values = "all"
-) -> str:
+def answer(messages: Sequence[Message], *, seed: int, schema: JsonMapping | None = None, values: Values = "all") -> str:
     """The reply to `messages`; the same messages, seed and schema give the same text in every process.
 
     `values`: from which of them a Persona Writer draws.
@@ -43,8 +40,12 @@ def answer(
         replies = (task.request["reply_1"], task.request["reply_2"])
         return judge.prefer(replies, task.dialogue, judge.recipient(profile, personality), seed=seed)
     if task.role == "rater":
-        rate = judge.passes if "passes" in wanted else judge.rate
-        return rate(task.request["reply"], task.dialogue, judge.recipient(profile, personality), seed=seed)
+        reply, person = task.request["reply"], judge.recipient(profile, personality)
+        if "passes" in wanted:
+            return judge.passes(reply, task.dialogue, person, seed=seed)
+        limits = (schema or {})["properties"]["score"]
+        scale = limits.get("minimum", 1), limits.get("maximum", 5)
+        return judge.rate(reply, task.dialogue, person, seed=seed, scale=scale)
     if task.role == "inducer":
         return inducer.infer(profile, personality, task.dialogue)
     if task.role == "user":
@@ -64,7 +65,7 @@ def named(name: str) -> AnswerFunction:
         raise UsageError(f"there is no offline:{name}; write offline, or one of {', '.join(MODELS[1:])}")
     control = controls.CONTROLS[name]
 
-    def reply(messages: Sequence[Message], /, *, seed: int, schema: Mapping[str, Any] | None = None) -> str:
+    def reply(messages: Sequence[Message], /, *, seed: int, schema: JsonMapping | None = None) -> str:
         task = read(messages)
         return control(task.dialogue, task.system.get("known", ""), seed)
 

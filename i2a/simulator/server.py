@@ -1,7 +1,7 @@
 """The offline engine as an OpenAI-compatible server on loopback, with latency, slots and faults on request.
 
 For trying out and testing clients without a key, a network or a bill. Of the sampling parameters only `seed` counts.
-Run it with `i2a serve`; `GET /stats` tells what it has seen.
+Run it with `i2a serve`; `GET /stats` returns its counts.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
@@ -80,14 +80,14 @@ def _why_not(port: int, error: Exception) -> str:
 # What comes in.
 
 
-class _Part(BaseModel):
+class _TextPart(BaseModel):
     type: Literal["text"]
     text: str
 
 
 class _ChatMessage(BaseModel):
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[_Part]
+    content: str | list[_TextPart]
 
     def read(self) -> Message:
         text = self.content if isinstance(self.content, str) else "\n".join(part.text for part in self.content)
@@ -95,7 +95,7 @@ class _ChatMessage(BaseModel):
 
 
 class _JsonSchema(BaseModel):
-    schema_: dict[str, Any] = Field(alias="schema")
+    schema_: dict[str, object] = Field(alias="schema")
 
 
 class _Format(BaseModel):
@@ -127,7 +127,7 @@ class _Server:
         self.serving = self.peak = 0
 
     async def models(self, _: web.Request) -> web.Response:
-        """The behaviours that a request can name. `simulated` tells a client that rules answer here."""
+        """The behaviours that a request can name. `simulated` marks them as rule-based."""
         about = {"object": "model", "created": 0, "owned_by": "i2a", "simulated": True}
         return _json({"object": "list", "data": [{"id": name} | about for name in MODELS]})
 
@@ -193,7 +193,7 @@ class _Server:
         self.bodies[body] += 1
         return self._completion(request, [(text, "stop")])
 
-    def _reply(self, request: "_Request") -> tuple[str, dict[str, Any]]:
+    def _reply(self, request: "_Request") -> tuple[str, dict[str, object]]:
         """The text of the answer, and the values of the JSON object that it is, if it is one."""
         messages = [message.read() for message in request.messages]
         seed = _seed(messages) if request.seed is None else request.seed
@@ -235,7 +235,7 @@ class _Server:
 _PAGE = "<!doctype html><html><head><title>Welcome</title></head><body><h1>Please sign in</h1></body></html>"
 
 
-def _json(body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+def _json(body: Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     data = json.dumps(body).encode()
     return web.Response(body=data, status=status, headers=headers, content_type="application/json")
 
@@ -256,7 +256,7 @@ def _model(name: str) -> AnswerFunction:
     return named(known.partition(":")[2] if known in MODELS else "")
 
 
-def _json_object(text: str) -> dict[str, Any]:
+def _json_object(text: str) -> dict[str, object]:
     """The object that `text` is, or an empty one if it is something else."""
     try:
         value = json.loads(text)
@@ -268,26 +268,26 @@ def _json_object(text: str) -> dict[str, Any]:
 # How models break JSON: (text, its values) -> (broken text, finish_reason).
 
 
-def _prose(text: str, values: Mapping[str, Any]) -> tuple[str, str]:
+def _prose(text: str, values: Mapping[str, object]) -> tuple[str, str]:
     return "Both have their merits, and I would not want to decide between them.", "stop"
 
 
-def _truncated(text: str, values: Mapping[str, Any]) -> tuple[str, str]:
+def _truncated(text: str, values: Mapping[str, object]) -> tuple[str, str]:
     return text[: len(text) * 2 // 3], "length"
 
 
-def _wrong_value(text: str, values: Mapping[str, Any]) -> tuple[str, str]:
+def _wrong_value(text: str, values: Mapping[str, object]) -> tuple[str, str]:
     """The last value, in our schemas the answer after the reason, is none of the choices or of the wrong type."""
     key, value = list(values.items())[-1]
     return json.dumps({**values, key: "neither" if isinstance(value, str) else None}), "stop"
 
 
-def _wrong_keys(text: str, values: Mapping[str, Any]) -> tuple[str, str]:
+def _wrong_keys(text: str, values: Mapping[str, object]) -> tuple[str, str]:
     renamed = {f"the_{key}": value for key, value in values.items()}
     return f"```json\n{json.dumps(renamed, indent=2)}\n```", "stop"
 
 
-def _bare(text: str, values: Mapping[str, Any]) -> tuple[str, str]:
+def _bare(text: str, values: Mapping[str, object]) -> tuple[str, str]:
     return "{}", "stop"
 
 

@@ -35,13 +35,13 @@ class Imported:
         return f"{count} not a record: {', '.join(self.bad)}{f' and {more:,} more' if more else ''}"
 
     @property
-    def notes(self) -> list[str]:
-        notes = {
+    def warnings(self) -> list[str]:
+        warnings = {
             f"{self.bad_lines}; left out": self.left_out,
             f"{self.renamed:,} got a new id, because an earlier one has theirs": self.renamed,
             f"{self.without_tree:,} dialogues left out, because their tree is not in the file": self.without_tree,
         }
-        return [note for note, count in notes.items() if count]
+        return [warning for warning, count in warnings.items() if count]
 
     @property
     def counts(self) -> dict[str, int]:

@@ -3,20 +3,20 @@
     {"profile", "personality", "conversations": [
         {"user", "assistant": {"preferred", "rejected"}, "chosen", "inferred_profile", "inferred_personality"}, ...]}
 
-`chosen` names the reply through which the dialogue went on. Pure functions; `i2a import` and `i2a export` handle files.
+`chosen` names the reply that the dialogue continued with. Pure functions; `i2a import` and `i2a export` handle files.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 from i2a.digests import digest
 from i2a.errors import UsageError
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.trees.json import dump, load
 from i2a.trees.persona import Persona, clean
 from i2a.trees.tree import Inference, Node, Tree, Utterance
 
-Record = dict[str, Any]
 Value = TypeVar("Value")
 
 SCENARIO = "imported"
@@ -24,7 +24,7 @@ OURS = "i2a"
 NOTHING = "None"  # what the release writes where nothing is inferred yet
 
 
-def record_id(record: Mapping[str, Any]) -> str:
+def record_id(record: JsonMapping) -> str:
     """An id for the tree of a published record: the same record has the same id in any file."""
     text = json.dumps(record, sort_keys=True)
     return f"{SCENARIO}-{digest(text)}"
@@ -34,7 +34,7 @@ def tree_of(record: object, *, id: str = "") -> Tree | None:
     """The tree of a record; None for a further dialogue of a tree that another record holds as a whole.
 
     A published record does not say who wrote which reply, as in the release a faulty judge names them: the speaker of
-    both is `assistant`, and the label is that of the record. If several replies are rejected and the dialogue went on
+    both is `assistant`, and the label is that of the record. If several replies are rejected and the dialogue continued
     through one of them, it is the first. What has no place in a tree is kept in the notes of the user's message, and
     `records_of` puts it back. `id` is for a published record (default: `record_id`); our own records have one.
 
@@ -58,7 +58,7 @@ def tree_of(record: object, *, id: str = "") -> Tree | None:
     return tree
 
 
-def records_of(tree: Tree, *, plain: bool = False) -> Iterator[Record]:
+def records_of(tree: Tree, *, plain: bool = False) -> Iterator[JsonObject]:
     """One record for each dialogue of `tree`, up to its first pair without an agreed label.
 
     Dialogues that are equal up to there give one record. If the records do not hold the whole tree, the first one
@@ -92,7 +92,7 @@ def turns_left_out(tree: Tree) -> int:
 
 
 def _add_turn(tree: Tree, here: Node | None, turn: object, where: str) -> Node:
-    """Add a user message and its replies under `here`; returns the reply through which the dialogue goes on."""
+    """Add a user message and its replies under `here`; returns the reply through which the dialogue continues."""
     if not isinstance(turn, dict):
         raise UsageError(f"{where} is {_kind(turn)}, not an object")
     where += "."
@@ -119,7 +119,7 @@ def _add_turn(tree: Tree, here: Node | None, turn: object, where: str) -> Node:
     return tree.keep(preferred if chosen == "preferred" else rejected[0])
 
 
-def _rejected(assistant: Record, where: str) -> list[str]:
+def _rejected(assistant: JsonObject, where: str) -> list[str]:
     """One reply, or the list of replies that an older variant of the record has."""
     if isinstance(assistant.get("rejected"), list):
         texts: list[object] = assistant["rejected"]
@@ -136,14 +136,14 @@ def _items(inferred: str) -> list[str]:
     return [] if inferred.strip() in ("", NOTHING) else [inferred]
 
 
-def _note(node: Node, name: str, record: Record, computed: Mapping[str, object]) -> None:
+def _note(node: Node, name: str, record: JsonObject, computed: JsonMapping) -> None:
     """Keep what cannot be computed from the tree: other keys, and values that differ from the `computed` ones."""
     rest = {key: value for key, value in record.items() if key not in computed or value != computed[key]}
     if rest:
         node.metadata[name] = dict(sorted(rest.items()))  # equal records make equal bytes
 
 
-def _stored(record: Record) -> Tree | None:
+def _stored(record: JsonObject) -> Tree | None:
     """The tree in one of our own records."""
     ours = record[OURS]
     if isinstance(ours, dict) and ours.keys() == {"tree"} and isinstance(ours["tree"], str):
@@ -158,7 +158,7 @@ def _stored(record: Record) -> Tree | None:
     return tree
 
 
-def _persona(record: Record, key: str) -> str:
+def _persona(record: JsonObject, key: str) -> str:
     text = clean(_get(record, key, str))
     if not text:
         raise UsageError(f"{key} is empty")
@@ -166,7 +166,7 @@ def _persona(record: Record, key: str) -> str:
     return text
 
 
-def _get(holder: Record, key: str, kind: type[Value], where: str = "") -> Value:
+def _get(holder: JsonObject, key: str, kind: type[Value], where: str = "") -> Value:
     if key not in holder:
         raise UsageError(f"{where}{key} is missing")
     value = holder[key]
@@ -198,7 +198,7 @@ def _check_text(value: object) -> None:
 
 
 class _Turn(NamedTuple):
-    """A labelled turn. `went_on`: the reply through which the dialogue went on, one of the others."""
+    """A labelled turn. `went_on`: the reply through which the dialogue continued, one of the others."""
 
     user: Node
     preferred: Node
@@ -232,11 +232,11 @@ def _labelled(user: Node, reply: Node) -> _Turn | None:
     rejected = [node for node in user.children if node.label == "rejected"]
     if len(preferred) != 1 or not rejected or reply.label is None:
         return None
-    # Only its place says which of several rejected replies the dialogue went on through: it comes first.
+    # Only its place shows through which of several rejected replies the dialogue continued: it comes first.
     return _Turn(user, preferred[0], sorted(rejected, key=lambda node: node is not reply), reply)
 
 
-def _record(tree: Tree, turns: Sequence[_Turn], *, with_notes: bool) -> Record:
+def _record(tree: Tree, turns: Sequence[_Turn], *, with_notes: bool) -> JsonObject:
     record = {
         "profile": tree.persona.profile,
         "personality": tree.persona.personality,
@@ -245,7 +245,7 @@ def _record(tree: Tree, turns: Sequence[_Turn], *, with_notes: bool) -> Record:
     return record | _noted(tree.roots[0].metadata if with_notes else {}, "record")
 
 
-def _turn_record(turn: _Turn, notes: Mapping[str, Any]) -> Record:
+def _turn_record(turn: _Turn, notes: JsonMapping) -> JsonObject:
     rejected = [node.content for node in turn.rejected]
     as_list = len(rejected) > 1 or notes.get("rejected") == "list"
     assistant = {"preferred": turn.preferred.content, "rejected": rejected if as_list else rejected[0]}
@@ -257,7 +257,7 @@ def _turn_record(turn: _Turn, notes: Mapping[str, Any]) -> Record:
     return record | _inferred(turn.user) | _noted(notes, "turn")
 
 
-def _inferred(user: Node) -> Record:
+def _inferred(user: Node) -> JsonObject:
     known = user.inference or Inference(reason="", profile=[], personality=[])
     return {
         "inferred_profile": "; ".join(known.profile) or NOTHING,
@@ -265,12 +265,12 @@ def _inferred(user: Node) -> Record:
     }
 
 
-def _noted(notes: Mapping[str, Any], name: str) -> Record:
+def _noted(notes: JsonMapping, name: str) -> JsonObject:
     note = notes.get(name)
     return note if isinstance(note, dict) else {}
 
 
-def _says_all(record: Record, tree: Tree) -> bool:
+def _says_all(record: JsonObject, tree: Tree) -> bool:
     """Whether the record alone gives the tree back, except its id, which an import makes."""
     try:
         again = tree_of(record, id=tree.id)

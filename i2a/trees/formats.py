@@ -6,8 +6,9 @@ It opens no file: `i2a.cli.export` reads the trees, and writes what a format mak
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from i2a.jsonl import JsonMapping
 from i2a.text import counted
 from i2a.trees.aloe_record import records_of, turns_left_out
 from i2a.trees.tree import Tree
@@ -16,7 +17,7 @@ from i2a.trees.tree import Tree
 class Rows(NamedTuple):
     """What a format makes of one tree. Counts stand under the plural of what they count, and are summed up."""
 
-    rows: Sequence[Mapping[str, object]]
+    rows: Sequence[JsonMapping]
     written: Mapping[str, int]
     left_out: Mapping[str, int]
 
@@ -27,8 +28,8 @@ class Exported:
 
     format: str
     file: str
-    manifest: Mapping[str, Any]
-    options: Mapping[str, Any]
+    manifest: JsonMapping
+    options: JsonMapping
     trees: int = 0
     rows: int = 0
     written: Counter[str] = field(default_factory=Counter)

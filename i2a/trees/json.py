@@ -6,7 +6,7 @@ Run it to update the schema of a line, `i2a/trees/tree.schema.json`: python -m i
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -48,7 +48,7 @@ class StoredNode(BaseModel):
     verdicts: list[StoredVerdict]
     usage: StoredUsage | None
     finish_reason: str | None = None
-    notes: dict[str, Any] = {}
+    notes: dict[str, object] = {}
 
 
 class StoredPersona(BaseModel):
@@ -68,12 +68,12 @@ class StoredTree(BaseModel):
     id: str
     scenario: str
     seed: int
-    options: dict[str, Any]
+    options: dict[str, object]
     persona: StoredPersona
     nodes: list[StoredNode]
 
 
-def schema() -> dict[str, Any]:
+def schema() -> dict[str, object]:
     """The JSON Schema (2020-12) of a line."""
     return StoredTree.model_json_schema() | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
@@ -155,8 +155,8 @@ def write(path: Path, trees: Iterable[Tree]) -> int:
     return count
 
 
-def _node(node: Node, number: dict[Node, int]) -> dict[str, Any]:
-    stored: dict[str, Any] = {
+def _node(node: Node, number: dict[Node, int]) -> dict[str, object]:
+    stored: dict[str, object] = {
         "id": number[node],
         "parent": None if node.parent is None else number[node.parent],
         "speaker": node.speaker,

@@ -6,13 +6,14 @@ It does not know agents or models, and stores who spoke, not chat roles. Its for
 from __future__ import annotations
 
 import random
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.trees.persona import Persona
 
 Label = Literal["preferred", "rejected"]
@@ -73,7 +74,7 @@ class Node:
     label: Label | None = None
     verdicts: list[Verdict] = field(default_factory=list)
     continued: bool = False
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict)
     children: list[Node] = field(default_factory=list)
 
     @property
@@ -113,7 +114,7 @@ class Tree:
     scenario: str
     persona: Persona
     seed: int
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: JsonMapping = field(default_factory=dict)
     roots: list[Node] = field(default_factory=list)
 
     @cached_property
@@ -142,7 +143,7 @@ class Tree:
         return node
 
     def keep(self, node: Node) -> Node:
-        """Say that the dialogue goes on through `node`, even if nothing follows it."""
+        """Mark that the dialogue continues through `node`, even if nothing follows it."""
         node.continued = True
         return node
 
@@ -161,7 +162,7 @@ class Tree:
 
     @property
     def ends(self) -> list[Node]:
-        """The last node of each dialogue that was really held (a reply that nobody went on from is not one)."""
+        """The last node of each dialogue that really took place (a reply that was not continued is none)."""
         return [node for node in self if node.continued and not any(child.continued for child in node.children)]
 
     @property

@@ -15,7 +15,8 @@ from agents.judge import Judge
 from agents.responders import PreferredResponder, RejectedResponder
 from agents.role import Role
 from agents.user import User
-from tests.fakes import Request, ScriptedClient, plausible
+from i2a.testing import Request
+from tests.fakes import ScriptedClient, plausible
 
 SECRET = "keeps bees"
 ORDER = ["user", "inducer", "preferred", "rejected", "judge"]

@@ -77,7 +77,7 @@ def test_check_says_that_it_is_fine(script: Path) -> None:
 def test_a_new_one_is_written_and_passes_its_check(tmp_path: Path) -> None:
     i2a("scenarios", "new", "interview", cwd=tmp_path)
     assert "fine" in i2a("scenarios", "check", "interview.py", cwd=tmp_path).stdout
-    assert "is there already" in i2a("scenarios", "new", "interview", cwd=tmp_path, check=2).stderr
+    assert "already exists" in i2a("scenarios", "new", "interview", cwd=tmp_path, check=2).stderr
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_new_one_is_written_and_passes_its_check(tmp_path: Path) -> None:
         (
             "$dialogue",
             "$dialog",
-            "fence.py:35: a prompt asks for $dialog, which nobody gives; there are: $dialogue, $personality",
+            "fence.py:35: a prompt uses $dialog, which has no value; the values are: $dialogue, $personality",
         ),
         ("    here: Node", "    nothing = 1 / 0\n    here: Node", "fence.py:31: ZeroDivisionError"),
         ("@scenario\n", "", "found 0 scenarios"),

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from evaluation.agreement import Agreement, agreement
-from evaluation.scores import ALOE, STRICT, Score
+from evaluation.scores import ALOE, STRICT, Protocol, Score
 from i2a.errors import UsageError
 from i2a.report.tables import agreement_table
 
@@ -180,3 +180,15 @@ def test_the_agreement_is_plain_json_and_fits_the_terminal() -> None:
     found = of(FIRST, SECOND)
     assert json.loads(json.dumps(found.as_json()))["pairs"][0]["equal"] == 0.9
     assert max(map(len, shown(found).splitlines())) <= 80
+
+
+def test_the_scale_is_that_of_the_protocol(tmp_path: Path) -> None:
+    own = Protocol("own", "points 0-100", 0, 100)
+    scores = [*judged("a", [0, 50, 100]), *judged("b", [10, 50, 90])]
+    found = agreement(scores, own, jsonl(tmp_path, rating(0, 100)))
+    assert found is not None
+    assert found.pairs[0].kappa == pytest.approx(
+        1 - 200 / ((0 - 10) ** 2 + 2 * 50**2 + 2 * 40**2 + 90**2 * 2 + 100) * 3
+    )
+    with pytest.raises(UsageError, match="101 is no score of the protocol 'own', 0 to 100"):
+        agreement(scores, own, jsonl(tmp_path, rating(0, 101)))

@@ -217,7 +217,7 @@ def test_replay_asks_all_candidates_the_same_and_nobody_else(tmp_path: Path) -> 
     assert (result.written["mode"], result.written["turns"]) == ("replay", 3)
     assert result.written["engine"] == "offline simulator"
     assert result.written["simulator"]["model"] == "offline"
-    asked = {}
+    asked: dict[str, list[tuple[str, int, str]]] = {}
     for line in (tmp_path / "a/scores.jsonl").read_text().splitlines():
         score = json.loads(line)
         asked.setdefault(score["candidate"], []).append((score["case"], score["turn"], score["message"]))

@@ -1,5 +1,7 @@
 """A candidate is a model and what it is told; a plain one is told nothing."""
 
+from pathlib import Path
+
 import pytest
 
 from evaluation.candidates import Candidate, parse_all
@@ -37,7 +39,7 @@ def test_a_candidate_is_a_name_a_wrapper_and_a_model(text: str, name: str, wrapp
         (["a=offline", "a=offline:generic"], "two candidates are called 'a'"),
         (["gpt-4o"], "'gpt-4o' is not a model"),
         (["reminder:gpt-4o"], "'gpt-4o' is not a model"),
-        (["shuffled:offline:oracle"], "is told the persona, and nothing else"),
+        (["shuffled:offline:oracle"], "gets the persona, and nothing else"),
         (['openai:a"b@http://h/v1'], "write NAME=MODEL"),
     ],
 )
@@ -81,3 +83,57 @@ def test_what_a_candidate_is_told_is_part_of_what_it_is() -> None:
     plain, brief = Candidate.parse("a=offline").identity, Candidate.parse("a=brief:offline").identity
     assert plain["prompt"] != brief["prompt"]
     assert plain["model"] == brief["model"] == "offline"
+
+
+OWN = """
+from agents.prompt import Prompt
+from evaluation.candidates import Plain
+
+class Curious(Plain):
+    prompt = Prompt("Ask back.")
+
+class Insider(Plain):
+    prompt = Prompt("You know this person: $profile $personality")
+"""
+
+
+def own(folder: Path) -> str:
+    file = folder / "own.py"
+    file.write_text(OWN, "utf-8")
+    return str(file)
+
+
+@pytest.mark.parametrize("model", ["offline", "openai:x@http://h:1/v1?temperature=0.5", "hf:runs/a:b"])
+def test_a_wrapper_of_ones_own_stands_before_any_model(tmp_path: Path, model: str) -> None:
+    found = Candidate.parse(f"c={own(tmp_path)}:Curious:{model}")
+    assert (found.role.__name__, str(found.model)) == ("Curious", model)
+    assert found.identity["prompt"] == found.role.prompt.fingerprint
+    (tmp_path / "one.py").write_text(OWN.partition("class Insider")[0], "utf-8")
+    assert str(Candidate.parse(f"{tmp_path}/one.py:{model}").model) == model
+
+
+async def test_a_wrapper_tells_what_its_prompt_names(tmp_path: Path) -> None:
+    request = await heard_by(f"{own(tmp_path)}:Insider:offline")
+    assert request.messages[0] == ("system", f"You know this person: {PERSONA.profile} {PERSONA.personality}")
+    assert "baker" not in (await heard_by(f"{own(tmp_path)}:Curious:offline")).text
+
+
+def test_a_kind_of_model_in_a_file_is_no_wrapper(tmp_path: Path) -> None:
+    file = tmp_path / "echo.py"
+    file.write_text(
+        "from i2a.models.model import Completion, Model\n"
+        "class Echo(Model):\n"
+        "    async def complete(self, messages, parameters): return Completion('', 'stop', 1, 1)\n",
+        "utf-8",
+    )
+    for text in (f"{file}", f"{file}:Echo", f"{file}:Echo:loud"):
+        assert (Candidate.parse(text).wrapper, str(Candidate.parse(text).model)) == ("plain", text)
+
+
+def test_a_file_with_several_wrappers_is_asked_which(tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"found 2, need one subclass of evaluation.candidates.Plain; write .*own.py:OBJECT"
+    ):
+        Candidate.parse(f"{own(tmp_path)}:offline")
+    with pytest.raises(UsageError, match="there is no such file"):
+        Candidate.parse(f"{tmp_path}/none.py:offline")

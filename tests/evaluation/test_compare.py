@@ -11,7 +11,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from evaluation.compare import Comparison, compare
-from evaluation.scores import ALOE, STRICT
+from evaluation.scores import ALOE, STRICT, Protocol
 from i2a.cli.compare import compare as command
 from i2a.errors import UsageError
 from i2a.report.tables import comparison_table
@@ -163,7 +163,14 @@ def test_what_is_no_complete_evaluation_is_refused(tmp_path: Path) -> None:
         together(good, tmp_path / "empty")
     with pytest.raises(UsageError, match="is named twice"):
         together(good, tmp_path / "empty" / ".." / "a")
-    changes: list[dict[str, Any]] = [{"format": "other/1"}, {"protocol": "other"}, {"turns": 0}, {"judges": {}}]
+    changes: list[dict[str, Any]] = [
+        {"format": "other/1"},
+        {"protocol": "other", "scale": None},
+        {"scale": {"label": "upside down", "lowest": 5, "highest": 1}},
+        {"scale": {"label": "no ends"}},
+        {"turns": 0},
+        {"judges": {}},
+    ]
     for change in changes:
         summary = {**stored(good), **change}
         bad = tmp_path / "bad"
@@ -225,3 +232,26 @@ def test_the_command_refuses_what_cannot_be_compared(tmp_path: Path) -> None:
 
 def test_the_help_has_an_example() -> None:
     assert "i2a compare runs/eval-base" in " ".join(invoke("--help").stdout.split())
+
+
+def test_a_scale_of_ones_own_is_that_of_the_tables_without_its_file(tmp_path: Path) -> None:
+    own = Protocol("own", "points 0-10", 0, 10)
+    found = together(evaluation(tmp_path / "a", protocol=own), evaluation(tmp_path / "b", BETTER, protocol=own))
+    assert found.mixed == ()
+    assert "protocol own (points 0-10)" in shown(found)
+    assert "levels 0 to 10" in shown(found)
+
+
+def test_two_scales_of_one_name_are_not_mixed_up(tmp_path: Path) -> None:
+    runs = [evaluation(tmp_path / str(top), protocol=Protocol("own", "points", 0, top)) for top in (5, 10)]
+    with pytest.raises(UsageError, match=r"scale\.highest is 5 in 5 and 10 in 10"):
+        together(*runs)
+    assert len(together(*runs, mix=True).summaries) == 2
+
+
+def test_a_summary_of_version_0_1_has_the_scale_of_its_protocol(tmp_path: Path) -> None:
+    folder = evaluation(tmp_path / "a")
+    summary = stored(folder)
+    assert summary.pop("scale")["highest"] == 5
+    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    assert together(folder, evaluation(tmp_path / "b", BETTER)).mixed == ()

@@ -1,15 +1,17 @@
 """A reply has a rating of the closed scale, or is unscored with the reason. Nothing is ever made up."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agents.prompt import Prompt
 from agents.role import introduce
 from evaluation.candidates import Plain
-from evaluation.judge import RATINGS, AloeRater, Rater, StrictRater, rate, scores
-from evaluation.scores import Score
-from i2a.errors import BadRequest
+from evaluation.judge import RATINGS, AloeRater, Grade, Rater, StrictRater, find_rater, rate, scores
+from evaluation.scores import Protocol, Score
+from i2a.errors import BadRequest, UsageError
 from i2a.trees.tree import Tree, Utterance
 from tests.evaluation.parts import PERSONA, VALUES, client, dialogue, empty, rating
 from tests.fakes import ScriptedClient
@@ -97,3 +99,57 @@ def test_scores_are_read_off_the_tree_and_replies_without_ratings_have_none() ->
     reply.metadata[RATINGS] = {"j": {"score": None, "reason": "gone"}}
     tree.add(None, Utterance("donor", "Somebody else."))
     assert list(scores(tree)) == [Score("a", "c1", "p1", "t1", 2, "j", None, "gone", "My cat is ill.", "Poor Salt.")]
+
+
+# A protocol of one's own.
+
+
+class Warmth(Rater):
+    """From -3 to 3; the form of the answer follows from the scale."""
+
+    protocol = Protocol("warmth", "warmth -3..3", -3, 3)
+    prompt = Prompt("How warm is it?\n---\n$dialogue\n$reply")
+
+
+class Loose(Grade):
+    """A form without limits, with a field more."""
+
+    why: str
+
+
+class Looser(Rater[Loose]):
+    protocol, prompt = Warmth.protocol, Warmth.prompt
+
+
+async def test_a_scale_gives_the_form_of_the_answer() -> None:
+    model = ScriptedClient.saying(rating(-4), rating(4), rating(True), rating(-3, "icy"))
+    assert note(await rated(model, rater=Warmth))["a"] == {"score": -3, "reason": "icy"}
+    properties = model.requests[0].parameters["response_format"]["json_schema"]["schema"]["properties"]
+    assert list(properties) == ["reason", "score"]
+    assert (properties["score"]["minimum"], properties["score"]["maximum"]) == (-3, 3)
+
+
+async def test_a_form_of_ones_own_gives_no_score_beside_the_scale() -> None:
+    def answer(score: int) -> ScriptedClient:
+        return client(lambda _: json.dumps({"reason": "so", "score": score, "why": "because"}))
+
+    found = note(await rated(answer(9), answer(3), rater=Looser))
+    assert found["a"] == {"score": None, "reason": "9 is no score of warmth -3..3: so"}
+    assert found["b"] == {"score": 3, "reason": "so"}
+
+
+def test_a_protocol_that_cannot_rate_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    head = (
+        "from agents.prompt import Prompt\nfrom evaluation.judge import Rater\nfrom evaluation.scores import Protocol\n"
+    )
+    for body, said in (
+        ("prompt = Prompt('$reply')", "class P sets no protocol"),
+        ("protocol = Protocol('p', 'p', 0, 9)", "class P sets no prompt"),
+        ("protocol = Protocol('p', 'p', 0, 9); prompt = Prompt('Hm.')", r"write \$reply in the prompt of P"),
+        ("protocol = Protocol('p', 'p', 9, 9)", r"own.py:\d: ValueError: protocol p: 9 to 9 is no scale"),
+    ):
+        file.write_text(f"{head}class P(Rater):\n    {body}\n", "utf-8")
+        with pytest.raises(UsageError, match=said):
+            find_rater(str(file))
+    assert find_rater("strict") is StrictRater

@@ -97,3 +97,40 @@ def test_only_a_complete_evaluation_can_be_judged_anew(tmp_path: Path) -> None:
     evaluated(tmp_path / "cut", max_tokens=20_000)
     with pytest.raises(UsageError, match="is not complete"):
         rejudged(tmp_path / "b", tmp_path / "cut", "offline")
+
+
+OWN = """
+from agents.prompt import Prompt
+from evaluation.judge import Rater
+from evaluation.scores import Protocol
+
+class Own(Rater):
+    protocol = Protocol("own", "points", 0, {top})
+    prompt = Prompt("<profile>$profile</profile>\\n---\\n<dialogue>\\n$dialogue\\n</dialogue>\\n<reply>$reply</reply>")
+"""
+
+
+def test_ratings_stay_if_the_scale_is_the_same(tmp_path: Path) -> None:
+    own, wider = tmp_path / "own.py", tmp_path / "wider.py"
+    own.write_text(OWN.format(top=10), "utf-8")
+    wider.write_text(OWN.format(top=20), "utf-8")
+    evaluated(tmp_path / "a", protocol=str(own))
+
+    def grade(request: Request) -> str:
+        return json.dumps({"reason": "so", "score": 7})
+
+    again = rejudged(tmp_path / "b", tmp_path / "a", LLM, model=client(grade), protocol=f"{own}:Own")
+    assert list(again.written["judges"]) == [LLM, "offline"]
+    assert again.written["scale"] == {"label": "points", "lowest": 0, "highest": 10, "unit": 1.0}
+    other = rejudged(tmp_path / "c", tmp_path / "a", LLM, model=client(grade), protocol=str(wider))
+    assert list(other.written["judges"]) == [LLM]
+
+
+def test_a_run_is_not_resumed_on_another_scale(tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(OWN.format(top=10), "utf-8")
+    first = evaluated(tmp_path / "a", protocol=str(own))
+    assert evaluated(tmp_path / "a", protocol=f"{own}:Own", resume=True).written == first.written
+    own.write_text(OWN.format(top=20), "utf-8")
+    with pytest.raises(UsageError, match="scale"):
+        evaluated(tmp_path / "a", protocol=str(own), resume=True)

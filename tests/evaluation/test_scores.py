@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.scores import PROTOCOLS, Score, dump, load, read, write
+from evaluation.scores import SHIPPED, Score, dump, load, read, write
 from i2a.errors import UsageError
 
 SCORE = Score("offline:oracle", "case-1", "p1", "t1", 1, "offline", 4, "fits", "Hello.", "Hello to you.")
@@ -83,5 +83,5 @@ def test_a_file_that_is_not_there_is_an_error_of_one_line(tmp_path: Path) -> Non
 
 
 def test_a_pass_counts_in_percent() -> None:
-    assert PROTOCOLS["aloe"].range == (1, 5)
-    assert PROTOCOLS["strict"].range == (0, 100)
+    assert SHIPPED["aloe"].range == (1, 5)
+    assert SHIPPED["strict"].range == (0, 100)

@@ -1,5 +1,6 @@
 """The examples run, and a type checker finds the slips in a script like them."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,7 +45,7 @@ def test_an_example_is_simulated(name: str, tmp_path: Path) -> None:
 
 def test_in_the_debate_the_best_of_three_goes_on_and_every_pair_is_counted(tmp_path: Path) -> None:
     options = {"motions": '["Tea is better than coffee."]', "turns": 2}
-    simulate(Simulation(out=tmp_path / "run", scenario=str(EXAMPLES / "debate.py"), conversations=3, options=options))
+    simulate(Simulation(out=tmp_path / "run", scenario=str(EXAMPLES / "debate.py"), conversations=3, option=options))
     trees = list(read(tmp_path / "run/trees.jsonl"))
     for tree in trees:
         (end,) = tree.ends
@@ -114,3 +115,47 @@ def test_a_slip_in_a_script_is_found_by_the_type_checker(
     script = tmp_path / "duel.py"
     script.write_text(DUEL.replace(old, new, 1) if "winner" not in old else DUEL.replace(f"= {old}", f"= {new}"))
     assert any(line.startswith(error) for line in type_errors(script, cache))
+
+
+PROGRAM = """
+from i2a import Node, Persona, PersonaPool, Prompt, Role, Tree, evaluate, read_trees, scenario, simulate, train_dpo
+from i2a.testing import ScriptedModel
+
+
+class Critic(Role):
+    prompt = Prompt("Say what is wrong with it.")
+
+
+@scenario
+async def review(tree: Tree, critic: Critic, *, rounds: int = 2) -> None:
+    here: Node | None = None
+    for _ in range(rounds):
+        here = tree.add(here, await critic(here))
+
+
+pool = PersonaPool.read(None, None)
+people: list[Persona] = list(pool.draw(3, seed=1))
+result = simulate(out="run", conversations=3, clients={"judge": ScriptedModel()})
+print(result.finished, [len(tree.pairs) for tree in read_trees("run")], people)
+trained = train_dpo(runs=["run"], model="base", out="dpo")
+measured = evaluate(out="eval", candidates=[f"hf:{trained['model']}"], cases=3).summary
+print(measured.baseline if measured else "stopped")
+"""
+
+
+def test_a_program_that_uses_the_front_door_has_the_types_that_a_strict_checker_wants(
+    tmp_path: Path, cache: Path
+) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+    assert type_errors(script, cache) == []
+    slips = {"result.finished": "result.finishd", "len(tree.pairs)": "tree.pears", "import Node": "import Knot, Node"}
+    text = PROGRAM
+    for right, wrong in slips.items():
+        text = text.replace(right, wrong)
+    script.write_text(text)
+    assert [re.sub(r".* error: |;.*|  \[.*", "", error) for error in type_errors(script, cache)] == [
+        'Module "i2a" has no attribute "Knot"',
+        '"RunResult" has no attribute "finishd"',
+        '"Tree" has no attribute "pears"',
+    ]

@@ -104,6 +104,18 @@ def test_a_missing_file_has_no_lines_unless_it_must_exist(file: Path) -> None:
         list(jsonl.read(file.parent))
 
 
+@given(JSON)
+def test_a_value_does_not_differ_from_itself(value: object) -> None:
+    assert list(jsonl.differences(value, value)) == []
+
+
+def test_a_difference_is_named_by_its_place_and_a_value_that_is_missing_is_none() -> None:
+    one = {"seed": 1, "judge": {"model": "a", "seed": 2}, "gone": 3}
+    other = {"seed": 1, "judge": {"model": "b", "seed": 2}, "new": 4, "none": None}
+    found = [("judge.model", "a", "b"), ("gone", 3, None), ("new", None, 4)]
+    assert list(jsonl.differences(one, other)) == found
+
+
 def test_a_file_that_others_made_keeps_its_torn_last_line_so_that_the_loss_is_seen() -> None:
     source = [b'{"a": 1}\n', b'{"b": ']
     assert [line.text for line in jsonl.split(source)] == [b'{"a": 1}']

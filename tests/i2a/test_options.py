@@ -13,7 +13,7 @@ class Point(BaseModel):
     x: int = 1
 
 
-def function(
+def function(  # type: ignore[no-untyped-def]
     *,
     turns: int = 2,
     mood: str = "calm",
@@ -23,7 +23,7 @@ def function(
     side: Literal["pro", "con"] = "pro",
     most: int | None = None,
     point: Point = Point(),  # noqa: B008
-    plain=3,  # type: ignore[no-untyped-def]
+    plain=3,
 ) -> None: ...
 
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from i2a.errors import UsageError
-from i2a.settings import Flag, load, read
+from i2a.settings import Flag, from_keywords, load, read
 
 
 class Job(BaseModel):
@@ -21,6 +21,7 @@ class Job(BaseModel):
     max_cost: float | None = None
     role_model: Annotated[dict[str, str], Flag(was="role_models")] = {}
     price: Annotated[list[str], Flag(was="prices")] = []
+    notes: dict[str, Path] = {}
 
     @model_validator(mode="after")
     def _fast_is_small(self) -> "Job":
@@ -61,6 +62,25 @@ def test_paths_and_scripts_in_a_file_count_from_its_folder(file: Path) -> None:
     assert job.script == str(file.parent / "d.py")
     assert load(Job, written(file, 'out = "a"', 'script = "d.py:job"'), {}).script == str(file.parent / "d.py:job")
     assert load(Job, None, {"out": "a", "script": "./d.py"}).script == "./d.py"
+    assert load(Job, written(file, 'out = "a"', "[notes]", 'me = "e.txt"'), {}).notes == {"me": file.parent / "e.txt"}
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("./d.py:offline", "HERE/d.py:offline"),
+        ("after DPO=./d.py:D:openai:x@http://h/v1", "after DPO=HERE/d.py:D:openai:x@http://h/v1"),
+        ("reminder:d.py?loud=yes", "reminder:HERE/d.py?loud=yes"),
+        ("./d.py=1/2", "HERE/d.py=1/2"),
+        ("hf:runs/a.python", "hf:runs/a.python"),
+        ("package.d:D", "package.d:D"),
+    ],
+)
+def test_a_script_counts_from_the_folder_of_the_file_wherever_it_stands(file: Path, value: str, found: str) -> None:
+    found = found.replace("HERE", str(file.parent))
+    written(file, 'out = "a"', f'script = "{value}"', f'price = ["{value}"]', "[role_model]", f'judge = "{value}"')
+    job = load(Job, file, {})
+    assert (job.script, job.price, job.role_model) == (found, [found], {"judge": found})
 
 
 def test_a_name_may_have_dashes_or_underscores_but_not_both(file: Path) -> None:
@@ -108,3 +128,20 @@ def test_what_is_no_toml_file_is_one_line(file: Path, text: str) -> None:
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert refusal(tmp_path / "none.toml") == f"{tmp_path / 'none.toml'}: there is no such file"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "out is required: Folder for the job, e.g. out='runs/job'"),
+        ({"out": "a", "sise": 1}, "there is no setting 'sise'; did you mean 'size'?"),
+        ({"out": "a", "prices": []}, "`prices` is now `price`"),
+        ({"out": "a", "size": 0}, "size: Input should be greater than or equal to 1, not 0"),
+        ({"out": "a", "speed": "fast", "size": 10}, "a fast job has a size of at most 9"),
+    ],
+)
+def test_in_python_a_setting_is_named_as_python_writes_it(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        from_keywords(Job, values)
+    assert str(caught.value) == said
+    assert from_keywords(Job, {"out": "a", "size": 4}) == load(Job, None, {"out": "a", "size": "4"})

@@ -10,6 +10,7 @@ from agents.answers import Answer, Inference, Preference
 from agents.prompt import Prompt
 from agents.role import Role
 from agents.user import User
+from i2a.errors import RateLimited
 from i2a.models.model import Message
 from i2a.testing import Request, ScriptedModel
 from i2a.trees.persona import Persona
@@ -42,7 +43,7 @@ async def test_without_a_script_it_answers_in_any_form(form: type[Everything]) -
         prompt = Prompt("Answer.")
 
     model = ScriptedModel()
-    answers = [await Asker("asker", model)(None) for _ in range(3)]
+    answers: list[object] = [await Asker("asker", model)(None) for _ in range(3)]
     assert all(type(answer) is form for answer in answers)
     assert answers[0] == answers[1], "the same request, the same answer"
     assert len(model.requests) == 3
@@ -85,3 +86,27 @@ async def test_a_scenario_grows_on_it(name: str) -> None:
     tree = Tree("t-0", name, Persona("p", "A baker.", "Blunt."), 7)
     await scenario.grow(tree, dict.fromkeys(scenario.roles, model), **scenario.resolve({"turns": 2}))
     assert len(list(tree)) >= 3
+
+
+async def test_each_role_has_answers_of_its_own() -> None:
+    model = ScriptedModel.by_role(
+        user="Hello.",
+        judge=[RateLimited("busy"), "one"],
+        inducer=lambda request: request.text.upper(),
+        tutor=ValueError("never"),
+    )
+
+    async def asked(role: str) -> str:
+        return (await model.for_role(role).complete(HELLO, {})).content
+
+    assert [await asked("user"), await asked("user")] == ["Hello.", "Hello."]
+    with pytest.raises(RateLimited):
+        await asked("judge")
+    assert await asked("judge") == "one"
+    with pytest.raises(IndexError, match="judge was asked more often than it has answers"):
+        await asked("judge")
+    assert await asked("inducer") == "HELLO."
+    for _ in range(2):
+        with pytest.raises(ValueError, match="never"):
+            await asked("tutor")
+    assert (await asked("donor")).startswith("donor says")

@@ -58,6 +58,8 @@ def test_a_scenario_is_read_off_its_script(file: Path) -> None:
 
 def test_a_scenario_is_found_by_name_or_by_path(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find("aloe") is aloe
+    assert find(f"{written(file)}:chat").name == "chat"
+    assert find("scenarios.aloe:aloe") is aloe
     assert find(str(written(file))).name == "chat"
     monkeypatch.chdir(file.parent)
     assert find("chat.py").name == "chat"
@@ -213,7 +215,7 @@ def test_options_take_the_type_of_their_default(
 ) -> None:
     chat = load(written(file))
     options = chat.resolve(given)
-    assert options == chat.options | settled
+    assert options == {**chat.options, **settled}
     assert [type(value) for value in options.values()] == [int, str, bool, float]
 
 
@@ -246,7 +248,7 @@ async def test_options_of_any_type_are_stored_as_json_and_reach_the_script_as_wh
     options = chat.resolve({"motion": '{"text": "Tea."}', "side": "con"})
     assert options == json.loads(json.dumps(options)) == {"motion": {"text": "Tea."}, "side": "con"}
     await chat.grow(Tree("t", "chat", Persona("p", "A baker.", "Blunt."), 1), {"user": ScriptedClient()}, **options)
-    ((motion, side),) = chat.script.__globals__["seen"]  # type: ignore[attr-defined]
+    ((motion, side),) = chat.script.__globals__["seen"]
     assert (type(motion).__name__, motion.text, side) == ("Motion", "Tea.", "con")
 
 
@@ -278,3 +280,40 @@ def test_the_fingerprint_changes_with_the_prompt_of_a_role(file: Path) -> None:
         file.with_name("critic.txt").write_text(prompt)
         prints.add(load(written(file, text)).fingerprint)
     assert len(prints) == 2
+
+
+# Other prompts.
+
+
+def test_a_role_gets_another_prompt_and_the_fingerprint_changes(tmp_path: Path) -> None:
+    prompt = tmp_path / "judge.txt"
+    prompt.write_text("Which is shorter?\n---\n$first\n\n$second\n", "utf-8")
+    changed = aloe.with_prompts({"judge": prompt})
+    assert changed.roles["judge"].prompt.text == "Which is shorter?\n---\n$first\n\n$second"
+    assert issubclass(changed.roles["judge"], aloe.roles["judge"])
+    assert changed.roles["user"] is aloe.roles["user"]
+    assert changed.fingerprint != aloe.fingerprint
+    assert aloe.with_prompts({}).fingerprint == aloe.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("role", "text", "said"),
+    [
+        ("jugde", "Hello.", r"scenario aloe has no role 'jugde'; its roles: user, inducer, preferred, rejected, judge"),
+        (
+            "judge",
+            "$frist $second",
+            r"no value for \$frist of judge; there are: \$dialogue, \$first, \$personality, .*\$second",
+        ),
+        ("user", "$known", r"no value for \$known of user; there are: \$dialogue, \$personality, \$profile$"),
+        ("user", None, r"prompt.txt: cannot be read as the prompt of user: "),
+    ],
+)
+def test_a_prompt_that_cannot_be_filled_is_refused_with_the_names_there_are(
+    tmp_path: Path, role: str, text: str | None, said: str
+) -> None:
+    file = tmp_path / "prompt.txt"
+    if text is not None:
+        file.write_text(text, "utf-8")
+    with pytest.raises(UsageError, match=said):
+        aloe.with_prompts({role: file})

@@ -57,7 +57,7 @@ async def test_aloe_asks_each_role_as_often_as_a_turn_needs_it() -> None:
 
 
 async def test_in_aloe_either_reply_continues_by_chance_whatever_the_judge_says() -> None:
-    ways = Counter()
+    ways = Counter[str]()
     for i in range(40):
         tree = await grown("aloe", ScriptedClient(lambda r: plausible(r)), id=f"t-{i}", turns=3)
         ways.update(node.speaker for end in tree.ends for node in end.path if node.speaker != "user")
@@ -66,7 +66,7 @@ async def test_in_aloe_either_reply_continues_by_chance_whatever_the_judge_says(
 
 
 async def test_aloe_with_the_same_seed_grows_the_same_tree_and_with_another_another() -> None:
-    paths = {}
+    paths: dict[int, str] = {}
     for seed in (1, 1, 2, 3, 4):
         tree = await grown("aloe", ScriptedClient(), seed=seed, turns=6)
         assert paths.setdefault(seed, dump(tree)) == dump(tree)

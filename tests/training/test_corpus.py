@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,7 +133,8 @@ def test_a_tree_with_half_a_persona_of_the_benchmark_is_refused_and_the_half_nam
     pool = PersonaPool.benchmark()
     texts = pool.profiles if half == "profile" else pool.personalities
     id, text = next(iter(texts.items()))
-    folder = run(tmp_path / "a", tree("t-0"), tree("t-1", **{half: text}))
+    changed: dict[str, Any] = {half: text}
+    folder = run(tmp_path / "a", tree("t-0"), tree("t-1", **changed))
     with pytest.raises(UsageError, match=rf"personas of the benchmark \({id}\); .*: simulate with other personas"):
         read(folder)
 
@@ -175,7 +177,7 @@ def test_no_profile_and_no_personality_is_on_both_sides_of_the_split(tmp_path: P
     trees = grid(8, 6)
     corpus = read(run(tmp_path / "a", *trees), validation=0.25, seed=seed)
     halves = {made.id: keys_of(made.persona) for made in trees}
-    train, validation = ([halves[row["tree"]] for row in corpus.rows(part)] for part in ("train", "validation"))  # type: ignore[arg-type]
+    train, validation = ([halves[row["tree"]] for row in corpus.rows(part)] for part in ("train", "validation"))
     assert train
     assert validation
     assert not {keys.profile for keys in train} & {keys.profile for keys in validation}
@@ -191,7 +193,7 @@ def test_one_text_under_two_ids_is_on_one_side(tmp_path: Path) -> None:
         made.persona = Persona("", persona.profile, persona.personality, f"other-{persona.profile_id}", "other")
     runs = run(tmp_path / "a", *grid(6, 6)), run(tmp_path / "b", *renamed)
     corpus = read(*runs, validation=0.2)
-    ids = {part: {row["tree"].partition("/")[2] for row in corpus.rows(part)} for part in ("train", "validation")}  # type: ignore[arg-type]
+    ids = {part: {row["tree"].partition("/")[2] for row in corpus.rows(part)} for part in ("train", "validation")}
     assert not ids["train"] & ids["validation"]
     assert all(share.rows % 2 == 0 for share in corpus.shares.values())
 

@@ -1,5 +1,6 @@
 """DPO is TRL's own, on our tokens: the same rows, losses and weights; its reference is the model it starts from."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -29,7 +30,7 @@ def adapter(corpus: Path, base: Path, tmp_path_factory: pytest.TempPathFactory) 
     return out
 
 
-def trl_alone(rows: list[dict[str, Any]], base: Path, out: Path) -> DPOTrainer:
+def trl_alone(rows: Sequence[Mapping[str, Any]], base: Path, out: Path) -> DPOTrainer:
     """TRL as it comes, on the conversational rows."""
     arguments = DPOConfig(
         output_dir=str(out),

@@ -11,7 +11,7 @@ import pytest
 import torch
 from rich.console import Console
 
-import training.progress as progress
+from i2a import progress
 from i2a.errors import UsageError
 from i2a.runs.training_folder import TrainingFolder, read_log
 from training.progress import AlreadyFinished, LogCallback, ProgressCallback, StopCallback, in_words

@@ -178,7 +178,7 @@ def test_replies_that_answer_no_message_of_somebody_else_make_no_row() -> None:
     tree = new_tree()
     here = ask(tree, None, "Hello.", "preferred")
     answer(tree, here, "A", "B")
-    assert dpo_rows(tree, PLAIN).left_out == {"pairs that answer no message of somebody else": 1}
+    assert dpo_rows(tree, PLAIN).left_out == {"pairs without a message of another speaker to answer": 1}
 
 
 # What makes no row.

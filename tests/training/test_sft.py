@@ -152,7 +152,7 @@ def test_interrupted_and_resumed_it_ends_with_the_same_weights(
     settings: dict[str, Any] = {"lora": lora, "max_steps": 8, "save_every": 3}
     train("sft", corpus, base, tmp_path / "whole", **settings)
     out = tmp_path / "out"
-    with pytest.raises(Interrupted, match="--resume goes on from step"), interrupt_after(2, out):
+    with pytest.raises(Interrupted, match="--resume continues from step"), interrupt_after(2, out):
         train("sft", corpus, base, out, **settings)
     assert len(read_log(out / "log.jsonl")) < 8
     train("sft", corpus, base, out, **settings, resume=True)
@@ -217,10 +217,12 @@ def test_a_corpus_without_anything_to_learn_is_refused(base: Path, corpus: Path,
 
 def test_a_model_that_is_none_is_refused(corpus: Path, base: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert "is no folder, and no model of that name" in refusal("sft", corpus, tmp_path / "nowhere", out)
+    assert "is no folder, and the Hugging Face hub has no model of that name" in refusal(
+        "sft", corpus, tmp_path / "nowhere", out
+    )
     assert "holds no model" in refusal("sft", corpus, corpus, out)
     (tmp_path / "unfinished/checkpoints").mkdir(parents=True)
-    assert "not finished; --resume it first" in refusal("sft", corpus, tmp_path / "unfinished", out)
+    assert "contains an unfinished training; --resume it first" in refusal("sft", corpus, tmp_path / "unfinished", out)
     checkpoint(tmp_path / "mute")
     (tmp_path / "mute/chat_template.jinja").unlink()
     assert "no chat template" in refusal("sft", corpus, tmp_path / "mute", out)

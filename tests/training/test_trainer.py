@@ -17,7 +17,7 @@ from training.settings import DPO, SFT
 from training.sft import sft_trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
-TRAINERS: dict[tuple[str, str], type] = {
+TRAINERS: dict[tuple[str, str], Any] = {
     ("sft", "rows"): SFTTrainer,
     ("sft", "tree"): PackedSFTTrainer,
     ("dpo", "rows"): DPOTrainer,
@@ -33,8 +33,8 @@ def made(stage: str, **settings: Any) -> Any:
 def test_the_trainer_trains_as_the_command_does(
     corpus: Path, base: Path, tmp_path: Path, stage: str, packing: str
 ) -> None:
-    settings = SMALL | {"packing": packing, "max_steps": 2, "runs": [corpus], "model": str(base)}
-    trainer = made(stage, out=tmp_path / "mine", **settings)
+    settings: dict[str, Any] = SMALL | {"packing": packing, "max_steps": 2, "runs": [corpus], "model": str(base)}
+    trainer: Any = made(stage, out=tmp_path / "mine", **settings)
     assert isinstance(trainer, TRAINERS[stage, packing])
     seen: list[int] = []
 

@@ -44,7 +44,8 @@ def refusal(*args: Any, **settings: Any) -> str:
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
     (file,) = out.glob("*.safetensors")
-    return load_file(file)
+    found: dict[str, torch.Tensor] = load_file(file)
+    return found
 
 
 def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:

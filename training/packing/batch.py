@@ -4,20 +4,26 @@ Two traps with masks, both silently wrong: eager attention *adds* its mask, so a
 windows must be measured in depth, while those that transformers builds are measured in places of the sequence.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
+from transformers import PretrainedConfig
 
-from training.packing.tree import PackedTree
+from training.packing.tree import Feature, PackedTree
+
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import BlockMask
+
+    Mask: TypeAlias = torch.Tensor | BlockMask
 
 Batch = dict[str, Any]  # tensors by name, see `batch_trees`
 IMPLEMENTATIONS = ("sdpa", "eager", "flex_attention")  # of attention, as transformers names them
 LAYER_TYPES = ("full_attention", "sliding_attention")
 
 
-def batch_trees(features: Sequence[Mapping[str, Any]], *, multiple: int = 1) -> Batch:
+def batch_trees(features: Sequence[Feature], *, multiple: int = 1) -> Batch:
     """Some trees side by side in one sequence, none of which sees another; filled up to a multiple of tokens.
 
     `input_ids`, `position_ids` (1, n); `ends` (n); `predict`, `labels` (k): the k distinct scored nodes, as the
@@ -68,7 +74,9 @@ def idle(batch: Batch) -> Batch:
     return {**batch, **none, "tokens": torch.zeros_like(batch["tokens"])}
 
 
-def token_logps(model: Any, batch: Batch, *, config: Any, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+def token_logps(
+    model: torch.nn.Module, batch: Batch, *, config: PretrainedConfig, dtype: torch.dtype
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Log-probability of each distinct scored token (k), in fp32 or better, and whether it was the likeliest (k).
 
     A branching point predicts several tokens, so predictions are gathered by index where labels would be shifted.
@@ -96,12 +104,14 @@ def row_logps(logps: torch.Tensor, batch: Batch) -> torch.Tensor:
 # What a node may look at, in the form that each attention implementation takes.
 
 
-def attention_mask(config: Any, ends: torch.Tensor, depths: torch.Tensor, dtype: torch.dtype) -> Any:
+def attention_mask(
+    config: PretrainedConfig, ends: torch.Tensor, depths: torch.Tensor, dtype: torch.dtype
+) -> "Mask | dict[str, Mask]":
     """`attention_mask` for a forward pass over one packed sequence: a (1, 1, n, n) tensor of `dtype` to be added to the
     scores, or a `BlockMask` for flex attention; a dict by layer type where some layers of the model slide."""
     text = config.get_text_config()
 
-    def make(window: int | None) -> Any:
+    def make(window: int | None) -> "Mask":
         if config._attn_implementation == "flex_attention":
             return block_mask(ends, depths, window)
         return additive_mask(ends, depths, window, dtype)
@@ -124,14 +134,14 @@ def additive_mask(ends: torch.Tensor, depths: torch.Tensor, window: int | None, 
     return mask.masked_fill_(~visible, torch.finfo(dtype).min)[None, None]
 
 
-def block_mask(ends: torch.Tensor, depths: torch.Tensor, window: int | None) -> Any:
-    """The same for flex attention, whose blocks of 128 that nobody sees cost nothing."""
+def block_mask(ends: torch.Tensor, depths: torch.Tensor, window: int | None) -> "BlockMask":
+    """The same for flex attention, whose fully masked blocks of 128 cost nothing."""
     from torch.nn.attention.flex_attention import create_block_mask
 
-    def visible(batch: Any, head: Any, query: Any, key: Any) -> Any:
+    def visible(batch: torch.Tensor, head: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
         return (key <= query) & (query < ends[key])
 
-    def within(batch: Any, head: Any, query: Any, key: Any) -> Any:
+    def within(batch: torch.Tensor, head: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
         return visible(batch, head, query, key) & (depths[query] - depths[key] < window)
 
     size = len(ends)

@@ -9,9 +9,9 @@ import copy
 import inspect
 import random
 from collections.abc import Iterator
-from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
 from i2a.errors import UsageError
 from i2a.text import one_line
@@ -26,7 +26,7 @@ class NotPackable(UsageError):
     """Packed trees are not exact for this model, or could not be tried; rows are."""
 
 
-def check_packable(model: Any, *, dropout: bool = False) -> None:
+def check_packable(model: torch.nn.Module, *, dropout: bool = False) -> None:
     """Raises `NotPackable` with the reason. `dropout`: accept it. Where the loss is linear in log-probabilities
     (SFT, not DPO), tokens that share a dropout sample add variance, but no bias."""
     base = _base(model)
@@ -43,18 +43,18 @@ def check_packable(model: Any, *, dropout: bool = False) -> None:
         raise _not_packable(base, f"in a trial they differed from their rows by {deviation:.2g} nats a token")
 
 
-def no_dropout(model: Any) -> None:
+def no_dropout(model: torch.nn.Module) -> None:
     """Turn dropout off, as TRL's DPO trainer does; `check_packable` refuses what this does not reach."""
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
 
 
-def _not_packable(base: Any, reason: str) -> NotPackable:
+def _not_packable(base: PreTrainedModel, reason: str) -> NotPackable:
     return NotPackable(f"trees cannot be packed for {type(base).__name__}: {reason}")
 
 
-def _can_be_tried(model: Any, base: Any) -> bool:
+def _can_be_tried(model: torch.nn.Module, base: PreTrainedModel) -> bool:
     """Only fp32 has the margin; and on a CPU, flex attention would have to be compiled first."""
     if base.config._attn_implementation == "flex_attention" and base.device.type == "cpu":
         return False
@@ -62,11 +62,11 @@ def _can_be_tried(model: Any, base: Any) -> bool:
     return all(weight.dtype in precise and not weight.is_meta for weight in model.parameters())
 
 
-def _base(model: Any) -> Any:
+def _base(model: torch.nn.Module) -> PreTrainedModel:
     return model.get_base_model() if hasattr(model, "peft_config") else model
 
 
-def _refusals(model: Any, *, dropout: bool) -> Iterator[str]:
+def _refusals(model: torch.nn.Module, *, dropout: bool) -> Iterator[str]:
     base = _base(model)
     config = base.config.get_text_config()
     if base.config._attn_implementation not in IMPLEMENTATIONS:
@@ -86,7 +86,7 @@ def _refusals(model: Any, *, dropout: bool) -> Iterator[str]:
         yield from _dropouts(model)
 
 
-def _dropouts(model: Any) -> Iterator[str]:
+def _dropouts(model: torch.nn.Module) -> Iterator[str]:
     """Dropout modules that are on, and the rates that modules keep for `nn.functional.dropout`."""
     for name, module in model.named_modules():
         rates = {key: value for key, value in vars(module).items() if "drop" in key and isinstance(value, float)}
@@ -97,7 +97,7 @@ def _dropouts(model: Any) -> Iterator[str]:
                 yield f"dropout is on ({name}.{key} = {rate})"
 
 
-def _shrunken(base: Any) -> Any:
+def _shrunken(base: PreTrainedModel) -> PreTrainedModel:
     """The same architecture with few random weights, in fp32, with short windows and a layer of every type."""
     config = copy.deepcopy(base.config)
     text = config.get_text_config()
@@ -135,7 +135,7 @@ def _shrunken(base: Any) -> Any:
     return small.to(device)
 
 
-def _deviation(model: Any) -> float:
+def _deviation(model: torch.nn.Module) -> float:
     """The largest difference between tree and rows over all tokens, in nats."""
     was_training = model.training
     model.eval()
@@ -150,7 +150,7 @@ def _deviation(model: Any) -> float:
     return float((tree - alone).abs().max())
 
 
-def _logps(model: Any, rows: list[Row], base: Any, multiple: int) -> torch.Tensor:
+def _logps(model: torch.nn.Module, rows: list[Row], base: PreTrainedModel, multiple: int) -> torch.Tensor:
     batch = batch_trees([pack_rows(rows).feature()], multiple=multiple)
     batch = {name: value.to(base.device) if torch.is_tensor(value) else value for name, value in batch.items()}
     with torch.no_grad():

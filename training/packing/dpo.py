@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from accelerate.utils import gather_object, tqdm
+from transformers import TrainingArguments
 
 from i2a.errors import UsageError
 from training.packing.batch import Batch, row_logps
@@ -61,11 +62,11 @@ class PackedDPOTrainer(PackedTrainer):
 
     def __init__(
         self,
-        model: Any,
-        args: Any,
+        model: torch.nn.Module,
+        args: TrainingArguments,
         *,
         loss: DPOLoss | None = None,
-        ref_model: Any = None,
+        ref_model: torch.nn.Module | None = None,
         precompute_reference: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -75,7 +76,7 @@ class PackedDPOTrainer(PackedTrainer):
         no_dropout(model)
         super().__init__(model, args, **kwargs)
         self._adapter_off = False
-        self.ref_model: Any = None
+        self.ref_model: torch.nn.Module | None = None
         if precompute_reference:
             self._precompute()
         else:
@@ -84,7 +85,7 @@ class PackedDPOTrainer(PackedTrainer):
     def counts(self, pack: Batch) -> torch.Tensor:
         return torch.stack([pack["lengths"][0::2].new_tensor(len(pack["lengths"]) // 2), pack["lengths"][0::2].sum()])
 
-    def losses(self, model: Any, pack: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def losses(self, model: torch.nn.Module, pack: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         tokens, _ = self.logps(model, pack)
         logps = row_logps(tokens, pack)
         reference = pack["reference"].to(logps) if "reference" in pack else self._reference(pack)
@@ -110,11 +111,11 @@ class PackedDPOTrainer(PackedTrainer):
         with self.accelerator.unwrap_model(self.model).disable_adapter():
             return self._frozen(self.model, pack)
 
-    def _frozen(self, model: Any, pack: Batch) -> torch.Tensor:
+    def _frozen(self, model: torch.nn.Module, pack: Batch) -> torch.Tensor:
         with torch.no_grad():
             return row_logps(self.logps(model, pack)[0], pack)
 
-    def _reference_beside(self, ref_model: Any) -> None:
+    def _reference_beside(self, ref_model: torch.nn.Module | None) -> None:
         if ref_model is None and hasattr(self.model, "peft_config"):
             self._adapter_off = True
             self._check_adapter_is_new()

@@ -4,8 +4,6 @@ One row per reply, as a template renders the conversation up to it; along one pa
 all its replies, and on a full tree their branches beside it.
 """
 
-from typing import Any
-
 import torch
 
 from training.packing.batch import Batch
@@ -22,6 +20,6 @@ class PackedSFTTrainer(PackedTrainer):
     def counts(self, pack: Batch) -> torch.Tensor:
         return pack["lengths"].sum()[None]
 
-    def losses(self, model: Any, pack: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def losses(self, model: torch.nn.Module, pack: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         logps, likeliest = self.logps(model, pack)
         return -logps[pack["slot"]].sum()[None], {"mean_token_accuracy": likeliest[pack["slot"]].sum()}

@@ -5,18 +5,22 @@ A feature is one tree (`PackedTree.feature()`); a batch is some conversations, c
 all ranks and in all accumulated batches, whatever the sizes of the conversations.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import torch
-from transformers import Trainer
+from transformers import Trainer, TrainingArguments
+from transformers.trainer_utils import EvalLoopOutput
 
 from i2a.errors import UsageError
 from training.packing.batch import Batch, batch_trees, idle, token_logps
 from training.packing.check import NotPackable, check_packable
+from training.packing.tree import Feature
+
+Packs = dict[str, list[Batch]]  # under "packs": a batch as the forward passes that it takes
 
 Sums = dict[str, torch.Tensor]  # by metric: a sum and the number of what was summed, (2)
 
@@ -28,8 +32,8 @@ class Collator:
     max_tokens: int
     multiple: int = 1
 
-    def __call__(self, features: Sequence[Mapping[str, Any]]) -> dict[str, list[Batch]]:
-        packs: list[list[Mapping[str, Any]]] = []
+    def __call__(self, features: Sequence[Feature]) -> Packs:
+        packs: list[list[Feature]] = []
         for feature in sorted(features, key=_size, reverse=True):
             fitting = (pack for pack in packs if sum(map(_size, pack)) + _size(feature) <= self.max_tokens)
             pack = next(fitting, None)
@@ -39,7 +43,7 @@ class Collator:
         return {"packs": [batch_trees(pack, multiple=self.multiple) for pack in packs]}
 
 
-def _size(feature: Mapping[str, Any]) -> int:
+def _size(feature: Feature) -> int:
     return len(feature["ids"])
 
 
@@ -56,7 +60,9 @@ class PackedTrainer(Trainer):
     weights: tuple[float, ...]
     dropout: bool  # whether it may be on
 
-    def __init__(self, model: Any, args: Any, *, max_tokens: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, model: torch.nn.Module, args: TrainingArguments, *, max_tokens: int | None = None, **kwargs: Any
+    ) -> None:
         if args.neftune_noise_alpha:
             raise NotPackable("trees cannot be packed with NEFTune, whose noise depends on the length of the sequence")
         check_packable(model, dropout=self.dropout)
@@ -78,11 +84,11 @@ class PackedTrainer(Trainer):
         """What each term is a mean over: how many of them the pack holds (terms)."""
         raise NotImplementedError
 
-    def losses(self, model: Any, pack: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def losses(self, model: torch.nn.Module, pack: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The sum of each term over the pack (terms), and sums of other metrics, counted as the first term is."""
         raise NotImplementedError
 
-    def logps(self, model: Any, pack: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    def logps(self, model: torch.nn.Module, pack: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """`token_logps` of the trained model, or of another in its place."""
         device = self.args.device.type
         with self.accelerator.autocast():
@@ -93,8 +99,8 @@ class PackedTrainer(Trainer):
     # What of `Trainer` is replaced.
 
     def get_batch_samples(
-        self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
-    ) -> tuple[list[Any], torch.Tensor]:
+        self, epoch_iterator: Iterator[Packs], num_batches: int, device: torch.device
+    ) -> tuple[list[Packs], torch.Tensor]:
         """The batches of one optimizer step, and what its loss is a mean over, on all ranks (terms)."""
         batches = list(islice(epoch_iterator, num_batches))
         counts = [self.counts(pack) for batch in batches for pack in batch["packs"]]
@@ -102,7 +108,7 @@ class PackedTrainer(Trainer):
         return self._even(batches), self.accelerator.reduce(total.to(device), "sum")
 
     def training_step(
-        self, model: Any, inputs: dict[str, list[Batch]], num_items_in_batch: torch.Tensor | None = None
+        self, model: torch.nn.Module, inputs: Packs, num_items_in_batch: torch.Tensor | None = None
     ) -> torch.Tensor:
         """A forward and a backward pass for each pack; the ranks exchange gradients in the last."""
         loss = torch.zeros((), device=self.args.device)
@@ -113,11 +119,11 @@ class PackedTrainer(Trainer):
 
     def compute_loss(
         self,
-        model: Any,
+        model: torch.nn.Module,
         inputs: Batch,
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | None = None,
-    ) -> Any:
+    ) -> torch.Tensor | tuple[torch.Tensor, None]:
         """This pack's share in the loss of the step; ranks average gradients, hence their number."""
         sums, metrics = self.losses(model, inputs)
         counts = self.counts(inputs)
@@ -128,7 +134,7 @@ class PackedTrainer(Trainer):
         return (loss, None) if return_outputs else loss
 
     def prediction_step(
-        self, model: Any, inputs: dict[str, list[Batch]], prediction_loss_only: bool, ignore_keys: Any = None
+        self, model: torch.nn.Module, inputs: Packs, prediction_loss_only: bool, ignore_keys: list[str] | None = None
     ) -> tuple[torch.Tensor, None, None]:
         """The loss alone; the exact one, over all batches, comes with the metrics at the end."""
         [batch] = self._even([self._prepare_inputs(inputs)])
@@ -136,7 +142,7 @@ class PackedTrainer(Trainer):
             losses = [self.compute_loss(model, pack) for pack in batch["packs"]]
         return torch.stack(losses).mean() / self.accelerator.num_processes, None, None
 
-    def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> Any:
+    def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> EvalLoopOutput:
         self._sums[False] = {}
         output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
         metrics = self._means(training=False)
@@ -150,10 +156,10 @@ class PackedTrainer(Trainer):
             logs["num_tokens"] = self._tokens
         super().log(logs, start_time)
 
-    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+    def floating_point_ops(self, inputs: Packs) -> int:
         return sum(super(PackedTrainer, self).floating_point_ops(pack) for pack in inputs["packs"])
 
-    def _even(self, batches: list[Any]) -> list[Any]:
+    def _even(self, batches: list[Packs]) -> list[Packs]:
         """Under FSDP weights are gathered in every forward pass: all ranks must make equally many."""
         if not self.is_fsdp_enabled:
             return batches
@@ -165,7 +171,12 @@ class PackedTrainer(Trainer):
         ]
 
     def _record(
-        self, training: bool, sums: torch.Tensor, counts: torch.Tensor, metrics: dict[str, torch.Tensor], tokens: Any
+        self,
+        training: bool,
+        sums: torch.Tensor,
+        counts: torch.Tensor,
+        metrics: dict[str, torch.Tensor],
+        tokens: torch.Tensor,
     ) -> None:
         pairs = {name: torch.stack([value.detach(), counts[0]]) for name, value in metrics.items()}
         pairs |= {name: torch.stack([sums[at], counts[at]]) for at, name in enumerate(self.terms)}

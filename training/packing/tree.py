@@ -4,11 +4,12 @@ Every row is a root-to-node path by construction, so no chat template and no tok
 that renders the past differently each turn merely shares less. Knows neither text nor models.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import chain, pairwise
 from typing import Any
 
+Feature = dict[str, Any]  # a tree as the dataset of a trainer holds it: its fields by name, and columns added to them
 Row = tuple[Sequence[int], int]  # token ids, and where the loss starts (>= 1): `Tokens` of a chat template is one
 
 
@@ -31,12 +32,12 @@ class PackedTree:
     def tokens(self) -> int:
         return len(self.ids)
 
-    def feature(self) -> dict[str, Any]:
+    def feature(self) -> Feature:
         """What a trainer's dataset holds of it."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
-    def from_feature(cls, feature: Mapping[str, Any]) -> "PackedTree":
+    def from_feature(cls, feature: Feature) -> "PackedTree":
         return cls(**{field.name: feature[field.name] for field in fields(cls)})
 
     def rows(self) -> list[Row]:

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 from i2a.errors import ModelError
 from i2a.models.local.repetition import Dry
 
-PAUSE = 0.002  # seconds in which calls that are made together come in
+PAUSE = 0.002  # seconds to wait for calls that are made at the same time
 
 
 class OutOfMemory(Exception):
@@ -23,11 +23,11 @@ class OutOfMemory(Exception):
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """One reply in the making. `ids`: the prompt's tokens, then those written; `limit`: how many may be written.
+    """A reply being generated. `ids`: the prompt's tokens, then those written; `limit`: how many may be written.
 
-    `chances` decide what is drawn: the n-th number in [0, 1) the n-th token, whoever else is in the batch.
-    `temperature` 0 takes the likeliest token. `dry`: what a token loses for going on with words of this reply or of
-    the `earlier` ones. `known`: what the engine has computed for the first tokens.
+    `chances` decide what is drawn: the n-th number in [0, 1) decides the n-th token, whatever else is in the batch.
+    `temperature` 0 takes the likeliest token. `dry`: the penalty of a token that continues words of this reply or of
+    `earlier` ones. `known`: what the engine has already computed for the first tokens.
     """
 
     ids: list[int]
@@ -126,7 +126,7 @@ class Batcher:
                 await self._gather()
                 await self._round(self._admit())
         except asyncio.CancelledError:
-            for call in (*self._waiting, *self._running):  # the thread sees that nobody wants its work any more
+            for call in (*self._waiting, *self._running):  # tells the thread to stop
                 call.row.abandoned = True
             raise
 
@@ -163,7 +163,7 @@ class Batcher:
             )
         except OutOfMemory:
             self._halve()
-        except Exception as error:  # noqa: BLE001 - raised again in every waiting call, which would wait forever otherwise
+        except Exception as error:  # noqa: BLE001 - raised again in every waiting call
             for call in self._running:
                 call.fail(error)
             self._running = []

@@ -1,7 +1,7 @@
 """A checkpoint on disk or on the hub: finding its files, and loading tokenizer and model from them.
 
 The same for inference and for training: a folder, the `model` folder in it, a name on the Hugging Face hub, or an
-adapter, which sits on a base at a revision of its own. Whatever is missing or broken is one `UsageError`.
+adapter on a base model at its own revision. Anything missing or broken raises a `UsageError`.
 """
 
 import json
@@ -10,13 +10,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging
 
 from i2a.digests import digest
@@ -31,8 +38,8 @@ TAIL = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """`name`: as the user wrote it. `folder`: where its files are. `revision`: of a model on the hub, if one was asked
-    for. `base`: the checkpoint that an adapter of `adapter_type` (as PEFT names it) sits on."""
+    """`name`: as the user wrote it. `folder`: where its files are. `revision`: of a model on the hub, if one was
+    requested. `base`: the base model of an adapter; `adapter_type`: as PEFT names it."""
 
     name: str
     folder: Path
@@ -60,12 +67,12 @@ class Checkpoint:
 
     @property
     def source(self) -> str:
-        """What names it anywhere: the absolute path of a local folder, else the name on the hub."""
+        """A name that works from any folder: the absolute path of a local folder, else the name on the hub."""
         return str(Path(self.name).expanduser().resolve()) if _is_local(self.name) else self.name
 
     @property
-    def identity(self) -> dict[str, Any]:
-        """As JSON, for the manifest of what is made from it."""
+    def identity(self) -> dict[str, object]:
+        """As JSON, for the manifest of a training or run that uses it."""
         return {"source": self.source, "revision": self.revision, "fingerprint": self.fingerprint}
 
     @property
@@ -88,24 +95,24 @@ class Checkpoint:
 
     @property
     def context(self) -> int | None:
-        """The most tokens that the model can read, if it says so."""
+        """The context length in tokens, if the configuration has one."""
         return getattr(self.config().get_text_config(), "max_position_embeddings", None)
 
-    def config(self) -> Any:
+    def config(self) -> PretrainedConfig:
         """The configuration of the model, without its weights. Raises `UsageError`."""
         if self.base:
             return self.base.config()
         with _opening(self.name):
             return AutoConfig.from_pretrained(self.folder)
 
-    def tokenizer(self) -> Any:
-        """Its own; of an adapter that brings none, that of the base. Raises `UsageError`."""
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Its own, or that of the base if an adapter has none. Raises `UsageError`."""
         if self.base and not (self.folder / "tokenizer_config.json").is_file():
             return self.base.tokenizer()
         with _opening(self.name):
             return AutoTokenizer.from_pretrained(self.folder)
 
-    def skeleton(self, *, adapter: bool) -> Any:
+    def skeleton(self, *, adapter: bool) -> PreTrainedModel:
         """What `load` returns, without weights: on the meta device. Raises `UsageError`."""
         with _opening(self.name), torch.device("meta"):
             model = AutoModelForCausalLM.from_config(self.config())
@@ -115,7 +122,7 @@ class Checkpoint:
 
             return get_peft_model(model, PeftConfig.from_pretrained(str(self.folder)))
 
-    def load(self, dtype: Any, *, trainable_adapter: bool = False) -> Any:
+    def load(self, dtype: torch.dtype, *, trainable_adapter: bool = False) -> PreTrainedModel:
         """The model, on the CPU. An adapter is merged into its base or, if `trainable_adapter`, stays an adapter.
 
         `dtype` is torch's, or "auto" for that of the weights. Raises `UsageError`.
@@ -123,7 +130,7 @@ class Checkpoint:
         if self.base is None:
             with _opening(self.name):
                 model = AutoModelForCausalLM.from_pretrained(self.folder, dtype=dtype)
-            # A new adapter writes down this name of its base, and must find it from anywhere.
+            # A new adapter stores this name of its base, which must work from any folder.
             model.name_or_path = str(self.folder.resolve()) if _is_local(self.name) else self.name
             return model
         model = self.base.load(dtype)
@@ -150,21 +157,21 @@ def _find(name: str, revision: str | None) -> Path:
             if any((place / file).is_file() for file in ("config.json", ADAPTER)):
                 return place
         unfinished = (folder / "checkpoints").is_dir()
-        why = "holds a training that is not finished; --resume it first" if unfinished else "holds no model"
+        why = "contains an unfinished training; --resume it first" if unfinished else "holds no model"
         raise UsageError(f"{name} {why}")
     try:
         path = snapshot_download(
             name, revision=revision, allow_patterns=FILES, ignore_patterns=OTHER_FILES, etag_timeout=10
         )
     except (HFValidationError, OSError, ValueError) as error:
-        why = f"{name} is no folder, and no model of that name can be had from the Hugging Face hub"
+        why = f"{name} is no folder, and the Hugging Face hub has no model of that name that can be downloaded"
         raise UsageError(f"{why} ({one_line(str(error)):.120})") from None
     return Path(path)
 
 
 @contextmanager
 def _opening(name: str) -> Iterator[None]:
-    """Silence the progress bar, and name the model in whatever goes wrong."""
+    """Silence the progress bar, and name the model in errors."""
     with ExitStack() as after:
         if logging.is_progress_bar_enabled():
             logging.disable_progress_bar()

@@ -1,4 +1,4 @@
-"""A local transformers model. Batches, tokens and weights are the business of the modules beside it.
+"""A local transformers model. Batches, tokens and weights are handled by the modules beside it.
 
 Torch is imported when a model is opened, not before.
 """
@@ -6,11 +6,12 @@ Torch is imported when a model is opened, not before.
 import os
 import random
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from i2a.errors import BadRequest, ModelError, UsageError
+from i2a.jsonl import JsonMapping
 from i2a.markup import spoken
 from i2a.models.local.batching import Batcher, Row
 from i2a.models.local.repetition import Dry
@@ -24,12 +25,12 @@ ARGUMENTS = {"seed", "temperature", "top_p", "max_tokens", "max_completion_token
 
 
 class HFConfig(BaseModel):
-    """Everything that decides about an answer, and what bounds a batch. Of the checkpoint's own generation settings,
-    only the tokens at which a reply ends are taken.
+    """All settings that affect an answer, and the limits of a batch. Of the checkpoint's own generation settings, only
+    the tokens that end a reply are used.
 
     `dry_multiplier` (0: off), `dry_base` and `dry_allowed_length` are those of `repetition.Dry`. `seed` is for calls
-    that bring none of their own. `max_batch_tokens`: rows of a batch times the longest of them; as many tokens of
-    earlier calls are remembered. `thinking`: what the template is told, of models that can be told.
+    without a seed. `max_batch_tokens`: rows of a batch times the longest of them; the cache of
+    earlier calls has the same size. `thinking`: passed to templates that can switch it on and off.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,12 +54,12 @@ class HFConfig(BaseModel):
 class HFModel(Model):
     """Concurrent calls of one model are answered in batches; for one event loop at a time.
 
-    An answer follows from its messages, the settings and its seed. Who else is in the batch, and whether the beginning
-    of the prompt was computed before, changes how sums are rounded: of 400 answers of a trained model of 1.3 million
-    weights, 2 differed from those it gave alone in float32, none in float64 or at temperature 0 - and in bfloat16 every
-    fourth. With `max_batch=1` each call is computed alone and from nothing, and its answer is the same to the bit.
-    A reply never begins with its end; one that is blank all the same is drawn again, with a seed that follows from
-    the call's.
+    An answer is determined by its messages, the settings and its seed. Other rows in the batch and a cached prefix of
+    the prompt change how sums are rounded: of 400 answers of a trained model of 1.3 million weights, 2 differed from
+    those computed alone in float32, none in float64 or at temperature 0 - and in bfloat16 every fourth. With
+    `max_batch=1` each call is computed alone and without a cache, so answers are the same bit by bit.
+
+    A reply never starts with the end token; a blank reply is drawn again, with a seed derived from that of the call.
     """
 
     structured_output = False
@@ -92,7 +93,7 @@ class HFModel(Model):
 
     @classmethod
     def list_price(cls, name: str, url: str | None, params: Mapping[str, str]) -> Price | None:
-        """What runs on this machine costs nothing."""
+        """Free: it runs on this machine."""
         return FREE
 
     def price(self) -> Price | None:
@@ -101,8 +102,8 @@ class HFModel(Model):
     def __repr__(self) -> str:
         return f"HFModel({self._config.name!r})"
 
-    def describe(self) -> dict[str, Any]:
-        """What the model string leaves open, as it is in effect: for the record of a run."""
+    def describe(self) -> dict[str, object]:
+        """The resolved settings, weights and versions, for the manifest of a run."""
         import torch
         import transformers
 
@@ -118,15 +119,15 @@ class HFModel(Model):
             "transformers": transformers.__version__,
         }
 
-    async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
-        """Raises `BadRequest` for what the model can never answer, and `ModelError`."""
+    async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
+        """Raises `BadRequest` for a request that can never succeed, and `ModelError`."""
         config = self._resolved(parameters)
         prompt = self._prompt(messages)
         room = (self._loaded.context or len(prompt) + config.max_new_tokens) - len(prompt)
         if room < 1:
             raise BadRequest(f"{self}: the prompt has {len(prompt)} tokens, and the model takes {self._loaded.context}")
         dry = Dry(config.dry_multiplier, config.dry_base, config.dry_allowed_length) if config.dry_multiplier else None
-        said = self._loaded.chat.replies(as_json(messages)) if dry else ()
+        earlier = self._loaded.chat.replies(as_json(messages)) if dry else ()
         seed = random.getrandbits(32) if config.seed is None else config.seed
         spent = 0
         for attempt in range(TRIES if config.temperature else 1):
@@ -137,7 +138,7 @@ class HFModel(Model):
                 config.top_p,
                 seed if not attempt else random.Random(f"{seed}/{attempt}").getrandbits(32),
                 dry,
-                said,
+                earlier,
             )
             await self._generate(row)
             spent += len(row.written)
@@ -156,15 +157,15 @@ class HFModel(Model):
     def _prompt(self, messages: Sequence[Message]) -> list[int]:
         return self._loaded.chat.prompt(as_json(messages), thinking=self._config.thinking)
 
-    def _resolved(self, args: Mapping[str, Any]) -> HFConfig:
+    def _resolved(self, args: Mapping[str, object]) -> HFConfig:
         """The settings with those of the call, which have OpenAI's names."""
         if unknown := sorted(args.keys() - ARGUMENTS):
             raise BadRequest(f"{self} does not take {', '.join(unknown)}; it takes {', '.join(sorted(ARGUMENTS))}")
         if not args:
             return self._config
-        given = {"max_new_tokens" if name.startswith("max_") else name: value for name, value in args.items()}
+        changes = {"max_new_tokens" if name.startswith("max_") else name: value for name, value in args.items()}
         try:
-            return HFConfig(**{**dict(self._config), **given})
+            return HFConfig(**{**dict(self._config), **changes})
         except ValidationError as error:
             problem = error.errors()[0]
             raise BadRequest(f"{self}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
@@ -187,7 +188,7 @@ def as_json(messages: Sequence[Message]) -> list[dict[str, str]]:
 
 
 def _load(config: HFConfig) -> "Loaded":
-    # The event loop wants a core too, and torch's threads, if they spin while they wait, can take ten times as long.
+    # The event loop needs a core too; torch threads that spin while they wait can be ten times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         from i2a.models.local.loading import Source, load

@@ -1,14 +1,13 @@
 """Rows of tokens through a causal language model of transformers, a batch at a time. Knows neither text nor queue.
 
-Between two steps each row owns its keys and values, so that batches can be put together anew, and the beginning of a
-prompt that was computed for an earlier call is not computed again.
+Between two steps each row has its own keys and values, so that batches can be regrouped, and the beginning of a prompt
+that was computed for an earlier call is reused.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
-from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
 
 from i2a.errors import ModelError
 from i2a.models.local.batching import OutOfMemory, Row
@@ -27,9 +26,9 @@ class Generator:
     `keep=0` computes every row from its first token to its last in one go.
     """
 
-    def __init__(self, model: Any, stops: Sequence[int], *, keep: int) -> None:
+    def __init__(self, model: PreTrainedModel, stops: Sequence[int], *, keep: int) -> None:
         self.model = model
-        model.generation_config = GenerationConfig()  # nothing of how the checkpoint wants to be sampled
+        model.generation_config = GenerationConfig()  # ignore the checkpoint's own sampling settings
         self._stops = torch.tensor(sorted(stops), device=model.device)
         self._prefixes = Prefixes(keep) if keep and can_be_split(model) else None
 
@@ -42,11 +41,11 @@ class Generator:
         except torch.OutOfMemoryError:
             problem = OutOfMemory()
         except (RuntimeError, ValueError, IndexError) as error:
-            # What torch and transformers raise for whatever a model cannot compute; a CPU out of memory among it.
+            # What torch and transformers raise if a model cannot compute a batch, including CPU memory errors.
             full = "can't allocate memory" in str(error)
             problem = OutOfMemory() if full else ModelError(f"the model failed: {one_line(str(error)):.200}")
         if problem:
-            raise problem  # without the traceback, which would hold the tensors
+            raise problem  # without the traceback, which would keep the tensors alive
 
     def forget(self) -> None:
         """See `Engine`."""
@@ -78,7 +77,7 @@ class Generator:
         self._write(rows, enough)
 
     def _write(self, rows: Sequence[Row], enough: Callable[[int, int], bool]) -> None:
-        """Some tokens more for each of `rows`: until all have ended, or `enough(ended, steps)`."""
+        """Generate tokens for each of `rows` until all have ended, or `enough(ended, steps)`."""
         if not rows:
             return
         batch = PaddedBatch.of(rows, self.model.device)

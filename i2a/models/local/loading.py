@@ -1,10 +1,10 @@
-"""A checkpoint made ready to answer: model, chat template, and the tokens that end a reply.
+"""A checkpoint ready for inference: model, chat template, and the tokens that end a reply.
 
-A model is loaded once: clients of one model share it. Whatever is missing, broken or too large is one `UsageError`.
+A model is loaded once: clients of one model share it. Anything missing, broken or too large raises a `UsageError`.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakValueDictionary
 
 import torch
@@ -12,6 +12,9 @@ import torch
 from i2a.errors import UsageError
 from i2a.models.local.checkpoint import Checkpoint
 from i2a.models.local.template import ChatTemplate
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class Source(NamedTuple):
@@ -25,9 +28,9 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Loaded:
-    """`stops`: the tokens that end a reply. `context`: tokens that fit into prompt and reply together, if known."""
+    """`stops`: the tokens that end a reply. `context`: the most tokens of prompt and reply together, if known."""
 
-    model: Any
+    model: "PreTrainedModel"
     chat: ChatTemplate
     stops: tuple[int, ...]
     context: int | None
@@ -75,14 +78,14 @@ def _device(source: Source) -> torch.device:
     return device
 
 
-def _dtype(source: Source, device: torch.device) -> Any:
-    """The checkpoint's own is for GPUs: on a CPU, half precision is slow and rough."""
+def _dtype(source: Source, device: torch.device) -> torch.dtype:
+    """The checkpoint's own dtype on GPUs; float32 on a CPU, where half precision is slow and inaccurate."""
     if source.dtype == "auto":
         return torch.float32 if device.type == "cpu" else "auto"
     return getattr(torch, source.dtype)
 
 
-def _stops(model: Any, template: ChatTemplate) -> tuple[int, ...]:
+def _stops(model: "PreTrainedModel", template: ChatTemplate) -> tuple[int, ...]:
     """Where the checkpoint, the tokenizer or the template ends a reply."""
     stops = [template.tokenizer.eos_token_id, template.stop_id]
     for config in (model.generation_config, model.config.get_text_config()):

@@ -6,15 +6,16 @@ from inspect import signature
 from typing import Any, Self
 
 import torch
+from transformers import PretrainedConfig, PreTrainedModel
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from i2a.models.local.batching import Row
 from i2a.models.local.prefixes import KeysValues, length
 
-MORE = 32  # tokens to come that there is room for at first
+MORE = 32  # further tokens that are allocated at first
 
 
-def can_be_split(model: Any) -> bool:
+def can_be_split(model: PreTrainedModel) -> bool:
     """Whether a row's keys and values are all that its next token needs, wherever they stand in a batch.
 
     Not so for sliding windows and recurrent states, nor where a bias goes by the place in the batch (ALiBi).
@@ -35,7 +36,7 @@ class PaddedBatch:
     mask: torch.Tensor
 
     @classmethod
-    def of(cls, rows: Sequence[Row], device: Any) -> Self:
+    def of(cls, rows: Sequence[Row], device: torch.device) -> Self:
         known = [length(row.known) for row in rows]
         fresh = [len(row.ids) - n for row, n in zip(rows, known, strict=True)]
         ids, mask = [], []
@@ -54,7 +55,7 @@ class PaddedBatch:
     def past(self) -> int:
         return self.width - max(self.fresh)
 
-    def cache(self, config: Any) -> Cache:
+    def cache(self, config: PretrainedConfig) -> Cache:
         """What is known of the rows, as the model takes it."""
         layers = [GrowingLayer(self.width + MORE) for _ in DynamicCache(config=config).layers]
         if self.past:
@@ -92,7 +93,7 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
         for place, pair in enumerate(known):
             start = past - (pair[0].shape[1] if pair else 0)
             for whole, part in zip(self._all, pair or models, strict=True):
-                whole[place, :, :start] = 0  # what memory happens to hold may be no number, even times a weight of 0
+                whole[place, :, :start] = 0  # uninitialized memory may be NaN, and NaN times a weight of 0 is NaN
                 whole[place, :, start:past] = part[:, : past - start]
         self.keys, self.values = (whole[:, :, :past] for whole in self._all)
 

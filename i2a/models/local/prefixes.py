@@ -1,6 +1,6 @@
-"""What a model has computed for the tokens of earlier calls, found again by a prompt that begins like one of them.
+"""A prefix cache: keys and values of earlier calls, reused by a prompt that begins like one of them.
 
-A dialogue grows by a few tokens a turn: without this, every turn would compute all earlier ones again.
+A dialogue grows by a few tokens a turn: without the cache, every turn would compute all earlier ones again.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,14 +1,14 @@
-"""DRY, "don't repeat yourself": what a token loses for repeating words that came before. Knows no torch.
+"""DRY, "don't repeat yourself": the penalty of a token that repeats earlier words. Knows no torch.
 
 As in llama.cpp and text-generation-webui (Weidmann 2024, https://github.com/oobabooga/text-generation-webui/pull/5677),
-but for what the assistant says alone: it may repeat the words of the user.
+but for the words of the assistant only: it may repeat the user's.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-LONGEST = 64  # more tokens alike make no difference
+LONGEST = 64  # longer matches count as this long
 
 
 class Dry(NamedTuple):

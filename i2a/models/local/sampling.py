@@ -1,14 +1,13 @@
-"""Drawing the next token of each row by that row's own settings and chances, and when a batch pauses."""
+"""Draws the next token of each row with that row's settings and random numbers, and decides when a batch pauses."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 
 from i2a.models.local.batching import Row
 from i2a.models.local.repetition import Repetition
 
-LIKELIEST = 128  # words that mostly hold the share of top-p; only where they do not are all words sorted
+LIKELIEST = 128  # words that mostly cover the share of top-p; only if they do not, all words are sorted
 
 
 def pick(
@@ -18,7 +17,7 @@ def pick(
 
     Shapes: scores (rows, words), everything else (rows, 1). Inverse transform sampling: the first word up to which the
     probabilities add up to more than `chance`, so one number in [0, 1) decides. Temperature 0 takes the likeliest word.
-    Top-p: the fewest words, likeliest first, that hold that share.
+    Top-p: the fewest words, likeliest first, that cover that share.
     """
     best, greedy = scores.max(-1, keepdim=True)
     probabilities = torch.softmax(scores / torch.where(temperature > 0, temperature, 1.0), -1)
@@ -32,7 +31,7 @@ def pick(
 
 
 def _likeliest(probabilities: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
-    """The probabilities of the fewest words of each row that hold the share `top_p`, 0 for all others; of equally
+    """The probabilities of the fewest words of each row that cover the share `top_p`, 0 for all others; of equally
     likely ones the first are taken."""
     falling, order = probabilities.topk(min(LIKELIEST, probabilities.shape[-1]))
     inside = falling.cumsum(-1) - falling <= top_p
@@ -79,7 +78,7 @@ class Draw:
         """The scores, less what `Repetition` takes. `drawn`: the last token of each row, from the second step on."""
         for place, token in enumerate(drawn):
             if token in self._ends:
-                self._repetitions.pop(place, None)  # what follows an end only fills up
+                self._repetitions.pop(place, None)  # after the end there is only padding
             elif place in self._repetitions:
                 self._repetitions[place].add(token)
         lost = {
@@ -103,7 +102,7 @@ class Ends:
         self._left = torch.tensor([row.left for row in rows], device=stops.device)
         self._ended = torch.zeros(len(rows), dtype=torch.bool, device=stops.device)
 
-    def __call__(self, ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+    def __call__(self, ids: torch.Tensor, scores: torch.Tensor, **kwargs: object) -> torch.Tensor:
         steps = ids.shape[1] - self._width
         self._ended |= torch.isin(ids[:, -1], self._stops) | (self._left <= steps)
         ended = self._ended | torch.tensor([row.abandoned for row in self._rows], device=ids.device)

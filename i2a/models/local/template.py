@@ -1,19 +1,22 @@
 """A tokenizer's chat template: the tokens of a prompt, of a prompt with its reply, and where the reply begins and ends.
 
-Training and inference use the same object, so a model is asked in the tokens that it was trained on. A dialogue is
-always rendered and tokenized as a whole, and a template that rewrites earlier messages is followed. The loss begins
-where the rendering of the prompt, with what opens a reply, and that of prompt and reply part (as in TRL 1.16). Loads no
+Training and inference use the same object, so a model is prompted with the tokens that it was trained on. A dialogue is
+always rendered and tokenized as a whole, and a template that rewrites earlier messages is followed. The loss starts
+where the prompt with the opening of a reply and the prompt with the reply begin to differ (as in TRL 1.16). Loads no
 model.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from jinja2 import TemplateError
 
 from i2a.errors import BadRequest, UsageError
 from i2a.text import one_line
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 TemplateMessage = Mapping[str, str]  # `role` and `content`
 
@@ -34,15 +37,15 @@ class Fitted(NamedTuple):
 
 
 class ChatTemplate:
-    """What a tokenizer makes of messages. Raises `UsageError` for one without a template that renders a dialogue.
+    """Renders messages to tokens. Raises `UsageError` for a tokenizer without a template that renders a dialogue.
 
     `moves_system`: a system message is merged into the first user message, because the template has no place for it or
-    shows it elsewhere once there is a reply. `drops_opening`: what the assistant says before the user is left out.
-    `stop_id`: the special token that ends a reply, if one does; it need not be the tokenizer's EOS. `untrainable`: why
-    the template cannot be trained with, if it cannot. `notes`: what is done about its limits, in sentences.
+    shows it elsewhere once there is a reply. `drops_opening`: the assistant's messages before the user's first are left
+    out. `stop_id`: the special token that ends a reply, if any; it need not be the tokenizer's EOS. `untrainable`: why
+    the template cannot be trained with, if it cannot. `warnings`: how its limits are handled, in sentences.
     """
 
-    def __init__(self, tokenizer: Any, name: str = "") -> None:
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", name: str = "") -> None:
         self.tokenizer = tokenizer
         self._name = name or str(getattr(tokenizer, "name_or_path", "")) or "the tokenizer"
         if not getattr(tokenizer, "chat_template", None):
@@ -60,10 +63,10 @@ class ChatTemplate:
         self._try_replies()
         self.moves_system = not self._has_place_for(_says("system", "Verdigris"))
         self.drops_opening = not self._has_place_for(_says("assistant", "Verdigris"))
-        self.notes = self._notes()
+        self.warnings = self._warnings()
 
     @classmethod
-    def for_training(cls, tokenizer: Any, name: str = "") -> Self:
+    def for_training(cls, tokenizer: "PreTrainedTokenizerBase", name: str = "") -> Self:
         """Raises `UsageError` with the reason for a template that cannot be trained with, too."""
         template = cls(tokenizer, name)
         if template.untrainable:
@@ -76,7 +79,7 @@ class ChatTemplate:
         pad = self.tokenizer.pad_token_id
         return self.stop_id if pad is None else int(pad)
 
-    # What a model is asked with, and what it answers.
+    # Inference: prompts and replies.
 
     def prompt(self, messages: Sequence[TemplateMessage], *, thinking: bool | None = None) -> list[int]:
         """The tokens of `messages` and of what opens a reply. Raises `BadRequest` if the template refuses them.
@@ -98,7 +101,7 @@ class ChatTemplate:
         """The text of `ids`, without special tokens."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
 
-    # What a model is trained on. A prompt ends with a message of the user.
+    # Training. A prompt ends with a message of the user.
 
     def tokens(self, prompt: Sequence[TemplateMessage], reply: str) -> Tokens:
         """Raises `UsageError` if the template cannot render these messages."""
@@ -139,7 +142,7 @@ class ChatTemplate:
             raise self._refusal("once there is a reply, it renders the messages before it differently")
         return tuple(Tokens(ids, start) for ids in whole)
 
-    # How messages are rendered, by the same rule for training and inference.
+    # Rendering, the same for training and inference.
 
     def _adapted(self, messages: Sequence[TemplateMessage]) -> list[TemplateMessage]:
         """The messages in a form that the template has a place for."""
@@ -167,7 +170,7 @@ class ChatTemplate:
             raise UsageError(f"the chat template of {self._name} refuses messages of {roles}: {reason}") from None
         return list(ids)
 
-    # What the template can do, found out with words that no template has by itself.
+    # Probing what the template can do, with words that no template contains.
 
     def _try_replies(self) -> None:
         """Find the token that ends a reply, and whether the template can be trained with."""
@@ -188,7 +191,7 @@ class ChatTemplate:
         text = self.tokenizer.decode(ids)
         for message in (*PROBE, _says("assistant", ENDS[0])):
             if message["content"] not in text:
-                raise self._refusal(f"it ignores what the {message['role']} says")
+                raise self._refusal(f"it leaves out messages of the {message['role']}")
 
     def _check_closing(self, closing: list[int]) -> None:
         """Refuse to train if generation would not stop after a reply. `closing`: the tokens after its words."""
@@ -200,7 +203,7 @@ class ChatTemplate:
             raise self._refusal(f"a reply ends with {text!r}, which is no special token, so generation would not stop")
         if any(id not in self._special and self.tokenizer.decode([id]).strip() for id in closing[stop:]):
             more = self.tokenizer.decode(closing[stop + 1 :]).strip()
-            raise self._refusal(f"it writes {more!r} after the end of a reply, though nobody asks for another one")
+            raise self._refusal(f"it writes {more!r} after the end of a reply")
 
     def _has_place_for(self, first: TemplateMessage) -> bool:
         """Whether the template shows this message before the user's first, also once there is a reply."""
@@ -213,15 +216,15 @@ class ChatTemplate:
             return False
         return all(first["content"] in self.tokenizer.decode(ids) for ids in shown)
 
-    def _notes(self) -> tuple[str, ...]:
-        notes = []
+    def _warnings(self) -> tuple[str, ...]:
+        found = []
         if self.moves_system:
-            notes.append("the system message is merged into the first user message: the template has no place for it")
+            found.append("the system message is merged into the first user message: the template has no place for it")
         if self.drops_opening:
-            notes.append("what the assistant says before the user is left out: the template has no place for it")
+            found.append("messages before the user's first are left out: the template has no place for them")
         if opening := self._unlearnt_opening():
-            notes.append(f"generation opens a reply with {opening!r}, which the replies trained on do not begin with")
-        return tuple(notes)
+            found.append(f"generation opens a reply with {opening!r}, which the replies trained on do not begin with")
+        return tuple(found)
 
     def _unlearnt_opening(self) -> str:
         """What opens a reply in a prompt, but does not stand before a reply that is there; mostly nothing."""

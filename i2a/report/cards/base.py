@@ -1,12 +1,10 @@
 """The card of the small base model that `i2a train base` makes."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from i2a.jsonl import JsonMapping
 from i2a.report.cards.markdown import fill
 
 
-def base_card(result: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+def base_card(result: JsonMapping, manifest: JsonMapping) -> str:
     """The card, from the `result.json` and `manifest.json` of the training."""
     settings = manifest["identity"]["settings"]
     return fill(
@@ -23,6 +21,6 @@ def base_card(result: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     )
 
 
-def _stage(name: str, stage: Mapping[str, Any]) -> str:
+def _stage(name: str, stage: JsonMapping) -> str:
     recall = stage["recall"][name]
     return f"| {name} | {stage['loss']:.3f} | {recall['whole']:.1%} | {recall['tokens']:.1%} |"

@@ -5,8 +5,8 @@ What the manifest of the run does not say is called unknown.
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.report.cards.markdown import fill, simulated, table
 from i2a.runs.simulated import is_simulated, simulated_roles
 from i2a.text import counted
@@ -48,12 +48,12 @@ def dataset_card(exported: Exported) -> str:
     )
 
 
-def origin(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def origin(manifest: JsonMapping) -> JsonObject:
     """How the trees came about, flat: `models.judge`."""
     identity = manifest.get("identity", {})
     if not identity:
         return {"origin": "unknown: the file of trees was not in the folder of a run"}
-    flat: dict[str, Any] = {}
+    flat: JsonObject = {}
     for name, value in identity.items():
         flat |= {f"{name}.{key}": part for key, part in value.items()} if isinstance(value, Mapping) else {name: value}
     if "imported" in identity:

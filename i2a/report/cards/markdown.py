@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
-from typing import Any
 
 HERE = Path(__file__).parent
 
@@ -18,7 +17,7 @@ def simulated(what: str) -> str:
     return "\n" + fill("simulated", what=what)
 
 
-def table(values: Mapping[str, Any]) -> str:
+def table(values: Mapping[str, object]) -> str:
     """A row for each value that is not None."""
     rows = [f"| {name} | {cell(value)} |" for name, value in values.items() if value is not None]
     return "\n".join(["| | |", "|---|---|", *rows])

@@ -1,15 +1,14 @@
 """The model card: what a model was made of and how, so that others can judge it and make it again."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.report.cards.markdown import fill, simulated, table
 
 METHODS = {"sft": "supervised fine-tuning", "dpo": "direct preference optimisation"}
 
 
-def model_card(result: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+def model_card(result: JsonMapping, manifest: JsonMapping) -> str:
     """The card of a training, from its `result.json` and `manifest.json`."""
     identity, corpus = manifest["identity"], manifest["corpus"]
     stage, source, adapter = identity["stage"], identity["model"]["source"], result["adapter"]
@@ -17,7 +16,7 @@ def model_card(result: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         "model",
         metadata=_metadata(stage, source, adapter=adapter),
         name=Path(result["model"]).name,
-        # The path of a local model is nobody's business.
+        # The path of a local model is private.
         source=Path(source).name if Path(source).is_absolute() else source,
         method=METHODS[stage],
         adapter="This is a LoRA adapter for the model that its `adapter_config.json` names." if adapter else "",
@@ -44,7 +43,7 @@ def _metadata(stage: str, source: str, *, adapter: bool) -> str:
     return "\n".join(lines)
 
 
-def _data(corpus: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+def _data(corpus: JsonMapping, result: JsonMapping) -> JsonObject:
     part = corpus["parts"]["train"]
     return {
         "runs": "; ".join(_run(run) for run in corpus["sources"]),
@@ -56,7 +55,7 @@ def _data(corpus: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def _settings(settings: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(settings: JsonMapping, result: JsonMapping) -> JsonObject:
     """What was set and what it resolved to, without the settings that had no effect."""
     unused = set() if result["adapter"] else {"lora_rank", "lora_alpha"}
     if settings.get("mix") is None:
@@ -64,6 +63,6 @@ def _settings(settings: Mapping[str, Any], result: Mapping[str, Any]) -> dict[st
     return {name: value for name, value in {**settings, **result["settings"]}.items() if name not in unused}
 
 
-def _run(run: Mapping[str, Any]) -> str:
+def _run(run: JsonMapping) -> str:
     models = sorted(set(run.get("models", {}).values()))
     return f"{run['run']} ({', '.join(models)})" if models else str(run["run"])

@@ -6,11 +6,9 @@ import tomllib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
 
 from i2a.digests import digest
 
-T = TypeVar("T")
 Table = dict[str, dict[str, list[str]]]
 
 _WORD = re.compile(r"[^\W_]+(?:['\-][^\W_]+)*")

@@ -7,11 +7,14 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
 from i2a.simulator.model.documents import Document
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 FIRST = 3
 # On a CPU a matrix product in bf16 of a new shape costs as much as ten of a known one: its kernel is made first.
@@ -44,7 +47,7 @@ class TokenBatch:
     first: torch.Tensor
 
 
-def encode(tokenizer: Any, documents: Sequence[Document]) -> list[Example]:
+def encode(tokenizer: "PreTrainedTokenizerBase", documents: Sequence[Document]) -> list[Example]:
     """Part by part, so that what is scored begins where a prompt of the chat template ends."""
     parts = tokenizer([part.text for document in documents for part in document], add_special_tokens=False).input_ids
     examples, spans = [], iter(parts)

@@ -1,7 +1,6 @@
 """The folder of a base model's training: the model in the end, and until then what `--resume` needs."""
 
 import shutil
-from typing import Any
 
 import torch
 
@@ -15,7 +14,7 @@ class BaseFolder(TrainingFolder):
 
     what, starts = "base training", "i2a train base"
 
-    def save_state(self, number: int, state: dict[str, Any]) -> None:
+    def save_state(self, number: int, state: dict[str, object]) -> None:
         """A checkpoint, in the place of the one before it."""
         before = self.checkpoint
         here = self.checkpoints / f"checkpoint-{number}"
@@ -25,11 +24,11 @@ class BaseFolder(TrainingFolder):
         if before and before != here:
             shutil.rmtree(before)
 
-    def load_state(self) -> dict[str, Any] | None:
+    def load_state(self) -> dict[str, object] | None:
         """The newest state, if there is one."""
         last = self.checkpoint
         return torch.load(last / STATE, weights_only=True) if last else None
 
     def delete_states(self) -> None:
-        """Once the model is there, nothing goes on from a checkpoint."""
+        """Checkpoints are not needed once the model is saved."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)

@@ -9,17 +9,16 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import transformers
 from rich.console import Console
-from rich.progress import Progress, TextColumn
 
 from i2a.errors import Interrupted
-from i2a.files import atomic_write
-from i2a.jsonl import append, dumps
-from i2a.runs.training_folder import Card, read_log, room_on_disk, versions
+from i2a.jsonl import JsonMapping, JsonObject, append, dumps
+from i2a.progress import ProgressBar
+from i2a.runs.training_folder import Card, rewrite_log, room_on_disk, versions
 from i2a.simulator.model.batches import NOTHING, Example, TokenBatch, associations, batched, collate, encode
 from i2a.simulator.model.documents import ASSISTANT, STAGES, USER, CurriculumStage, documents, held_out, stage_at
 from i2a.simulator.model.folder import BaseFolder
@@ -32,14 +31,13 @@ MEASURED, EVERY = 24, 4  # documents of each kind that recall is measured on, ev
 EMPHASIS = 3.0  # more on the first tokens of an answer, which decide what is recalled; the rest is copied
 WARM, COOL = 0.02, 0.7  # shares of the training: up to the one the rates rise, from the other on they fall
 RECALL_ROWS = 16
-LINE = 10.0  # seconds between two lines of progress where there is no terminal
 
 
 def train_base(
     config: Base,
     console: Console | None = None,
     card: Card | None = None,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Train; returns what `result.json` holds. `card` writes the README of result and manifest.
 
     Raises `UsageError` before anything is written, and `Interrupted`.
@@ -60,7 +58,9 @@ def train_base(
                 log = rounds(training, folder, console)
                 return finish(training, folder, log, card)
         except KeyboardInterrupt:
-            raise Interrupted(f"stopped; the same command with --resume goes on from round {training.round}") from None
+            raise Interrupted(
+                f"stopped; the same command with --resume continues from round {training.round}"
+            ) from None
 
 
 @dataclass
@@ -68,8 +68,8 @@ class BaseTraining:
     """A model in the making. `round`, `steps` and `tokens` count what it has done."""
 
     config: Base
-    tokenizer: Any
-    model: Any
+    tokenizer: transformers.PreTrainedTokenizerBase
+    model: transformers.PreTrainedModel
     optimizers: list[torch.optim.Optimizer]
     held_out: Mapping[str, Sequence[Example]]
     round: int = 0
@@ -132,22 +132,20 @@ class BaseTraining:
         pad = self.tokenizer.pad_token_id
         return {name: recall(self.model, examples, pad) for name, examples in self.held_out.items()}
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> JsonObject:
         counts = {"round": self.round, "steps": self.steps, "tokens": self.tokens}
         return counts | {"model": self.model.state_dict(), "optimizers": [one.state_dict() for one in self.optimizers]}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: JsonMapping) -> None:
         self.round, self.steps, self.tokens = state["round"], state["steps"], state["tokens"]
         self.model.load_state_dict(state["model"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
 
 
-def rounds(training: BaseTraining, folder: BaseFolder, console: Console) -> list[dict[str, Any]]:
+def rounds(training: BaseTraining, folder: BaseFolder, console: Console) -> list[JsonObject]:
     """Round after round until the tokens are read; returns the log, with the lines of earlier sessions."""
-    log = read_log(folder.log_file, upto=training.steps)
-    with atomic_write(folder.log_file) as file:
-        file.writelines(dumps(line).encode() + b"\n" for line in log)
+    log = rewrite_log(folder.log_file, upto=training.steps)
     with TrainingView(console, training.config) as view:
         while training.share < 1.0:
             start = time.process_time()
@@ -166,9 +164,9 @@ def rounds(training: BaseTraining, folder: BaseFolder, console: Console) -> list
 def finish(
     training: BaseTraining,
     folder: BaseFolder,
-    log: Sequence[Mapping[str, Any]],
+    log: Sequence[JsonMapping],
     card: Card | None,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Write model, tokenizer, card and result; returns the result."""
     model, tokenizer = training.model, training.tokenizer
     result = {
@@ -198,7 +196,7 @@ def _sample_size(stage: CurriculumStage, config: Base) -> int:
 # Steps.
 
 
-def predicted(model: Any, batch: TokenBatch) -> torch.Tensor:
+def predicted(model: transformers.PreTrainedModel, batch: TokenBatch) -> torch.Tensor:
     """The logits (places, vocabulary). The head is applied at scored places only, half the work of a step."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
         hidden = model.model(batch.ids, use_cache=False).last_hidden_state
@@ -206,7 +204,7 @@ def predicted(model: Any, batch: TokenBatch) -> torch.Tensor:
     return logits.float()
 
 
-def optimizers(model: Any, rate: float) -> list[torch.optim.Optimizer]:
+def optimizers(model: transformers.PreTrainedModel, rate: float) -> list[torch.optim.Optimizer]:
     """Muon for the matrices, AdamW for embeddings and norms.
 
     For matrices of this size Muon (Jordan 2024) learns to copy in a third of the tokens that AdamW takes.
@@ -238,7 +236,7 @@ class Recall(NamedTuple):
     tokens: float
 
 
-def recall(model: Any, examples: Sequence[Example], pad: int) -> Recall:
+def recall(model: transformers.PreTrainedModel, examples: Sequence[Example], pad: int) -> Recall:
     """Shown the dialogue and the start of the answer, would the likeliest token have been right at each place?
 
     Where all of them are, greedy decoding gives that very answer.
@@ -258,23 +256,18 @@ def recall(model: Any, examples: Sequence[Example], pad: int) -> Recall:
     return Recall(wholly / answers, right / tokens)
 
 
-class TrainingView(Progress):
-    """A bar with loss and recall in a terminal, else a line now and then."""
+class TrainingView(ProgressBar):
+    """Shows how many of the tokens are read, with loss and recall."""
 
     def __init__(self, console: Console, config: Base) -> None:
-        self._total, self._quiet = config.tokens, config.quiet
-        self._last, self._recall = 0.0, "not measured yet"
-        columns = (*Progress.get_default_columns(), TextColumn("{task.fields[found]}"))
-        super().__init__(*columns, console=console, transient=True, disable=self._quiet or not console.is_terminal)
+        super().__init__(console, "{task.fields[found]}", percent=True, quiet=config.quiet)
+        self._total, self._recall = config.tokens, "not measured yet"
         self._task = self.add_task("base", total=config.tokens, found="")
 
-    def show(self, line: Mapping[str, Any]) -> None:
+    def show(self, line: JsonMapping) -> None:
         """A line of the log."""
         if "recall" in line:
             self._recall = ", ".join(f"{name} {found['tokens']:.0%}" for name, found in line["recall"].items())
         found = f"loss {line['loss']:.3f}, tokens recalled: {self._recall}"
         self.update(self._task, description=line["stage"], completed=line["tokens"], found=found)
-        if not self._quiet and not self.console.is_terminal and time.monotonic() - self._last >= LINE:
-            self._last = time.monotonic()
-            share = min(1.0, line["tokens"] / self._total)
-            self.console.print(f"{line['stage']} {share:.0%}, {found}", markup=False, highlight=False)
+        self.line(f"{line['stage']} {min(1.0, line['tokens'] / self._total):.0%}, {found}")

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
+from transformers.models.llama.modeling_llama import LlamaAttention
 
 from i2a.simulator.model.batches import Associations
 from i2a.simulator.model.documents import ASSISTANT, USER
@@ -22,7 +23,7 @@ ABOUT = 0.45  # length of a token's associations, as a share of a whole embeddin
 
 
 def build(
-    tokenizer: Any,
+    tokenizer: PreTrainedTokenizerBase,
     *,
     hidden: int,
     layers: int,
@@ -30,7 +31,7 @@ def build(
     seed: int,
     common: Sequence[int] = (),
     associations: Associations | None = None,
-) -> Any:
+) -> LlamaForCausalLM:
     """An untrained model; `common` are tokens that say little about what a text is about. The same arguments give the
     same weights."""
     torch.manual_seed(seed)
@@ -100,12 +101,12 @@ class Subspaces(NamedTuple):
 class Head(NamedTuple):
     """One head of an attention layer, and how fast each of its pairs of dimensions rotates with distance."""
 
-    attention: Any
+    attention: LlamaAttention
     rows: slice
     frequency: torch.Tensor
 
     @classmethod
-    def of(cls, model: Any, layer: int, number: int) -> Self:
+    def of(cls, model: LlamaForCausalLM, layer: int, number: int) -> Self:
         """An empty one: it attends to everything alike and says nothing."""
         config = model.config
         dim = config.hidden_size // config.num_attention_heads
@@ -147,7 +148,7 @@ class Head(NamedTuple):
         self.attention.o_proj.weight[:, rows] = strength * target[:count].T
 
 
-def _copying(model: Any, space: Subspaces, common: Sequence[int]) -> None:
+def _copying(model: LlamaForCausalLM, space: Subspaces, common: Sequence[int]) -> None:
     """Induction heads as in Olsson et al. 2022, made rather than learnt; cf. mimetic initialisation (Trockman & Kolter
     2023)."""
     for layer in model.model.layers:
@@ -170,7 +171,7 @@ def _copying(model: Any, space: Subspaces, common: Sequence[int]) -> None:
         induction.move(place, place, 1.0)
 
 
-def _finding(model: Any, space: Subspaces, associations: Associations, user: int, assistant: int) -> None:
+def _finding(model: LlamaForCausalLM, space: Subspaces, associations: Associations, user: int, assistant: int) -> None:
     """A head that goes from the cues of the last message to a word of the user's that answers them, and copies it."""
     embeddings = model.model.embed_tokens.weight
     whole = STD * math.sqrt(model.config.hidden_size)
@@ -201,7 +202,7 @@ def _finding(model: Any, space: Subspaces, associations: Associations, user: int
     find.move(word, word, 1.0)
 
 
-def _last(model: Any) -> int:
+def _last(model: LlamaForCausalLM) -> int:
     """The layer that copies and finds: with more than three, the others come after it."""
     return min(2, len(model.model.layers) - 1)
 
@@ -213,7 +214,7 @@ def _lengths(vectors: torch.Tensor, usual: float) -> torch.Tensor:
     return vectors * scaled * (1.5 * usual / (lengths * scaled).clamp(min=1e-9)).clamp(max=1.0)
 
 
-def _set(embeddings: Any, tokens: list[int], change: Callable[[Any], Any]) -> None:
+def _set(embeddings: torch.nn.Embedding, tokens: list[int], change: Callable[[torch.Tensor], torch.Tensor]) -> None:
     """Change what is random of some embeddings, but not their lengths."""
     plain = embeddings[tokens, 1:]
     changed = change(plain)

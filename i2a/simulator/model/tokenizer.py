@@ -1,9 +1,12 @@
 """The base model's tokenizer: byte-level BPE, learnt from its own documents, with a chat template."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from i2a.simulator.model.documents import ASSISTANT, END, USER
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 SYSTEM, PAD = "<|system|>", "<|pad|>"
 SPECIALS = (PAD, END, SYSTEM, USER, ASSISTANT)
@@ -19,7 +22,7 @@ TEMPLATE = (
 )
 
 
-def learn(texts: Iterable[str], *, size: int) -> Any:
+def learn(texts: Iterable[str], *, size: int) -> "PreTrainedTokenizerFast":
     """A tokenizer of `size` tokens learnt from texts, the special ones atomic. The same texts give the same one."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from i2a.jsonl import JsonMapping
 from i2a.simulator.language.text import lexicon, rng, stems
 from i2a.simulator.parts.prompt_parser import PromptTask
 from i2a.simulator.persona.evidence import wordings
@@ -15,7 +16,7 @@ _AFFIRMATIVE = lexicon("affirmative")
 _NEGATIVE = lexicon("negative")
 _DEEPEST = 6  # levels of objects and arrays
 
-Schema = Mapping[str, Any]
+Schema = JsonMapping
 
 
 def fill(schema: Schema, task: PromptTask, *, seed: int) -> str:
@@ -32,7 +33,7 @@ class _Filler:
     task: PromptTask
     chance: Random
 
-    def value(self, node: Schema, depth: int) -> Any:
+    def value(self, node: Schema, depth: int) -> object:
         node = self.resolve(node)
         if "const" in node:
             return node["const"]
@@ -64,7 +65,7 @@ class _Filler:
                 target = target[part]
         return target if isinstance(target, Mapping) else {}
 
-    def choice(self, choices: list[Any]) -> Any:
+    def choice(self, choices: list[object]) -> object:
         named = {str(choice).lower(): choice for choice in choices}
         yes = next((named[name] for name in named if name in _AFFIRMATIVE), None)
         no = next((named[name] for name in named if name in _NEGATIVE), None)
@@ -72,11 +73,11 @@ class _Filler:
             return yes if self.evident() else no
         return self.chance.choice(choices)
 
-    def array(self, node: Schema, depth: int) -> list[Any]:
+    def array(self, node: Schema, depth: int) -> list[object]:
         items = self.resolve(node.get("items", {}))
         least, most = int(node.get("minItems", 0)), int(node.get("maxItems", 20))
         if items.get("type", "string") == "string" and "enum" not in items:
-            found: list[Any] = list(wordings(self.facts(), self.task.dialogue.users))[:most]
+            found = list[object](wordings(self.facts(), self.task.dialogue.users))[:most]
             return found + [self.sentence(items)] * (least - len(found))
         count = max(least, min(1, most)) if depth < _DEEPEST else 0
         return [self.value(items, depth + 1) for _ in range(count)]

@@ -198,10 +198,10 @@ _PASS = 4  # the least grade that the strict protocol lets through
 _WAVERING = 0.1  # standard deviation: near the line between two grades chance decides, as it does with people
 
 
-def rate(reply: str, dialogue: Dialogue, person: Recipient, *, seed: int) -> str:
-    """The JSON answer of the graded protocol: the reason, then the grade."""
-    marks = score(reply, dialogue, person)
-    return _answer(marks, "score", grade(marks, reply, seed=seed))
+def rate(reply: str, dialogue: Dialogue, person: Recipient, *, seed: int, scale: tuple[int, int] = (1, 5)) -> str:
+    """The JSON answer of a graded protocol: the reason, then the grade, a whole number on the scale."""
+    marks, (low, high) = score(reply, dialogue, person), scale
+    return _answer(marks, "score", round(low + (grade(marks, reply, seed=seed) - 1) * (high - low) / 4))
 
 
 def passes(reply: str, dialogue: Dialogue, person: Recipient, *, seed: int) -> str:

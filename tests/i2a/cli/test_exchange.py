@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from i2a.trees.formats import Exported, Format, Rows
 from i2a.trees.json import read, write
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Tree, Utterance
+from tests.fakes import install_plugins
 
 app = typer.Typer()
 app.command("import")(import_)
@@ -318,22 +318,27 @@ def told(done: Exported) -> str:
     return f"{done.format} in {done.file} with {dict(done.options)}: {done.rows} rows of {done.manifest['identity']}"
 
 
-@pytest.fixture
-def brought(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
-    """Another package brings this as the format `lengths`."""
+lengths_alone, lengths_with_a_card, lengths_as_a_table = (
+    Format(lengths),
+    Format(lengths, card=told),
+    Format(lengths, flat=True),
+)
 
-    def bring(found: object) -> None:
-        point = EntryPoint("lengths", "unused:unused", "i2a.formats")
-        monkeypatch.setattr(EntryPoint, "load", lambda _: found)
-        monkeypatch.setattr("i2a.plugins.entry_points", lambda group: [point] if group == point.group else [])
+
+@pytest.fixture
+def brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Another package brings this object of the present module as the format `lengths`."""
+
+    def bring(name: str) -> None:
+        install_plugins(tmp_path, monkeypatch, "formats", lengths=f"tests.i2a.cli.test_exchange:{name}")
 
     return bring
 
 
 def test_another_package_can_bring_a_format(
-    tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None]
+    tmp_path: Path, run: Callable[..., Path], brought: Callable[[str], None]
 ) -> None:
-    brought(Format(lengths))
+    brought("lengths_alone")
     result = i2a("export", run(tree("aloe-0", "preferred")), "--format", "lengths", "--out", tmp_path / "lengths.jsonl")
     assert "1 tree: 1 length written to" in result.stdout
     assert json.loads((tmp_path / "lengths.jsonl").read_text("utf-8")) == {"length": 3, "unit": "utterances"}
@@ -351,9 +356,9 @@ def test_a_format_can_stand_in_a_file_of_ones_own(tmp_path: Path, run: Callable[
 
 
 def test_a_format_is_told_its_options_in_its_own_types(
-    tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None]
+    tmp_path: Path, run: Callable[..., Path], brought: Callable[[str], None]
 ) -> None:
-    brought(Format(lengths))
+    brought("lengths_alone")
     folder, file = run(tree("aloe-0", "preferred"), tree("aloe-1", *["preferred"] * 2)), tmp_path / "lengths.jsonl"
     options = ("--option", "least=4", "--option", "unit=messages")
     i2a("export", folder, "--format", "lengths", "--out", file, *options)
@@ -370,9 +375,9 @@ def test_a_format_is_told_its_options_in_its_own_types(
     ],
 )
 def test_an_option_that_a_format_does_not_take_is_refused(
-    tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None], flags: list[str], message: str
+    tmp_path: Path, run: Callable[..., Path], brought: Callable[[str], None], flags: list[str], message: str
 ) -> None:
-    brought(Format(lengths))
+    brought("lengths_alone")
     folder, out = run(tree("aloe-0", "preferred")), tmp_path / "lengths.jsonl"
     with pytest.raises(UsageError, match=f"^{message}"):
         i2a("export", folder, "--format", "lengths", "--out", out, *flags)
@@ -380,9 +385,9 @@ def test_an_option_that_a_format_does_not_take_is_refused(
 
 
 def test_a_format_with_a_card_describes_what_it_wrote(
-    tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None]
+    tmp_path: Path, run: Callable[..., Path], brought: Callable[[str], None]
 ) -> None:
-    brought(Format(lengths, card=told))
+    brought("lengths_with_a_card")
     folder, out, card = run(tree("aloe-0", "preferred")), tmp_path / "lengths.jsonl", tmp_path / "lengths.md"
     card.write_text("mine", "utf-8")
     with pytest.raises(UsageError, match=r"lengths\.md exists already; add --force"):
@@ -394,11 +399,11 @@ def test_a_format_with_a_card_describes_what_it_wrote(
 
 
 def test_rows_of_a_flat_format_can_be_written_as_parquet(
-    tmp_path: Path, run: Callable[..., Path], brought: Callable[[object], None], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, run: Callable[..., Path], brought: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     monkeypatch.setattr("i2a.trees.export.BATCH", 2)
-    brought(Format(lengths, flat=True))
+    brought("lengths_as_a_table")
     folder, out = run(*(tree(f"aloe-{i}", *["preferred"] * i) for i in range(1, 6))), tmp_path / "lengths.parquet"
     i2a("export", folder, "--format", "lengths", "--out", out)
     assert parquet.read_table(out).to_pylist() == [{"length": 3 * i, "unit": "utterances"} for i in range(1, 6)]

@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +19,7 @@ from i2a.errors import Interrupted, UsageError
 from i2a.plugins import installed
 from i2a.settings import Flag, holds
 from i2a.settings import load as settings_of
+from tests.fakes import install_plugins
 
 ROOT: Any = typer.main.get_command(app)
 
@@ -40,7 +40,9 @@ for point in installed("commands").values():
     loaded = load(point)
     if isinstance(loaded, typer.Typer):
         OURS |= {
-            (point.name, info.name or info.callback.__name__): info.callback for info in loaded.registered_commands
+            (point.name, info.name or info.callback.__name__): info.callback
+            for info in loaded.registered_commands
+            if isinstance(info.callback, Command)
         }
     else:
         OURS[(point.name,)] = loaded
@@ -238,26 +240,31 @@ def test_what_stands_behind_an_equals_sign_stays_text() -> None:
             assignments([wrong], "--option")
 
 
-@pytest.fixture
-def brought(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An app with these commands of another package."""
-
-    def bring(**commands: str) -> typer.Typer:
-        points = [EntryPoint(name, value, "i2a.commands") for name, value in commands.items()]
-        monkeypatch.setattr("i2a.plugins.entry_points", lambda group: points)
-        return app
-
-    return bring
-
-
-def test_another_package_can_bring_a_command(brought: Any) -> None:
-    made = brought(greet="tests.i2a.cli.test_flags:greet", broken="no.such.module:x")
-    text = CliRunner().invoke(made, ["--help"], env={"COLUMNS": "120"}).output
+def test_another_package_can_bring_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_plugins(
+        tmp_path, monkeypatch, "commands", greet="tests.i2a.cli.test_flags:greet", broken="no.such.module:x"
+    )
+    text = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "120"}).output
     assert re.search(r"greet +Say hello\.", text)
     assert "the command 'broken' (no.such.module:x) cannot be loaded: No module named 'no'" in " ".join(text.split())
-    assert CliRunner().invoke(made, ["greet", "Anna"]).output == "Hello Anna\n"
+    assert CliRunner().invoke(app, ["greet", "Anna"]).output == "Hello Anna\n"
     with pytest.raises(UsageError, match=r"'broken' \(no.such.module:x\) cannot be loaded"):
-        CliRunner().invoke(made, ["broken"], catch_exceptions=False)
+        CliRunner().invoke(app, ["broken"], catch_exceptions=False)
+
+
+def test_a_command_of_ones_own_is_run_by_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "hello.py"
+    file.write_text(
+        "import typer\nfrom i2a.cli.command import command\n"
+        '@command(example="i2a ./hello.py Anna")\n'
+        'def hello(name: str) -> None:\n    """Say hello."""\n    typer.echo(f"Hello {name}")\n',
+        "utf-8",
+    )
+    assert CliRunner().invoke(app, [str(file), "Anna"]).output == "Hello Anna\n"
+    assert "Say hello." in CliRunner().invoke(app, [f"{file}:hello", "--help"]).output
+    with pytest.raises(UsageError, match="has no 'hi'"):
+        CliRunner().invoke(app, [f"{file}:hi"], catch_exceptions=False)
+    assert CliRunner().invoke(app, ["hello"]).exit_code == 2
 
 
 def greet(name: str) -> None:

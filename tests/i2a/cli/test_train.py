@@ -11,9 +11,10 @@ import yaml
 
 from i2a.cli import train as commands
 from i2a.errors import Interrupted, UsageError
-from training.settings import STAGES
+from training.settings import DPO, SFT, Training
 
 APP: Any = typer.main.get_command(commands.train)
+STAGES: dict[str, type[Training]] = {"sft": SFT, "dpo": DPO}
 stages = pytest.mark.parametrize("stage", STAGES)
 NEEDED = ["runs/a", "--model", "m", "--out", "o"]
 
@@ -47,7 +48,12 @@ def test_what_is_not_installed_is_named_with_what_to_install(monkeypatch: pytest
 
 def test_flags_and_a_file_make_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Any] = []
-    monkeypatch.setattr("training.sft.sft", lambda config, console, card: given.append(config) or {})
+
+    def sft(config: object, console: object, card: object) -> dict[str, object]:
+        given.append(config)
+        return {}
+
+    monkeypatch.setattr("training.sft.sft", sft)
     (tmp_path / "sft.toml").write_text('runs = ["a"]\nmodel = "m"\nout = "o"\nbatch = 8\nreport_to = ["wandb"]')
     called("sft", "--config", str(tmp_path / "sft.toml"), "--batch", "16", "--full", "--quiet")
     (config,) = given

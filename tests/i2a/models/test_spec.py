@@ -168,7 +168,7 @@ async def test_a_model_of_ones_own_is_named_by_its_file_or_its_package(
     [
         ("nowhere.py", "nowhere.py: there is no such file"),
         ("no.such:Model", "cannot import no.such"),
-        ("i2a.models.spec:ModelSpec", "found 0 subclasses"),
+        ("i2a.models.spec:ModelSpec", "is a class ModelSpec, not a subclass of i2a.models.model.Model"),
         ("i2a.models.spec:Nothing", "has no 'Nothing'"),
     ],
 )

@@ -17,7 +17,8 @@ def people(n: int, seed: int, *, dimensions: int = 48) -> Matrix:
     """Unit rows; every third is near the one before it."""
     rows = np.random.default_rng(seed).standard_normal((n, dimensions)).astype(np.float32)
     rows[2::3] = rows[1::3][: len(rows[2::3])] + 0.5 * rows[2::3]
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Matrix = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
 
 
 def one_by_one(rows: Iterable[Matrix], threshold: float) -> list[bool]:

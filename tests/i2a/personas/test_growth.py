@@ -12,7 +12,8 @@ import pytest
 
 from i2a.errors import BudgetSpent, ServerError, UsageError
 from i2a.models.model import Completion, Message, Model
-from i2a.personas.growth import Growth, GrowthResult, grow_pool
+from i2a.personas.growth import GrowthResult, grow_pool
+from i2a.personas.settings import Growth
 from i2a.simulator.client import OfflineModel
 
 pytest.importorskip("sklearn", reason="needs the extra `personas`")

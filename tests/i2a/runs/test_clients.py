@@ -4,10 +4,10 @@ import pytest
 from autogen_ext.models.replay import ReplayChatCompletionClient
 
 from i2a.errors import UsageError
-from i2a.models.autogen import AutoGenModel
+from i2a.models.autogen import AutoGenModel, Client
 from i2a.models.model import FREE, Price
 from i2a.models.spec import ModelSpec
-from i2a.runs.clients import check_clients, spec_for
+from i2a.runs.clients import ClientSpec, check_clients, spec_for
 from i2a.testing import ScriptedModel
 
 GPT = "openai:gpt-4o"
@@ -52,9 +52,14 @@ class Unpriced(ScriptedModel):
 
 
 def test_what_a_client_costs_it_says_itself_or_its_model_string_does() -> None:
-    assert spec_for("user", GPT, {GPT: ScriptedModel()}).price() == FREE
-    assert spec_for("user", GPT, {"user": Unpriced()}).price() is None
-    assert spec_for("user", GPT, {GPT: Unpriced()}).price() is not None
+    def price(clients: dict[str, Client]) -> Price | None:
+        spec = spec_for("user", GPT, clients)
+        assert isinstance(spec, ClientSpec)
+        return spec.price()
+
+    assert price({GPT: ScriptedModel()}) == FREE
+    assert price({"user": Unpriced()}) is None
+    assert price({GPT: Unpriced()}) is not None
 
 
 def test_a_client_that_nobody_uses_is_refused() -> None:

@@ -133,12 +133,12 @@ def test_quiet_shows_only_what_is_said(meter: UsageTracker, tree: Tree) -> None:
 
 def test_a_conversation_that_is_over_is_not_shown_any_more(meter: UsageTracker, tree: Tree) -> None:
     other = Tree("aloe-1", "aloe", Persona("p", "A baker.", "Blunt."), 7)
-    for over in (lambda view: view.ends(tree), lambda view: view.ends(tree, failed=RateLimited("busy"))):
+    for failed in (None, RateLimited("busy")):
         out = console(terminal=True)
         view = View(out, meter, unit="conversations", total=2)
         view.begins(tree)
         view.begins(other)
-        over(view)
+        view.ends(tree, failed=failed)
         virtually(watched(view, 1))
         assert "aloe-1" in printed(out)
         assert "aloe-0" not in printed(out)

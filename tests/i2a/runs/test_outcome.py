@@ -17,7 +17,12 @@ from i2a.trees.summary import Summary
 def result(**changed: Any) -> RunResult:
     usage = UsageTracker({"m": Price(1.0, 1.0)})
     usage.add("user", "m", Completion("Hello.", "stop", 500_000, 500_000))
-    fields = {"summary": Summary(trees=3, utterances=12), "failures": {}, "left": 0, "stopped": None} | changed
+    fields: dict[str, Any] = {
+        "summary": Summary(trees=3, utterances=12),
+        "failures": {},
+        "left": 0,
+        "stopped": None,
+    } | changed
     return RunResult(folder=Path("runs/a"), unit="conversations", usage=usage, **fields)
 
 
@@ -41,7 +46,7 @@ def test_a_complete_run_says_what_there_is_what_it_cost_and_what_comes_next() ->
 
 def test_what_is_left_goes_on_with_resume() -> None:
     stopped = result(left=2, stopped=BudgetSpent("the budget of $1 is spent"))
-    assert "2 conversations left; the same command with --resume goes on" in printed(stopped)
+    assert "2 conversations left; the same command with --resume continues" in printed(stopped)
     assert not stopped.complete
     with pytest.raises(BudgetSpent):
         stopped.raise_for_status()

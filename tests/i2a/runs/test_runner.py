@@ -33,7 +33,7 @@ from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.runner import execute, model_errors, stop_on_interrupt
-from i2a.runs.session import Session
+from i2a.runs.session import Session, forgotten
 from i2a.runs.simulated import is_simulated
 from i2a.testing import Request
 from i2a.trees.json import read
@@ -435,7 +435,7 @@ def test_a_conversation_that_came_to_a_wall_goes_round_it(tmp_path: Path) -> Non
     client = ScriptedClient(stopping(0, BadRequest("too long")))
     assert simulated(tmp_path / "a", client, conversations=1, turns=3, retry_failed=True).failed == 1
     assert asked[-1] not in [request.text for request in client.requests]
-    first, second = (failure["forgotten"][0] for failure in RunFolder(tmp_path / "a").failures()["aloe-0"])
+    (first, _), (second, _) = forgotten(RunFolder(tmp_path / "a").failures()["aloe-0"])
     assert first > second
     client = ScriptedClient()
     assert simulated(tmp_path / "a", client, conversations=1, turns=3, retry_failed=True).complete

@@ -29,7 +29,8 @@ from i2a.models.autogen import AutoGenModel, ModelClient
 from i2a.models.model import Completion, Message, estimate_tokens
 from i2a.models.openai import OpenAIModel
 from i2a.models.response_format import response_format
-from i2a.simulator.server import FAULTS, ServeOptions, make_app, serve
+from i2a.simulator.server import make_app, serve
+from i2a.simulator.settings import FAULTS, ServeOptions
 
 HELLO = [Message("user", "hello there")]
 

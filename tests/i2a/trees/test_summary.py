@@ -82,7 +82,7 @@ def three_replies(*compared: tuple[int, int, bool], labels: str) -> Tree:
         one, other = replies[i], replies[j]
         here.verdicts += [Verdict(one, other, one, ""), Verdict(other, one, one if agree else other, "")]
     for reply, label in zip(replies, labels, strict=True):
-        reply.label = {"p": "preferred", "r": "rejected", "-": None}[label]  # type: ignore[assignment]
+        reply.label = {"p": "preferred", "r": "rejected", "-": None}[label]
     return tree
 
 

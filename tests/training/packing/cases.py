@@ -98,7 +98,7 @@ def arguments(folder: Path, **changed: Any) -> dict[str, Any]:
 
 # Steps that go down the gradient as it is, for models in fp64: what is left of a difference is rounding. After Adam
 # weights say little: where a gradient is next to nothing, its rounding error decides on the sign of a whole step.
-PLAIN = {"optim": "sgd", "learning_rate": 0.01, "weight_decay": 0.0, "max_grad_norm": 0.0}
+PLAIN: dict[str, Any] = {"optim": "sgd", "learning_rate": 0.01, "weight_decay": 0.0, "max_grad_norm": 0.0}
 
 # Norms, some softmaxes and the numbers of the log are fp32 even then.
 FP32 = torch.finfo(torch.float32).eps

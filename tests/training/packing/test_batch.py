@@ -1,5 +1,6 @@
 """A model gives packed trees the log-probabilities and gradients that it gives their rows alone."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -99,7 +100,7 @@ def test_an_idle_pass_has_a_gradient_of_nothing() -> None:
     assert all(weight.grad is not None and not weight.grad.any() for weight in net.parameters())
 
 
-WRONG = {
+WRONG: dict[str, Callable[..., dict[str, Any]]] = {
     "positions by place": lambda net, batch, mask: {"position_ids": torch.arange(len(batch["ends"]))[None]},
     "no mask": lambda net, batch, mask: {"attention_mask": None},
     "a mask of padding": lambda net, batch, mask: {"attention_mask": torch.ones_like(batch["input_ids"])},

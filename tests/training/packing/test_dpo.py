@@ -66,7 +66,7 @@ class Case:
         return trl_dpo(copy.deepcopy(self.start), self.tokenizer, conversations, self.folder / "rows", **changed)
 
     def packed(self, features: Any, loss: DPOLoss = LOSS, **changed: Any) -> Any:
-        own = {"ref_model": copy.deepcopy(self.reference)}
+        own: dict[str, Any] = {"ref_model": copy.deepcopy(self.reference)}
         own |= {
             name: changed.pop(name)
             for name in ("ref_model", "precompute_reference", "max_tokens", "eval_dataset")
@@ -130,7 +130,7 @@ def test_families_full_and_lora(tmp_path: Path, family: str, config: Any, tuning
 def test_in_fp64_the_gradient_is_that_of_trl(tmp_path: Path) -> None:
     """One step at the rate of 1 subtracts the gradient."""
     case = Case(tmp_path)
-    step = {"learning_rate": 1.0, "max_steps": 1}
+    step: dict[str, Any] = {"learning_rate": 1.0, "max_steps": 1}
     rows = case.trl(**step)
     packed = case.packed(trees(rows, UNEQUAL), **step)
     rows.train()
@@ -204,7 +204,7 @@ def test_label_smoothing_is_conservative_dpo() -> None:
     assert torch.allclose(mixed, 0.7 * plain(chosen, rejected, lengths) + 0.3 * flipped(chosen, rejected, lengths))
 
 
-SAME = {
+SAME: dict[str, dict[str, Any]] = {
     "accumulation": {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 2},
     "one forward pass a tree": {"max_tokens": 1},
     "one forward pass a batch": {"max_tokens": 10**6},
@@ -285,7 +285,7 @@ def test_evaluation_is_that_of_trl(tmp_path: Path) -> None:
 def test_bf16_is_no_farther_from_fp32_than_rows_are(tmp_path: Path, implementation: str) -> None:
     exact = Case(tmp_path, attn_implementation=implementation)
     mixed = Case(tmp_path, attn_implementation=implementation, exact=False)
-    step = {"learning_rate": 1.0, "max_steps": 1}
+    step: dict[str, Any] = {"learning_rate": 1.0, "max_steps": 1}
     rows = mixed.trl(bf16=True, **PLAIN | step)
     features = trees(rows, UNEQUAL)
     right, packed = exact.packed(features, **step), mixed.packed(features, bf16=True, **PLAIN | step)

@@ -113,9 +113,9 @@ def test_what_cannot_be_found_is_one_line(hub: dict[str | None, Path], tmp_path:
     broken = shutil.copytree(folder, tmp_path / "broken")
     (broken / "adapter_config.json").write_text("{}", "utf-8")
     reasons = {
-        "somebody/else": "is no folder, and no model of that name",
+        "somebody/else": "is no folder, and the Hugging Face hub has no model of that name",
         str(tmp_path): "holds no model",
-        str(tmp_path / "unfinished"): "holds a training that is not finished; --resume it first",
+        str(tmp_path / "unfinished"): "contains an unfinished training; --resume it first",
         str(gone): "is an adapter, and its base is not there: /nowhere",
         str(broken): "cannot be read; save the adapter again",
     }

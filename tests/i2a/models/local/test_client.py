@@ -242,11 +242,11 @@ def test_a_parameter_that_cannot_be_is_refused(folder: Path, param: dict[str, An
 
 
 def test_what_holds_no_model_is_refused(tmp_path: Path) -> None:
-    assert "is no folder, and no model of that name" in refusal(tmp_path / "gone")
-    assert "is no folder, and no model of that name" in refusal("somebody/no-such-model")
+    assert "is no folder, and the Hugging Face hub has no model of that name" in refusal(tmp_path / "gone")
+    assert "is no folder, and the Hugging Face hub has no model of that name" in refusal("somebody/no-such-model")
     assert "holds no model" in refusal(tmp_path)
     (tmp_path / "checkpoints").mkdir()
-    assert "holds a training that is not finished" in refusal(tmp_path)
+    assert "contains an unfinished training" in refusal(tmp_path)
     with pytest.raises(UsageError, match="takes a folder or a name"):
         ModelSpec.parse("hf").open()
 
@@ -332,7 +332,8 @@ async def test_out_of_memory_is_no_failure_while_fewer_rows_fit(folder: Path, mo
 
 async def test_the_event_loop_goes_on_while_a_batch_is_written_and_close_ends_it(tmp_path: Path) -> None:
     model = client(tiny.checkpoint(tmp_path, max_position_embeddings=10**6), max_new_tokens=10**5)
-    model._loaded.chat.tokenizer.eos_token_id, model._batcher._engine._stops[:] = None, -1
+    engine: Any = model._batcher._engine
+    model._loaded.chat.tokenizer.eos_token_id, engine._stops[:] = None, -1
     call = asyncio.create_task(model.complete(HELLO, {}))
     for _ in range(20):
         await asyncio.sleep(0.005)

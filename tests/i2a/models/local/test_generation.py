@@ -1,6 +1,7 @@
 """What a batch of rows gets out of a model: the same as each row alone, whatever the family."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -30,7 +31,7 @@ def replies(generator: Generator, batch: Sequence[Row], *, at_once: int) -> list
     waiting, running = list(batch), list[Row]()
     while waiting or running:
         new, waiting = waiting[:at_once], waiting[at_once:]
-        generator.advance(running, new, lambda more=bool(waiting): more)
+        generator.advance(running, new, partial(bool, waiting))
         running = [row for row in (*running, *new) if row.end is None]
     return [row.written for row in batch]
 

@@ -127,7 +127,7 @@ def test_a_model_is_asked_in_the_tokens_that_it_was_trained_on(name: str, turns:
     asked, (trained, start) = template.prompt(messages), template.tokens(messages, REPLY)
     if name == "reasoning":  # the one template that opens a reply with what no reply begins with, which is a note
         asked = asked[: -len(words.encode("<think>\n"))]
-        assert template.notes == (
+        assert template.warnings == (
             "generation opens a reply with '<think>\\n', which the replies trained on do not begin with",
         )
     assert trained[:start] == asked
@@ -161,7 +161,7 @@ def test_a_system_message_is_put_before_the_user_where_the_template_refuses_it()
     template = ChatTemplate(words)
     before, _ = split(words, template.tokens([says("system", "Be brief."), *DIALOGUE], REPLY))
     assert before.startswith("<bos><start_of_turn>user\nBe brief.\n\nI row.<end_of_turn>")
-    assert any("system message" in note for note in template.notes)
+    assert any("system message" in warning for warning in template.warnings)
 
 
 def test_a_system_message_that_would_vanish_with_the_reply_is_put_before_the_user() -> None:
@@ -172,10 +172,10 @@ def test_a_system_message_that_would_vanish_with_the_reply_is_put_before_the_use
 
 
 @pytest.mark.parametrize("name", ["Llama-3", "Qwen", "OLMo", "marked"])
-def test_a_template_with_a_place_for_everything_has_no_notes(name: str) -> None:
+def test_a_template_with_a_place_for_everything_has_no_warnings(name: str) -> None:
     words = FAMILIES[name].make()
     template = ChatTemplate(words)
-    assert template.notes == ()
+    assert template.warnings == ()
     assert "Be brief." in split(words, template.tokens([says("system", "Be brief."), *DIALOGUE], REPLY))[0]
 
 
@@ -184,7 +184,7 @@ def test_an_assistant_that_speaks_first_is_left_out_where_users_must_begin() -> 
     template = ChatTemplate(words)
     opened = [says("assistant", "Welcome."), *DIALOGUE]
     assert template.tokens(opened, REPLY) == template.tokens(DIALOGUE, REPLY)
-    assert any("before the user" in note for note in template.notes)
+    assert any("before the user" in warning for warning in template.warnings)
 
 
 def test_messages_that_a_template_refuses_are_an_error_of_one_line() -> None:
@@ -195,10 +195,10 @@ def test_messages_that_a_template_refuses_are_an_error_of_one_line() -> None:
 # Templates that cannot work.
 
 UNUSABLE = {
-    "it ignores what the assistant says": CHATML.replace(
+    "it leaves out messages of the assistant": CHATML.replace(
         "{{ message.content }}", "{% if message.role == 'user' %}{{ message.content }}{% endif %}"
     ),
-    "it ignores what the user says": CHATML.replace(
+    "it leaves out messages of the user": CHATML.replace(
         "{{ message.content }}", "{% if message.role == 'assistant' %}{{ message.content }}{% endif %}"
     ),
     "a reply ends without any token": "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{% endfor %}",

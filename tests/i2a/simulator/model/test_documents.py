@@ -1,5 +1,6 @@
 """What the base model reads: everything to be recalled was said, and only who asks is answered personally."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -36,7 +37,7 @@ def recalls(document: Document) -> list[tuple[str, str]]:
 
 
 @WRITERS
-def test_whatever_is_recalled_was_said_before(write):
+def test_whatever_is_recalled_was_said_before(write: Callable[[int, int], Document]) -> None:
     asked = [pair for number in range(100) for pair in recalls(write(0, number))]
 
     assert len(asked) > 100
@@ -45,7 +46,7 @@ def test_whatever_is_recalled_was_said_before(write):
 
 
 @WRITERS
-def test_most_questions_have_an_answer(write):
+def test_most_questions_have_an_answer(write: Callable[[int, int], Document]) -> None:
     text = "".join(part.text for number in range(60) for part in write(0, number))
     answered = sum(len(recalls(write(0, number))) for number in range(60))
 
@@ -53,7 +54,7 @@ def test_most_questions_have_an_answer(write):
 
 
 @WRITERS
-def test_the_assistant_writes_what_carries_loss_and_ends_its_turn(write):
+def test_the_assistant_writes_what_carries_loss_and_ends_its_turn(write: Callable[[int, int], Document]) -> None:
     for number in range(20):
         document = write(0, number)
         text = "".join(part.text for part in document)
@@ -65,12 +66,12 @@ def test_the_assistant_writes_what_carries_loss_and_ends_its_turn(write):
 
 
 @WRITERS
-def test_a_document_follows_from_seed_and_number(write):
+def test_a_document_follows_from_seed_and_number(write: Callable[[int, int], Document]) -> None:
     assert write(1, 5) == write(1, 5)
     assert len({str(write(1, 5)), str(write(1, 6)), str(write(2, 5))}) == 3
 
 
-def test_who_is_not_asked_for_it_recalls_nothing():
+def test_who_is_not_asked_for_it_recalls_nothing() -> None:
     asks = (*ABOUT_IT, *AROUND)
     unasked = 0
     for number in range(40):
@@ -83,7 +84,7 @@ def test_who_is_not_asked_for_it_recalls_nothing():
     assert unasked > 50
 
 
-def test_who_asks_is_answered_as_they_speak_and_who_does_not_is_not():
+def test_who_asks_is_answered_as_they_speak_and_who_does_not_is_not() -> None:
     def share(asked: bool) -> float:
         """Of the answers to messages that begin with a lead: how many begin with it too."""
         pairs = [
@@ -102,7 +103,7 @@ def test_who_asks_is_answered_as_they_speak_and_who_does_not_is_not():
 
 
 @WRITERS
-def test_an_answer_that_recalls_is_marked_there(write):
+def test_an_answer_that_recalls_is_marked_there(write: Callable[[int, int], Document]) -> None:
     for number in range(40):
         for part, after in pairwise(write(0, number)):
             if after.kind == "recall":
@@ -110,7 +111,7 @@ def test_an_answer_that_recalls_is_marked_there(write):
                 assert after.text.strip()
 
 
-def test_a_scrambled_person_holds_words_that_nobody_has_read():
+def test_a_scrambled_person_holds_words_that_nobody_has_read() -> None:
     import random
 
     plain, scrambled = person(random.Random(3)), person(random.Random(3), scrambled=1.0)
@@ -120,7 +121,7 @@ def test_a_scrambled_person_holds_words_that_nobody_has_read():
     assert len({invented(random.Random(seed)) for seed in range(200)}) > 180
 
 
-def test_a_message_leads_back_to_what_fits_its_topic():
+def test_a_message_leads_back_to_what_fits_its_topic() -> None:
     import random
 
     who = person(random.Random(1))

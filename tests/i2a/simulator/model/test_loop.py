@@ -1,36 +1,40 @@
 """A base training in small: it learns, can be loaded, stops and goes on, and follows from its seed."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from i2a.errors import Interrupted, UsageError
 from i2a.report.cards.base import base_card
 from i2a.simulator.model import documents, loop
+from i2a.simulator.model.folder import BaseFolder
 from i2a.simulator.model.settings import Base
 
-SMALL = {"tokens": 12_000, "vocabulary": 500, "hidden": 64, "threads": 1, "layers": 2, "quiet": True}
+SMALL: dict[str, Any] = {"tokens": 12_000, "vocabulary": 500, "hidden": 64, "threads": 1, "layers": 2, "quiet": True}
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch):
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
     stages = tuple(stage._replace(round=4, batch=1024) for stage in documents.STAGES)
     monkeypatch.setattr(documents, "STAGES", stages)
     monkeypatch.setattr(loop, "STAGES", stages)
     monkeypatch.setattr(loop, "MEASURED", 4)
 
 
-def weights(folder):
+def weights(folder: Path) -> dict[str, Any]:
     from safetensors.torch import load_file
 
-    return load_file(folder / "model.safetensors")
+    found: dict[str, Any] = load_file(folder / "model.safetensors")
+    return found
 
 
-def same(one, other):
+def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return all(one[name].equal(other[name]) for name in one)
 
 
-def test_it_learns_and_loads_as_any_model_does(tmp_path):
+def test_it_learns_and_loads_as_any_model_does(tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     result = loop.train_base(Base(out=tmp_path / "base", **SMALL), card=base_card)
@@ -50,19 +54,19 @@ def test_it_learns_and_loads_as_any_model_does(tmp_path):
     assert not (tmp_path / "base/checkpoints").exists()
 
 
-def test_stopped_and_resumed_it_ends_with_the_same_weights(tmp_path, monkeypatch):
+def test_stopped_and_resumed_it_ends_with_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loop.train_base(Base(out=tmp_path / "whole", **SMALL))
 
-    save, saved = loop.BaseFolder.save_state, []
+    save, saved = BaseFolder.save_state, list[int]()
 
-    def stop_after_two(folder, number, state):
+    def stop_after_two(folder: BaseFolder, number: int, state: dict[str, object]) -> None:
         save(folder, number, state)
         saved.append(number)
         if len(saved) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop.BaseFolder, "save_state", stop_after_two)
-    with pytest.raises(Interrupted, match="--resume goes on from round 2"):
+    monkeypatch.setattr(BaseFolder, "save_state", stop_after_two)
+    with pytest.raises(Interrupted, match="--resume continues from round 2"):
         loop.train_base(Base(out=tmp_path / "parts", **SMALL))
     loop.train_base(Base(out=tmp_path / "parts", resume=True, **SMALL))
 
@@ -71,7 +75,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(tmp_path, monkeypatch
     assert lines[0] == lines[1]
 
 
-def test_another_seed_is_another_model_and_a_folder_is_never_overwritten(tmp_path):
+def test_another_seed_is_another_model_and_a_folder_is_never_overwritten(tmp_path: Path) -> None:
     tiny = SMALL | {"tokens": 2_000}
     loop.train_base(Base(out=tmp_path / "one", **tiny))
     loop.train_base(Base(out=tmp_path / "other", seed=1, **tiny))
@@ -85,6 +89,6 @@ def test_another_seed_is_another_model_and_a_folder_is_never_overwritten(tmp_pat
 
 
 @pytest.mark.parametrize(("name", "value"), [("heads", 5), ("tokens", 10), ("hidden", 100), ("heads", 48)])
-def test_sizes_that_cannot_work_are_refused(tmp_path, name, value):
+def test_sizes_that_cannot_work_are_refused(tmp_path: Path, name: str, value: int) -> None:
     with pytest.raises(ValueError, match=name):
         Base(out=tmp_path, **{name: value})

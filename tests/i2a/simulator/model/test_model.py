@@ -1,5 +1,7 @@
 """The untrained model copies already; its tokenizer closes every turn."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -13,11 +15,11 @@ TEXTS = ["I keep two goats in the yard.", "How was the rest of your day?"] * 3
 
 
 @pytest.fixture(scope="module")
-def words():
+def words() -> Any:
     return learn(TEXTS, size=400)
 
 
-def test_special_tokens_are_atomic_and_any_text_comes_back(words):
+def test_special_tokens_are_atomic_and_any_text_comes_back(words: Any) -> None:
     text = "Xiao Hei \N{SNOWMAN} é, 12%\n"
 
     assert words.decode(words(text, add_special_tokens=False).input_ids) == text
@@ -25,7 +27,7 @@ def test_special_tokens_are_atomic_and_any_text_comes_back(words):
         assert words(special, add_special_tokens=False).input_ids == [words.convert_tokens_to_ids(special)]
 
 
-def test_the_template_closes_each_turn_with_the_end_of_sequence_and_marks_what_the_assistant_writes(words):
+def test_the_template_closes_each_turn_with_the_end_of_sequence_and_marks_what_the_assistant_writes(words: Any) -> None:
     chat = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
 
     assert words.apply_chat_template(chat, tokenize=False) == f"{USER}Hi{END}{ASSISTANT}Hello{END}"
@@ -36,7 +38,7 @@ def test_the_template_closes_each_turn_with_the_end_of_sequence_and_marks_what_t
     assert words.decode(written) == f"Hello{END}"
 
 
-def test_documents_as_tokens_are_what_the_template_renders(words):
+def test_documents_as_tokens_are_what_the_template_renders(words: Any) -> None:
     chat = [{"role": "user", "content": "two goats"}, {"role": "assistant", "content": "in the yard"}]
     document = [
         DocumentPart(f"{USER}two goats{END}{ASSISTANT}", "context"),
@@ -53,7 +55,7 @@ def test_documents_as_tokens_are_what_the_template_renders(words):
 
 
 @pytest.mark.parametrize("layers", [2, 3, 4])
-def test_an_untrained_model_goes_on_as_the_text_before_went_on(words, layers):
+def test_an_untrained_model_goes_on_as_the_text_before_went_on(words: Any, layers: int) -> None:
     model = build(words, hidden=192, layers=layers, heads=4, seed=0)
     seen = torch.randint(len(SPECIALS), len(words), (1, 40), generator=torch.Generator().manual_seed(1))
     ids = torch.cat((seen, seen), 1)
@@ -63,7 +65,7 @@ def test_an_untrained_model_goes_on_as_the_text_before_went_on(words, layers):
     assert (likeliest[:, 41:-1] == ids[:, 42:]).float().mean() > 0.2
 
 
-def test_a_batch_holds_at_most_so_many_tokens_and_each_example_once(words):
+def test_a_batch_holds_at_most_so_many_tokens_and_each_example_once(words: Any) -> None:
     import random
 
     examples = [Example(list(range(6, 6 + n)), [2]) for n in (5, 9, 130, 7, 12, 6)]
@@ -82,7 +84,7 @@ def test_a_batch_holds_at_most_so_many_tokens_and_each_example_once(words):
     assert all(batch.wanted[: len(batch.ids)].eq(8).all() for batch in batches)
 
 
-def test_a_batch_is_filled_up_with_places_that_want_nothing(words):
+def test_a_batch_is_filled_up_with_places_that_want_nothing(words: Any) -> None:
     batch = collate([Example([6, 7, 8, 9], [1, 3]), Example([6, 8], [1])], words.pad_token_id)
 
     assert batch.ids.shape == (2, LENGTHS)
@@ -90,12 +92,12 @@ def test_a_batch_is_filled_up_with_places_that_want_nothing(words):
     assert batch.wanted.tolist() == [7, 9, 8] + [NOTHING] * (PLACES - 3)
 
 
-def test_recall_counts_answers_and_their_tokens(words):
+def test_recall_counts_answers_and_their_tokens(words: Any) -> None:
     class Always7(torch.nn.Module):
-        def model(self, ids, use_cache):
+        def model(self, ids: Any, use_cache: bool) -> Any:
             return type("Out", (), {"last_hidden_state": torch.nn.functional.one_hot(torch.full_like(ids, 7), 50)})
 
-        def lm_head(self, hidden):
+        def lm_head(self, hidden: Any) -> Any:
             return hidden
 
     answer = [range(2, 4)]

@@ -10,7 +10,8 @@ from i2a.errors import UsageError
 from i2a.models.model import Message
 from i2a.models.spec import ModelSpec
 from i2a.simulator.engine import MODELS
-from i2a.simulator.server import ServeOptions, make_app
+from i2a.simulator.server import make_app
+from i2a.simulator.settings import ServeOptions
 
 CHAT = [
     Message("user", "I play the tuba in a brass band. My cat, Isobar, hates it."),

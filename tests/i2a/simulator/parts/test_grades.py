@@ -46,6 +46,12 @@ def test_the_answer_has_the_form_asked_for_with_the_reason_first() -> None:
     assert "Pixel" in asked(GOOD)["reason"]
 
 
+def test_on_another_scale_a_grade_is_as_far_from_its_ends() -> None:
+    scale = {"properties": {"reason": {}, "score": {"type": "integer", "minimum": 0, "maximum": 100}}}
+    for reply in (GOOD, *ADVERSARIES.values()):
+        assert asked(reply, scale)["score"] == 25 * (grade(reply) - 1)
+
+
 def test_the_same_text_and_seed_get_the_same_grade() -> None:
     assert asked(GOOD, seed=3) == asked(GOOD, seed=3)
     assert {grade(GOOD, seed) for seed in range(20)} <= {4, 5}

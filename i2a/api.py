@@ -1,0 +1,108 @@
+"""What `from i2a import simulate, evaluate, ...` gives: what the commands do, as functions of their settings.
+
+Settings are given by keyword, `simulate(out="runs/a", conversations=4)`, or as an object, `simulate(Simulation(...))`;
+keywords win. Nothing is printed without a `console` (of rich). All work in a notebook. Heavy packages are imported when
+a function is called.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from i2a.extras import needs
+from i2a.jsonl import JsonObject
+from i2a.runs.sync import run_sync
+from i2a.settings import Settings, from_keywords
+from i2a.trees.json import read, trees_of
+from i2a.trees.tree import Tree
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from evaluation.benchmark import EvalResult
+    from evaluation.settings import Evaluation
+    from i2a.models.autogen import Client
+    from i2a.runs.outcome import RunResult
+    from scenarios.settings import Simulation
+    from training.settings import DPO, SFT
+
+
+def simulate(
+    config: "Simulation | None" = None,
+    *,
+    clients: Mapping[str, "Client"] = {},
+    console: "Console | None" = None,
+    **settings: object,
+) -> "RunResult":
+    """Grow a corpus of conversation trees, as `i2a simulate` does: `simulate(out="runs/a", conversations=4)`.
+
+    `clients` are open model clients of your own, by role (`{"judge": client}`) or model string; `"*"` serves every role
+    without one. They stay open. Raises `UsageError` for invalid settings, before anything is written or called.
+    A run that stops early, or in which conversations fail, is returned as well; `result.raise_for_status()` raises the
+    reason.
+    """
+    from scenarios.settings import Simulation
+    from scenarios.simulation import simulate_async
+
+    return run_sync(simulate_async(_settled(Simulation, config, settings), clients=clients, console=console))
+
+
+def evaluate(
+    config: "Evaluation | None" = None,
+    *,
+    clients: Mapping[str, "Client"] = {},
+    console: "Console | None" = None,
+    **settings: object,
+) -> "EvalResult":
+    """Measure candidates on the ALOE benchmark, as `i2a evaluate` does, curves included.
+
+    For instance `evaluate(out="runs/eval", candidates=["base=hf:runs/base", "tuned=hf:runs/dpo"])`. `clients` as for
+    `simulate`, also by the name of a candidate. Raises `UsageError` as `simulate` does.
+    """
+    with needs("evaluate"):
+        from evaluation.benchmark import evaluate as run
+        from evaluation.settings import Evaluation
+        from i2a.report.plots import draw
+
+    return run(_settled(Evaluation, config, settings), clients=clients, console=console, draw=draw)
+
+
+def train_sft(config: "SFT | None" = None, *, console: "Console | None" = None, **settings: object) -> JsonObject:
+    """Fine-tune a model on preferred replies, as `i2a train sft` does, model card included; gives `result.json`.
+
+    For instance `train_sft(runs=["runs/a"], model="Qwen/Qwen2.5-0.5B-Instruct", out="runs/sft")`. Raises `UsageError`
+    for what cannot work, and `Interrupted` after Ctrl-C. `training.sft.sft_trainer` gives the trainer itself.
+    """
+    with needs("train"):
+        from i2a.report.cards.model import model_card
+        from training.settings import SFT
+        from training.sft import sft
+
+    return sft(_settled(SFT, config, settings), console, model_card)
+
+
+def train_dpo(config: "DPO | None" = None, *, console: "Console | None" = None, **settings: object) -> JsonObject:
+    """Train a model to prefer the chosen replies, as `i2a train dpo` does, model card included; gives `result.json`.
+
+    For instance `train_dpo(runs=["runs/a"], model="runs/sft", out="runs/dpo")`. Raises as `train_sft` does.
+    `training.dpo.dpo_trainer` gives the trainer itself.
+    """
+    with needs("train"):
+        from i2a.report.cards.model import model_card
+        from training.dpo import dpo
+        from training.settings import DPO
+
+    return dpo(_settled(DPO, config, settings), console, model_card)
+
+
+def read_trees(run: str | Path) -> Iterator[Tree]:
+    """The trees of a run's folder, or of a file of trees, one at a time. Raises `UsageError` with file and line."""
+    return read(trees_of(Path(run)))
+
+
+def _settled(model: type[Settings], config: Settings | None, settings: Mapping[str, object]) -> Settings:
+    """The settings of `config` and, over them, those given by keyword. Raises `UsageError`."""
+    if config is not None and not settings:
+        return config
+    given = {} if config is None else {name: getattr(config, name) for name in config.model_fields_set}
+    return from_keywords(model, {**given, **settings})
