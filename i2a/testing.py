@@ -53,7 +53,8 @@ class Request:
         return found[1], found[2]
 
 
-Answers = str | Exception | Sequence[str | Exception] | Callable[[Request], str | Awaitable[str]]
+Answer = str | Completion | Awaitable[str]
+Answers = str | Exception | Sequence[str | Exception] | Callable[[Request], Answer]
 
 
 def any_answer(request: Request) -> str:
@@ -75,7 +76,7 @@ class ScriptedModel(Model):
 
     def __init__(
         self,
-        answer: Callable[[Request], str | Awaitable[str]] = any_answer,
+        answer: Callable[[Request], Answer] = any_answer,
         *,
         structured_output: bool = True,
         tokens: int = 10,
@@ -100,7 +101,7 @@ class ScriptedModel(Model):
         """
         scripts = {role: _Script(each) for role, each in answers.items() if isinstance(each, Sequence | Exception)}
 
-        def answer(request: Request) -> str | Awaitable[str]:
+        def answer(request: Request) -> Answer:
             if request.role in scripts:
                 return scripts[request.role].next(request.role)
             given = answers.get(request.role, any_answer)
