@@ -18,11 +18,12 @@ from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeVar
 
 from agents.prompt import Prompt
-from i2a.errors import MalformedAnswer, UsageError
+from i2a.errors import MalformedAnswer, ModelError, UnfinishedAnswer, UsageError
 from i2a.jsonl import JsonMapping
 from i2a.models.autogen import AutoGenModel, ModelClient, as_model
 from i2a.models.model import ChatRole, Completion, Message, Model
 from i2a.models.response_format import response_format
+from i2a.text import one_line
 from i2a.trees.tree import Node, TokenUsage, Utterance
 from i2a.validation import problem
 
@@ -65,6 +66,8 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     For teams, which broadcast every message: `transcript_roles` are the speakers whose messages make up the dialogue,
     `visible_roles` others whose messages it may read outside it. A message marked `ON_PATH` or `SHOWN` in its metadata
     is treated as such, whoever spoke.
+
+    `keeps_cut`: an answer that was cut at its limit of tokens is used all the same.
     """
 
     component_type = "agent"
@@ -76,6 +79,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     visible_answers: ClassVar[tuple[type[BaseModel], ...]] = ()
     transcript_roles: ClassVar[frozenset[str]] = frozenset({"user", "assistant"})
     visible_roles: ClassVar[frozenset[str]] = frozenset()
+    keeps_cut: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -148,35 +152,56 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
             request.append(Message("user", text))
         if not self.prompt.shows_dialogue:
             mine = self._mine
-            for speaker, content, _ in view.dialogue:
-                chat_role: ChatRole = "assistant" if speaker in mine else "user"
-                request.append(Message(chat_role, content))
+            for said in view.dialogue:
+                chat_role: ChatRole = "assistant" if said.speaker in mine else "user"
+                request.append(Message(chat_role, said.content))
         return request
 
     async def _answer(self, view: RoleView, inputs: Mapping[str, str], completions: list[Completion]) -> A:
         """Call the model. An invalid answer is repaired once with the error shown, then asked for from scratch.
 
-        Every completion is appended to `completions`.
+        An unfinished answer is not repaired, as the repair would be cut too, but asked for from scratch. Every
+        completion is appended to `completions`.
         """
         request, model, form = self._request(view, inputs), self._model, self.answer
-        if form is None:
-            completion = await model.complete(request, {})
-            completions.append(completion)
-            usage = TokenUsage(completion.prompt_tokens, completion.completion_tokens)
-            return cast(A, Utterance(self.name, completion.content.strip(), usage))
-        parameters = {"response_format": response_format(form)} if model.structured_output else {}
+        structured_output = form is not None and model.structured_output
+        parameters = {"response_format": response_format(form)} if form and structured_output else {}
+        problems: list[ModelError] = []
         for _ in range(TRIES):
             messages = request
             for _ in ("as it is", "repair"):
                 completion = await model.complete(messages, parameters)
                 completions.append(completion)
-                try:
-                    return cast(A, form.model_validate_json(json_object(completion.content)))
-                except ValidationError as error:
-                    mistake = problem(error)
+                if form is not None:
+                    try:
+                        return cast(A, form.model_validate_json(json_object(completion.content)))
+                    except ValidationError as error:
+                        mistake = problem(error)
+                if why := self._unfinished(completion):
+                    problems.append(UnfinishedAnswer(f"{self.name} gave no whole answer in {TRIES} tries: {why}"))
+                    if completion.finish_reason == "content_filter":
+                        problems[-1].request = [message.content for message in request]
+                    break
+                if form is None:
+                    return cast(A, self._utterance(completion))
+                problems.append(MalformedAnswer(f"{self.name} gave no usable answer in {2 * TRIES} tries: {mistake}"))
                 repair = Message("user", REPAIR.format(error=mistake))
                 messages = [*request, Message("assistant", completion.content), repair]
-        raise MalformedAnswer(f"{self.name} gave no usable answer in {2 * TRIES} tries: {mistake}")
+        raise problems[-1]
+
+    def _unfinished(self, completion: Completion) -> str:
+        """Why a completion is not a whole answer; empty if it is one."""
+        if completion.finish_reason == "length":
+            kept = self.answer is None and (self.keeps_cut or self._model.keeps_cut)
+            return "" if kept else "cut at the limit of tokens; raise max_tokens (hf: max_new_tokens)"
+        if completion.finish_reason == "content_filter":
+            return f"refused, or cut by a content filter: {one_line(completion.content)[:100]!r}"
+        return ""
+
+    def _utterance(self, completion: Completion) -> Utterance:
+        usage = TokenUsage(completion.prompt_tokens, completion.completion_tokens)
+        reason = None if completion.finish_reason == "stop" else completion.finish_reason
+        return Utterance(self.name, completion.content.strip(), usage, reason)
 
     # As an agent of AutoGen.
 
@@ -255,7 +280,7 @@ def introduce(roles: Iterable[Role[object]]) -> None:
 
 def transcript(utterances: Iterable[Utterance]) -> str:
     """One line each, `Speaker: words`."""
-    return "\n".join([f"{speaker.capitalize()}: {' '.join(content.split())}" for speaker, content, _ in utterances])
+    return "\n".join([f"{said.speaker.capitalize()}: {' '.join(said.content.split())}" for said in utterances])
 
 
 def structured(answer: type[BaseModel]) -> type[StructuredMessage[Any]]:

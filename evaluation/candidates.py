@@ -26,10 +26,12 @@ class Plain(Role):
     """A model as anybody would talk to it; the base of every wrapper, the plug-ins of the group `i2a.candidates`.
 
     A prompt that names `$profile` and `$personality`, or `$known` for both as a list, tells the persona. What it sees
-    of the dialogue is `shown`; with `meets_donor`, that gets the messages of another person.
+    of the dialogue is `shown`; with `meets_donor`, that gets the messages of another person. A reply that is cut at its
+    limit of tokens is what the candidate says, and is judged.
     """
 
     prompt = Prompt("")
+    keeps_cut = True
     chat_role = "assistant"
     meets_donor: ClassVar[bool] = False
     definition: ClassVar[str] = ""  # what `shown` shows, in words: results under another definition are not compared

@@ -3,6 +3,8 @@
 A message is one line: what is wrong, where, what to do. Anything that is not an `I2AError` is a bug and crashes.
 """
 
+from collections.abc import Sequence
+
 
 class I2AError(Exception):
     """An expected error; the command line prints it in one line and exits with `exit_code`."""
@@ -20,15 +22,20 @@ class UsageError(I2AError):
 
 
 class ModelError(I2AError):
-    """A call to a model failed."""
+    """A call to a model failed. `billed`: the prompt and completion tokens that it cost all the same, (0, 0) where the
+    server does not say; None: nothing. `request`: the texts that the model was shown, if they are why."""
+
+    billed: tuple[int, int] | None = None
+    request: Sequence[str] = ()
 
 
 class Retryable(ModelError):
-    """The same call may succeed later. `retry_after`: seconds the server asked to wait, if it did."""
+    """The same call may succeed later. `retry_after`: seconds the server asked to wait, if it did. `down`: it is not
+    the call, there is no server."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, down: bool = False) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after, self.down = retry_after, down
 
 
 class RateLimited(Retryable):
@@ -36,7 +43,7 @@ class RateLimited(Retryable):
 
 
 class ServerError(Retryable):
-    """HTTP 408, 409 or 5xx."""
+    """HTTP 408, 409, 424, 425, 499 and the like, or 5xx."""
 
 
 class Unreachable(Retryable):
@@ -44,15 +51,32 @@ class Unreachable(Retryable):
 
 
 class MalformedResponse(Retryable):
-    """Status 200, but not a chat completion: HTML, broken JSON, empty `choices`."""
+    """Status 200, but no answer: HTML, broken JSON, an empty reply, a fault in the middle of it. Another sample may be
+    one."""
+
+    def __init__(self, message: str, *, billed: tuple[int, int] | None = None) -> None:
+        super().__init__(message)
+        self.billed = billed
 
 
 class BadRequest(ModelError):
-    """HTTP 400, 413 or 422: this very request will never succeed (too long, a parameter the server rejects)."""
+    """HTTP 400, 402, 413, 422, 451, ...: this very request will never succeed (too long, filtered)."""
 
 
 class AccessDenied(ModelError):
-    """HTTP 401, 403, 404 or an exhausted quota: no call to this endpoint will succeed; the run stops."""
+    """HTTP 401, 403, 404 or an exhausted quota: no call to this endpoint will succeed; the run stops.
+
+    Unless `always`, that is so only while the endpoint has not answered any call; afterwards it is this call that
+    fails, and which `may_pass`, so that a retry is worth it.
+    """
+
+    def __init__(self, message: str, *, always: bool = True, may_pass: bool = False) -> None:
+        super().__init__(message)
+        self.always, self.may_pass = always, may_pass
+
+
+class UnfinishedAnswer(ModelError):
+    """The model answered, but not to the end: cut at its limit of tokens, or by a content filter."""
 
 
 class MalformedAnswer(ModelError):
@@ -70,6 +94,10 @@ class RunStopped(I2AError):
 
 class BudgetSpent(RunStopped):
     """`--max-cost` or `--max-tokens` is reached."""
+
+
+class ServerAway(RunStopped):
+    """A server is down for longer than a run waits, or asks for a longer wait."""
 
 
 class Interrupted(RunStopped):

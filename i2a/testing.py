@@ -53,7 +53,8 @@ class Request:
         return found[1], found[2]
 
 
-Answers = str | Exception | Sequence[str | Exception] | Callable[[Request], str | Awaitable[str]]
+Answer = str | Completion | Awaitable[str]
+Answers = str | Exception | Sequence[str | Exception] | Callable[[Request], Answer]
 
 
 def any_answer(request: Request) -> str:
@@ -65,7 +66,8 @@ def any_answer(request: Request) -> str:
 
 
 class ScriptedModel(Model):
-    """Answers with what `answer` returns for a `Request` (text, or an awaitable of it), or raises what it raises.
+    """Answers with what `answer` returns for a `Request` (text, a `Completion`, or an awaitable of one), or raises what
+    it raises.
 
     What it raises is a failure of the call: an error of `i2a.errors`, such as `RateLimited` (tried again) or
     `BadRequest`. Keeps all `requests`; `calls` counts them by role, and `most_in_flight` is how many were open at once
@@ -74,7 +76,7 @@ class ScriptedModel(Model):
 
     def __init__(
         self,
-        answer: Callable[[Request], str | Awaitable[str]] = any_answer,
+        answer: Callable[[Request], Answer] = any_answer,
         *,
         structured_output: bool = True,
         tokens: int = 10,
@@ -99,7 +101,7 @@ class ScriptedModel(Model):
         """
         scripts = {role: _Script(each) for role, each in answers.items() if isinstance(each, Sequence | Exception)}
 
-        def answer(request: Request) -> str | Awaitable[str]:
+        def answer(request: Request) -> Answer:
             if request.role in scripts:
                 return scripts[request.role].next(request.role)
             given = answers.get(request.role, any_answer)
@@ -131,6 +133,8 @@ class ScriptedModel(Model):
                 answer = await answer
         finally:
             self.in_flight -= 1
+        if isinstance(answer, Completion):
+            return answer
         return Completion(answer, "stop", self._tokens, self._tokens)
 
     def price(self) -> Price | None:

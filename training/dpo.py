@@ -56,7 +56,7 @@ def dpo_trainer(config: DPO) -> RowDPOTrainer | PackedDPOTrainer:
 
 
 def _tokenize(run: TrainingRun, config: DPO) -> TokenizedData | None:
-    pairs = PairFilter(min_margin=config.min_margin, both_orders=config.both_orders)
+    pairs = PairFilter(min_margin=config.min_margin, both_orders=config.both_orders, keep_cut=config.keep_cut)
     return run.tokenize(dpo_rows, DPO_COLUMNS, pairs)
 
 

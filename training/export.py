@@ -23,13 +23,22 @@ def _sft(
     target: Literal["preferred", "rejected"] = "preferred",
     min_margin: float | None = None,
     both_orders: bool = False,
+    keep_cut: bool = False,
     layout: Layout = "trl",
 ) -> Rows:
-    return _laid_out(tree, sft_rows(tree, PairFilter(target, min_margin, both_orders)), layout, _as_conversation)
+    pairs = PairFilter(target, min_margin, both_orders, keep_cut)
+    return _laid_out(tree, sft_rows(tree, pairs), layout, _as_conversation)
 
 
-def _dpo(tree: Tree, *, min_margin: float | None = None, both_orders: bool = False, layout: Layout = "trl") -> Rows:
-    made = dpo_rows(tree, PairFilter(min_margin=min_margin, both_orders=both_orders))
+def _dpo(
+    tree: Tree,
+    *,
+    min_margin: float | None = None,
+    both_orders: bool = False,
+    keep_cut: bool = False,
+    layout: Layout = "trl",
+) -> Rows:
+    made = dpo_rows(tree, PairFilter(min_margin=min_margin, both_orders=both_orders, keep_cut=keep_cut))
     return _laid_out(tree, made, layout, _as_ranking)
 
 

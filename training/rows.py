@@ -14,18 +14,21 @@ from i2a.trees.formats import Rows
 from i2a.trees.tree import Node, Pair, Tree, Verdict
 
 Message = dict[str, str]
+CUT = "pairs with a reply that was cut at its limit of tokens"
 
 
 @dataclass(frozen=True)
 class PairFilter:
     """Which pairs make a row, and which reply SFT trains on (`rejected` is the paper's ablation).
 
-    `min_margin`: the least `margin`. `both_orders`: the judge named the chosen reply in both orders.
+    `min_margin`: the least `margin`. `both_orders`: the judge named the chosen reply in both orders. `keep_cut`: also
+    replies that were cut at their limit of tokens, which teach to break off in the middle.
     """
 
     target: Literal["preferred", "rejected"] = "preferred"
     min_margin: float | None = None
     both_orders: bool = False
+    keep_cut: bool = False
 
 
 def sft_rows(tree: Tree, pairs: PairFilter) -> Rows:
@@ -36,6 +39,8 @@ def sft_rows(tree: Tree, pairs: PairFilter) -> Rows:
         target = pair.chosen if pairs.target == "preferred" else pair.rejected
         if target in rows:
             left_out["pairs whose reply another pair has too"] += 1
+        elif target.cut and not pairs.keep_cut:
+            left_out[CUT] += 1
         elif not target.content.strip():
             left_out["pairs with an empty reply"] += 1
         else:
@@ -49,7 +54,9 @@ def dpo_rows(tree: Tree, pairs: PairFilter) -> Rows:
     rows: list[JsonObject] = []
     for pair, prompt in _usable(tree, pairs, left_out):
         chosen, rejected = _says("assistant", pair.chosen), _says("assistant", pair.rejected)
-        if not (chosen["content"] and rejected["content"]):
+        if (pair.chosen.cut or pair.rejected.cut) and not pairs.keep_cut:
+            left_out[CUT] += 1
+        elif not (chosen["content"] and rejected["content"]):
             left_out["pairs with an empty reply"] += 1
         elif chosen == rejected:
             left_out["pairs of the same words"] += 1

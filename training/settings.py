@@ -47,6 +47,7 @@ class Training(BaseModel):
         None, description="Only pairs whose verdicts have at least this margin, from -1 to 1. [default: any]"
     )
     both_orders: bool = Field(False, description="Only pairs that the judge decided the same way in both orders.")
+    keep_cut: bool = Field(False, description="Also replies that were cut at their limit of tokens.")
     validation: float = Field(
         0.0,
         ge=0,

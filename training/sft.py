@@ -51,7 +51,7 @@ def sft_trainer(config: SFT) -> RowSFTTrainer | PackedSFTTrainer:
 
 def _tokenize(run: TrainingRun, config: SFT) -> TokenizedData | None:
     more = partial(general_rows, config.mix, config.mix_ratio, config.seed) if config.mix else None
-    pairs = PairFilter(config.target, config.min_margin, config.both_orders)
+    pairs = PairFilter(config.target, config.min_margin, config.both_orders, config.keep_cut)
     return run.tokenize(sft_rows, SFT_COLUMNS, pairs, more)
 
 

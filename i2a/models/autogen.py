@@ -23,7 +23,9 @@ from autogen_core.models import (
 from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
+from i2a.errors import MalformedResponse
 from i2a.jsonl import JsonMapping
+from i2a.markup import spoken
 from i2a.models.model import ChatRole, Completion, Message, Model, estimate_tokens
 from i2a.models.response_format import response_format
 from i2a.models.spec import ModelSpec
@@ -44,11 +46,16 @@ class AutoGenModel(Model):
         self.structured_output = "response_format" in self._parameters
 
     async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
-        """Raises what the client raises."""
+        """Raises what the client raises, and `MalformedResponse` for a call of tools."""
         args = {name: value for name, value in parameters.items() if name in self._parameters}
         result = await self.client.create([_to_autogen(message) for message in messages], extra_create_args=args)
         usage = result.usage
-        return Completion(str(result.content), result.finish_reason, usage.prompt_tokens, usage.completion_tokens)
+        if not isinstance(result.content, str):
+            billed = (usage.prompt_tokens, usage.completion_tokens)
+            raise MalformedResponse("the model called tools instead of answering", billed=billed)
+        content, _, went_on = spoken(result.content)
+        reason = "stop_string" if went_on else result.finish_reason
+        return Completion(content, reason, usage.prompt_tokens, usage.completion_tokens)
 
     async def close(self) -> None:
         await self.client.close()
@@ -98,7 +105,7 @@ class ModelClient(ChatCompletionClient, Component[ModelClientConfig]):
         call = asyncio.ensure_future(self.model.complete([_from_autogen(m) for m in messages], parameters))
         if cancellation_token is not None:
             cancellation_token.link_future(call)
-        content, reason, prompt_tokens, completion_tokens = await call
+        content, reason, prompt_tokens, completion_tokens, _ = await call
         usage = self._usage
         self._usage = RequestUsage(usage.prompt_tokens + prompt_tokens, usage.completion_tokens + completion_tokens)
         return CreateResult(

@@ -22,12 +22,17 @@ class Message(NamedTuple):
 
 
 class Completion(NamedTuple):
-    """A model's answer to one call. `finish_reason` as in OpenAI's protocol: "stop", "length", ..."""
+    """A model's answer to one call.
+
+    `finish_reason` as in OpenAI's protocol: "stop", "length", "content_filter", "unknown"; "stop_string" if it went on
+    past its end and was cut there. No tokens: nobody counted them. `estimated`: they are estimates of ours.
+    """
 
     content: str
     finish_reason: str
     prompt_tokens: int
     completion_tokens: int
+    estimated: bool = False
 
 
 REPLIES = "replies"  # the parameter of a call that asks for the likelihoods of replies instead of a reply
@@ -55,6 +60,15 @@ class Model(ABC):
 
     structured_output: bool = True
     """Whether it accepts a JSON schema as the parameter `response_format`; if not, only the prompt asks for JSON."""
+
+    keeps_cut: bool = False
+    """Whether an answer that was cut at its limit of tokens is one; else it is asked for again, and then an error."""
+
+    host: str = ""
+    """Where the server is, if there is one."""
+
+    notes: Sequence[str] = ()
+    """What came out about the server while it was called, for the user and the manifest."""
 
     simulated: bool = False
     """Whether it is a rule-based simulator and not a language model. Valid once `prepare` has returned."""
@@ -98,7 +112,11 @@ class Model(ABC):
         return self
 
     async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
-        """Called once in the event loop of the run, before the first call."""
+        """Called once in the event loop, before the first call."""
+
+    async def probe(self) -> None:
+        """`prepare` for a run, which waits and tries again while this raises `Unreachable`: there is no server yet."""
+        await self.prepare()
 
     def price(self) -> Price | None:
         """The price of this model; None if unknown."""

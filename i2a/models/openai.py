@@ -1,68 +1,59 @@
 """A model behind any server that speaks the OpenAI chat-completions protocol (OpenAI, vLLM, Ollama, llama.cpp, ...).
 
-One `complete()` is one HTTP request; retries, rate limits, prices and the journal belong to the wrapper above it.
-Protocol: https://platform.openai.com/docs/api-reference/chat
+One `complete()` is one HTTP request, and another one only for what the server does not take of it. Retries, pacing,
+prices and the journal belong to the wrapper above it. Protocol: https://platform.openai.com/docs/api-reference/chat
 """
 
 import asyncio
 import json
-import math
 import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Self
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from pydantic import ValidationError
 from yarl import URL
 
-from i2a.errors import (
-    AccessDenied,
-    BadRequest,
-    MalformedResponse,
-    ModelError,
-    RateLimited,
-    ServerError,
-    Unreachable,
-    UsageError,
-)
-from i2a.jsonl import JsonMapping
+from i2a.errors import BadRequest, MalformedResponse, ModelError, Unreachable, UsageError
+from i2a.jsonl import JsonMapping, JsonObject
+from i2a.markup import spoken
 from i2a.models import prompt_logprobs
+from i2a.models.addresses import chat_url, checked, models_url, proxy_for
 from i2a.models.model import REPLIES, Completion, Message, Model, Price
 from i2a.models.openai_protocol import (
-    ABOUT_FORMAT,
-    FINISH,
-    ChatCompletion,
-    ChatUsage,
+    DOWN,
+    ChatReply,
     HttpReply,
     ModelList,
     error_text,
-    retry_after,
-    split_thought,
+    failed_generation,
+    failure,
+    refused,
 )
+from i2a.models.request import merged_params, param_value, without
 from i2a.text import one_line
 
 DEFAULT_URL = "https://api.openai.com/v1"
 DEFAULT_KEY = "OPENAI_API_KEY"
+BASE_URL = "OPENAI_BASE_URL"  # as the openai package has it
 
 _PATIENCE = 2.0  # seconds to wait for a server's list of models
 _QUOTE = 200  # characters of the server's own text in an error message
+_LARGEST = 32 * 2**20  # bytes of an answer
+_OURS = {"timeout", "key_env", "key_header", "prompt_logprobs"}
 _RESERVED = {"model", "messages", "stream", "n", "tools", "api_key"}
-_NUMBERS = {"temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty"}
-_NUMBERS |= {"max_tokens", "max_completion_tokens", "seed", "timeout"}
 
 LOGPROBS = "prompt_logprobs"
-
-Param = str | int | float | bool
 
 
 class OpenAIModel(Model):
     """For one event loop; `close()` it before that loop ends.
 
     `timeout`: seconds for the whole call. `params`: sent with every request. `key_env`: where the key came from, for
-    error messages. If a server refuses `response_format`, the same `complete()` asks again without it, and later
-    calls leave it out.
+    error messages. `key_header`: the header that holds the bare key, instead of `Authorization`. What a server refuses
+    of a request (`response_format`, a parameter, the system role) is left out in the same `complete()`, and it is not
+    bothered with it afterwards; `notes` say so.
     """
 
     def __init__(
@@ -72,10 +63,11 @@ class OpenAIModel(Model):
         base_url: str = DEFAULT_URL,
         api_key: str | None = None,
         timeout: float = 120.0,
-        params: Mapping[str, Param] = {},
+        params: Mapping[str, object] = {},
         key_env: str = DEFAULT_KEY,
+        key_header: str | None = None,
     ) -> None:
-        url = _checked(base_url)
+        url = checked(base_url, DEFAULT_KEY)
         if not timeout > 0:
             raise UsageError(f"openai:{name}: timeout must be above 0 seconds, not {timeout:g}")
         if reserved := _RESERVED & params.keys():
@@ -84,34 +76,56 @@ class OpenAIModel(Model):
         self._key = (api_key or "").strip()
         if self._key and not re.fullmatch("[!-~]+", self._key):
             raise UsageError(f"the key in {key_env} contains a blank or a character that no key has; export it again")
+        azure = (url.host or "").endswith(".azure.com")
+        self._key_header = key_header or ("api-key" if azure else None)
         self._params = dict(params)
-        self._url = URL(f"{self._base_url}/chat/completions")
-        self._where = f"{name} at {url.host}" + (f":{url.explicit_port}" if url.explicit_port else "")
+        self._url = chat_url(url)
+        self.host = (url.host or "") + (f":{url.explicit_port}" if url.explicit_port else "")
+        self._where = f"{name} at {self.host}"
+        self.notes: list[str] = []
+        self._answered = self._url_from_environment = False
         self._session: aiohttp.ClientSession | None = None
         self._proxy: str | None = None
-        self._plain = False  # the server has refused `response_format`
+        self._refused: set[str] = set()
 
     @classmethod
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
         """The model that `openai:NAME[@URL][?param=value&...]` names; the key comes from the environment.
 
-        Three parameters are ours: `timeout` (seconds), `key_env` (the environment variable of the key) and
-        `prompt_logprobs` (true: the server gives them, see `likelihoods`). The rest is sent with every request. Raises
-        UsageError.
+        Four parameters are ours: `timeout` (seconds), `key_env` (the variable that holds the key), `key_header` and
+        `prompt_logprobs` (true: the server gives them, see `likelihoods`).
+        `api-version` and `query.NAME` go into the URL. The rest goes into every request: numbers, texts and any JSON,
+        `a.b=1` as `{"a": {"b": 1}}`, and the fields of `extra_body` as if each was one. Without a URL it is that in
+        OPENAI_BASE_URL, or OpenAI's own. Raises UsageError.
         """
-        values = {key: _value(key, text) for key, text in params.items() if key not in ("key_env", LOGPROBS)}
+        base_url = _base_url(url)
+        queries = {key.removeprefix("query."): text for key, text in params.items() if _in_url(key)}
+        if queries:
+            base_url = str(checked(base_url, DEFAULT_KEY).update_query(queries))
+        sent = {key: param_value(key, text) for key, text in params.items() if key not in _OURS and not _in_url(key)}
         key_env = params.get("key_env", DEFAULT_KEY)
-        seconds = values.pop("timeout", 120.0)
-        base_url = url or DEFAULT_URL
+        seconds = param_value("timeout", params.get("timeout", "120"))
         key = os.environ.get(key_env)
-        if not key and _checked(base_url).host == URL(DEFAULT_URL).host:
+        if not key and checked(base_url, DEFAULT_KEY).host == URL(DEFAULT_URL).host:
             raise UsageError(f"openai:{name} needs a key: export {key_env}=... (or add @URL for a server of your own)")
-        return cls(name, base_url=base_url, api_key=key, timeout=float(seconds), params=values, key_env=key_env)
+        model = cls(
+            name,
+            base_url=base_url,
+            api_key=key,
+            timeout=float(seconds),
+            params=merged_params(sent),
+            key_env=key_env,
+            key_header=params.get("key_header"),
+        )
+        if url is None and base_url != DEFAULT_URL:
+            model._url_from_environment = True
+            model.notes.append(f"openai:{name} is called at {base_url}, from {BASE_URL}")
+        return model
 
     @classmethod
     def list_price(cls, name: str, url: str | None, params: Mapping[str, str]) -> Price | None:
         """The list price at OpenAI's own address, as far as the library genai-prices knows it."""
-        if url is not None:
+        if _base_url(url) != DEFAULT_URL or url is not None:
             return None
         from genai_prices import Usage as PricedUsage
         from genai_prices import calc_price
@@ -126,26 +140,43 @@ class OpenAIModel(Model):
     def price(self) -> Price | None:
         return self.list_price(self._name, None if self._base_url == DEFAULT_URL else self._base_url, {})
 
+    def describe(self) -> JsonMapping:
+        return {"url": self._base_url} if self._url_from_environment else {}
+
     def __repr__(self) -> str:
         return f"OpenAIModel({self._name!r}, base_url={self._base_url!r})"
 
-    async def prepare(self) -> None:
-        """Ask a server other than OpenAI's whether it is a simulator. Without a clear answer, it is none."""
+    async def probe(self) -> None:
+        """Ask a server of one's own whether it simulates: `i2a serve` says so, and any other answer means no.
+
+        Raises `Unreachable` if there is no server yet.
+        """
         if self._base_url == DEFAULT_URL:
             return
-        url = URL(f"{self._base_url}/models")
+        self.simulated = False
         try:
             session = self._session or self._open()
             async with (
                 asyncio.timeout(min(_PATIENCE, self._timeout)),
-                session.get(url, proxy=self._proxy, allow_redirects=False) as response,
+                session.get(models_url(self._url), proxy=self._proxy, allow_redirects=False) as response,
             ):
-                self.simulated = ModelList.model_validate_json(await response.read()).simulates(self._name)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValidationError):
+                if response.status in DOWN:
+                    raise Unreachable(f"{self._where}: HTTP {response.status}", down=True)
+                self.simulated = ModelList.model_validate_json(await _read(response)).simulates(self._name)
+        except aiohttp.ClientConnectorError as error:
+            raise self._unreachable(error) from error
+        except (aiohttp.ClientError, OSError, TimeoutError, ValidationError, MalformedResponse):
+            return
+
+    async def prepare(self) -> None:
+        """As `probe`; a server that is not there simulates nothing."""
+        try:
+            await self.probe()
+        except Unreachable:
             self.simulated = False
 
     async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
-        """Raises the ModelErrors of `i2a.errors`, MalformedAnswer excepted."""
+        """Raises the ModelErrors of `i2a.errors`; those about an answer are left to the role."""
         chat = [{"role": role, "content": content} for role, content in messages]
         if REPLIES in parameters:
             return await self._score(chat, parameters[REPLIES])
@@ -158,7 +189,8 @@ class OpenAIModel(Model):
     async def _score(self, chat: Sequence[Mapping[str, str]], replies: Sequence[str]) -> Completion:
         """The likelihoods of `replies`, by one request more than there are replies."""
         requests = prompt_logprobs.requests(chat, replies)
-        bodies = [await self._answered({"model": self._name, **request}) for request in requests]
+        replies_to = [await self._reply({"model": self._name, **request}) for request in requests]
+        bodies = [self._accepted(reply, left_out) for reply, _, left_out in replies_to]
         try:
             return prompt_logprobs.completion(bodies)
         except (BadRequest, MalformedResponse) as error:
@@ -169,38 +201,51 @@ class OpenAIModel(Model):
             await self._session.close()
             self._session = None
 
-    async def _call(self, body: dict[str, object]) -> Completion:
-        return self._result(await self._answered(body))
+    async def _call(self, whole: JsonMapping) -> Completion:
+        reply, body, left_out = await self._reply(whole)
+        if (written := failed_generation(reply)) is not None and "response_format" in body and written.strip():
+            return Completion(written, "stop", 0, 0)  # for the role to repair
+        if written is not None:
+            raise MalformedResponse(f"{self._where}: {self._quote(error_text(reply.body))}", billed=(0, 0))
+        return self._result(self._accepted(reply, left_out))
 
-    async def _answered(self, body: dict[str, object]) -> bytes:
-        if self._plain:
-            body.pop("response_format", None)
+    async def _reply(self, whole: JsonMapping) -> tuple[HttpReply, JsonObject, set[str]]:
+        """The reply, the body that was sent in the end, and the parameters that were left out of it."""
+        body, left_out = without(whole, self._refused), set(self._refused)
         try:
             async with asyncio.timeout(self._timeout):
                 reply = await self._post(body)
-                if reply.status in (400, 422) and "response_format" in body and ABOUT_FORMAT.search(reply.body):
-                    del body["response_format"]
+                while (name := refused(reply, body)) and name not in left_out and failed_generation(reply) is None:
+                    left_out.add(name)
+                    body = without(whole, left_out)
                     reply = await self._post(body)
-                    self._plain = self._plain or reply.status == 200
         except TimeoutError as error:
             raise Unreachable(f"{self._where}: no answer within {self._timeout:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable(f"{self._where}: {self._quote(str(error)) or type(error).__name__}") from error
-        if reply.status != 200:
-            raise self._refusal(reply)
+            raise self._unreachable(error) from error
+        return reply, body, left_out
+
+    def _accepted(self, reply: HttpReply, left_out: set[str]) -> bytes:
+        """The body of a reply that is an answer. Raises the `ModelError` of any other."""
+        if reply.status not in (200, 201):
+            raise self._failure(reply)
+        self._answered = True
+        self._remember(left_out)
         return reply.body
 
-    async def _post(self, body: dict[str, object]) -> HttpReply:
+    async def _post(self, body: JsonObject) -> HttpReply:
         session = self._session or self._open()
         data = json.dumps(body).encode()
         async with session.post(self._url, data=data, proxy=self._proxy, allow_redirects=False) as response:
-            return HttpReply(response.status, response.headers, await response.read())
+            return HttpReply(response.status, response.headers, await _read(response))
 
     def _open(self) -> aiohttp.ClientSession:
         headers = {"Content-Type": "application/json", "User-Agent": "i2a"}
-        if self._key:
+        if self._key and self._key_header:
+            headers[self._key_header] = self._key
+        elif self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        self._proxy = _proxy(self._url)
+        self._proxy = proxy_for(self._url)
         self._session = aiohttp.ClientSession(
             # The wrapper above limits concurrency. Uvicorn (vLLM) drops idle connections after 5 s: be the first.
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=4),
@@ -210,44 +255,47 @@ class OpenAIModel(Model):
         )
         return self._session
 
+    def _remember(self, left_out: set[str]) -> None:
+        for name in sorted(left_out - self._refused):
+            self._refused.add(name)
+            self.notes.append(f"{self._where}: {NOTES.get(name, f'takes no {name}: it is left out')}")
+
     def _result(self, raw: bytes) -> Completion:
-        try:
-            completion = ChatCompletion.model_validate_json(raw)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            problem = self._quote(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}")
-            message = f"{self._where}: HTTP 200, but not a chat completion ({problem}): {self._quote(error_text(raw))}"
-            raise MalformedResponse(message) from None
-        usage = completion.usage or ChatUsage()
-        choice = completion.choices[0]
-        finish = FINISH.get(choice.finish_reason, "unknown")
-        content = split_thought(choice.message)[1]
-        if not content.strip() and choice.message.refusal:
-            content, finish = choice.message.refusal, "content_filter"
+        reply = ChatReply.read(raw)
+        usage, finish = reply.usage, reply.finish_reason
+        if reply.fault:
+            self._unusable(f"HTTP 200, but {reply.fault}: {self._quote(error_text(raw))}", reply)
+        if finish in ("error", "function_calls"):
+            self._unusable(f"the answer ended with finish_reason {self._quote(reply.said)}", reply)
+        content, _, went_on = spoken(reply.message.content)
+        if not content.strip() and finish == "content_filter":
+            content = reply.message.refusal or content
+        content = content.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")  # half a pair fits into no file
         if not content.strip():
             advice = "; raise max_tokens" if finish == "length" else ""
-            reason = self._quote(str(choice.finish_reason))
-            raise MalformedResponse(f"{self._where}: an empty reply (finish_reason {reason}){advice}")
-        content = content.encode("utf-8", "replace").decode()  # half a surrogate pair fits into no file
-        return Completion(content, finish, usage.prompt_tokens or 0, usage.completion_tokens or 0)
+            self._unusable(f"an empty reply (finish_reason {self._quote(reply.said) or 'None'}){advice}", reply)
+        return Completion(content, "stop_string" if went_on else finish, usage.prompt_tokens, usage.completion_tokens)
 
-    def _refusal(self, reply: HttpReply) -> ModelError:
+    def _unusable(self, what: str, reply: ChatReply) -> None:
+        """Raise for an answer that is none. One that has tokens or words was billed."""
+        prompt, completion = reply.usage
+        billed = None if reply.fault and not (prompt or reply.message.content) else (prompt, completion)
+        raise MalformedResponse(f"{self._where}: {what}", billed=billed)
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        trusted = not isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError)
+        down = isinstance(error, aiohttp.ClientConnectorError) and trusted
+        return Unreachable(f"{self._where}: {self._quote(str(error)) or type(error).__name__}", down=down)
+
+    def _failure(self, reply: HttpReply) -> ModelError:
         """The error for a status other than 200."""
-        status = reply.status
-        message = f"{self._where}: HTTP {status}: {self._quote(error_text(reply.body)) or 'no reason given'}"
-        if status == 402 or (status == 429 and b"insufficient_quota" in reply.body):
-            return AccessDenied(f"{message} - the quota is used up: check plan and billing")
-        if status == 429:
-            return RateLimited(message, retry_after=retry_after(reply.headers))
-        if status in (408, 409) or status >= 500:
-            return ServerError(message, retry_after=retry_after(reply.headers))
-        if status in (400, 413, 422):
-            return BadRequest(message)
-        if status in (401, 403):
-            return AccessDenied(
-                f"{message} - check the key in {self._key_env}{'' if self._key else ' (it is not set)'}"
-            )
-        return AccessDenied(f"{message} - check the model name and the URL {self._base_url} (most end in /v1)")
+        status, advice = reply.status, ""
+        if status == 401 or (status == 403 and not self._answered):
+            advice = f" - check the key in {self._key_env}{'' if self._key else ' (it is not set)'}"
+        elif status in (404, 405) or 300 <= status < 400:
+            advice = f" - check the model name and the URL {self._base_url} (most end in /v1)"
+        message = f"{self._where}: HTTP {status}: {self._quote(error_text(reply.body)) or 'no reason given'}{advice}"
+        return failure(reply, message)
 
     def _quote(self, text: str) -> str:
         """Text from outside for an error message: without the key, in one line, printable, short."""
@@ -257,39 +305,27 @@ class OpenAIModel(Model):
         return text if len(text) <= _QUOTE else text[: _QUOTE - 1] + "…"
 
 
-def _value(name: str, text: str) -> Param:
-    """A parameter of a model spec: a number or a truth value where it reads as one."""
-    for kind in (int, float):
-        try:
-            number = kind(text)
-            if math.isfinite(number):
-                return number
-        except (ValueError, OverflowError):
-            continue
-    if name in _NUMBERS:
-        raise UsageError(f"model parameter {name}={text}: not a number")
-    return {"true": True, "false": False}.get(text, text)
+NOTES = {
+    "system": "takes no system message: it is merged into the first user message",
+    "seed": "takes no seed: it is left out, and the same seed will not give the same answers",
+    "max_tokens": "takes no max_tokens: max_completion_tokens is sent in its place",
+    "max_completion_tokens": "takes no max_completion_tokens: max_tokens is sent in its place",
+}
 
 
-def _checked(base_url: str) -> URL:
-    try:
-        url = URL(base_url)
-        usable = url.scheme in ("http", "https") and bool(url.host)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise UsageError(f"not a server URL: {base_url!r}; write it like http://127.0.0.1:8000/v1")
-    if url.user or url.password or url.query_string:
-        raise UsageError(f"the URL of {url.host} must have no user, password or query; put the key into {DEFAULT_KEY}")
-    return url
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """The body. Raises `MalformedResponse` for one that no answer can have."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > _LARGEST:
+            raise MalformedResponse(f"{response.url.host}: an answer of more than {_LARGEST:,} bytes")
+    return bytes(body)
 
 
-def _proxy(url: URL) -> str | None:
-    """The proxy that the environment names for `url`, by curl's rules; never one for loopback. Raises `UsageError`."""
-    host = url.host or ""
-    if host in ("localhost", "::1") or host.startswith("127.") or proxy_bypass(host):
-        return None
-    proxy = getproxies().get(url.scheme)
-    if proxy and not proxy.startswith(("http://", "https://")):
-        raise UsageError(f"{url.scheme}_proxy must begin with http:// (or name {host} in no_proxy to go without)")
-    return proxy
+def _in_url(name: str) -> bool:
+    return name == "api-version" or name.startswith("query.")
+
+
+def _base_url(url: str | None) -> str:
+    return url or os.environ.get(BASE_URL, "").strip() or DEFAULT_URL

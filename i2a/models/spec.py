@@ -13,7 +13,9 @@ from i2a.models.model import Model
 from i2a.plugins import find_class, installed
 
 KIND = r"[a-z_]+|[^:?@\s]+\.py(?::[A-Za-z_]\w*)?|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+:[A-Za-z_]\w*"
-PATTERN = re.compile(rf"(?P<kind>{KIND})(:(?P<name>[^?]+?))?(@(?P<url>https?://[^?\s]+))?(\?(?P<params>[^?\s]*))?")
+PATTERN = re.compile(
+    rf"(?P<kind>{KIND})(:(?P<name>[^?]+?))?(@(?P<url>https?://[^?\s]+))?(\?(?P<params>.*))?", re.DOTALL
+)
 EXAMPLES = "offline, openai:gpt-4o-mini, openai:qwen3@http://localhost:8000/v1, hf:runs/sft"
 
 
@@ -39,7 +41,10 @@ class ModelSpec:
         if match["kind"] not in kinds and "." not in match["kind"]:
             raise UsageError(f"{text!r}: there is no kind of model {match['kind']!r}; there are: {', '.join(kinds)}")
         params = tuple(sorted(parse_qsl(match["params"] or "", keep_blank_values=True)))
-        if any("key" in name.lower() and name != "key_env" for name, _ in params):
+        if wrong := next((name for name, _ in params if re.search(r"\s", name)), None):
+            raise UsageError(f"{text!r} is not a model; {wrong!r} is no parameter: write for instance {EXAMPLES}")
+        named = any("key" in name.lower() and name not in ("key_env", "key_header") for name, _ in params)
+        if named or any(re.search('"[^"]*(api.?key|authorization)', value, re.IGNORECASE) for _, value in params):
             raise UsageError("a model string must contain no key; put it in the environment, under ?key_env=NAME")
         return cls(match["kind"], match["name"] or "", url, params)
 

@@ -13,13 +13,15 @@ from i2a.models.spec import ModelSpec
 
 @dataclass(slots=True)
 class Usage:
-    """`calls` were paid in this or an earlier session of the run; `replayed` were read from the journal."""
+    """`calls` were paid in this or an earlier session of the run, `estimated` of them without a count by the server;
+    `replayed` were read from the journal."""
 
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     replayed: int = 0
     retries: int = 0
+    estimated: int = 0
 
     @property
     def tokens(self) -> int:
@@ -34,7 +36,8 @@ class Usage:
 class UsageTracker:
     """Usage by (role, model), and the budget. `prices`: by model string, see `find_price`; None where unknown.
 
-    `before`: what earlier sessions of the run spent, as (role, model, calls, prompt tokens, completion tokens).
+    `before`: what earlier sessions of the run spent, as (role, model, calls, prompt tokens, completion tokens,
+    estimated calls).
     """
 
     def __init__(
@@ -43,7 +46,7 @@ class UsageTracker:
         *,
         max_cost: float | None = None,
         max_tokens: int | None = None,
-        before: Iterable[tuple[str, str, int, int, int]] = (),
+        before: Iterable[tuple[str, str, int, int, int, int]] = (),
     ) -> None:
         unknown = sorted(model for model, price in prices.items() if price is None)
         if max_cost is not None and unknown:
@@ -53,18 +56,19 @@ class UsageTracker:
             )
         self.prices, self.max_cost, self.max_tokens = prices, max_cost, max_tokens
         self.usage: defaultdict[tuple[str, str], Usage] = defaultdict(Usage)
-        for role, model, calls, prompt_tokens, completion_tokens in before:
-            self.usage[role, model] = Usage(calls, prompt_tokens, completion_tokens)
+        for role, model, calls, prompt_tokens, completion_tokens, estimated in before:
+            self.usage[role, model] = Usage(calls, prompt_tokens, completion_tokens, estimated=estimated)
         self._tokens = sum(used.tokens for used in self.usage.values())
         self._cost = self.cost() or 0.0
         self.session_calls = 0
 
     def add(self, role: str, model: str, completion: Completion) -> None:
-        """Count a call that was answered, and is therefore paid."""
+        """Count a call that was paid."""
         used = self.usage[role, model]
         used.calls += 1
         used.prompt_tokens += completion.prompt_tokens
         used.completion_tokens += completion.completion_tokens
+        used.estimated += completion.estimated
         self.session_calls += 1
         self._tokens += completion.prompt_tokens + completion.completion_tokens
         if price := self.prices.get(model):
@@ -87,6 +91,11 @@ class UsageTracker:
                 total += cost(price, used.prompt_tokens, used.completion_tokens)
         return total
 
+    @property
+    def estimated(self) -> int:
+        """How many calls have tokens of our own estimate."""
+        return sum(used.estimated for used in self.usage.values())
+
     def by_role(self) -> dict[str, Usage]:
         roles: defaultdict[str, Usage] = defaultdict(Usage)
         for (role, _), used in self.usage.items():
@@ -101,6 +110,7 @@ class UsageTracker:
                 "prompt_tokens": used.prompt_tokens,
                 "completion_tokens": used.completion_tokens,
                 "retries": used.retries,
+                **({"estimated": used.estimated} if used.estimated else {}),
                 "cost": self.cost(role),
             }
             for role, used in sorted(self.by_role().items())

@@ -181,7 +181,8 @@ async def ask(config: Growth, number: int, texts: Sequence[str], spec: ModelSpec
     examples = "\n".join(f"- {one_line(text)}" for text in shown)
     writer = WRITERS[config.kind]("writer", client, count=str(config.batch), examples=examples)
     try:
-        return (await writer(None)).content
+        batch = await writer(None)
+        return batch.content if batch.finish_reason != "length" else batch.content.rpartition("\n")[0]
     except ModelError as error:
         return error
 

@@ -1,7 +1,7 @@
 """The settings of every run: output folder, concurrency, budget, whether it continues an earlier run."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,7 +24,16 @@ class RunConfig(BaseModel):
         description="Most calls in flight to one model; fewer if the server limits the rate. "
         "[default: 4 x concurrency]",
     )
-    retries: int = Field(8, ge=0, description="How often a failed call is retried.")
+    retries: int = Field(
+        8, ge=0, description="How often a failed call is retried. 0 also waits for no server that is down."
+    )
+    max_outage: float = Field(
+        600, ge=0, description="Seconds to wait for a server that is down, at the start or later, before the run stops."
+    )
+    on_length: Literal["fail", "keep"] = Field(
+        "fail",
+        description="An utterance cut at its limit of tokens: ask again and then fail, or keep and mark it.",
+    )
     max_cost: float | None = Field(None, gt=0, description="Stop when the run has cost this many US dollars.")
     max_tokens: int | None = Field(None, gt=0, description="Stop when the run has used this many tokens.")
     price: Annotated[list[str], Flag(metavar="MODEL=IN/OUT", was="prices")] = Field(
@@ -42,6 +51,11 @@ class RunConfig(BaseModel):
     @property
     def continues(self) -> bool:
         return self.resume or self.retry_failed
+
+    @property
+    def patience(self) -> float:
+        """How many seconds the run waits for a server that is not there."""
+        return self.max_outage if self.retries else 0.0
 
     @property
     def calls_at_once(self) -> int:

@@ -5,7 +5,7 @@ lock             held by the process that writes
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Self
@@ -88,6 +88,15 @@ class Folder:
             manifest = json.dumps({"format": self.format, "identity": fingerprint, **metadata}, indent=2)
             with atomic_write(self.manifest_file) as file:
                 file.write(manifest.encode() + b"\n")
+
+    def add_notes(self, notes: Sequence[str]) -> None:
+        """Record in the manifest what was found out during the run."""
+        manifest = self.manifest()
+        known = manifest.setdefault("notes", [])
+        if new := [note for note in notes if note not in known]:
+            manifest["notes"] = [*known, *new]
+            with atomic_write(self.manifest_file) as file:
+                file.write(json.dumps(manifest, indent=2).encode() + b"\n")
 
     def manifest(self) -> JsonObject:
         """Raises `UsageError` if the folder contains nothing of this kind."""

@@ -15,7 +15,7 @@ SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS answers (
     tree TEXT NOT NULL, key BLOB NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL,
     content TEXT NOT NULL, finish_reason TEXT NOT NULL,
-    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, estimated INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS answers_of_a_tree ON answers (tree);
 """
@@ -34,6 +34,7 @@ class Spent(NamedTuple):
     calls: int
     prompt_tokens: int
     completion_tokens: int
+    estimated: int = 0
 
 
 class Journal:
@@ -46,24 +47,33 @@ class Journal:
             # WAL with NORMAL survives a killed process; only a power cut can lose the last moments.
             self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + SCHEMA)
             self._db.execute(COLUMNS)
+            if "estimated" not in {column[1] for column in self._db.execute("PRAGMA table_info(answers)")}:
+                self._db.execute("ALTER TABLE answers ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0")  # before 0.2
         except sqlite3.Error as error:
             raise self._unusable(error) from None
         self._batch: list[tuple[object, ...]] = []
         self._waiting: list[asyncio.Future[None]] = []
 
     def answers(self, tree: str) -> dict[bytes, Completion]:
-        """All answers that were given for `tree`, by request key. Raises `UsageError` for a damaged journal."""
+        """All answers that were given for `tree`, by request key, oldest first; also those that are only billed.
+
+        Raises `UsageError` for a damaged journal.
+        """
+        rows = self._rows(
+            "SELECT key, content, finish_reason, prompt_tokens, completion_tokens, estimated FROM answers "
+            "WHERE tree = ? ORDER BY rowid",
+            tree,
+        )
         return {
-            key: Completion(*completion)
-            for key, *completion in self._rows(
-                "SELECT key, content, finish_reason, prompt_tokens, completion_tokens FROM answers WHERE tree = ?", tree
-            )
+            key: Completion(content, reason, prompt_tokens, completion_tokens, bool(estimated))
+            for key, content, reason, prompt_tokens, completion_tokens, estimated in rows
         }
 
     def spent(self) -> list[Spent]:
         """What was spent in this run folder, by role and model. Raises `UsageError` for a damaged journal."""
         rows = self._rows(
-            "SELECT role, model, count(*), sum(prompt_tokens), sum(completion_tokens) FROM answers GROUP BY role, model"
+            "SELECT role, model, count(*), sum(prompt_tokens), sum(completion_tokens), sum(estimated) FROM answers "
+            "GROUP BY role, model"
         )
         return [Spent(*row) for row in rows]
 
@@ -102,7 +112,7 @@ class Journal:
         self._batch, self._waiting = [], []
         try:
             self._db.execute("BEGIN")
-            self._db.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", batch)
+            self._db.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", batch)
             self._db.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - raised in every caller that waits for this batch
             if self._db.in_transaction:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -25,7 +25,8 @@ COLOURS = ("cyan", "green", "yellow", "magenta", "blue")
 class View:
     """Progress of one run on `console`, counted in `unit`. `quiet` shows messages only.
 
-    `panel` renders the part below the numbers; default: one of the conversations in progress.
+    `panel` renders the part below the numbers; default: one of the conversations in progress. `waiting`: what calls
+    are waiting for now. `notes`: what was found out so far; each is printed once.
     """
 
     def __init__(
@@ -38,10 +39,13 @@ class View:
         done: int = 0,
         quiet: bool = False,
         panel: Callable[[], RenderableType | None] | None = None,
+        waiting: Callable[[], Sequence[str]] = tuple,
+        notes: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._console, self._usage, self._unit, self._quiet = console or Console(quiet=True), usage, unit, quiet
         self._done, self._total = done, total
         self._growing: dict[str, Tree] = {}
+        self._waiting, self._notes, self._said = waiting, notes, set[str]()
         self._panel = panel or self._conversation
         self._failures: Counter[str] = Counter()
         self._recent: list[tuple[float, int]] = []
@@ -67,6 +71,13 @@ class View:
         """Print a line, quiet or not."""
         self._console.print(Text(text))
 
+    def say_notes(self) -> None:
+        """Say what came out since the last time, quiet or not."""
+        for note in self._notes():
+            if note not in self._said:
+                self._said.add(note)
+                self.say(note)
+
     async def watch(self) -> None:
         """Show how the run goes until cancelled."""
         if self._quiet:
@@ -74,9 +85,11 @@ class View:
         if not self._console.is_terminal:
             while True:
                 await asyncio.sleep(LINE)
+                self.say_notes()
                 self.say(self._line())
         with Live(console=self._console, auto_refresh=False, transient=True) as live:
             while True:
+                self.say_notes()
                 live.update(self._frame(), refresh=True)
                 await asyncio.sleep(FRAME)
 
@@ -88,11 +101,17 @@ class View:
 
     def _line(self) -> str:
         counts = self._usage.usage.values()
-        return (
-            f"{self._done}/{self._total} {self._unit}, {self._failures.total()} failed, "
-            f"{self._calls_per_second():.1f} calls/s, {sum(count.tokens for count in counts):,} tokens, "
-            f"{money(self._usage.cost())}, {sum(count.retries for count in counts)} retries"
-        )
+        about = "~" if self._usage.estimated else ""
+        parts = [
+            f"{self._done}/{self._total} {self._unit}",
+            f"{self._failures.total()} failed",
+            f"{self._calls_per_second():.1f} calls/s",
+            f"{about}{sum(count.tokens for count in counts):,} tokens",
+            f"{about}{money(self._usage.cost())}",
+            f"{sum(count.retries for count in counts)} retries",
+            *self._waiting(),
+        ]
+        return ", ".join(parts)
 
     def _frame(self) -> RenderableType:
         self._progress.update(self._task, completed=self._done)
@@ -106,18 +125,19 @@ class View:
 
 
 def roles_table(usage: UsageTracker) -> Table:
-    """Calls, tokens, money and retries of each role."""
+    """Calls, tokens, money and retries of each role; ~ marks what is estimated in part."""
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("role", "calls", "from journal", "prompt tokens", "answer tokens", "money", "retries"):
         table.add_column(name, justify="left" if name == "role" else "right")
     for role, count in sorted(usage.by_role().items()):
+        about = "~" if count.estimated else ""
         table.add_row(
             Text(role),
             f"{count.calls:,}",
             f"{count.replayed:,}",
-            f"{count.prompt_tokens:,}",
-            f"{count.completion_tokens:,}",
-            money(usage.cost(role)),
+            f"{about}{count.prompt_tokens:,}",
+            f"{about}{count.completion_tokens:,}",
+            f"{about}{money(usage.cost(role))}",
             str(count.retries),
         )
     return table

@@ -12,7 +12,12 @@ from i2a.errors import ConversationsFailed, I2AError
 from i2a.jsonl import JsonObject
 from i2a.models.usage import UsageTracker
 from i2a.runs.live import money, roles_table
+from i2a.text import counted
 from i2a.trees.summary import Summary
+
+CUT = "utterances cut at their limit of tokens: {}; raise max_tokens"
+OVERRAN = "utterances that ran past their end, and are cut there: {}; the server lets stop strings through"
+UNCLEAR = "utterances that hold what may be a thought or a special token: {}; look at them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,8 @@ def print_usage(result: RunResult, console: Console) -> None:
 def print_next(result: RunResult, console: Console, *lines: str) -> None:
     """`lines`, the cost, and the command that comes next."""
     last = [f"cost: {money(result.usage.cost())}"]
+    if calls := result.usage.estimated:
+        last = [f"cost: ~{money(result.usage.cost())} (tokens of {counted(calls, 'calls')} estimated)"]
     if result.left:
         last.append(f"{result.left} {result.unit} left; the same command with --resume continues")
     elif result.finished:
@@ -101,6 +108,9 @@ def corpus_lines(result: RunResult) -> Iterator[str]:
     """The trees in words."""
     summary = result.summary
     yield f"{summary.trees} trees with {summary.utterances} utterances in {result.folder}/trees.jsonl"
+    for count, what in ((summary.cut, CUT), (summary.overran, OVERRAN), (summary.unclear, UNCLEAR)):
+        if count:
+            yield what.format(f"{count:,}")
     if summary.pairs:
         rate = "" if summary.flip_rate is None else f" (flip rate {summary.flip_rate:.1%})"
         yield (

@@ -7,19 +7,29 @@ import asyncio
 import gc
 import signal
 import threading
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import Console
 
-from i2a.errors import Interrupted, ModelError, UsageError
+from i2a.errors import (
+    AccessDenied,
+    BadRequest,
+    Interrupted,
+    MalformedResponse,
+    ModelError,
+    UnfinishedAnswer,
+    UsageError,
+)
 from i2a.models.call import InFlight
+from i2a.models.model import Completion
+from i2a.models.usage import UsageTracker
 from i2a.runs.config import RunConfig
 from i2a.runs.live import View
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
-from i2a.runs.session import Session
+from i2a.runs.session import Session, forgotten
 from i2a.trees.json import dump, read
 from i2a.trees.summary import Summary
 from i2a.trees.tree import Tree
@@ -32,7 +42,8 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
     trees that are cut off then, or by a crash, are rebuilt from the journal. Raises `UsageError` for invalid settings
     before anything is written or called; an error other than a `ModelError` while it runs is a bug and is raised.
     """
-    async with Session.open(plan, config) as session:
+    say = View(console, UsageTracker({}), unit=plan.unit, total=0).say
+    async with Session.open(plan, config, say) as session:
         todo, summary = remaining(plan, config, session)
         view = View(
             console,
@@ -42,14 +53,21 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
             done=len(plan.trees) - len(todo),
             quiet=console is None or config.quiet,
             panel=plan.panel,
+            waiting=lambda: [endpoint.waiting for endpoint in session.endpoints.values() if endpoint.waiting],
+            notes=lambda: session.notes,
         )
+        view.say_notes()
         if plan.work is not None:
             work = [plan.work(session, view)]
         else:
             waiting, workers = iter(todo), min(config.concurrency, len(todo))
             work = [grow_trees(waiting, plan, session, summary, view) for _ in range(workers)]
         with stop_on_interrupt(session.in_flight, view):
-            await supervise(work, session.in_flight, view)
+            try:
+                await supervise(work, session.in_flight, view)
+            finally:
+                session.folder.add_notes(session.notes)
+        view.say_notes()
         return ended(plan, session, summary)
 
 
@@ -79,7 +97,7 @@ async def grow_trees(waiting: Iterator[Tree], plan: RunPlan, session: Session, s
             reasons = model_errors(error)
         try:
             if reasons:
-                folder.append_failure(failure_of(tree, reasons))
+                folder.append_failure(failure_of(tree, reasons, session))
                 if plan.keeps_broken and tree.roots:
                     folder.append_broken(dump(tree))
             else:
@@ -135,9 +153,9 @@ def model_errors(error: ModelError | ExceptionGroup[Exception]) -> list[ModelErr
     return [reason for part in error.exceptions for reason in model_errors(part)]  # type: ignore[arg-type]
 
 
-def failure_of(tree: Tree, reasons: Sequence[ModelError]) -> dict[str, object]:
-    """The record of a conversation that failed."""
-    return {
+def failure_of(tree: Tree, reasons: Sequence[ModelError], session: Session) -> dict[str, object]:
+    """The record of a conversation that failed. `forgotten`: which of its answers a redo does not take over."""
+    record: dict[str, object] = {
         "id": tree.id,
         "persona": tree.persona.id,
         "seed": tree.seed,
@@ -145,6 +163,29 @@ def failure_of(tree: Tree, reasons: Sequence[ModelError]) -> dict[str, object]:
         "reason": str(reasons[0]),
         "utterances": sum(1 for _ in tree),
     }
+    if isinstance(reasons[0], MalformedResponse | UnfinishedAnswer | BadRequest | AccessDenied):
+        given = list(session.journal.answers(tree.id).values())
+        start = before_the_wall(given, reasons[0], session.failures.get(tree.id, ()))
+        if start is not None:
+            record["forgotten"] = [start, len(given)]
+    return record
+
+
+def before_the_wall(given: Sequence[Completion], reason: ModelError, past: Sequence[Mapping[str, Any]]) -> int | None:
+    """From which of the answers on a redo asks for others: the last one that the refused request showed the model.
+
+    Each time that this does not help, one answer earlier. Where an answer is to blame, and no words before it, the redo
+    asks only for another sample of that one; None: where neither is, it asks the same again.
+    """
+    if isinstance(reason, MalformedResponse):
+        return len(given)
+    dead = {i for start, end in forgotten(past) for i in range(start, end)}
+    shown = " ".join(" ".join(reason.request).split())
+    words = [" ".join(completion.content.split()) for completion in given]
+    to_blame = [i for i, said in enumerate(words) if said and i not in dead and said in shown]
+    if not to_blame:
+        return len(given) if isinstance(reason, UnfinishedAnswer) else None
+    return to_blame[max(0, len(to_blame) - 1 - len(past))]
 
 
 @contextmanager

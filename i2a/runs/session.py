@@ -1,12 +1,15 @@
 """One session of a run: its folder, journal, budget and models, and a client for every role of every tree."""
 
+import asyncio
 import platform
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel
+from i2a.errors import ServerAway, Unreachable
+from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel, backoff, clock
 from i2a.models.model import Model, Price
 from i2a.models.spec import ModelSpec
 from i2a.models.usage import UsageTracker, find_price, parse_price
@@ -32,13 +35,17 @@ class Session:
     endpoints: Mapping[ModelSpec, Endpoint]
     failures: Mapping[str, list[dict[str, object]]]
     manifest: Mapping[str, object]
+    keeps_cut: bool = False
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, plan: RunPlan, config: RunConfig) -> AsyncIterator["Session"]:
-        """Open the models of `plan`, then the folder of `config`.
+    async def open(
+        cls, plan: RunPlan, config: RunConfig, say: Callable[[str], None] = lambda line: None
+    ) -> AsyncIterator["Session"]:
+        """Open the models of `plan`, then the folder of `config`. `say` gets what the user should know at once.
 
-        Raises `UsageError`: a budget in money without prices, a model that cannot be opened, see `RunFolder.open`.
+        Raises `UsageError`: a budget in money without prices, a model that cannot be opened, see `RunFolder.open`; and
+        `ServerAway` for a server that does not come up.
         """
         prices = prices_of(plan, config)
         async with AsyncExitStack() as stack:
@@ -47,7 +54,7 @@ class Session:
                 models[spec] = spec.open()
                 if not isinstance(spec, ClientSpec):  # what the caller opened, the caller closes
                     stack.push_async_callback(models[spec].close)
-                await models[spec].prepare()
+                await reach(models[spec], config.patience, say)
             fingerprint, metadata = manifest_of(plan, config, models)
             folder = stack.enter_context(RunFolder.open(config.folder, fingerprint, metadata, resume=config.continues))
             began = folder.manifest().get("models", {})
@@ -56,18 +63,75 @@ class Session:
             journal = stack.enter_context(folder.journal())
             usage = UsageTracker(prices, max_cost=config.max_cost, max_tokens=config.max_tokens, before=journal.spent())
             endpoints = {
-                spec: Endpoint(str(spec), model, max_calls=config.calls_at_once, retries=config.retries)
+                spec: Endpoint(
+                    str(spec),
+                    model,
+                    max_calls=config.calls_at_once,
+                    retries=config.retries,
+                    max_outage=config.patience,
+                )
                 for spec, model in models.items()
             }
-            yield cls(folder, journal, usage, InFlight(), endpoints, folder.failures(), folder.manifest())
+            yield cls(
+                folder,
+                journal,
+                usage,
+                InFlight(),
+                endpoints,
+                folder.failures(),
+                folder.manifest(),
+                keeps_cut=config.on_length == "keep",
+            )
+
+    @property
+    def notes(self) -> list[str]:
+        """What came out about the servers, in words: what they do not take, and whether they count tokens."""
+        said = [note for endpoint in self.endpoints.values() for note in endpoint.model.notes]
+        estimated = Counter[str]()
+        for (_, model), used in self.usage.usage.items():
+            estimated[model] += used.estimated
+        return said + [
+            f"{model} does not say what it has used: its tokens are estimated, at 4 characters each"
+            for model, calls in estimated.items()
+            if calls
+        ]
 
     def clients(self, tree_id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, RoleModel]:
         """A client for each role of the tree with this id and seed; `models` names the model of each."""
-        keys = RequestKeys(tree_id, seed, self.journal, attempt=len(self.failures.get(tree_id, ())))
+        failures = self.failures.get(tree_id, ())
+        keys = RequestKeys(tree_id, seed, self.journal, len(failures), forgotten(failures))
         return {
-            role: RoleModel(role, self.endpoints[spec], keys, self.usage, self.in_flight)
+            role: RoleModel(role, self.endpoints[spec], keys, self.usage, self.in_flight, keeps_cut=self.keeps_cut)
             for role, spec in models.items()
         }
+
+
+def forgotten(failures: Iterable[Mapping[str, object]]) -> list[tuple[int, int]]:
+    """The slices of a tree's answers that a redo does not take over, from the records of its failures."""
+    slices = []
+    for failure in failures:
+        match failure.get("forgotten"):
+            case [int(start), int(end)]:
+                slices.append((start, end))
+    return slices
+
+
+async def reach(model: Model, patience: float, say: Callable[[str], None]) -> None:
+    """Return once the model can be called; say so where that takes a while. Raises `ServerAway`."""
+    if not patience:
+        return await model.prepare()
+    loop = asyncio.get_running_loop()
+    start, tries = loop.time(), 0
+    while True:
+        try:
+            return await model.probe()
+        except Unreachable as error:
+            left, tries = start + patience - loop.time(), tries + 1
+            if left <= 0:
+                raise ServerAway(f"{error}; no server for {patience:g} s, start it first") from None
+            if tries == 1:
+                say(f"waiting until {clock(left)} for {model.host}: {error} (--max-outage is how long; Ctrl-C stops)")
+            await asyncio.sleep(min(left, backoff(tries)))
 
 
 def prices_of(plan: RunPlan, config: RunConfig) -> dict[str, Price | None]:
@@ -94,7 +158,8 @@ def manifest_of(
     }
     described = {str(spec): model.describe() for spec, model in models.items()}
     if local := {model: details for model, details in described.items() if details}:
-        fingerprint["checkpoints"] = {model: details["fingerprint"] for model, details in local.items()}
+        weights = {model: details["fingerprint"] for model, details in local.items() if "fingerprint" in details}
+        fingerprint |= {"checkpoints": weights} if weights else {}
         metadata["models"] = local
     return fingerprint, metadata
 

@@ -47,6 +47,7 @@ class StoredNode(BaseModel):
     inference: Inference | None
     verdicts: list[StoredVerdict]
     usage: StoredUsage | None
+    finish_reason: str | None = None
     notes: dict[str, object] = {}
 
 
@@ -116,7 +117,7 @@ def load(line: str | bytes) -> Tree:
             raise UsageError(f"not a tree of format {FORMAT}: node {item.id} does not follow its parent")
         parent = None if item.parent is None else nodes[item.parent]
         usage = None if item.usage is None else TokenUsage(**item.usage.model_dump())
-        node = tree.add(parent, Utterance(item.speaker, item.content, usage))
+        node = tree.add(parent, Utterance(item.speaker, item.content, usage, item.finish_reason))
         node.inference, node.label, node.metadata = item.inference, item.label, item.notes
         nodes.append(node)
     for node, item in zip(nodes, stored.nodes, strict=True):
@@ -181,6 +182,8 @@ def _node(node: Node, number: dict[Node, int]) -> dict[str, object]:
         ],
         "usage": None if node.usage is None else node.usage._asdict(),
     }
+    if node.finish_reason not in (None, "stop"):
+        stored["finish_reason"] = node.finish_reason
     if node.metadata:
         stored["notes"] = node.metadata
     return stored

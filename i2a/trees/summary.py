@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
+from i2a.markup import unclear
 from i2a.trees.tree import Node, Tree
 
 
@@ -15,6 +16,9 @@ class Summary:
     `labelled`: the pairs of `Tree.pairs`; `imported` ones came with their label and without verdicts. `wins`: by whom
     the chosen reply of each was. `flipped`: compared, and the two orders disagree. `unjudged`: a verdict has no winner.
     A pair whose verdicts agree but that the script left without labels is none of these.
+
+    Of the utterances, `cut` break off at their limit of tokens, `overran` were cut where the model went on past its
+    end, and `unclear` hold what may be a thought or a special token, or somebody's words about one.
     """
 
     trees: int = 0
@@ -23,6 +27,9 @@ class Summary:
     flipped: int = 0
     unjudged: int = 0
     imported: int = 0
+    cut: int = 0
+    overran: int = 0
+    unclear: int = 0
     wins: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -42,7 +49,8 @@ class Summary:
 
     def as_json(self) -> dict[str, float | int | None]:
         names = ("trees", "utterances", "pairs", "labelled", "flipped", "unjudged", "imported", "hint_won", "flip_rate")
-        return {name: getattr(self, name) for name in names}
+        rare = {name: getattr(self, name) for name in ("cut", "overran", "unclear")}
+        return {name: getattr(self, name) for name in names} | {name: count for name, count in rare.items() if count}
 
     def add(self, tree: Tree) -> None:
         self.trees += 1
@@ -54,6 +62,9 @@ class Summary:
         self.labelled += len(labelled)
         for node in tree:
             self.utterances += 1
+            self.cut += node.cut
+            self.overran += node.finish_reason == "stop_string"
+            self.unclear += unclear(node.content)
             for pair, winners in compared(node).items():
                 if pair not in labelled:
                     self.unjudged += None in winners

@@ -37,11 +37,12 @@ class TokenUsage(NamedTuple):
 
 
 class Utterance(NamedTuple):
-    """What a role says, before it stands in a tree."""
+    """What a role says, before it stands in a tree. `finish_reason`: why the model ended there, see `Node`."""
 
     speaker: str
     content: str
     usage: TokenUsage | None = None
+    finish_reason: str | None = None
 
 
 class Verdict(NamedTuple):
@@ -58,18 +59,28 @@ class Verdict(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """One utterance. `verdicts` compare its children; `label` is what agreeing verdicts say about this node."""
+    """One utterance. `verdicts` compare its children; `label` is what agreeing verdicts say about this node.
+
+    `finish_reason`: why it ends there, where that is known and not because all was said ("stop"): "length", it was cut
+    at its limit of tokens; "stop_string", the model went on past its end, and was cut there; "unknown".
+    """
 
     parent: Node | None
     speaker: str
     content: str
     usage: TokenUsage | None = None
+    finish_reason: str | None = None
     inference: Inference | None = None
     label: Label | None = None
     verdicts: list[Verdict] = field(default_factory=list)
     continued: bool = False
     metadata: JsonObject = field(default_factory=dict)
     children: list[Node] = field(default_factory=list)
+
+    @property
+    def cut(self) -> bool:
+        """Whether it breaks off in the middle."""
+        return self.finish_reason == "length"
 
     @property
     def path(self) -> list[Node]:

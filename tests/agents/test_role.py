@@ -17,9 +17,9 @@ from agents.prompt import Prompt
 from agents.responders import NOTHING, PreferredResponder, RejectedResponder, describe
 from agents.role import ON_PATH, SHOWN, Role, structured
 from agents.user import User
-from i2a.errors import MalformedAnswer, RateLimited, UsageError
+from i2a.errors import MalformedAnswer, RateLimited, UnfinishedAnswer, UsageError
 from i2a.models.autogen import ModelClient
-from i2a.models.model import Message
+from i2a.models.model import Completion, Message
 from tests.fakes import ScriptedClient, preference
 
 VALUES = {"profile": "A baker.", "personality": "Blunt."}
@@ -219,6 +219,45 @@ async def test_plain_text_is_asked_for_without_a_schema() -> None:
     client = ScriptedClient()
     await ask(User("user", client, **VALUES))
     assert client.requests[0].parameters == {}
+
+
+# Answers that are not finished.
+
+
+def ending(*answers: tuple[str, str]) -> ScriptedClient:
+    """Gives these answers with these finish reasons."""
+    left = iter(answers)
+    return ScriptedClient(lambda request: Completion(*next(left), 10, 10))
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+async def test_half_an_answer_is_asked_for_again_and_then_an_error(reason: str) -> None:
+    client = ending(("Hel", reason), ("Hello.", "stop"))
+    assert (await ask(User("user", client, **VALUES))).to_text() == "Hello."
+    assert client.requests[0].messages == client.requests[1].messages
+    with pytest.raises(UnfinishedAnswer, match="raise max_tokens" if reason == "length" else "content filter: 'Hel'"):
+        await ask(User("user", ending(("Hel", reason), ("Hel", reason)), **VALUES))
+
+
+async def test_a_cut_answer_with_structure_is_never_repaired() -> None:
+    client = ending(('{"reason": "wa', "length"), (preference("1"), "stop"))
+    assert (await ask(Judge("judge", client, **VALUES), *JUDGED)).content.winner == "1"  # type: ignore[attr-defined]
+    assert client.requests[0].messages == client.requests[1].messages
+    with pytest.raises(UnfinishedAnswer, match="raise max_tokens"):
+        await ask(Judge("judge", ending(*[('{"reason": "wa', "length")] * 2), **VALUES), *JUDGED)
+
+
+async def test_a_whole_answer_with_structure_is_taken_though_it_was_cut_behind_it() -> None:
+    client = ending((preference("2") + " and so on", "length"))
+    assert (await ask(Judge("judge", client, **VALUES), *JUDGED)).content.winner == "2"  # type: ignore[attr-defined]
+
+
+async def test_a_cut_utterance_is_one_where_it_is_kept() -> None:
+    class Keeping(User):
+        keeps_cut = True
+
+    said = await Keeping("user", ending(("Hel", "length")), **VALUES)(None)
+    assert (said.content, said.finish_reason) == ("Hel", "length")
 
 
 # Memory.

@@ -6,7 +6,8 @@ import pytest
 
 from evaluation.candidates import Candidate, parse_all
 from i2a.errors import UsageError
-from i2a.testing import Request
+from i2a.models.model import Completion
+from i2a.testing import Request, ScriptedModel
 from tests.evaluation.parts import PERSONA, client, dialogue, empty
 
 
@@ -145,3 +146,9 @@ def test_a_file_with_several_wrappers_is_asked_which(tmp_path: Path) -> None:
         Candidate.parse(f"{own(tmp_path)}:offline")
     with pytest.raises(UsageError, match="there is no such file"):
         Candidate.parse(f"{tmp_path}/none.py:offline")
+
+
+async def test_a_reply_that_is_cut_is_what_the_candidate_says() -> None:
+    model = ScriptedModel(lambda request: Completion("I was just", "length", 1, 1))
+    reply = await parse_all(["offline"])[0].play(model, PERSONA)(None)
+    assert (reply.content, reply.finish_reason) == ("I was just", "length")

@@ -295,3 +295,11 @@ def test_rows_and_left_out_pairs_are_all_the_pairs_there_are(seed: int) -> None:
     for make in (sft_rows, dpo_rows):
         made = make(tree, PLAIN)
         assert len(made.rows) + sum(made.left_out.values()) == sum(bool(node.verdicts) for node in tree)
+
+
+def test_a_reply_that_is_cut_teaches_nothing_unless_it_is_kept() -> None:
+    for cut, made in ((0, sft_rows), (0, dpo_rows), (1, dpo_rows)):
+        tree = new_tree()
+        answer(tree, ask(tree, None, "I row."), "On the", "Sports are healthy.")[cut].finish_reason = "length"
+        assert made(tree, PLAIN).left_out == {"pairs with a reply that was cut at its limit of tokens": 1}
+        assert len(made(tree, PairFilter(keep_cut=True)).rows) == 1

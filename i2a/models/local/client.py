@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from i2a.errors import BadRequest, ModelError, UsageError
 from i2a.jsonl import JsonMapping
+from i2a.markup import spoken
 from i2a.models.local.batching import Batcher, Row
 from i2a.models.local.repetition import Dry
 from i2a.models.model import FREE, REPLIES, Completion, Likelihood, Message, Model, Price
-from i2a.models.openai_protocol import ChatMessage, split_thought
 
 if TYPE_CHECKING:
     from i2a.models.local.loading import Loaded
@@ -161,11 +161,14 @@ class HFModel(Model):
             )
             await self._generate(row)
             spent += len(row.written)
-            text = split_thought(ChatMessage(content=self._loaded.chat.text(row.written)))[1]
+            text, _, went_on = spoken(self._loaded.chat.text(row.written))
             if text.strip():
-                return Completion(text, "length" if row.end == "length" else "stop", len(prompt), spent)
+                end = "stop_string" if went_on else "length" if row.end == "length" else "stop"
+                return Completion(text, end, len(prompt), spent)
         advice = "; raise max_new_tokens" if row.end == "length" else ""
-        raise ModelError(f"{self}: an empty reply{advice}")
+        error = ModelError(f"{self}: an empty reply{advice}")
+        error.billed = (len(prompt), spent)
+        raise error
 
     @classmethod
     def scores_replies(cls, params: Mapping[str, str]) -> bool:

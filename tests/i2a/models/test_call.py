@@ -1,6 +1,7 @@
 """Under every model the same wrapper: what was paid is kept, what may pass is retried, and a stop is soft."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
 from typing import Any
@@ -17,6 +18,7 @@ from i2a.errors import (
     ModelError,
     RateLimited,
     Retryable,
+    ServerAway,
     ServerError,
     Unreachable,
     UsageError,
@@ -227,7 +229,7 @@ async def test_a_new_attempt_keeps_the_first_answers_and_asks_again_afresh(journ
 # Retries.
 
 
-@pytest.mark.parametrize("fault", [RateLimited, ServerError, Unreachable, MalformedResponse])
+@pytest.mark.parametrize("fault", [RateLimited, ServerError, Unreachable])
 def test_what_may_pass_is_tried_again(fault: type[Retryable]) -> None:
     async def main() -> None:
         with fresh() as journal:
@@ -236,6 +238,135 @@ def test_what_may_pass_is_tried_again(fault: type[Retryable]) -> None:
             assert rig.tracker.by_role()["user"].retries == 2
             assert rig.tracker.by_role()["user"].calls == 1
             assert len({request.seed for request in rig.model.requests}) == 1
+
+    virtually(main())
+
+
+def test_an_answer_that_is_none_is_another_sample_when_it_is_tried_again() -> None:
+    async def main() -> None:
+        found = []
+        for _ in range(2):
+            with fresh() as journal:
+                fault = MalformedResponse("empty", billed=(20, 0))
+                rig = Rig(journal, ScriptedClient.saying(fault, fault, "Hello."))
+                assert await said(rig.tree()()) == "Hello."
+                found.append([request.seed for request in rig.model.requests])
+                assert rig.tracker.by_role()["user"].tokens == 60
+                assert sum(spent.prompt_tokens for spent in journal.spent()) == 50
+        assert len(set(found[0])) == 3
+        assert found[0] == found[1]
+
+    virtually(main())
+
+
+def test_a_call_without_a_count_of_tokens_is_estimated_and_marked() -> None:
+    async def main() -> None:
+        with fresh() as journal:
+            rig = Rig(journal, ScriptedClient(lambda request: "Hello there.", tokens=0))
+            completion = await rig.tree()().complete(asking("Hello?"), {})
+            assert completion.estimated
+            assert (completion.prompt_tokens, completion.completion_tokens) == (4, 3)
+            assert next(iter(journal.spent())).estimated == rig.tracker.estimated == 1
+
+    virtually(main())
+
+
+@pytest.mark.parametrize("asked", [0.0, 0.001, -1.0, None])
+def test_a_server_that_asks_for_no_time_is_given_time(asked: float | None) -> None:
+    async def main() -> None:
+        with fresh() as journal:
+            faults = [RateLimited("slow down", retry_after=asked) for _ in range(9)]
+            rig = Rig(journal, ScriptedClient.saying(*faults, "never"), retries=8)
+            start = seconds()
+            with pytest.raises(RateLimited):
+                await said(rig.tree()())
+            assert seconds() - start > 5
+
+    virtually(main())
+
+
+def test_a_server_that_asks_for_too_much_stops_the_run_and_says_until_when() -> None:
+    async def main() -> None:
+        for error in (RateLimited("busy", retry_after=121), ServerError("busy", retry_after=1e300)):
+            with fresh() as journal:
+                rig = Rig(journal, ScriptedClient.saying(error))
+                parked = asyncio.create_task(said(rig.tree()()))
+                await soon()
+                assert isinstance(rig.in_flight.stopped, ServerAway)
+                assert re.search(r"m asks to wait until .*\d\d:\d\d;", str(rig.in_flight.stopped))
+                await end(parked)
+
+    virtually(main())
+
+
+# A server that is away.
+
+
+class Away:
+    """A server that is down from call number `start`, for so many seconds."""
+
+    def __init__(self, start: int, seconds: float) -> None:
+        self.start, self.seconds, self.calls = start, seconds, 0
+        self.tries: list[float] = []
+        self.since: float | None = None
+
+    def __call__(self, request: Request) -> str:
+        self.calls += 1
+        if self.calls > self.start:
+            self.since = seconds() if self.since is None else self.since
+            if seconds() < self.since + self.seconds:
+                self.tries.append(seconds())
+                raise Unreachable("connection refused", down=True)
+        return "Hello."
+
+
+def test_while_a_server_is_away_one_call_at_a_time_looks_for_it_and_none_fails() -> None:
+    async def main() -> None:
+        with fresh() as journal:
+            away = Away(3, 300)
+            rig = Rig(journal, ScriptedClient(away), retries=1)
+            calls = [asyncio.create_task(said(rig.tree(f"t-{i}")())) for i in range(30)]
+            await asyncio.sleep(100)
+            assert re.fullmatch(r"waiting until \d\d:\d\d for m, which is down", rig.endpoint.waiting)
+            assert await asyncio.gather(*calls) == ["Hello."] * 30
+            assert rig.endpoint.waiting == ""
+            assert len(away.tries) < 60
+            assert rig.endpoint.limiter.limit > 3
+
+    virtually(main())
+
+
+def test_a_server_that_is_away_for_too_long_stops_the_run() -> None:
+    async def main() -> None:
+        with fresh() as journal:
+            rig = Rig(journal, ScriptedClient(Away(0, 1e6)), max_outage=120)
+            parked = asyncio.create_task(said(rig.tree()()))
+            await asyncio.sleep(200)
+            assert isinstance(rig.in_flight.stopped, ServerAway)
+            await end(parked)
+
+    virtually(main())
+
+
+def test_a_request_that_only_itself_finds_no_server_fails() -> None:
+    async def main() -> None:
+        def answer(request: Request) -> str:
+            if request.text.endswith("evil"):
+                raise ServerError("bad gateway", down=True)
+            return "Hello."
+
+        async def others() -> None:
+            for i in range(2000):
+                await said(rig.tree(f"t-{i}")())
+                await asyncio.sleep(0.1)
+
+        with fresh() as journal:
+            rig = Rig(journal, ScriptedClient(answer), retries=2)
+            busy = asyncio.create_task(others())
+            with pytest.raises(ServerError, match="bad gateway"):
+                await said(rig.tree("evil")(), "evil")
+            assert rig.in_flight.stopped is None
+            await end(busy)
 
     virtually(main())
 

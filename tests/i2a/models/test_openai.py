@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -25,61 +25,17 @@ from i2a.errors import (
 from i2a.models.model import Completion, Message
 from i2a.models.openai import OpenAIModel
 from i2a.models.openai_protocol import ChatMessage, retry_after, split_thought
+from i2a.models.spec import ModelSpec
+from tests.fake_server import KEY, Fake, Reply, completion, refusal, serving
 
-KEY = "sk-very-secret-0123456789"
 HELLO = [Message("user", "hello")]
 FORM = {"response_format": {"type": "json_object"}}
 
 
-def completion(content: Any = "hi", finish: str | None = "stop", **message: Any) -> web.Response:
-    return web.json_response(
-        {
-            "choices": [{"message": {"role": "assistant", "content": content, **message}, "finish_reason": finish}],
-            "usage": {"prompt_tokens": 7, "completion_tokens": 3},
-        }
-    )
-
-
-def refusal(status: int, message: str = "no", code: str | None = None, **headers: str) -> web.Response:
-    body = {"error": {"message": message, "code": code}}
-    return web.json_response(body, status=status, headers={k.replace("_", "-"): v for k, v in headers.items()})
-
-
-Reply = Callable[[web.Request], Awaitable[web.StreamResponse]] | web.Response
-
-
-class Fake:
-    """A server that answers from a script and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.script: list[Reply] = []
-        self.bodies: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.clients: list[OpenAIModel] = []
-        self.url = ""
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        self.bodies.append(await request.json())
-        self.headers.append(dict(request.headers))
-        reply = self.script.pop(0) if self.script else completion()
-        return reply if isinstance(reply, web.Response) else await reply(request)
-
-    def client(self, name: str = "some-model", **options: Any) -> OpenAIModel:
-        defaults: dict[str, Any] = {"api_key": KEY, "timeout": 5.0}
-        self.clients.append(OpenAIModel(name, base_url=self.url, **defaults | options))
-        return self.clients[-1]
-
-
 @pytest.fixture
 async def fake() -> AsyncIterator[Fake]:
-    fake = Fake()
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", fake.answer)
-    async with TestServer(app) as server:
-        fake.url = str(server.make_url("/v1"))
+    async with serving() as fake:
         yield fake
-        for client in fake.clients:
-            await client.close()
 
 
 async def failure(fake: Fake, reply: Reply, **options: Any) -> ModelError:
@@ -147,6 +103,98 @@ async def test_another_bad_request_is_not_blamed_on_response_format(fake: Fake) 
     assert ["response_format" in body for body in fake.bodies] == [True, True, False, True]
 
 
+REFUSALS = [
+    (
+        {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]},
+        "seed",
+    ),
+    ([{"error": {"code": 400, "message": 'Unknown name "seed": Cannot find field.'}}], "seed"),
+    ({"error": {"message": "Unrecognized request argument supplied: seed"}}, "seed"),
+    ({"message": "extraneous key [top_p] is not permitted"}, "top_p"),
+    (
+        {
+            "error": {
+                "message": "Unsupported value: 'temperature' does not support 0.5 with this model. Only the default "
+                "(1) value is supported.",
+                "param": "temperature",
+            }
+        },
+        "temperature",
+    ),
+]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize(("body", "name"), REFUSALS)
+async def test_a_refused_parameter_is_left_out_once_and_said(fake: Fake, status: int, body: Any, name: str) -> None:
+    client = fake.client(params={"temperature": 0.5, "top_p": 0.9})
+    fake.script = [web.json_response(body, status=status)]
+    for _ in range(2):
+        assert (await client.complete(HELLO, {"seed": 1})).content == "hi"
+    assert [name in sent for sent in fake.bodies] == [True, False, False]
+    assert len(fake.bodies[0]) == len(fake.bodies[1]) + 1
+    (note,) = client.notes
+    assert f"takes no {name}" in note
+
+
+@pytest.mark.parametrize(
+    ("sent", "other"), [("max_tokens", "max_completion_tokens"), ("max_completion_tokens", "max_tokens")]
+)
+async def test_a_limit_of_tokens_has_two_names(fake: Fake, sent: str, other: str) -> None:
+    client = fake.client(params={sent: 9})
+    text = f"Unsupported parameter: '{sent}' is not supported with this model."
+    fake.script = [refusal(400, text)]
+    await client.complete(HELLO, {})
+    await client.complete(HELLO, {})
+    assert [(body.get(sent), body.get(other)) for body in fake.bodies] == [(9, None), (None, 9), (None, 9)]
+    client = fake.client(params={sent: 9})
+    fake.bodies.clear()
+    fake.script = [refusal(400, text), refusal(400, text.replace(sent, other))]
+    await client.complete(HELLO, {})
+    assert sent not in fake.bodies[-1]
+    assert other not in fake.bodies[-1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "maximum context length is 8192 tokens, however you requested 9000 (8000 in the messages, 1000 of max_tokens)",
+        "Invalid 'temperature': decimal above maximum value. Expected a value <= 2, but got 5 instead.",
+        "max_tokens is too large: 99999. This model supports at most 16384 completion tokens",
+        "The response was filtered due to the prompt triggering content management policy",
+    ],
+)
+async def test_a_wrong_value_is_the_users_to_mend(fake: Fake, text: str) -> None:
+    options = {"params": {"temperature": 5, "max_tokens": 99999}}
+    assert type(await failure(fake, refusal(400, text), **options)) is BadRequest
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (400, "System role not supported"),
+        (400, "Developer instruction is not enabled for models/gemma-3-27b-it"),
+        (400, "Unsupported value: 'messages[0].role' does not support 'system' with this model."),
+        (400, "Conversation roles must alternate user/assistant/user/assistant/..."),
+        (500, "Value is not callable: raise_exception('System role not supported')"),
+    ],
+)
+async def test_a_refused_system_message_begins_the_first_user_message(fake: Fake, status: int, text: str) -> None:
+    client = fake.client()
+    for chat, merged in (
+        ([Message("user", "hello")], [{"role": "user", "content": "be kind\n\nhello"}]),
+        ([], [{"role": "user", "content": "be kind"}]),
+        (
+            [Message("assistant", "hello")],
+            [{"role": "user", "content": "be kind"}, {"role": "assistant", "content": "hello"}],
+        ),
+    ):
+        fake.script = [] if client.notes else [refusal(status, text)]
+        await client.complete([Message("system", "be kind"), *chat], {})
+        assert fake.bodies[-1]["messages"] == merged
+    assert len(fake.bodies) == 4
+
+
 # What is read
 
 
@@ -157,6 +205,13 @@ async def test_another_bad_request_is_not_blamed_on_response_format(fake: Fake) 
         ("length", "length"),
         ("content_filter", "content_filter"),
         ("eos", "unknown"),
+        ("max_tokens", "length"),
+        ("MAX_TOKENS", "length"),
+        ("FinishReason.MAX_TOKENS", "length"),
+        ("model_length", "length"),
+        ("SAFETY", "content_filter"),
+        ("refusal", "content_filter"),
+        ("content-filter", "content_filter"),
         (None, "unknown"),
     ],
 )
@@ -189,6 +244,105 @@ async def test_a_refusal_is_an_answer(fake: Fake) -> None:
     assert (result.content, result.finish_reason) == ("I cannot help with that", "content_filter")
 
 
+HI = {"content": "hi"}
+
+
+def answer(message: Any = HI, usage: Any = None, **more: Any) -> bytes:
+    return json.dumps({"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage, **more}).encode()
+
+
+SENT = b'data: {"choices": [{"delta": {"content": "h"}}]}\n\ndata: {"choices": [{"delta": {"content": "i"}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xef\xbb\xbf" + answer(),
+        answer().decode().encode("utf-16"),
+        b"\n  " + answer(),
+        answer() + b"\n" + answer(),
+        b"[" + answer() + b"]",
+        answer({"content": [None, {"type": "text", "text": "hi"}]}),
+        answer({"content": [{"type": "image_url", "image_url": {}}, {"type": "text", "text": "hi"}, {"text": None}]}),
+        answer({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"text": "hi"}]}),
+        answer({"content": ["h", "i"], "reasoning": {"a": 1}, "refusal": None}),
+        answer({"content": {"type": "text", "text": "hi"}}),
+        answer({"content": "hi \ud83d"}),
+        answer(error=None),
+        answer(usage=[1, 2]),
+        answer(usage="many"),
+        answer(usage={"prompt_tokens": {"total": 7}}),
+        answer(usage={"prompt_tokens": -1, "completion_tokens": True}),
+        answer(usage={"prompt_tokens": 0}).replace(b"0}", b"1e999}"),
+        answer(usage={"prompt_tokens": 0}).replace(b"0}", b"7" * 5000 + b"}"),
+        answer(usage={"prompt_tokens": 0}).replace(b"0}", b"NaN}"),
+        json.dumps({"choices": [{"delta": {"content": "hi"}, "finish_reason": "stop"}]}).encode(),
+        SENT + b', "finish_reason": "stop"}]}\n\n',
+        SENT + b"}]}\n\ndata: [DONE]\n\n",
+    ],
+)
+async def test_a_text_that_is_there_is_read(fake: Fake, body: bytes) -> None:
+    fake.script = [web.Response(body=body, content_type="application/json")]
+    reply = await fake.client().complete(HELLO, {})
+    assert (reply.content.strip(), reply.prompt_tokens, reply.completion_tokens) == ("hi", 0, 0)
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_tokens": "7", "completion_tokens": 3.0},
+        {"input_tokens": 7, "output_tokens": 3},
+        {"prompt_tokens": 7, "total_tokens": 10},
+        {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": [None]},
+    ],
+)
+async def test_usage_has_several_shapes(fake: Fake, usage: Any) -> None:
+    fake.script = [web.Response(body=answer(usage=usage), content_type="application/json")]
+    assert await fake.client().complete(HELLO, {}) == Completion("hi", "stop", 7, 3)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        bytes(range(256)) * 100,
+        b"<" * 200_000,
+        SENT + b"}]}\n\n",
+        SENT + b'}]}\n\ndata: {"error": {"message": "boom"}}\n\ndata: [DONE]\n\n',
+        answer({"content": "half a"}, error={"message": "boom"}),
+        json.dumps({"choices": [{"message": {"content": "half a"}, "error": {"code": 502}}]}).encode(),
+        json.dumps({"choices": [{"message": {"content": "half a"}, "finish_reason": "error"}]}).encode(),
+        json.dumps({"choices": [None, {"message": {"content": "half a"}}]}).encode(),
+        answer({"content": [None]}),
+        answer(None),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 500])
+async def test_no_body_crashes_and_none_of_a_fault_is_an_answer(fake: Fake, body: bytes, status: int) -> None:
+    caught = await failure(fake, web.Response(body=body, status=status, content_type="application/json"))
+    assert type(caught) is (MalformedResponse if status == 200 else ServerError)
+
+
+async def test_what_was_billed_comes_with_the_error(fake: Fake) -> None:
+    assert (await failure(fake, completion(""))).billed == (7, 3)
+    fake.bodies.clear()
+    assert (await failure(fake, web.Response(text="<html>"))).billed is None
+
+
+@pytest.mark.parametrize("code", ["json_validate_failed", "output_parse_failed"])
+async def test_what_a_server_says_its_model_failed_to_write_is_for_the_role_to_repair(fake: Fake, code: str) -> None:
+    error = {"message": "Generated JSON does not match the expected schema.", "code": code, "failed_generation": "{}"}
+    reply = web.json_response({"error": error}, status=400)
+    client = fake.client()
+    fake.script = [reply]
+    assert (await client.complete(HELLO, FORM)).content == "{}"
+    await client.complete(HELLO, FORM)
+    assert ["response_format" in body for body in fake.bodies] == [True, True]
+    fake.bodies.clear()
+    assert type(await failure(fake, web.json_response({"error": error}, status=400))) is MalformedResponse
+
+
 async def test_usage_is_read_and_may_be_missing(fake: Fake) -> None:
     client = fake.client()
     fake.script = [completion(), web.json_response({"choices": [{"message": {"content": "hi"}}], "usage": None})]
@@ -206,13 +360,20 @@ async def test_usage_is_read_and_may_be_missing(fake: Fake) -> None:
         (413, BadRequest),
         (422, BadRequest),
         (401, AccessDenied),
-        (402, AccessDenied),
+        (402, BadRequest),
         (403, AccessDenied),
         (404, AccessDenied),
-        (405, AccessDenied),
-        (307, AccessDenied),
+        (405, BadRequest),
+        (307, BadRequest),
         (408, ServerError),
         (409, ServerError),
+        (424, ServerError),
+        (425, ServerError),
+        (499, ServerError),
+        (410, BadRequest),
+        (451, BadRequest),
+        (418, BadRequest),
+        (202, ServerError),
         (500, ServerError),
         (502, ServerError),
         (503, ServerError),
@@ -381,7 +542,92 @@ async def test_the_environments_proxy_is_used_but_not_for_loopback(fake: Fake, m
         await fake.client().complete(HELLO, {})
 
 
+async def test_one_proxy_may_serve_every_scheme(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    proxy, fake.url = fake.url.removesuffix("/v1"), "http://models.invalid/v1"
+    for value in (proxy, proxy.removeprefix("http://")):
+        monkeypatch.setenv("ALL_PROXY", value)
+        assert (await fake.client().complete(HELLO, {})).content == "hi"
+    assert fake.headers[-1]["Host"] == "models.invalid"
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    with pytest.raises(UsageError, match="all_proxy must begin"):
+        await fake.client().complete(HELLO, {})
+
+
 # Names and configurations
+
+
+def spec(fake: Fake, query: str) -> OpenAIModel:
+    model = ModelSpec.parse(f"openai:m@{fake.url}?{query}").open()
+    assert isinstance(model, OpenAIModel)
+    fake.clients.append(model)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("query", "sent"),
+    [
+        ('stop=["a b","c"]', {"stop": ["a b", "c"]}),
+        ("chat_template_kwargs.enable_thinking=false", {"chat_template_kwargs": {"enable_thinking": False}}),
+        ('extra_body={"a": {"b": [1, null]}, "top_k": 5}', {"a": {"b": [1, None]}, "top_k": 5}),
+        ("a.b=1&a.c=x", {"a": {"b": 1, "c": "x"}}),
+        ("stop=null", {"stop": None}),
+        ('stop="5"', {"stop": "5"}),
+        ("reasoning_effort=low", {"reasoning_effort": "low"}),
+        ("stop=%3F%26", {"stop": "?&"}),
+    ],
+)
+async def test_a_spec_can_hold_any_json(fake: Fake, query: str, sent: dict[str, Any]) -> None:
+    await spec(fake, query).complete(HELLO, {})
+    assert {name: value for name, value in fake.bodies[0].items() if name not in ("model", "messages")} == sent
+
+
+@pytest.mark.parametrize(
+    "query", ["stop={a", "extra_body=3", "a=1&a.b=2", 'extra_body={"api_key":"x"}', 'extra_body={"n":2}']
+)
+async def test_json_that_is_none_is_told_before_any_call(fake: Fake, query: str) -> None:
+    with pytest.raises(UsageError):
+        spec(fake, query)
+
+
+async def test_a_url_can_have_a_query_or_be_the_whole_one(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    base = fake.url.removesuffix("/v1")
+    for string, path in (
+        (
+            f"{base}/openai/deployments/m?api-version=2024-10-21&top_p=1",
+            "/openai/deployments/m/chat/completions?api-version=2024-10-21",
+        ),
+        (f"{base}/v1/chat/completions", "/v1/chat/completions"),
+        (f"{base}/v1/?query.tier=a%20b", "/v1/chat/completions?tier=a+b"),
+        (base, "/chat/completions"),
+    ):
+        model = ModelSpec.parse(f"openai:m@{string}").open()
+        await model.complete(HELLO, {})
+        await model.close()
+        assert fake.paths[-1] == path
+    model = ModelSpec.parse(f"openai:m@{base}?key_header=api-key").open()
+    await model.complete(HELLO, {})
+    await model.close()
+    assert fake.headers[-1]["api-key"] == KEY
+    assert "Authorization" not in fake.headers[-1]
+
+
+async def test_the_environment_names_the_server_as_for_the_openai_package(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", fake.url)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    model = ModelSpec.parse("openai:gpt-4o-mini").open()
+    await model.complete(HELLO, {})
+    await model.close()
+    assert fake.headers[0]["Authorization"] == f"Bearer {KEY}"
+    assert model.notes == [f"openai:gpt-4o-mini is called at {fake.url}, from OPENAI_BASE_URL"]
+    assert model.price() is None
+    assert OpenAIModel.list_price("gpt-4o-mini", None, {}) is None
+    monkeypatch.setenv("OPENAI_BASE_URL", " ")
+    assert OpenAIModel.list_price("gpt-4o-mini", None, {}) is not None
 
 
 async def test_a_spec_turns_text_into_numbers(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,3 +142,20 @@ def test_a_conversation_that_is_over_is_not_shown_any_more(meter: UsageTracker, 
         virtually(watched(view, 1))
         assert "aloe-1" in printed(out)
         assert "aloe-0" not in printed(out)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_what_the_run_waits_for_is_shown_and_what_came_out_said_once(meter: UsageTracker, terminal: bool) -> None:
+    out = console(terminal=terminal)
+    waiting, notes = ["waiting until 14:05 for 127.0.0.1:8000"], ["m at 127.0.0.1: takes no seed"]
+    view = View(out, meter, unit="conversations", total=4, waiting=lambda: waiting, notes=lambda: notes)
+    virtually(watched(view, 35))
+    view.say_notes()
+    assert "waiting until 14:05 for 127.0.0.1:8000" in printed(out)
+    assert printed(out).count("takes no seed") == 1
+
+
+def test_what_is_estimated_is_marked(meter: UsageTracker) -> None:
+    meter.add("user", "m", Completion("Hello.", "stop", 1, 1, estimated=True))
+    user = rendered(roles_table(meter)).strip().splitlines()[2].split()
+    assert user == ["user", "2", "0", "~1,000,001", "~500,001", "~$2.00", "0"]

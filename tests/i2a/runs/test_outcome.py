@@ -68,3 +68,15 @@ def test_as_json_an_unknown_cost_is_null() -> None:
     assert values["cost"] is None
     assert (values["folder"], values["failed"], values["left"], values["stopped"]) == ("runs/a", 3, 0, None)
     assert values["roles"]["user"]["calls"] == 1
+
+
+def test_what_was_cut_and_what_was_estimated_is_said() -> None:
+    found = result(summary=Summary(trees=3, utterances=12, cut=1, overran=2, unclear=3))
+    found.usage.add("user", "m", Completion("Hello.", "stop", 1, 1, estimated=True))
+    text = printed(found)
+    assert "cut at their limit of tokens: 1" in text
+    assert "ran past their end, and are cut there: 2" in text
+    assert "hold what may be a thought or a special token: 3" in text
+    assert "cost: ~$1.00 (tokens of 1 call estimated)" in text
+    assert as_dict(found)["roles"]["user"]["estimated"] == 1
+    assert as_dict(found)["summary"]["cut"] == 1

@@ -33,7 +33,7 @@ from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.runner import execute, model_errors, stop_on_interrupt
-from i2a.runs.session import Session
+from i2a.runs.session import Session, forgotten
 from i2a.runs.simulated import is_simulated
 from i2a.testing import Request
 from i2a.trees.json import read
@@ -417,14 +417,28 @@ def test_resume_leaves_failures_alone_and_retry_failed_redoes_just_those(tmp_pat
 
 
 def test_a_conversation_that_failed_late_goes_on_from_its_journal(tmp_path: Path, whole: bytes) -> None:
-    client = ScriptedClient(stopping(20, BadRequest("too long")))
-    simulated(tmp_path / "a", client, concurrency=1)
+    client = ScriptedClient(stopping(20, ServerError("down")))
+    simulated(tmp_path / "a", client, concurrency=1, retries=0)
     paid = 20
     assert client.calls.total() > paid
     client = ScriptedClient()
     simulated(tmp_path / "a", client, retry_failed=True)
     assert client.calls.total() == 36 - paid
     assert corpus(tmp_path / "a") == whole
+
+
+def test_a_conversation_that_came_to_a_wall_goes_round_it(tmp_path: Path) -> None:
+    """Its last words are what is refused, so these are said anew; each time that fails, one answer earlier."""
+    client = ScriptedClient(stopping(9, BadRequest("too long")))
+    simulated(tmp_path / "a", client, conversations=1, turns=3)
+    asked = [request.text for request in client.requests]
+    client = ScriptedClient(stopping(0, BadRequest("too long")))
+    assert simulated(tmp_path / "a", client, conversations=1, turns=3, retry_failed=True).failed == 1
+    assert asked[-1] not in [request.text for request in client.requests]
+    (first, _), (second, _) = forgotten(RunFolder(tmp_path / "a").failures()["aloe-0"])
+    assert first > second
+    client = ScriptedClient()
+    assert simulated(tmp_path / "a", client, conversations=1, turns=3, retry_failed=True).complete
 
 
 def test_an_answer_that_stayed_malformed_is_asked_for_afresh_when_retried(tmp_path: Path) -> None:

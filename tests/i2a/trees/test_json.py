@@ -272,3 +272,13 @@ def test_the_trees_of_a_run_are_found_by_its_folder_or_by_the_file(tree: Tree, t
 def test_a_file_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"nowhere\.jsonl"):
         list(read(tmp_path / "nowhere.jsonl"))
+
+
+def test_a_finish_reason_stands_in_the_file_only_where_not_all_was_said(tree: Tree) -> None:
+    plain = dump(tree)
+    next(iter(tree)).finish_reason = "stop"
+    assert dump(tree) == plain
+    next(iter(tree)).finish_reason = "length"
+    again = load(dump(tree))
+    assert next(iter(again)).cut
+    assert dump(again) == dump(tree) != plain

@@ -348,7 +348,7 @@ def test_roles_talk_through_it_and_a_resumed_run_asks_for_nothing_again(folder: 
     roles = {"preferred": model, "rejected": model}
 
     def run(out: Path, **more: Any) -> Any:
-        return simulate(Simulation(out=out, conversations=4, turns=3, role_model=roles, **more))
+        return simulate(Simulation(out=out, conversations=4, turns=3, role_model=roles, on_length="keep", **more))
 
     result = run(tmp_path / "run")
     assert (result.failed, result.left, result.usage.cost()) == (0, 0, 0.0)
