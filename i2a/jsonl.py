@@ -104,8 +104,10 @@ def read(file: Path, *, must_exist: bool = False) -> Iterator[tuple[int, Any]]:
 
 
 def is_torn(file: Path) -> bool:
-    """Whether the last line is torn, so that readers skip it."""
+    """Whether the last line is torn, so that readers skip it. What they refuse to read has no lines."""
     with file.open("rb") as source:
+        if source.read(6).startswith(tuple(FOREIGN)):
+            return False
         source.seek(max(0, source.seek(0, os.SEEK_END) - 1))
         if source.read() in (b"", b"\n"):
             return False
@@ -129,10 +131,14 @@ def append(file: Path, line: str) -> None:
 
 
 def repair(file: Path) -> None:
-    """Remove a torn last line; add the newline if that is all that is missing."""
+    """Remove a torn last line; add the newline if that is all that is missing. Raises `UsageError`."""
     if not file.exists():
         return
-    with file.open("rb+") as source:
+    try:
+        target = file.open("rb+")
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be written ({error.strerror}); make it a writable file") from None
+    with target as source:
         whole, last = 0, b""
         for last in source:
             whole += len(last)

@@ -71,7 +71,8 @@ def from_keywords(model: type[Settings], values: Mapping[str, object]) -> Settin
 def read(model: type[BaseModel], file: Path) -> dict[str, object]:
     """The settings in a TOML file, whose names may have dashes or underscores. Raises `UsageError`.
 
-    Relative paths, also those of Python files, count from the folder of the file. One value is a list of one.
+    Relative paths, also those of Python files, count from the folder of the file; `-` stays standard input
+    or output. One value is a list of one.
     """
     try:
         found = tomllib.loads(file.read_text("utf-8"))
@@ -143,7 +144,7 @@ def _beside(file: Path, value: object) -> object:
         return [_beside(file, part) for part in value]
     if isinstance(value, dict):
         return {name: _beside(file, part) for name, part in value.items()}
-    return file.parent / value if isinstance(value, str) else value
+    return file.parent / value if isinstance(value, str) and value != "-" else value
 
 
 def _script_beside(file: Path, value: object) -> object:

@@ -1,9 +1,16 @@
 """Text for people: foreign text made fit for a terminal, and counts with their nouns."""
 
+import unicodedata
+
 
 def one_line(text: str) -> str:
     """`text` in one line and printable: text from a model must not control the terminal."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to see: blanks, and marks of no width such as U+200B."""
+    return all(unicodedata.category(char) in ("Cc", "Cf", "Zs", "Zl", "Zp") for char in text)
 
 
 def counted(count: int, what: str) -> str:

@@ -1,27 +1,20 @@
 """`i2a compare`."""
 
 import json
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import typer
-from typer import Argument, Option
 
 from i2a.cli.command import command
 
+if TYPE_CHECKING:
+    from i2a.cli.settings import CompareOptions
 
-@command(example="i2a compare runs/eval-base runs/eval-dpo --baseline base", extra="evaluate")
-def compare(
-    runs: Annotated[list[Path], Argument(metavar="RUN", help="Folders of complete evaluations.")],
-    mix: Annotated[
-        bool,
-        Option("--mix", help="Compare runs that differ in protocol, judges, simulator or cases; the table says so."),
-    ] = False,
-    baseline: Annotated[
-        str | None, Option(help="Name of the candidate that others are compared with.  [default: the first]")
-    ] = None,
-    as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False,
-) -> None:
+EXAMPLE = "i2a compare runs/eval-base runs/eval-dpo --baseline base"
+
+
+@command("i2a.cli.settings:CompareOptions", example=EXAMPLE, extra="evaluate")
+def compare(config: "CompareOptions", as_json: bool) -> None:
     """Put the candidates of several evaluations side by side.
 
     Differences are paired where candidates met the same users. Runs that differ in protocol, engine, mode, judges,
@@ -35,14 +28,14 @@ def compare(
     from i2a.report.choice import choice_table
     from i2a.report.tables import comparison_table
 
-    if is_choice(runs[0]):
-        chosen = compare_choices(runs, baseline=baseline).as_json()
+    if is_choice(config.runs[0]):
+        chosen = compare_choices(config.runs, baseline=config.baseline).as_json()
         if as_json:
             typer.echo(json.dumps(chosen, ensure_ascii=False))
         else:
             Console().print(choice_table(chosen))
         return
-    comparison = compared(runs, mix=mix, baseline=baseline)
+    comparison = compared(config.runs, mix=config.mix, baseline=config.baseline)
     if as_json:
         typer.echo(json.dumps(comparison.as_json()))
     else:

@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from i2a.cli.command import command, progress_bar, warn_of_torn_line
 
 if TYPE_CHECKING:
+    from i2a.cli.settings import ExportOptions
     from i2a.trees.formats import Exported
 
 EXAMPLE = """\
@@ -16,25 +17,8 @@ i2a export runs/first --format dpo --option both_orders=true \\
     --out data/dpo.parquet"""
 
 
-@command(example=EXAMPLE, extra="train")
-def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or a trees.jsonl.")],
-    out: Annotated[
-        Path,
-        typer.Option(
-            help="File to write: its ending says whether JSONL, .json, .csv or .parquet; .gz compresses; - is "
-            "standard output."
-        ),
-    ],
-    format: Annotated[
-        str, typer.Option(help="aloe: records of the ALOE release. sft, dpo: rows to train on.")
-    ] = "aloe",
-    option: Annotated[
-        list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="Option of the format. Repeatable.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-) -> None:
+@command("i2a.cli.settings:ExportOptions", example=EXAMPLE, extra="train")
+def export(config: "ExportOptions", as_json: bool) -> None:
     """Write the trees of a run in another format.
 
     aloe: a record has room for labelled pairs only, so it ends before the first turn whose verdicts disagree. The whole
@@ -47,7 +31,6 @@ def export(
     an ablation of the paper.
     """
     from i2a import jsonl
-    from i2a.cli.flags import assignments
     from i2a.errors import UsageError
     from i2a.options import resolve
     from i2a.plugins import find
@@ -58,18 +41,19 @@ def export(
     from i2a.trees.formats import Exported, Format
     from i2a.trees.json import read, trees_of
 
+    out, format = config.out, config.format
     made_by = find("formats", format, Format)
-    options = resolve(made_by.rows, assignments(option, "--option"), f"format {format}")
+    options = resolve(made_by.rows, config.option, f"format {format}")
     printed = out == STDOUT
     if printed and as_json:
         raise UsageError("--out - and --json both write to standard output; leave one out")
-    file = trees_of(run)
+    file = trees_of(config.run)
     warn_of_torn_line(file)
     write_card = made_by.card or (dataset_card if format in WHAT else None)
     card = out.with_name(f"{out.name}.md") if write_card and not printed else None
     for target in (None if printed else out, card):
         if target:
-            _refuse(target, file, force=force)
+            _refuse(target, file, force=config.force)
     form_of(out, made_by, format)
     folder = RunFolder(file.parent)
     manifest = folder.manifest() if folder.manifest_file.exists() else {}
@@ -104,6 +88,8 @@ def _refuse(target: Path, trees: Path, *, force: bool) -> None:
     own = (trees, folder.manifest_file, folder.failures_file, folder.path / "journal.sqlite")
     if target.resolve() in [path.resolve() for path in own]:
         raise UsageError(f"{target} belongs to the run itself; choose another --out")
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{target} is no file that can be replaced; choose another --out, or - for standard output")
     if target.exists() and not force:
         raise UsageError(f"{target} exists already; add --force to overwrite it, or choose another --out")
 

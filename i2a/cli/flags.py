@@ -112,7 +112,7 @@ def values_of(model: type[BaseModel], given: dict[str, Any], words: list[str]) -
     for name, value in values.items():
         field = model.model_fields[name]
         if Flag.of(field).positional:
-            words = [*words, *map(str, value)]
+            words = [*words, *map(str, value if isinstance(value, list) else [value])]
         elif holds(field.annotation, dict):
             values[name] = assignments(value, _flag(name))
     for word in words:

@@ -4,22 +4,18 @@ import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, TYPE_CHECKING
 
 import typer
 
 from i2a.cli.command import command, progress_bar
 
+if TYPE_CHECKING:
+    from i2a.cli.settings import ImportOptions
 
-@command(example="i2a import aloe.jsonl --out runs/aloe")
-def import_(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="JSONL, one published record per line; - reads standard input.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder for the imported run, new or empty.")],
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out lines that are not a record.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-) -> None:
+
+@command("i2a.cli.settings:ImportOptions", example="i2a import aloe.jsonl --out runs/aloe")
+def import_(config: "ImportOptions", as_json: bool) -> None:
     """Import conversations in the format of the ALOE release as a run, for `show`, `export` and `train` to read.
 
     A file that `i2a export --format aloe` wrote gives back the same trees.
@@ -32,13 +28,14 @@ def import_(
     from i2a.runs.run_folder import RunFolder
     from i2a.trees.aloe_import import convert
 
+    file, out = config.file, config.out
     there = RunFolder(out)
     if there.manifest_file.exists() and "imported" not in there.manifest()["identity"]:
         raise UsageError(f"{out} already holds a run; choose another --out")
     try:
         with TemporaryFile() as trees:
             done = convert(_lines(file), "standard input" if file == Path("-") else str(file), trees)
-            if done.bad and not skip_bad:
+            if done.bad and not config.skip_bad:
                 raise UsageError(f"{done.bad_lines}; nothing is imported: fix them, or leave them out with --skip-bad")
             if not done.conversations:
                 raise UsageError(f"{done.name}: no conversation in it; give one published record per line")

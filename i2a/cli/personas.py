@@ -2,16 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
 import typer
-from typer import Argument, Option
 
 from i2a.cli.command import command
 
 if TYPE_CHECKING:
     from i2a.personas.check import PoolCheck
-    from i2a.personas.settings import Growth
+    from i2a.personas.settings import CheckOptions, Growth, SampleOptions
 
 GROW = """\
 i2a personas grow --kind profile --target 1000 --seed 1 \\
@@ -58,27 +57,8 @@ def grow(config: "Growth", as_json: bool) -> None:
 
 
 @personas.command()
-@command(example=CHECK, extra="personas")
-def check(
-    files: Annotated[
-        list[Path], Argument(metavar="FILE", help="Pools or collections: .jsonl, .txt (also .gz), .parquet.")
-    ],
-    kind: Annotated[
-        Literal["profile", "personality"] | None,
-        Option(help="What the texts are.  [default: found out from columns or texts]"),
-    ] = None,
-    column: Annotated[str | None, Option(help="Column of the texts.  [default: named as the kind]")] = None,
-    against: Annotated[Path | None, Option(help="Texts of a benchmark, which should not be in the pools.")] = None,
-    encoder: Annotated[
-        str | None,
-        Option(
-            help="How similarity is measured: tfidf, or a sentence-transformers model.  [default: the paper's, else "
-            "tfidf]"
-        ),
-    ] = None,
-    png: Annotated[Path | None, Option(help="Also draw the result into this PNG.")] = None,
-    as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False,
-) -> None:
+@command("i2a.personas.settings:CheckOptions", example=CHECK, extra="personas")
+def check(config: "CheckOptions", as_json: bool) -> None:
     """Check pools of profiles or personalities: unfit texts, near-duplicates, coverage, overlap.
 
     Several files are each checked by themselves, and against each other. Nothing is changed.
@@ -86,14 +66,14 @@ def check(
     from i2a.personas.check import examine, in_words, pools_of
     from i2a.personas.encoders import open_encoder
 
-    pools = [pool for file in dict.fromkeys(files) for pool in pools_of(file, kind, column)]
+    pools = [pool for file in dict.fromkeys(config.files) for pool in pools_of(file, config.kind, config.column)]
     # A benchmark may hold more than the pools do; if it does not say of which kind it is, it is of theirs.
     kinds = {pool.kind for pool in pools}
     only = kinds.pop() if len(kinds) == 1 else None
-    benchmark = pools_of(against, only, None) if against else []
-    result = examine(pools, benchmark, open_encoder(encoder))
-    if png is not None:
-        _draw(result, png)
+    benchmark = pools_of(config.against, only, None) if config.against else []
+    result = examine(pools, benchmark, open_encoder(config.encoder))
+    if config.png is not None:
+        _draw(result, config.png)
     typer.echo(json.dumps(result.as_json()) if as_json else "\n".join(in_words(result)))
 
 
@@ -105,18 +85,8 @@ def _draw(result: "PoolCheck", png: Path) -> None:
 
 
 @personas.command()
-@command(example=SAMPLE)
-def sample(
-    count: Annotated[int, Option(help="How many personas.", min=1)],
-    out: Annotated[Path, Option(help="File to write, as JSONL.")],
-    profiles: Annotated[Path | None, Option(help="File of profiles.  [default: the 20 that come with i2a]")] = None,
-    personalities: Annotated[
-        Path | None, Option(help="File of personalities.  [default: the 20 that come with i2a]")
-    ] = None,
-    seed: Annotated[int, Option(help="The same seed and pools give the same personas.")] = 0,
-    force: Annotated[bool, Option("--force", help="Overwrite the file if it exists.")] = False,
-    as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False,
-) -> None:
+@command("i2a.personas.settings:SampleOptions", example=SAMPLE)
+def sample(config: "SampleOptions", as_json: bool) -> None:
     """Draw pairs of a profile and a personality into a file of personas.
 
     No pair is drawn twice, and profiles and personalities are used evenly. A smaller sample with the same seed is the
@@ -124,32 +94,27 @@ def sample(
     """
     from i2a.errors import UsageError
     from i2a.personas.pool import PersonaPool
+    from i2a.text import counted
 
+    out, pools = config.out, (config.profiles, config.personalities)
     if out.suffix.lower() != ".jsonl":
         raise UsageError(f"{out}: personas are written as JSONL; name it {out.with_suffix('.jsonl')}")
-    if out.resolve() in [file.resolve() for file in (profiles, personalities) if file]:
+    if out.resolve() in [file.resolve() for file in pools if file]:
         raise UsageError(f"{out} is one of the pools; choose another --out")
-    if out.exists() and not force:
+    if out.exists() and not config.force:
         raise UsageError(f"{out} exists already; add --force to overwrite it, or choose another --out")
-    pool = PersonaPool.read(profiles, personalities)
-    drawn = PersonaPool.of_personas(pool.draw(count, seed))
+    pool = PersonaPool.read(*pools)
+    drawn = PersonaPool.of_personas(pool.draw(config.count, config.seed))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror}; choose another --out") from None
     drawn.write(out)
-    counts = {"personas": count, "profiles": len(drawn.profiles), "personalities": len(drawn.personalities)}
+    counts = {"personas": config.count, "profiles": len(drawn.profiles), "personalities": len(drawn.personalities)}
     if as_json:
         typer.echo(json.dumps(counts | {"notes": list(pool.warnings)}))
         return
     for note in pool.warnings:
         typer.echo(note, err=True)
-    parts = [
-        f"{number:,} {one if number == 1 else several}"
-        for number, one, several in (
-            (len(drawn.profiles), "profile", "profiles"),
-            (len(drawn.personalities), "personality", "personalities"),
-            (count, "persona", "personas"),
-        )
-    ]
-    typer.echo(f"{parts[2]} of {parts[0]} and {parts[1]} are in {out}")
+    drew, profile_count, personality_count = (counted(number, what) for what, number in counts.items())
+    typer.echo(f"{drew} of {profile_count} and {personality_count} are in {out}")

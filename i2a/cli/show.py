@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,21 +14,22 @@ from i2a.text import one_line
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from i2a.cli.settings import ShowOptions
     from i2a.trees.tree import Node, Tree
 
 
-@command(example="i2a show runs/first aloe-3")
-def show(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or a trees.jsonl.")],
-    tree: Annotated[str | None, typer.Argument(metavar="TREE", help="Id of a tree, or its number from 0.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the run's counts, or the tree, as JSON.")] = False,
-) -> None:
-    """Show a run and one of its trees: all replies, labels, both verdicts, and what the Inducer knew."""
+@command("i2a.cli.settings:ShowOptions", example="i2a show runs/first aloe-3")
+def show(config: "ShowOptions", as_json: bool) -> None:
+    """Show a run and one of its trees: all replies, labels, both verdicts, and what the Inducer knew.
+
+    Without TREE it is the first one; --json then prints the run's counts, and else the tree.
+    """
     from rich.console import Console
 
     from i2a.errors import UsageError
     from i2a.trees.json import dump, read, trees_of
 
+    run, tree = config.run, config.tree
     file = trees_of(run)
     warn_of_torn_line(file)
     console = Console(highlight=False)

@@ -23,12 +23,14 @@ from autogen_core.models import (
 from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
-from i2a.errors import MalformedResponse
+from i2a.errors import MalformedResponse, ModelError, Unreachable
 from i2a.jsonl import JsonMapping
 from i2a.markup import spoken
 from i2a.models.model import ChatRole, Completion, Message, Model, estimate_tokens
+from i2a.models.openai_protocol import HttpReply, failure
 from i2a.models.response_format import response_format
 from i2a.models.spec import ModelSpec
+from i2a.text import one_line
 
 WINDOW = 128_000  # tokens; an assumption, as no protocol reports it
 ROLES: dict[type, ChatRole] = {SystemMessage: "system", UserMessage: "user", AssistantMessage: "assistant"}
@@ -46,14 +48,22 @@ class AutoGenModel(Model):
         self.structured_output = "response_format" in self._parameters
 
     async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
-        """Raises what the client raises, and `MalformedResponse` for a call of tools."""
+        """Raises `ModelError` for a refusal, a lost connection and an empty reply, else what the client raises."""
         args = {name: value for name, value in parameters.items() if name in self._parameters}
-        result = await self.client.create([_to_autogen(message) for message in messages], extra_create_args=args)
+        try:
+            result = await self.client.create([_to_autogen(message) for message in messages], extra_create_args=args)
+        except Exception as error:
+            if failure := _model_error(error):
+                raise failure from error
+            raise
         usage = result.usage
+        billed = (usage.prompt_tokens, usage.completion_tokens)
         if not isinstance(result.content, str):
-            billed = (usage.prompt_tokens, usage.completion_tokens)
             raise MalformedResponse("the model called tools instead of answering", billed=billed)
-        content, _, went_on = spoken(result.content)
+        content, _, went_on = spoken(result.content.encode("utf-8", "replace").decode())  # no half of a surrogate pair
+        if not content.strip():
+            name = type(self.client).__name__
+            raise MalformedResponse(f"{name}: an empty reply ({result.finish_reason})", billed=billed)
         reason = "stop_string" if went_on else result.finish_reason
         return Completion(content, reason, usage.prompt_tokens, usage.completion_tokens)
 
@@ -195,3 +205,17 @@ def _to_autogen(message: Message) -> LLMMessage:
             return UserMessage(content=message.content, source="user")
         case "assistant":
             return AssistantMessage(content=message.content, source="assistant")
+
+
+def _model_error(error: Exception) -> ModelError | None:
+    """What an error of a client's library means: those of OpenAI, Azure, Anthropic and Ollama carry a status.
+
+    None if it is a bug. Two of them have errors of these names for a lost connection, beside Python's own.
+    """
+    message = f"{type(error).__name__}: {one_line(str(error))}"
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int) and status >= 400:
+        headers = getattr(getattr(error, "response", None), "headers", {})
+        return failure(HttpReply(status, headers, message.encode()), message)
+    lost = {kind.__name__ for kind in type(error).__mro__} & {"APIConnectionError", "ConnectionError", "TimeoutError"}
+    return Unreachable(message) if lost else None

@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Self
 
 import aiohttp
@@ -30,9 +31,10 @@ from i2a.models.openai_protocol import (
     failed_generation,
     failure,
     refused,
+    with_its_status,
 )
 from i2a.models.request import merged_params, param_value, without
-from i2a.text import one_line
+from i2a.text import is_blank, one_line
 
 DEFAULT_URL = "https://api.openai.com/v1"
 DEFAULT_KEY = "OPENAI_API_KEY"
@@ -214,11 +216,11 @@ class OpenAIModel(Model):
         body, left_out = without(whole, self._refused), set(self._refused)
         try:
             async with asyncio.timeout(self._timeout):
-                reply = await self._post(body)
+                reply = with_its_status(await self._post(body))
                 while (name := refused(reply, body)) and name not in left_out and failed_generation(reply) is None:
                     left_out.add(name)
                     body = without(whole, left_out)
-                    reply = await self._post(body)
+                    reply = with_its_status(await self._post(body))
         except TimeoutError as error:
             raise Unreachable(f"{self._where}: no answer within {self._timeout:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
@@ -271,7 +273,7 @@ class OpenAIModel(Model):
         if not content.strip() and finish == "content_filter":
             content = reply.message.refusal or content
         content = content.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")  # half a pair fits into no file
-        if not content.strip():
+        if is_blank(content):
             advice = "; raise max_tokens" if finish == "length" else ""
             self._unusable(f"an empty reply (finish_reason {self._quote(reply.said) or 'None'}){advice}", reply)
         return Completion(content, "stop_string" if went_on else finish, usage.prompt_tokens, usage.completion_tokens)
@@ -320,7 +322,18 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         body += chunk
         if len(body) > _LARGEST:
             raise MalformedResponse(f"{response.url.host}: an answer of more than {_LARGEST:,} bytes")
+    with suppress(UnicodeDecodeError, LookupError):
+        if response.charset and not _is_utf8(body):
+            return body.decode(response.charset).encode()
     return bytes(body)
+
+
+def _is_utf8(body: bytes | bytearray) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _in_url(name: str) -> bool:

@@ -93,6 +93,16 @@ class HttpReply(NamedTuple):
     body: bytes
 
 
+def with_its_status(reply: HttpReply) -> HttpReply:
+    """`reply` under the status that its body names: routers answer 200 with `{"error": {"code": 429, ...}}`."""
+    if reply.status != 200 or b'"error"' not in reply.body or b'"choices"' in reply.body:
+        return reply
+    body = parse(reply.body)
+    error = body.get("error") if isinstance(body, Mapping) else None
+    code = str(error.get("code")) if isinstance(error, Mapping) else ""
+    return reply._replace(status=int(code)) if re.fullmatch("[45][0-9][0-9]", code) else reply
+
+
 def parse(raw: bytes) -> Any:
     """The JSON that `raw` begins with, whatever its encoding; None if there is none that can be read."""
     try:
@@ -163,7 +173,7 @@ class ChatUsage(NamedTuple):
             prompt, completion = (
                 (prompt, max(0, total - prompt)) if prompt else (max(0, total - completion), completion)
             )
-        return cls(prompt, completion)
+        return cls(prompt, max(completion, total - prompt))  # some count thoughts in the total alone
 
 
 def _count(value: Any) -> int:

@@ -1,9 +1,9 @@
-"""The settings of `i2a personas grow`: one model for flags, TOML files and Python."""
+"""The settings of `i2a personas grow`, `check` and `sample`: one model each for flags, TOML files and Python."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from i2a.runs.config import RunConfig
 from i2a.settings import Flag
@@ -61,3 +61,39 @@ class Growth(RunConfig):
     @property
     def calls_at_once(self) -> int:
         return self.max_calls or self.concurrency
+
+
+class CheckOptions(BaseModel):
+    """What `i2a personas check` looks at."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    files: Annotated[list[Path], Flag(metavar="FILE", positional=True)] = Field(
+        min_length=1,
+        description="Pools or collections: .jsonl, .txt (also .gz), .parquet.",
+        examples=["pools/profiles.jsonl"],
+    )
+    kind: Literal["profile", "personality"] | None = Field(
+        None, description="What the texts are. [default: found out from columns or texts]"
+    )
+    column: str | None = Field(None, description="Column of the texts. [default: named as the kind]")
+    against: Path | None = Field(None, description="Texts of a benchmark, which should not be in the pools.")
+    encoder: str | None = Field(
+        None,
+        description="How similarity is measured: tfidf, or a sentence-transformers model. [default: the paper's, else "
+        "tfidf]",
+    )
+    png: Path | None = Field(None, description="Also draw the result into this PNG.")
+
+
+class SampleOptions(BaseModel):
+    """What `i2a personas sample` draws."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    count: int = Field(ge=1, description="How many personas.", examples=[1000])
+    out: Path = Field(description="File to write, as JSONL.", examples=["personas.jsonl"])
+    profiles: Path | None = Field(None, description="File of profiles. [default: the 20 that come with i2a]")
+    personalities: Path | None = Field(None, description="File of personalities. [default: the 20 that come with i2a]")
+    seed: int = Field(0, description="The same seed and pools give the same personas.")
+    force: bool = Field(False, description="Overwrite the file if it exists.")

@@ -106,6 +106,8 @@ class Folder:
             raise UsageError(
                 f"{self.path} holds no {self.what}; `{self.starts} --out {self.path}` would start one"
             ) from None
+        except OSError as error:
+            raise UsageError(f"{self.manifest_file}: cannot be read: {error.strerror}") from None
         except ValueError as error:
             raise UsageError(f"{self.manifest_file}: not a manifest: {error}") from None
         if not isinstance(manifest, dict) or manifest.get("format") != self.format or "identity" not in manifest:

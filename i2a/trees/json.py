@@ -79,29 +79,32 @@ def schema() -> dict[str, object]:
 
 
 def dump(tree: Tree) -> str:
-    """`tree` as one line of JSON, without the newline. Equal trees give equal text."""
+    """`tree` as one line of JSON, without the newline. Equal trees give equal text.
+
+    Raises `UsageError` for what a script has noted on a node that JSON cannot hold.
+    """
     nodes = list(tree)
     number = {node: i for i, node in enumerate(nodes)}
     persona = tree.persona
-    return json.dumps(
-        {
-            "format": FORMAT,
-            "id": tree.id,
-            "scenario": tree.scenario,
-            "seed": tree.seed,
-            "options": dict(tree.options),
-            "persona": {
-                "id": persona.id,
-                "profile": persona.profile,
-                "personality": persona.personality,
-                "profile_id": persona.profile_id,
-                "personality_id": persona.personality_id,
-            },
-            "nodes": [_node(node, number) for node in nodes],
+    stored = {
+        "format": FORMAT,
+        "id": tree.id,
+        "scenario": tree.scenario,
+        "seed": tree.seed,
+        "options": dict(tree.options),
+        "persona": {
+            "id": persona.id,
+            "profile": persona.profile,
+            "personality": persona.personality,
+            "profile_id": persona.profile_id,
+            "personality_id": persona.personality_id,
         },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+        "nodes": [_node(node, number) for node in nodes],
+    }
+    try:
+        return json.dumps(stored, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"tree {tree.id}: the metadata of a node is not JSON: {error}") from None
 
 
 def load(line: str | bytes) -> Tree:

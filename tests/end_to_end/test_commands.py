@@ -64,7 +64,7 @@ def test_flags_and_a_toml_file_say_the_same(tmp_path: Path) -> None:
 def test_a_file_of_settings_without_its_flag_is_refused_in_one_line(tmp_path: Path) -> None:
     for command in ("simulate", "evaluate"):
         done = i2a(command, "run.toml", "--out", "run", cwd=tmp_path, check=2)
-        assert done.stderr.strip() == "i2a: a file of settings is given with --config: --config run.toml"
+        assert done.stderr.strip() == "i2a: pass a file of settings with --config: --config run.toml"
     assert "unexpected argument 'aloe'" in i2a("simulate", "aloe", "--out", "run", cwd=tmp_path, check=2).stderr
 
 

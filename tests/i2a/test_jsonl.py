@@ -145,7 +145,7 @@ def test_what_editors_and_crashes_add_is_left_out(file: Path, text: bytes) -> No
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        (gzip.compress(b'{"a": 1}\n'), "is compressed (gzip); unpack it with gunzip"),
+        (gzip.compress(b'{"a": 1}\n', mtime=0), "is compressed (gzip); unpack it with gunzip"),
         (b"\x28\xb5\x2f\xfd rest", "is compressed (zstd); unpack it with unzstd"),
         ('{"a": 1}\n'.encode("utf-16"), "is UTF-16; save it as UTF-8"),
         ('{"a": 1}\n'.encode("utf-16-be"), "is UTF-16; save it as UTF-8"),
@@ -161,8 +161,22 @@ def test_what_is_no_text_is_named(file: Path, text: bytes, what: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "torn"),
-    [(b"", False), (b"{}\n", False), (b"{}", False), (b'{}\n{"a', True), (b"{}\n\0\0", False), (b"{}\n12", True)],
+    [
+        (b"", False),
+        (b"{}\n", False),
+        (b"{}", False),
+        (b'{}\n{"a', True),
+        (b"{}\n\0\0", False),
+        (b"{}\n12", True),
+        (b"\x1f\x8bxy", False),
+    ],
 )
 def test_a_torn_last_line_can_be_told(file: Path, text: bytes, torn: bool) -> None:
     file.write_bytes(text)
     assert jsonl.is_torn(file) == torn
+
+
+def test_what_cannot_be_repaired_is_named(file: Path) -> None:
+    file.mkdir()
+    with pytest.raises(UsageError, match="cannot be written"):
+        jsonl.repair(file)

@@ -62,6 +62,7 @@ def test_paths_and_scripts_in_a_file_count_from_its_folder(file: Path) -> None:
     assert job.script == str(file.parent / "d.py")
     assert load(Job, written(file, 'out = "a"', 'script = "d.py:job"'), {}).script == str(file.parent / "d.py:job")
     assert load(Job, None, {"out": "a", "script": "./d.py"}).script == "./d.py"
+    assert load(Job, written(file, 'out = "-"'), {}).out == Path("-"), "standard output is in no folder"
     assert load(Job, written(file, 'out = "a"', "[notes]", 'me = "e.txt"'), {}).notes == {"me": file.parent / "e.txt"}
 
 

@@ -17,6 +17,7 @@ from i2a.markup import spoken
 from i2a.models.local.batching import Batcher, Row
 from i2a.models.local.repetition import Dry
 from i2a.models.model import FREE, REPLIES, Completion, Likelihood, Message, Model, Price
+from i2a.text import is_blank
 
 if TYPE_CHECKING:
     from i2a.models.local.loading import Loaded
@@ -162,7 +163,7 @@ class HFModel(Model):
             await self._generate(row)
             spent += len(row.written)
             text, _, went_on = spoken(self._loaded.chat.text(row.written))
-            if text.strip():
+            if not is_blank(text):
                 end = "stop_string" if went_on else "length" if row.end == "length" else "stop"
                 return Completion(text, end, len(prompt), spent)
         advice = "; raise max_new_tokens" if row.end == "length" else ""

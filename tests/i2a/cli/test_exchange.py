@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -87,6 +88,20 @@ def run(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
+
+
+def test_a_file_of_settings_says_what_to_read_and_write(tmp_path: Path, run: Callable[..., Path]) -> None:
+    run(tree("aloe-0", "preferred"), name="grown")
+    file = tmp_path / "export.toml"
+    file.write_text('run = "grown"\nout = "rows.jsonl"\nformat = "dpo"\noption = {layout = "messages"}', "utf-8")
+    i2a("export", "--config", file)
+    assert len((tmp_path / "rows.jsonl").read_text("utf-8").splitlines()) == 1
+    with pytest.raises(UsageError, match="exists already; add --force"):
+        i2a("export", "--config", file)
+    file = tmp_path / "import.toml"
+    file.write_text('file = "-"\nout = "imported"', "utf-8")
+    i2a("import", "--config", file, stdin=json.dumps(record()).encode())
+    assert len(list(read(tmp_path / "imported/trees.jsonl"))) == 1
 
 
 # In.
@@ -269,6 +284,13 @@ def test_counts_come_as_json_too(tmp_path: Path, run: Callable[..., Path]) -> No
     result = i2a("export", run(tree("aloe-0", "preferred")), "--out", tmp_path / "aloe.jsonl", "--json")
     told = json.loads(result.stdout)
     assert (told["trees"], told["written"]) == (1, {"records": 1, "turns": 1})
+
+
+def test_a_device_is_never_replaced_by_a_file(tmp_path: Path, run: Callable[..., Path]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="no file that can be replaced"):
+        i2a("export", run(tree("aloe-0", "preferred")), "--out", tmp_path / "pipe", "--force")
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_an_existing_file_is_overwritten_only_with_force(tmp_path: Path, run: Callable[..., Path]) -> None:

@@ -134,8 +134,8 @@ def test_a_missing_extra_is_one_line(tmp_path: Path) -> None:
     # None in sys.modules is how Python itself marks a module that cannot be imported.
     code = (
         "import sys; sys.modules['numpy'] = None\n"
-        "from i2a.cli.personas import check; from pathlib import Path; from i2a.errors import UsageError\n"
-        f"try: check([Path({str(file)!r})], encoder='tfidf')\n"
+        "from i2a.cli.personas import personas; from i2a.errors import UsageError\n"
+        f"try: personas(['check', {str(file)!r}, '--encoder', 'tfidf'])\n"
         "except UsageError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -20,6 +21,8 @@ from autogen_ext.models.replay import ReplayChatCompletionClient
 from pydantic import BaseModel
 
 from agents.user import User
+from i2a import simulate
+from i2a.errors import AccessDenied, BadRequest, MalformedResponse, RateLimited, ServerError, Unreachable
 from i2a.models.autogen import AutoGenModel, ModelClient, as_model
 from i2a.models.model import Completion, Message
 from i2a.models.response_format import response_format
@@ -32,6 +35,28 @@ class Form(BaseModel):
     reason: str
     winner: Literal["1", "2"] = "1"
     default: list["Form"] = []
+
+
+class Failing(ReplayChatCompletionClient):
+    """Fails once, then answers."""
+
+    def __init__(self, failure: Exception) -> None:
+        super().__init__(["Hi!"] * 40)
+        self.failure: Exception | None = failure
+
+    async def create(self, *args: Any, **options: Any) -> CreateResult:
+        failure, self.failure = self.failure, None
+        if failure:
+            raise failure
+        return await super().create(*args, **options)
+
+
+class StatusError(Exception):
+    """As the libraries of OpenAI, Anthropic and Ollama have it."""
+
+    def __init__(self, status_code: int) -> None:
+        super().__init__("no")
+        self.status_code = status_code
 
 
 # Ours in AutoGen.
@@ -174,3 +199,36 @@ def test_a_client_that_holds_a_model_gives_it_up() -> None:
     model = ScriptedModel()
     assert as_model(ModelClient(model)) is as_model(model) is model
     assert isinstance(as_model(ReplayChatCompletionClient([])), AutoGenModel)
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (StatusError(429), RateLimited),
+        (StatusError(503), ServerError),
+        (StatusError(400), BadRequest),
+        (StatusError(401), AccessDenied),
+        (TimeoutError(), Unreachable),
+        (ConnectionResetError("gone"), Unreachable),
+        (type("APITimeoutError", (type("APIConnectionError", (Exception,), {}),), {})(), Unreachable),
+        (ValueError("a bug"), ValueError),
+    ],
+)
+async def test_a_failure_of_a_client_is_an_error_of_ours(failure: Exception, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        await AutoGenModel(Failing(failure)).complete([Message("user", "hello")], {})
+
+
+async def test_half_a_surrogate_pair_is_replaced() -> None:
+    completion = await AutoGenModel(ReplayChatCompletionClient(["a \ud800"])).complete([Message("user", "hello")], {})
+    assert completion.content == "a ?"
+
+
+async def test_an_empty_reply_of_a_client_is_no_answer() -> None:
+    with pytest.raises(MalformedResponse, match="ReplayChatCompletionClient: an empty reply"):
+        await AutoGenModel(ReplayChatCompletionClient([" "])).complete([Message("user", "hello")], {})
+
+
+def test_a_run_survives_a_client_that_is_busy_once(tmp_path: Path) -> None:
+    result = simulate(out=tmp_path / "run", conversations=1, turns=1, clients={"user": Failing(StatusError(429))})
+    assert (result.finished, result.failed) == (1, 0)

@@ -293,6 +293,7 @@ async def test_a_text_that_is_there_is_read(fake: Fake, body: bytes) -> None:
         {"prompt_tokens": "7", "completion_tokens": 3.0},
         {"input_tokens": 7, "output_tokens": 3},
         {"prompt_tokens": 7, "total_tokens": 10},
+        {"prompt_tokens": 7, "completion_tokens": 1, "total_tokens": 10},
         {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": [None]},
     ],
 )
@@ -322,6 +323,21 @@ async def test_usage_has_several_shapes(fake: Fake, usage: Any) -> None:
 async def test_no_body_crashes_and_none_of_a_fault_is_an_answer(fake: Fake, body: bytes, status: int) -> None:
     caught = await failure(fake, web.Response(body=body, status=status, content_type="application/json"))
     assert type(caught) is (MalformedResponse if status == 200 else ServerError)
+
+
+@pytest.mark.parametrize(
+    ("words", "sent", "declared"),
+    [("Grüße", "latin-1", "iso-8859-1"), ("Grüße", "utf-8", "iso-8859-1"), ("你好", "gb18030", "GBK")],
+)
+async def test_letters_are_read_as_the_server_declares_them(fake: Fake, words: str, sent: str, declared: str) -> None:
+    body = json.dumps({"choices": [{"message": {"content": words}}]}, ensure_ascii=False).encode(sent)
+    fake.script = [web.Response(body=body, headers={"Content-Type": f"application/json; charset={declared}"})]
+    assert (await fake.client().complete(HELLO, {})).content == words
+
+
+@pytest.mark.parametrize("content", ["\u200b\ufeff\u2060", "\0", "\u200e \u00ad\n"])
+async def test_what_nobody_can_see_is_no_answer(fake: Fake, content: str) -> None:
+    assert type(await failure(fake, completion(content))) is MalformedResponse
 
 
 async def test_what_was_billed_comes_with_the_error(fake: Fake) -> None:
@@ -390,6 +406,24 @@ async def test_every_status_has_its_error(fake: Fake, status: int, error: type[M
         assert caught.retry_after == 3
 
 
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (401, AccessDenied),
+        ("429", RateLimited),
+        (503, ServerError),
+        (400, BadRequest),
+        ("overloaded", MalformedResponse),
+    ],
+)
+async def test_an_error_in_a_200_has_the_status_that_it_names(
+    fake: Fake, code: int | str, error: type[ModelError]
+) -> None:
+    caught = await failure(fake, web.json_response({"error": {"code": code, "message": "some reason"}}))
+    assert type(caught) is error
+    assert "some reason" in str(caught)
+
+
 async def test_an_exhausted_quota_is_not_a_rate_limit(fake: Fake) -> None:
     caught = await failure(fake, refusal(429, "You exceeded your current quota", "insufficient_quota"))
     assert type(caught) is AccessDenied
@@ -416,7 +450,7 @@ async def test_hints_name_the_variable_or_the_url(fake: Fake) -> None:
         web.json_response({"choices": []}),
         web.json_response({"choices": None}),
         web.json_response({"choices": [{"text": "hi"}]}),
-        web.json_response({"error": {"message": "upstream is down", "code": 502}}),
+        web.json_response({"error": {"message": "upstream is down", "code": "upstream_down"}}),
         completion(None),
         completion(""),
         completion(" \n"),

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from evaluation.choice.run import ChoiceRunResult
 from i2a.cli.report import report
+from i2a.cli.settings import ReportOptions
 from i2a.jsonl import JsonMapping
 from i2a.report.choice import choice_table, draw
 from tests.evaluation.choice.parts import Likely, chosen_by
@@ -56,7 +57,7 @@ def test_in_a_report_it_stands_before_everything_else_and_holds_no_foreign_marku
 ) -> None:
     assert result.summary is not None
     draw(result.summary, result.run.folder)
-    report([result.run.folder], tmp_path / "report.html", "A title", None, False)
+    report.function(ReportOptions(runs=[result.run.folder], out=tmp_path / "report.html"), False)
     text = (tmp_path / "report.html").read_text("utf-8")
     assert text.index("Choice, without a judge: a &amp; b") < text.index(">Runs<") < text.index(">Conversations<")
     assert "24 items in all, in percent" in text

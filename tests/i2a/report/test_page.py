@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from i2a.cli.report import report
+from i2a.cli.settings import ReportOptions
 from i2a.errors import UsageError
 from i2a.report.page import interval
 from tests.i2a.report.folders import run
@@ -18,20 +19,20 @@ def test_a_run_that_was_killed_while_it_wrote_a_tree_can_be_reported(tmp_path: P
     whole = json.dumps({"format": "i2a.tree/1", "id": "aloe-0", "persona": persona, "nodes": []})
     (corpus / "trees.jsonl").write_text(whole + '\n{"format":"i2a.tree/1","id":"aloe-1","sc', "utf-8")
     out = tmp_path / "report.html"
-    report([corpus], out, "A title", None, False)
+    report.function(ReportOptions(runs=[corpus], out=out), False)
     assert 'id="explorer"' in out.read_text("utf-8")
 
 
 def test_a_report_without_trees_has_no_explorer_and_is_not_overwritten(tmp_path: Path) -> None:
     trained = run(tmp_path / "sft", {"note": "<b>bold</b> & more"}, log_jsonl='{"step": 1, "loss": 2.5}\n')
     out = tmp_path / "report.html"
-    report([trained], out, "A title", None, False)
+    report.function(ReportOptions(runs=[trained], out=out), False)
     text = out.read_text("utf-8")
     assert 'id="explorer"' not in text
     assert "&lt;b&gt;bold&lt;/b&gt; &amp; more" in text
     assert not re.search(r'(src|href)="(?!data:)', text)
     with pytest.raises(UsageError, match="exists already"):
-        report([trained], out, "A title", None, False)
+        report.function(ReportOptions(runs=[trained], out=out), False)
 
 
 def test_a_number_is_told_with_its_ends_if_it_has_any() -> None:

@@ -255,3 +255,9 @@ def test_a_file_that_cannot_be_opened_is_told_in_one_line(path: Path) -> None:
         (path / "trees.jsonl").mkdir()
         with pytest.raises(UsageError, match=r"cannot write .*trees\.jsonl"):
             folder.append_tree(line("t-0"))
+
+
+def test_a_manifest_that_cannot_be_opened_is_told_in_one_line(path: Path) -> None:
+    (path / "manifest.json").mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"manifest\.json: cannot be read"):
+        RunFolder(path).manifest()

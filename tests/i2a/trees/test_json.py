@@ -282,3 +282,11 @@ def test_a_finish_reason_stands_in_the_file_only_where_not_all_was_said(tree: Tr
     again = load(dump(tree))
     assert next(iter(again)).cut
     assert dump(again) == dump(tree) != plain
+
+
+@pytest.mark.parametrize("value", [float("nan"), object(), {1, 2}])
+def test_metadata_that_json_cannot_hold_is_named(value: object) -> None:
+    tree = Tree("t-0", "duel", Persona("", "A.", "B."), 0)
+    tree.add(None, Utterance("user", "Hi.")).metadata["score"] = value
+    with pytest.raises(UsageError, match="tree t-0: the metadata of a node is not JSON"):
+        dump(tree)

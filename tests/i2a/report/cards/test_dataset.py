@@ -43,7 +43,7 @@ def test_a_folder_with_the_card_as_its_readme_is_a_dataset(tmp_path: Path) -> No
     hub = tmp_path / "hub"
     hub.mkdir()
     file.rename(hub / file.name)
-    file.with_suffix(".md").rename(hub / "README.md")
+    file.with_name("rows.jsonl.md").rename(hub / "README.md")
     assert len(datasets.load_dataset(str(hub), split="train", cache_dir=str(tmp_path / "cache"))) == 2
 
 

@@ -1,0 +1,87 @@
+"""The settings of commands that only read runs or write files: one model each for flags and TOML files.
+
+Imported when such a command is run or explains itself.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from i2a.settings import Flag
+
+
+class ShowOptions(BaseModel):
+    """What `i2a show` shows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run: Annotated[Path, Flag(metavar="RUN", positional=True)] = Field(
+        description="Folder of a run, or a trees.jsonl.", examples=["runs/first"]
+    )
+    tree: Annotated[str | None, Flag(metavar="TREE", positional=True)] = Field(
+        None, coerce_numbers_to_str=True, description="Id of a tree, or its number from 0."
+    )
+
+
+class ReportOptions(BaseModel):
+    """What `i2a report` writes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    runs: Annotated[list[Path], Flag(metavar="RUN", positional=True)] = Field(
+        min_length=1,
+        description="Folders of simulations, trainings and evaluations, in any order.",
+        examples=["runs/first"],
+    )
+    out: Path = Field(Path("report.html"), description="HTML file to write; its name ends with .html.")
+    title: str = Field("Interact to align", description="Title of the report.")
+    trees: int | None = Field(None, ge=0, description="Most trees to include from each run. [default: all]")
+    force: bool = Field(False, description="Overwrite the file if it exists.")
+
+
+class ExportOptions(BaseModel):
+    """What `i2a export` writes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run: Annotated[Path, Flag(metavar="RUN", positional=True)] = Field(
+        description="Folder of a run, or a trees.jsonl.", examples=["runs/first"]
+    )
+    out: Path = Field(
+        description="File to write: its ending says whether JSONL, .json, .csv or .parquet; .gz compresses; - is "
+        "standard output.",
+        examples=["data/dpo.parquet"],
+    )
+    format: str = Field("aloe", description="aloe: records of the ALOE release. sft, dpo: rows to train on.")
+    option: dict[str, object] = Field({}, description="Option of the format.")
+    force: bool = Field(False, description="Overwrite the file if it exists.")
+
+
+class ImportOptions(BaseModel):
+    """What `i2a import` reads and writes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Annotated[Path, Flag(metavar="FILE", positional=True)] = Field(
+        description="JSONL, one published record per line; - reads standard input.", examples=["aloe.jsonl"]
+    )
+    out: Path = Field(description="Folder for the imported run, new or empty.", examples=["runs/aloe"])
+    skip_bad: bool = Field(False, description="Leave out lines that are not a record.")
+
+
+class CompareOptions(BaseModel):
+    """What `i2a compare` puts side by side."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    runs: Annotated[list[Path], Flag(metavar="RUN", positional=True)] = Field(
+        min_length=1, description="Folders of complete evaluations.", examples=["runs/eval"]
+    )
+    mix: bool = Field(
+        False,
+        description="Compare runs that differ in protocol, judges, simulator or cases; the table says so.",
+    )
+    baseline: str | None = Field(
+        None, description="Name of the candidate that others are compared with. [default: the first]"
+    )
