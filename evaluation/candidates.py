@@ -135,14 +135,16 @@ class Candidate:
 
 
 def _unwrapped(text: str) -> tuple[str, type[Plain], str]:
-    """The name of the wrapper in front of a model string, its class, and the model string.
+    """The name of the wrapper in front of a model string, its class, and the model string. Raises `UsageError` for two.
 
     `FILE.py:NAME` may be a wrapper and a model, or a kind of model and its name: what is in the file decides.
     """
     first, _, rest = text.partition(":")
-    if rest and first in installed("candidates"):
-        return first, find_class("candidates", first, Plain), rest
     second, _, model = rest.partition(":")
+    if rest and first in (named := installed("candidates")):
+        if second in named:
+            raise UsageError(f"{text!r}: {first}: stands before a model, not before {second}:")
+        return first, find_class("candidates", first, Plain), rest
     places = [(f"{first}:{second}", model)] if "." in first and second.isidentifier() else []
     places += [(first, rest)] if first.endswith(".py") else []
     for place, model in places:

@@ -140,12 +140,6 @@ def places(order: Sequence[OptionKind], item: ChoiceItem) -> dict[str, str]:
 
 def parse(text: str) -> Candidate:
     """`[NAME=][WRAPPER:]MODEL` with a wrapper of `WRAPPED`. Raises `UsageError`."""
-    last = re.fullmatch(r"(?P<name>[\w.+-][\w .+-]*=)?last:(?P<model>.+)", text)
-    if last:
-        inner = Candidate.parse(f"{last['name'] or ''}{last['model']}")
-        if inner.wrapper != PLAIN:
-            raise UsageError(f"{text!r}: last: stands before a model, not before {inner.wrapper}:")
-        return Candidate(inner.name if last["name"] else text, LAST, Plain, inner.model)
     candidate = Candidate.parse(text)
     if candidate.wrapper not in WRAPPED:
         raise UsageError(f"{text!r}: {candidate.wrapper}: says how to write, and nothing is written here")

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, Self
 from pydantic import BaseModel, model_validator
 
 from i2a.errors import AccessDenied, BadRequest, ModelError, RateLimited, ServerError
-from i2a.markup import spoken
 
 # Why an answer ended, in the words of servers of many makes; any other is "unknown".
 REASONS: Mapping[str, str] = {
@@ -252,12 +251,6 @@ def _chunks(raw: bytes) -> Iterator[Mapping[str, Any]]:
     for line in raw.splitlines():
         if line.startswith(b"data:") and isinstance(chunk := parse(line.removeprefix(b"data:")), Mapping):
             yield chunk
-
-
-def split_thought(message: ChatMessage) -> tuple[str, str]:
-    """(thought, content). Servers without a reasoning parser leave the thought in the content."""
-    content, thought, _ = spoken(message.content)
-    return (f"{message.reasoning}{thought}", content)
 
 
 # What else a server says.

@@ -22,9 +22,10 @@ from i2a.errors import (
     Unreachable,
     UsageError,
 )
+from i2a.markup import spoken
 from i2a.models.model import Completion, Message
 from i2a.models.openai import OpenAIModel
-from i2a.models.openai_protocol import ChatMessage, retry_after, split_thought
+from i2a.models.openai_protocol import ChatMessage, retry_after
 from i2a.models.spec import ModelSpec
 from tests.fake_server import KEY, Fake, Reply, completion, refusal, serving
 
@@ -235,7 +236,9 @@ async def test_finish_reasons_are_of_a_closed_set(fake: Fake, sent: str | None, 
 async def test_thoughts_are_kept_apart(fake: Fake, message: dict[str, Any], content: str, thought: str | None) -> None:
     fake.script = [completion(**message)]
     assert (await fake.client().complete(HELLO, {})).content == content
-    assert split_thought(ChatMessage.model_validate(message)) == (thought or "", content)
+    read = ChatMessage.model_validate(message)
+    text, inside, _ = spoken(read.content)
+    assert (f"{read.reasoning}{inside}", text) == (thought or "", content)
 
 
 async def test_a_refusal_is_an_answer(fake: Fake) -> None:
