@@ -27,7 +27,7 @@ _NO_NOUNS = frozenset(
     {"well", "quite", "fairly", "really", "enough", "everything", "something", "anything", "nothing", "nobody", "somebody"}
     | {"everybody", "anyway", "besides", "apart", "above", "below", "already", "almost", "today", "tonight", "tomorrow"}
     | {"yesterday", "somewhere", "nowhere", "perhaps", "maybe", "came", "went", "told", "took", "knew", "thought", "said"}
-    | {"forgotten", "mostly", "exactly", "indeed", "honestly", "truly", "lately", "afterwards"}
+    | {"made", "gave", "among", "again", "very", "and", "but", "because", "than", "is", "are", "was", "were", "of", "forgotten", "mostly", "exactly", "indeed", "honestly", "truly", "lately", "afterwards"}
 )
 _NOUNS_TOO = frozenset(
     {"pay", "share", "play", "work", "run", "talk", "cost", "cover", "ride", "rise", "swim", "shoot", "sleep", "say"}
@@ -55,11 +55,13 @@ def misused(reply: str, messages: tuple[str, ...]) -> int:
     tokens = _TOKEN.findall(reply)
     lowered = [token.lower() for token in tokens]
     for at, word in enumerate(lowered):
-        if word in STOP or not word[0].isalpha():
+        if not word[0].isalpha():
             continue
         use = _use(lowered, tokens, at)
         if use.before == "determiner" and use.behind != "word" and (word in _NO_NOUNS or _is_verb(word)):
             found += 1
+        elif word in STOP or word in grammar.AFTER_VERB or word in grammar.ADVERBS:
+            continue
         elif stem(word) in known:
             found += _differs(word, use, known[stem(word)])
     return found + _disagreements(lowered)
@@ -99,6 +101,8 @@ def _class(word: str) -> str:
         return "determiner"
     if word in _SUBJECTS:
         return "subject"
+    if word == "to":
+        return "to"
     if word in grammar.AFTER_VERB or word == "of":
         return "preposition"
     return "small" if word in STOP else "word"
@@ -114,17 +118,21 @@ def _differs(word: str, use: Use, known: Sequence[Use]) -> bool:
     """Whether a word is used as the person never used it."""
     if not use.name and all(one.name for one in known):
         return True
-    if use.before == "determiner" and use.behind != "word" and all(_acts(word, one) for one in known):
+    if use.before == "determiner" and all(_acts(word, one) for one in known):
         return True  # a verb as a noun
-    if use.before == "subject" and all(one.before in ("determiner", "preposition") for one in known):
-        return grammar.base(word) not in verbs.KNOWN  # a noun as a verb
-    alone = use.behind in ("preposition", "stop") or use.next in ("and", "or") or use.next in verbs.KNOWN
+    if use.before == "subject" and (
+        use.behind == "determiner" or all(one.before in ("determiner", "preposition") for one in known)
+    ):  # a noun as a verb
+        return grammar.base(word) not in verbs.KNOWN and not any(_acts(word, one) for one in known)
+    alone = use.behind in ("preposition", "stop") or use.next in ("and", "or", "say", "says") or _is_verb(use.next)
     return use.before == "determiner" and alone and (word.endswith("'s") or all(map(_describes, known)))
 
 
 def _acts(word: str, use: Use) -> bool:
     """Whether a word was used as a verb: `I make`, `the kitchen looks`."""
     plain = grammar.base(word)
+    if use.before == "to":
+        return plain in verbs.KNOWN
     return use.before == "subject" or (use.before == "word" and plain != word and plain in verbs.KNOWN)
 
 

@@ -16,7 +16,7 @@ from i2a.simulator.persona.topics import topics
 
 _MINE = re.compile(rf"\b(?:{'|'.join(sorted(SELF, key=len, reverse=True))})\b", re.I)
 _OF_SELF = re.compile(r"(?:I|I'm|I've|My|Our)\s+(?:\S+\s+){2}")
-_LEADS = tuple(lead.lstrip("+-~") for style in STYLES.values() for lead in style["lead"])
+_LEADS = tuple(lead.lstrip("+-~^#*") for style in STYLES.values() for lead in style["lead"])
 _OPENING = re.compile(r"(?:A[hw]+|Argh|Eh|Er|Erm|Ha|Haha|Hm+|Huh|Mm+|Oh|Ooh|Phew|Tsk|Uh|Um|Ugh|Wow|Yay)[,.!](?= \S)")
 _REMARKS = (
     "The stairs were blue before anybody asked.",

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from i2a.simulator.language.text import fold, rng, shorten, stem, stems, words
+from i2a.simulator.language.text import STOP, fold, rng, shorten, stem, stems, words
 from i2a.simulator.parts.borrowing import misused
 from i2a.simulator.parts.penalties import PENALTIES
 from i2a.simulator.parts.prompt_parser import Dialogue
@@ -22,14 +22,14 @@ from i2a.simulator.persona.style import STYLES, shape, shown, styles, suits
 from i2a.simulator.persona.topics import topics, topics_of
 
 _ANSWER, _CONTENT, _MANNER = 0.32, 0.34, 0.34  # the parts of the scale
-_BORROWED, _OFF_TOPIC = 0.8, 0.75  # what is left of an answer that only repeats words of the message, or has none
+_BESIDE = 0.75  # what is left of an answer that says nothing of its own on the topic of the message
 _MISUSED = 0.6  # what is left for each word that is used as it cannot be
 _WORST = 1.2  # the most for a reply that says what is not so, or recites
 _SPLICED = 1.9  # the most for one that puts parts of two facts together
 _TAKEN_UP = 0.75  # credit for taking up what the last message tells
 _ANSWERED = 0.35  # for taking up a word of it and going on with words of one's own on its topic
 _MOST_FACTS = 2  # that a short reply can name without reciting them
-_SOON = 3  # replies in which a fact that one of them recalled is nothing new
+_SOON = 2  # replies in which a fact that one of them recalled is nothing new
 _KNOWN = 0.7  # how much of a memory that is nothing new still belongs to the talk
 _MISUSE = "uses words as nobody would"
 _CLEAR = 0.3  # from this difference on, neither the order nor chance decides
@@ -90,7 +90,9 @@ def score(reply: str, dialogue: Dialogue, person: Recipient) -> ReplyScore:
     penalty, fault = _penalty(reply, dialogue)
     content = _content(reply, dialogue, person)
     odd = misused(reply, dialogue.users)
-    if not content.fault and not odd and content.belongs < _ANSWERED and _answers(reply, dialogue):
+    if odd:
+        content = replace(content, credit=content.credit * _MISUSED**odd, belongs=content.belongs * _MISUSED**odd)
+    elif not content.fault and content.belongs < _ANSWERED and _answers(reply, dialogue):
         content = replace(content, credit=_ANSWERED, belongs=_ANSWERED)
     manner, style_shown, foreign = _style(reply, person)
     engagement = _engagement(reply, dialogue, content) * (1 - 0.1 * min(3, foreign))
@@ -109,7 +111,7 @@ def prefer(replies: tuple[str, str], dialogue: Dialogue, person: Recipient, *, s
     first, second = (score(reply, dialogue, person) for reply in replies)
     lead = first.total - second.total
     if abs(lead) < _CLEAR:
-        lead += 0.06 + rng("judge", seed, *replies).gauss(0.0, 0.08)
+        lead = lead / 2 + 0.06 + rng("judge", seed, *replies).gauss(0.0, 0.08)
     winner = "1" if lead > 0 else "2"
     return json.dumps({"reason": _reason(winner, first, second), "winner": winner}, ensure_ascii=False)
 
@@ -238,9 +240,7 @@ def _relevance(reply: str, dialogue: Dialogue) -> float:
     """1 for a reply on the topic of the message in words of its own, less for one that only takes up words of it."""
     about = topics(dialogue.last)
     borrowed = bool(stems(reply) & stems(dialogue.last))
-    if _goes_on(reply, dialogue) or not (about or borrowed or _tells(reply)):
-        return 1.0
-    return _BORROWED if borrowed else _OFF_TOPIC
+    return 1.0 if _goes_on(reply, dialogue) or not (about or borrowed or _tells(reply)) else _BESIDE
 
 
 def _answers(reply: str, dialogue: Dialogue) -> bool:
@@ -250,9 +250,12 @@ def _answers(reply: str, dialogue: Dialogue) -> bool:
 
 def _goes_on(reply: str, dialogue: Dialogue) -> bool:
     """Whether a reply is on the topic of the message, in words that the person never used."""
+    about = frozenset(topics(dialogue.last))
+    if about.isdisjoint(topics(reply)):
+        return False
     said = frozenset[str]().union(*(stems(message) for message in dialogue.users))
-    own = {topic for word in words(reply) if stem(word) not in said for topic in topics_of(word)}
-    return not own.isdisjoint(topics(dialogue.last))
+    own = [word for word in words(reply) if word not in STOP and stem(word) not in said]
+    return len(own) >= 3 or any(not about.isdisjoint(topics_of(word)) for word in own)
 
 
 def _tells(reply: str) -> bool:

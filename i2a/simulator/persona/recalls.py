@@ -40,6 +40,7 @@ _LIGHT = (
 )
 _LINKS = frozenset({"how", "that", "when", "why", "because", "if", "while", "where", "what", "whether", "since", "as"})
 _RUN = 5  # words between two words of a fact that can still be parts of one clause
+_HALF = 0.6  # what is left of a fact of which one word is named, or that runs into a word of something else
 _WINDOW = 6  # words before a fact in which its subject and its denial are looked for
 
 
@@ -124,6 +125,10 @@ def _recall(fact: Fact, others: Sequence[Fact], tokens: tuple[Token, ...]) -> Re
     if None in places:  # in the keywords, but not in the clause: of a wording that the clause leaves out
         return Recall(fact, 0.6, "", to_you, own_words)
     sound, fault = _read(run, [at for at in places if at is not None], tokens, clause)
+    if len(known) < len(mark) and len(run) == 1:
+        sound *= _HALF
+    if _runs_on(run[-1], tokens):
+        sound *= _HALF
     if not fault and _spliced(run, tokens, fact, others):
         fault = "splices"
     return Recall(fact, sound, fault, to_you, own_words)
@@ -212,6 +217,8 @@ def _led(
     wanted, mine = _before(place, clause)
     acts = mine in _YOU and mine not in ("your", "yours")  # the word is the verb, or an object right behind it
     of_verb = acts and all(word in _LIGHT or word in _NEGATORS or word.endswith("n't") for word in wanted)
+    if place and clause[place - 1].word == "you" and subject == "your" and not grammar.is_gerund(tokens[first].word):
+        return 0.2, ""  # `your know`
     if subject in _MINE and (mine == "your" or len(run) > 1):
         return 0.3, "reverses"
     if subject in _I and of_verb:
@@ -254,6 +261,14 @@ def _before(at: int, tokens: tuple[Token, ...]) -> tuple[list[str], str]:
         light.insert(0, word)
         apart = tokens[place].apart
     return light, ""
+
+
+def _runs_on(last: int, tokens: tuple[Token, ...]) -> bool:
+    """Whether the words of a fact run into a word that is neither a verb nor set off: `your frame quick`."""
+    if last + 1 >= len(tokens) or tokens[last + 1].apart or not tokens[last + 1].carries:
+        return False
+    word = tokens[last + 1].word
+    return not (word in grammar.ADVERBS or word.endswith("ly") or grammar.base(word) in verbs.KNOWN or verbs.is_past(word))
 
 
 def _spliced(run: list[int], tokens: tuple[Token, ...], fact: Fact, others: Sequence[Fact]) -> bool:
