@@ -27,10 +27,13 @@ _NO_NOUNS = frozenset(
     {"well", "quite", "fairly", "really", "enough", "everything", "something", "anything", "nothing", "nobody", "somebody"}
     | {"everybody", "anyway", "besides", "apart", "above", "below", "already", "almost", "today", "tonight", "tomorrow"}
     | {"yesterday", "somewhere", "nowhere", "perhaps", "maybe", "came", "went", "told", "took", "knew", "thought", "said"}
+    | {"busy", "loud", "full", "late", "ready", "quiet", "slow", "quick", "early", "hungry", "tired", "awake", "able", "nice"}
+    | {"glad", "sure", "clear", "expensive", "sensible", "comfortable", "proper", "alone", "happy", "sad", "steep", "easy"}
+    | {"straight", "asleep", "interesting", "good", "better", "lovely", "great", "better", "worse", "allergic"}
     | {"made", "gave", "among", "again", "very", "and", "but", "because", "than", "is", "are", "was", "were", "of", "forgotten", "mostly", "exactly", "indeed", "honestly", "truly", "lately", "afterwards"}
 )
 _NOUNS_TOO = frozenset(
-    {"pay", "share", "play", "work", "run", "talk", "cost", "cover", "ride", "rise", "swim", "shoot", "sleep", "say"}
+    {"own", "pay", "share", "play", "work", "run", "talk", "cost", "cover", "ride", "rise", "swim", "shoot", "sleep", "say"}
     | {"fly", "care", "hang", "lead", "fall", "stand", "stay", "travel", "treat", "tune", "wear", "wish", "wake", "hope"}
     | {"need", "win", "move", "repair", "import", "repeat", "study", "throw", "save", "lecture", "exercise", "put", "braid"}
     | {"breed", "clean", "compose", "dig", "dread", "drip", "end", "estimate", "finish", "foster", "hate", "lie", "mend"}
@@ -58,7 +61,7 @@ def misused(reply: str, messages: tuple[str, ...]) -> int:
         if not word[0].isalpha():
             continue
         use = _use(lowered, tokens, at)
-        if use.before == "determiner" and use.behind != "word" and (word in _NO_NOUNS or _is_verb(word)):
+        if use.before == "determiner" and use.behind != "word" and _is_no_noun(word):
             found += 1
         elif word in STOP or word in grammar.AFTER_VERB or word in grammar.ADVERBS:
             continue
@@ -103,9 +106,15 @@ def _class(word: str) -> str:
         return "subject"
     if word == "to":
         return "to"
-    if word in grammar.AFTER_VERB or word == "of":
+    if (word in grammar.AFTER_VERB and word != "home") or word == "of":
         return "preposition"
     return "small" if word in STOP else "word"
+
+
+def _is_no_noun(word: str) -> bool:
+    """Whether a word cannot stand alone behind an article: a verb, an adverb, a plain adjective or participle."""
+    participle = word.endswith("ed") and len(word) > 4 and not word.endswith(("eed", "shed", "bred", "hundred"))
+    return word in _NO_NOUNS or word in verbs.PAST or participle or _is_verb(word)
 
 
 def _is_verb(word: str) -> bool:
@@ -140,7 +149,7 @@ def _describes(use: Use) -> bool:
     """Whether a word was used before a noun that it belongs to: `a flooded quarry`."""
     after = use.next
     return use.behind == "word" and not (
-        grammar.base(after) in verbs.KNOWN or verbs.is_past(after) or after in _NO_NOUNS or after.endswith("ly")
+        grammar.base(after) in verbs.KNOWN or verbs.is_past(after) or after in _NO_NOUNS or after.endswith(("ly", "ing"))
     )
 
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from i2a.simulator.language.text import STOP, fold, rng, shorten, stem, stems, words
+from i2a.simulator.language.text import STOP, fold, rng, sentences, shorten, stem, stems, words
 from i2a.simulator.parts.borrowing import misused
 from i2a.simulator.parts.penalties import PENALTIES
 from i2a.simulator.parts.prompt_parser import Dialogue
@@ -24,13 +24,14 @@ from i2a.simulator.persona.topics import topics, topics_of
 _ANSWER, _CONTENT, _MANNER = 0.32, 0.34, 0.34  # the parts of the scale
 _BESIDE = 0.75  # what is left of an answer that says nothing of its own on the topic of the message
 _MISUSED = 0.6  # what is left for each word that is used as it cannot be
+_LENGTH = 25  # words of an ordinary reply
 _WORST = 1.2  # the most for a reply that says what is not so, or recites
 _SPLICED = 1.9  # the most for one that puts parts of two facts together
-_TAKEN_UP = 0.75  # credit for taking up what the last message tells
+_TAKEN_UP = 0.85  # credit for taking up what the last message tells
 _ANSWERED = 0.35  # for taking up a word of it and going on with words of one's own on its topic
 _MOST_FACTS = 2  # that a short reply can name without reciting them
 _SOON = 2  # replies in which a fact that one of them recalled is nothing new
-_KNOWN = 0.7  # how much of a memory that is nothing new still belongs to the talk
+_KNOWN = 0.85  # how much of a memory that is nothing new still belongs to the talk
 _MISUSE = "uses words as nobody would"
 _CLEAR = 0.3  # from this difference on, neither the order nor chance decides
 _FAULTS = {
@@ -88,17 +89,15 @@ def score(reply: str, dialogue: Dialogue, person: Recipient) -> ReplyScore:
     """The marks of `reply` as the answer to the person's last message in `dialogue`."""
     reply = shorten(fold(reply), 1500)
     penalty, fault = _penalty(reply, dialogue)
-    content = _content(reply, dialogue, person)
-    odd = misused(reply, dialogue.users)
-    if odd:
-        content = replace(content, credit=content.credit * _MISUSED**odd, belongs=content.belongs * _MISUSED**odd)
-    elif not content.fault and content.belongs < _ANSWERED and _answers(reply, dialogue):
+    odd = {part: count for part in sentences(reply) if (count := misused(part, dialogue.users))}
+    content = _content(reply, dialogue, person, " ".join(odd))
+    if not odd and not content.fault and content.belongs < _ANSWERED and _answers(reply, dialogue):
         content = replace(content, credit=_ANSWERED, belongs=_ANSWERED)
     manner, style_shown, foreign = _style(reply, person)
     engagement = _engagement(reply, dialogue, content) * (1 - 0.1 * min(3, foreign))
     earned = _ANSWER * engagement + _CONTENT * content.credit + _MANNER * content.belongs * manner
     fault = fault or (_MISUSE if odd else "")
-    total = min(1.0 + 4.0 * penalty * content.left * _MISUSED ** min(odd, 3) * earned, content.most)
+    total = min(1.0 + 4.0 * penalty * content.left * _MISUSED ** min(3.0, sum(odd.values()) * _LENGTH / max(_LENGTH, len(words(reply)))) * earned, content.most)
     fault = fault or content.fault
     wrong = false_claim(reply, person.words, dialogue.users)
     if wrong:
@@ -127,9 +126,10 @@ def _penalty(reply: str, dialogue: Dialogue) -> tuple[float, str]:
     return product, fault
 
 
-def _content(reply: str, dialogue: Dialogue, person: Recipient) -> Content:
-    """What the reply brings up of the person, and what is wrong with it."""
+def _content(reply: str, dialogue: Dialogue, person: Recipient, nonsense: str) -> Content:
+    """What the reply brings up of the person, and what is wrong with it. A recall in its `nonsense` is none."""
     made = _recalled(reply, person)
+    lost = {one.fact for one in _recalled(nonsense, person)} if nonsense else set[Fact]()
     if not made:
         return Content()
     last, spoken = dialogue.last, stems(dialogue.last)
@@ -144,6 +144,8 @@ def _content(reply: str, dialogue: Dialogue, person: Recipient) -> Content:
             untold |= len(one.fact.keywords) >= 2 and bool(one.fact.keywords & said - known)
             continue
         wrong = wrong or one.fault
+        if one.fact in lost:
+            continue
         if now:
             credit = belongs = _TAKEN_UP * _worth(one)
         else:

@@ -151,11 +151,13 @@ def _pick(
     usable = [fact for fact in facts if fact.kind != "belief"]
     earlier = [fact for fact in usable if not fact.keywords <= spoken]
     fitting = [fact for fact in earlier if fits(fact, last, about) and not fact.keywords <= recent]
+    now = [fact for fact in usable if fact.keywords <= spoken]
+    again = {mention.fact for reply in dialogue.assistants for mention in mentions(tuple(fitting), reply)}
+    if attentive and now:
+        fitting = [fact for fact in fitting if fact not in again]
     if fitting and chance.random() < (1.0 if attentive else 0.95):
-        again = {mention.fact for reply in dialogue.assistants for mention in mentions(tuple(fitting), reply)}
         fitting.sort(key=lambda fact: (fact in again, -closeness(fact, spoken, about), chance.random()))
         return fitting[0], False
-    now = [fact for fact in usable if fact.keywords <= spoken]
     if now and chance.random() < (1.0 if attentive else 0.85):
         return chance.choice(now), True
     if earlier and chance.random() < 0.08:

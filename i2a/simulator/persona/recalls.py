@@ -28,7 +28,7 @@ _PREPOSITIONS = grammar.AFTER_VERB | {"of", "than", "or", "towards", "during", "
 _NEGATORS = frozenset(
     {"not", "never", "no", "nobody", "nothing", "none", "hardly", "barely", "neither", "nor", "without", "cannot"}
     | {"rarely", "seldom", "stopped", "stop", "quit", "refuse", "refused", "hate", "hated", "avoid", "dislike"}
-    | {"fake", "pretend", "lack", "lacking", "gave", "give"}
+    | {"fake", "pretend", "lack", "lacking"}
 )
 # What stands between a subject and its verb, or before a noun, without a meaning of its own here.
 _LIGHT = (
@@ -40,6 +40,7 @@ _LIGHT = (
 )
 _LINKS = frozenset({"how", "that", "when", "why", "because", "if", "while", "where", "what", "whether", "since", "as"})
 _RUN = 5  # words between two words of a fact that can still be parts of one clause
+_IS = frozenset({"you're", "you", "being", "as", "are", "were", "you've"})
 _HALF = 0.6  # what is left of a fact of which one word is named, or that runs into a word of something else
 _WINDOW = 6  # words before a fact in which its subject and its denial are looked for
 
@@ -227,7 +228,9 @@ def _led(
         return 0.2, "splices" if of_verb else ""
     if _denies(before) != _denies(wanted) and (of_verb or _denies(before) or mine == "your"):
         return 0.3, "denies"
-    if mine == "your" and subject != "your":
+    if mine == "you're" and wanted and not _IS.intersection((*before, subject)):
+        return 0.3, ""  # `your librarian` of a librarian
+    if (mine == "your" or clause[0].word == "you've") and subject not in _YOU:
         return 0.6, ""
     if of_verb and place == _first_word(clause) and subject not in _YOU:
         return _subjectless(tokens[first].word, before, subject, clause[place].word)
@@ -273,13 +276,16 @@ def _runs_on(last: int, tokens: tuple[Token, ...]) -> bool:
 
 def _spliced(run: list[int], tokens: tuple[Token, ...], fact: Fact, others: Sequence[Fact]) -> bool:
     """Whether the clause goes on with what another fact says, without a `you` of its own."""
+    # `local cycling races` is one fact, though cycling is another.
+    named = frozenset[str]().union(*(tokens[at].roots for at in run))
+    strange = [other for other in others if other is not fact and not other.keywords & named]
     for at in range(run[0] + 1, len(tokens)):
         token = tokens[at]
         if token.apart and at > run[-1] or token.word in _YOU or token.word in _I or token.word in _LINKS:
             break
         if at in run or not token.carries or token.roots & fact.keywords:
             continue
-        if any(token.roots & distinctive(other) for other in others if other is not fact):
+        if any(token.roots & distinctive(other) for other in strange):
             joined = tokens[at - 1].word in ("the", "a", "an", "of", "at") and at > run[-1]
             if not joined:
                 return True
