@@ -160,7 +160,8 @@ def _disagreements(lowered: list[str]) -> int:
         if lowered[at] in ("the", "your", "my") and _is_plural(lowered[at + 1]):
             after = lowered[at + 2] if at + 2 < len(lowered) else ""
             asked = at > 0 and lowered[at - 1] in _ASKING and after != "'" and _class(after) != "word"
-            found += after in _SINGULAR_VERBS or asked
+            one_of = at > 0 and lowered[at - 1] == "of"
+            found += (after in _SINGULAR_VERBS and not one_of) or asked
     return found
 
 

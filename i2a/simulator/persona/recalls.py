@@ -40,17 +40,19 @@ _LIGHT = (
 )
 _LINKS = frozenset({"how", "that", "when", "why", "because", "if", "while", "where", "what", "whether", "since", "as"})
 _RUN = 5  # words between two words of a fact that can still be parts of one clause
+_NAMED = 0.85  # what somebody or something called by its name is worth at least: whose it is goes without saying
 _IS = frozenset({"you're", "you", "being", "as", "are", "were", "you've"})
 _HALF = 0.6  # what is left of a fact of which one word is named, or that runs into a word of something else
 _WINDOW = 6  # words before a fact in which its subject and its denial are looked for
 
 
 class Token(NamedTuple):
-    """A word, its stems, and whether a stop or a comma comes before it."""
+    """A word, its stems, whether a stop or a comma comes before it, and whether it has a capital."""
 
     word: str
     roots: frozenset[str]
     apart: bool
+    name: bool
 
     @property
     def carries(self) -> bool:
@@ -96,12 +98,13 @@ def _rank(recall: Recall) -> tuple[bool, float]:
 def tokenized(text: str) -> tuple[Token, ...]:
     found = []
     at = 0
-    lowered = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower()
+    straight = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    lowered = straight.lower()
     for word in words(text):
         start = lowered.index(word, at)
         apart = any(mark in lowered[at:start] for mark in ",;:.!?()-\u2013\u2014")
         parts = (word, *word.split("-")) if "-" in word else (word,)
-        found.append(Token(word, frozenset(stem(part) for part in parts if part not in STOP), apart))
+        found.append(Token(word, frozenset(stem(part) for part in parts if part not in STOP), apart, straight[start : start + 1].isupper()))
         at = start + len(word)
     return tuple(found)
 
@@ -115,20 +118,25 @@ def _clause(fact: Fact) -> tuple[Token, ...]:
 def _recall(fact: Fact, others: Sequence[Fact], tokens: tuple[Token, ...]) -> Recall | None:
     mark = distinctive(fact)
     run = _densest(fact.keywords, mark, tokens)
-    known = mark & frozenset[str]().union(*(tokens[at].roots for at in run))
-    if not run or 2 * len(known) < len(mark) or (known <= SMALL_TALK and not mark <= SMALL_TALK):
+    if not run:
         return None
-    to_you = any(token.word in _YOU for token in tokens)
-    clause = _clause(fact)
+    known, clause = mark & frozenset[str]().union(*(tokens[at].roots for at in run)), _clause(fact)
+    names = frozenset(token.word for token in clause[1:] if token.name)
+    named = [at for at in run if tokens[at].name and tokens[at].word in names]
+    if not named and (2 * len(known) < len(mark) or (known <= SMALL_TALK and not mark <= SMALL_TALK)):
+        return None
+    to_you = bool(named) or any(token.word in _YOU for token in tokens)
     places = _places(run, tokens, clause)
     own = [token.word for at, token in enumerate(tokens) if at not in run and token.word not in _wording(fact)]
     own_words = len(own) >= 3 and sum(word in STOP for word in own) >= 2
     if None in places:  # in the keywords, but not in the clause: of a wording that the clause leaves out
         return Recall(fact, 0.6, "", to_you, own_words)
     sound, fault = _read(run, [at for at in places if at is not None], tokens, clause)
-    if len(known) < len(mark) and len(run) == 1:
+    if named and not fault:
+        sound = max(sound, _NAMED)
+    elif len(known) < len(mark) and len(run) == 1:
         sound *= _HALF
-    if _runs_on(run[-1], tokens):
+    if not named and _runs_on(run[-1], tokens):
         sound *= _HALF
     if not fault and _spliced(run, tokens, fact, others):
         fault = "splices"
