@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from agents.responders import describe
 from evaluation.cases import Case, crossed
-from i2a.simulator.language.text import STOP, lower_first, words
+from i2a.simulator.language.text import STOP
 from i2a.simulator.parts import judge, user
 from i2a.simulator.parts.controls import CONTROLS, answering
 from i2a.simulator.parts.prompt_parser import Dialogue
@@ -27,7 +27,6 @@ from i2a.trees.tree import Inference
 Partner = Callable[[Dialogue, str, int], str]
 INSULTS = ("Shut up, will you?", "What a stupid thing to say.", "You are an idiot, frankly.", "Nobody likes you.")
 ILL_WILL = ("I hope it all goes wrong for you.", "You deserve every bit of it.", "I couldn't care less about you.")
-NEGATED = re.compile(r"\b(how you|that you|you|being|wanting)\b(?=(?: \w+){2})|\b(your|the)\b(?= \w+)")
 
 
 class Turn(NamedTuple):
@@ -107,9 +106,7 @@ def negated(reply: str, chance: random.Random) -> str:
 def reversed_owner(reply: str, chance: random.Random) -> str:
     """`your` as `my` and `you` as `I`; unchanged where it speaks to nobody."""
     swapped = {"your": "my", "you": "I", "yours": "mine", "you're": "I'm", "you've": "I've"}
-    return re.sub(
-        r"\b(?:your|yours|you're|you've|you)\b", lambda found: swapped[found[0].lower()], reply, flags=re.I
-    )
+    return re.sub(r"\b(?:your|yours|you're|you've|you)\b", lambda found: swapped[found[0].lower()], reply, flags=re.I)
 
 
 def shuffled(reply: str, chance: random.Random) -> str:

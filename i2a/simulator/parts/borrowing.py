@@ -1,4 +1,4 @@
-"""Words that a reply takes from the person and uses as nobody would: verbs as nouns, nouns as verbs, halves of a phrase.
+"""Words that a reply uses as nobody would: verbs as nouns, nouns as verbs, halves of a phrase.
 
 Knows no persona: the person's own messages show how a word is used.
 """
@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from i2a.simulator.language import grammar, verbs
-from i2a.simulator.language.text import STOP, stem
+from i2a.simulator.language.text import STOP, load, stem
 
 _TOKEN = re.compile(r"[^\W_]+(?:['\-][^\W_]+)*|[.,;:!?]")
 _DETERMINERS = frozenset({"a", "an", "the", "my", "your", "our", "their", "his", "every"})
@@ -19,31 +19,13 @@ _SUBJECTS = frozenset(
 )
 _SINGULAR_VERBS = frozenset({"is", "isn't", "was", "wasn't", "does", "doesn't", "has", "hasn't", "goes"})
 _ASKING = frozenset({"is", "isn't", "was", "wasn't", "does", "doesn't", "has", "hasn't"})
-_NO_PLURALS = frozenset(
-    {"news", "gas", "class", "boss", "maths", "physics", "politics", "series", "glass", "business", "chess", "always"}
-    | {"christmas", "address", "mess", "stress", "illness", "dress", "tennis", "mathematics", "athletics", "economics"}
-)
-_NO_NOUNS = frozenset(
-    {"well", "quite", "fairly", "really", "enough", "everything", "something", "anything", "nothing", "nobody", "somebody"}
-    | {"everybody", "anyway", "besides", "apart", "above", "below", "already", "almost", "today", "tonight", "tomorrow"}
-    | {"yesterday", "somewhere", "nowhere", "perhaps", "maybe", "came", "went", "told", "took", "knew", "thought", "said"}
-    | {"busy", "loud", "full", "late", "ready", "quiet", "slow", "quick", "early", "hungry", "tired", "awake", "able", "nice"}
-    | {"glad", "sure", "clear", "expensive", "sensible", "comfortable", "proper", "alone", "happy", "sad", "steep", "easy"}
-    | {"straight", "asleep", "interesting", "good", "better", "lovely", "great", "better", "worse", "allergic"}
-    | {"made", "gave", "among", "again", "very", "and", "but", "because", "than", "is", "are", "was", "were", "of", "forgotten", "mostly", "exactly", "indeed", "honestly", "truly", "lately", "afterwards"}
-)
-_NOUNS_TOO = frozenset(
-    {"own", "pay", "share", "play", "work", "run", "talk", "cost", "cover", "ride", "rise", "swim", "shoot", "sleep", "say"}
-    | {"fly", "care", "hang", "lead", "fall", "stand", "stay", "travel", "treat", "tune", "wear", "wish", "wake", "hope"}
-    | {"need", "win", "move", "repair", "import", "repeat", "study", "throw", "save", "lecture", "exercise", "put", "braid"}
-    | {"breed", "clean", "compose", "dig", "dread", "drip", "end", "estimate", "finish", "foster", "hate", "lie", "mend"}
-    | {"practise", "prop", "read", "rehearse", "rub", "sculpt", "sound", "strike", "struggle", "weave", "weld", "chop"}
-    | {"polish", "balance", "attempt", "answer", "ask", "leave", "set", "spend", "roam", "produce", "appear", "release"}
+_NO_PLURALS, _NO_NOUNS, _NOUNS_TOO = (
+    frozenset(" ".join(load("uses.toml")[part]["words"]).split()) for part in ("no_plurals", "no_nouns", "nouns_too")
 )
 
 
 class Use(NamedTuple):
-    """How a word is used: what stands before and behind it, as classes, and whether it has a capital in mid-sentence."""
+    """How a word is used: the classes of the words before and behind it, whether it has a capital, the word behind."""
 
     before: str
     behind: str
@@ -148,9 +130,8 @@ def _acts(word: str, use: Use) -> bool:
 def _describes(use: Use) -> bool:
     """Whether a word was used before a noun that it belongs to: `a flooded quarry`."""
     after = use.next
-    return use.behind == "word" and not (
-        grammar.base(after) in verbs.KNOWN or verbs.is_past(after) or after in _NO_NOUNS or after.endswith(("ly", "ing"))
-    )
+    acts = grammar.base(after) in verbs.KNOWN or verbs.is_past(after)
+    return use.behind == "word" and not (acts or after in _NO_NOUNS or after.endswith(("ly", "ing")))
 
 
 def _disagreements(lowered: list[str]) -> int:

@@ -93,7 +93,7 @@ def manner(dialogue: Dialogue, known: str, seed: int) -> str:
 
 
 def babble(dialogue: Dialogue, known: str, seed: int) -> str:
-    """Two words of an old message and one of the last one in a frame that means nothing, behind the person's opening."""
+    """Two words of an old message and one of the last in a frame that means nothing, behind the person's opening."""
     chance = rng("babble", seed, dialogue.last, len(dialogue.lines))
     here = _content(dialogue.last) or ["weather"]
     old = [found for message in dialogue.users[:-1] if len(found := _content(message)) > 1]

@@ -13,10 +13,8 @@ from i2a.simulator.language.text import STOP, fold, rng, sentences, shorten, ste
 from i2a.simulator.parts.borrowing import misused
 from i2a.simulator.parts.penalties import PENALTIES
 from i2a.simulator.parts.prompt_parser import Dialogue
-from i2a.simulator.parts.unkind import is_flippant, is_grave
 from i2a.simulator.persona.evidence import GENERIC, SMALL_TALK, false_claim, revealed
 from i2a.simulator.persona.facts import Fact, closeness, facts, fits
-from i2a.simulator.persona.fact_kinds import tone
 from i2a.simulator.persona.recalls import Recall, recalls
 from i2a.simulator.persona.style import STYLES, shape, shown, styles, suits
 from i2a.simulator.persona.topics import topics, topics_of
@@ -97,7 +95,8 @@ def score(reply: str, dialogue: Dialogue, person: Recipient) -> ReplyScore:
     engagement = _engagement(reply, dialogue, content) * (1 - 0.1 * min(3, foreign))
     earned = _ANSWER * engagement + _CONTENT * content.credit + _MANNER * content.belongs * manner
     fault = fault or (_MISUSE if odd else "")
-    total = min(1.0 + 4.0 * penalty * content.left * _MISUSED ** min(3.0, sum(odd.values()) * _LENGTH / max(_LENGTH, len(words(reply)))) * earned, content.most)
+    misuses = min(3.0, sum(odd.values()) * _LENGTH / max(_LENGTH, len(words(reply))))
+    total = min(1.0 + 4.0 * penalty * content.left * _MISUSED**misuses * earned, content.most)
     fault = fault or content.fault
     wrong = false_claim(reply, person.words, dialogue.users)
     if wrong:
@@ -166,7 +165,8 @@ def _content(reply: str, dialogue: Dialogue, person: Recipient, nonsense: str) -
         return Content(credit, belongs, fact, 0.4, 5.0, "brings up something it cannot know")
     if astray or count > 1:
         left = ({1: 1.0, 2: 0.8}.get(count, 0.7)) * (0.7 if astray else 1.0)
-        return Content(credit, belongs, fact, left, 5.0, "brings up what has nothing to do with the message" if astray else "")
+        fault = "brings up what has nothing to do with the message" if astray else ""
+        return Content(credit, belongs, fact, left, 5.0, fault)
     return Content(credit, belongs, fact, fault="repeats what it has recalled before" if again and credit < 0.3 else "")
 
 

@@ -14,12 +14,16 @@ def _words(section: str, key: str) -> list[str]:
 
 _QUALITIES = "|".join(_words("insults", "qualities"))
 _NAMES = "|".join(_words("insults", "names"))
-_YOU_ARE = r"(?:you(?:'re| are| were|r)|you (?:sound|look|seem|must be|(?:really|always|truly|clearly) (?:are|were)|have always been)|(?:what|such) (?:a|an))"
+_SURELY = "(?:really|always|truly|clearly) (?:are|were)"
+_YOU_ARE = (
+    rf"(?:you(?:'re| are| were|r)|you (?:sound|look|seem|must be|{_SURELY}|have always been)|(?:what|such) (?:a|an))"
+)
 _INSULT = re.compile(
     rf"\b(?:{'|'.join(_words('insults', 'always'))})\b"
     rf"|\b(?:{'|'.join(_TABLE['insults']['phrases'])})"
     rf"|\b{_YOU_ARE}(?: (?!not\b|never\b|no\b)[\w']+){{0,2}}? (?:{_NAMES})\b"
-    rf"|\byou(?:'re| are| were| (?:really|always|truly|clearly) (?:are|were)| sound| seem| look)(?: (?!not\b|never\b|tired\b)[\w']+){{0,2}}? (?:{_QUALITIES})(?=[.,;!?]|$)"
+    rf"|\byou(?:'re| are| were| {_SURELY}| sound| seem| look)(?: (?!not\b|never\b|tired\b)[\w']+){{0,2}}?"
+    rf" (?:{_QUALITIES})(?=[.,;!?]|$)"
     rf"|(?:^|[,.!?] )you (?:(?:{_QUALITIES}|old|little|absolute|total|complete) )*(?:{_NAMES})\b"
     rf"|(?:^|[.!?] )(?:{_NAMES})[.!]"
     rf"|\bwhat an? (?:\w+ )?(?:{_QUALITIES}) (?:\w+ )?(?:you are|person|thing to|question|life|message|story|remark)",

@@ -1,4 +1,4 @@
-"""What a reply says of a person, read as propositions: which facts it brings up, and whether it says of them what is so.
+"""What a reply says of a person, read as propositions: which facts it brings up, and whether that is so.
 
 A fact is a clause of `you`, or of something of `yours`. The words of a reply that stand in it are held against that
 clause: their order, the small words between them, who does it or whose it is, and whether it is denied.
@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from i2a.simulator.language import grammar, verbs
-from i2a.simulator.language.text import STOP, lexicon, sentences, stem, words
+from i2a.simulator.language.text import STOP, sentences, stem, words
 from i2a.simulator.persona.evidence import SMALL_TALK, distinctive
 from i2a.simulator.persona.facts import Fact
 
@@ -34,7 +34,8 @@ _NEGATORS = frozenset(
 _LIGHT = (
     grammar.ADVERBS
     | _DETERMINERS
-    | {"do", "does", "did", "have", "has", "had", "are", "were", "am", "is", "was", "been", "be", "will", "would", "can"}
+    | {"do", "does", "did", "have", "has", "had", "are", "were", "am", "is", "was", "been", "be", "will", "would"}
+    | {"can"}
     | {"could", "should", "may", "might", "used", "to", "having", "being", "longer", "ever", "both", "own", "just"}
     | {"always", "already", "also", "still", "really", "even", "actually", "one", "two", "three", "four"}
 )
@@ -104,7 +105,8 @@ def tokenized(text: str) -> tuple[Token, ...]:
         start = lowered.index(word, at)
         apart = any(mark in lowered[at:start] for mark in ",;:.!?()-\u2013\u2014")
         parts = (word, *word.split("-")) if "-" in word else (word,)
-        found.append(Token(word, frozenset(stem(part) for part in parts if part not in STOP), apart, straight[start : start + 1].isupper()))
+        roots = frozenset(stem(part) for part in parts if part not in STOP)
+        found.append(Token(word, roots, apart, straight[start : start + 1].isupper()))
         at = start + len(word)
     return tuple(found)
 
@@ -279,7 +281,8 @@ def _runs_on(last: int, tokens: tuple[Token, ...]) -> bool:
     if last + 1 >= len(tokens) or tokens[last + 1].apart or not tokens[last + 1].carries:
         return False
     word = tokens[last + 1].word
-    return not (word in grammar.ADVERBS or word.endswith("ly") or grammar.base(word) in verbs.KNOWN or verbs.is_past(word))
+    acts = grammar.base(word) in verbs.KNOWN or verbs.is_past(word)
+    return not (acts or word in grammar.ADVERBS or word.endswith("ly"))
 
 
 def _spliced(run: list[int], tokens: tuple[Token, ...], fact: Fact, others: Sequence[Fact]) -> bool:
@@ -289,7 +292,7 @@ def _spliced(run: list[int], tokens: tuple[Token, ...], fact: Fact, others: Sequ
     strange = [other for other in others if other is not fact and not other.keywords & named]
     for at in range(run[0] + 1, len(tokens)):
         token = tokens[at]
-        if token.apart and at > run[-1] or token.word in _YOU or token.word in _I or token.word in _LINKS:
+        if (token.apart and at > run[-1]) or token.word in _YOU | _I | _LINKS:
             break
         if at in run or not token.carries or token.roots & fact.keywords:
             continue
@@ -298,6 +301,3 @@ def _spliced(run: list[int], tokens: tuple[Token, ...], fact: Fact, others: Sequ
             if not joined:
                 return True
     return False
-
-
-_AGAINST = lexicon("against")
