@@ -42,6 +42,12 @@ _LIGHT = (
 _LINKS = frozenset({"how", "that", "when", "why", "because", "if", "while", "where", "what", "whether", "since", "as"})
 _RUN = 5  # words between two words of a fact that can still be parts of one clause
 _NAMED = 0.85  # what somebody or something called by its name is worth at least: whose it is goes without saying
+_DAYS = frozenset(
+    f"{day}{plural}"
+    for day in ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "christmas", "january")
+    + ("february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
+    for plural in ("", "s")
+)  # names of nobody
 _IS = frozenset({"you're", "you", "being", "as", "are", "were", "you've"})
 _HALF = 0.6  # what is left of a fact of which one word is named, or that runs into a word of something else
 _WINDOW = 6  # words before a fact in which its subject and its denial are looked for
@@ -123,7 +129,7 @@ def _recall(fact: Fact, others: Sequence[Fact], tokens: tuple[Token, ...]) -> Re
     if not run:
         return None
     known, clause = mark & frozenset[str]().union(*(tokens[at].roots for at in run)), _clause(fact)
-    names = frozenset(token.word for token in clause[1:] if token.name)
+    names = frozenset(token.word for token in clause[1:] if token.name) - _DAYS
     named = [at for at in run if tokens[at].name and tokens[at].word in names]
     if not named and (2 * len(known) < len(mark) or (known <= SMALL_TALK and not mark <= SMALL_TALK)):
         return None
@@ -208,7 +214,8 @@ def _joined(between: list[str], within: list[str], ordered: bool, clause: tuple[
         return (0.5 if all(word in _DETERMINERS for word in within) else 0.0), ""  # pushed together, no clause
     skipped = any(word not in STOP for word in within)
     lost = [word for word in within if word not in between and word not in _DETERMINERS]
-    if lost and not skipped:
+    cut = any(word in _PREPOSITIONS for word in lost) and not any(word in _PREPOSITIONS for word in between)
+    if cut or (lost and not skipped):
         return 0.2, ""
     if all(word in _DETERMINERS or word in _PREPOSITIONS or word in grammar.ADVERBS for word in foreign):
         return (1.0 if not foreign else 0.7), ""
