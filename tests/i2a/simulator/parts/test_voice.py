@@ -5,7 +5,7 @@ import random
 import pytest
 
 from i2a.simulator.parts.prompt_parser import Dialogue
-from i2a.simulator.parts.voice import reply, say
+from i2a.simulator.parts.voice import SIGNS, reply, say
 from i2a.simulator.persona.style import STYLES, shown
 
 CALM, GRUMPY = ("calm",), ("grumpy",)
@@ -59,7 +59,7 @@ def test_every_lead_gives_its_style_away_and_no_other(style: str) -> None:
 
 
 def test_a_person_has_leads_of_their_own_and_does_not_wear_them_out() -> None:
-    leads = [lead.lstrip("+-~") for lead in STYLES["grumpy"]["lead"]]
+    leads = [lead.lstrip(SIGNS) for lead in STYLES["grumpy"]["lead"]]
     said = [say(["My beans are gone."], GRUMPY, "", random.Random(seed)) for seed in range(200)]
     again = [say(["My beans are gone."], GRUMPY, " ".join(leads).lower(), random.Random(seed)) for seed in range(200)]
 
