@@ -22,7 +22,7 @@ from i2a.simulator.persona.topics import topics
 LINES = load("user.toml")
 _TRIES = 8
 # How often the person says something to the other's last words first.
-ANSWERS, NOTICES, THANKS, SHRUGS, MISSES, AGREES = 0.35, 0.25, 0.4, 0.2, 0.12, 0.15
+ANSWERS, NOTICES, THANKS, SHRUGS, MISSES, AGREES = 0.3, 0.2, 0.3, 0.15, 0.1, 0.1
 # A question after how somebody thinks; only these bring out what they believe.
 _PROBES = re.compile(
     r"\b(?:why|how come|explain|how do you know|(?:you|do you) (?:think|believe|expect|suppose|reckon|imagine)|happens?"

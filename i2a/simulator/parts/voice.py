@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from i2a.simulator.language import grammar
-from i2a.simulator.language.text import capital, fixed_part, lower_first
+from i2a.simulator.language.text import capital, fixed_part, lower_first, sentences
 from i2a.simulator.parts.prompt_parser import Dialogue
 from i2a.simulator.persona.fact_kinds import Tone, tone
 from i2a.simulator.persona.style import STYLES, shape
@@ -41,7 +41,7 @@ def say(parts: Sequence[str], styles: tuple[str, ...], used: str, chance: random
     parts = list(parts)
     if "short" in forms and len(parts) > 1 and chance.random() < 0.6:
         parts = parts[-1:]
-    if style and chance.random() < (0.7 if len(parts) < 2 else 0.4):
+    if style and chance.random() < (0.75 if len(parts) < 2 else 0.5):
         mood, core = tone(parts[-1]), parts[-1]
         leads = [lead for lead in phrases(style, "lead", mood, used, core) if _goes_before(lead, core)]
         closers = phrases(style, "say_close", mood, used) if not core.endswith("?") else []
@@ -124,8 +124,8 @@ def phrases(style: str, key: str, mood: Tone, used: str, before: str = "") -> li
 
 @lru_cache(maxsize=8192)
 def is_measured(text: str) -> bool:
-    """Whether a sentence is one of number or doubt."""
-    return bool(_MEASURED.search(text))
+    """Whether the first sentence of a text is one of number or doubt."""
+    return bool(_MEASURED.search(" ".join(sentences(text)[:1])))
 
 
 @lru_cache(maxsize=8192)

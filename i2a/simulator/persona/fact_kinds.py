@@ -32,10 +32,13 @@ _GRAVE = re.compile(
     r"|\bengagement was broken\b|\bbroke off (?:the|my|your) engagement\b|\bit's terminal\b",
     re.I,
 )
-# Whose work it is, or a name for something else.
+# The work of others with such news, and names for something else.
 _NOT_GRAVE = re.compile(
-    r"\b(?:nurse|ward|volunteer|hotline|helpline|research|charit|fundrais|doctor|surgeon|patient|counsel|treat|donat"
-    r"|stud(?:y|ies)\b|awareness|foundation|funeral (?:home|director|parlour)|death metal|day of the dead|dead sea)\w*",
+    r"\b(?:cancer|dementia|suicide|hospice|stroke|grief|death|dead|funeral|divorce|murder|grave)[ -](?:ward|research|charit"
+    r"|nurse|patient|awareness|foundation|hospital|hotline|prevention|lawyer|metal|director|parlour|sea|counsel|myster"
+    r"|volunteer|digger|stone)\w*"
+    r"|\b(?:volunteer|help|cook|serve|donate|work|nurse)\w* (?:\w+ ){0,4}(?:homeless|hospice)(?: \w+)?\b"
+    r"|\bday of the dead\b",
     re.I,
 )
 
@@ -85,7 +88,8 @@ def is_running(fact: Fact) -> bool:
 @lru_cache(maxsize=16384)
 def is_grave(text: str) -> bool:
     """Whether a text tells of a death, a grave illness, prison, a divorce, the loss of a job or a home."""
-    return bool(stems(text) & _GRIEF or _GRAVE.search(text)) and not _NOT_GRAVE.search(text)
+    text = _NOT_GRAVE.sub(" ", text)
+    return bool(stems(text) & _GRIEF or _GRAVE.search(text))
 
 
 @lru_cache(maxsize=16384)
