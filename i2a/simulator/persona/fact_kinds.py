@@ -34,8 +34,8 @@ _GRAVE = re.compile(
 )
 # The work of others with such news, and names for something else.
 _NOT_GRAVE = re.compile(
-    r"\b(?:cancer|dementia|suicide|hospice|stroke|grief|death|dead|funeral|divorce|murder|grave)[ -](?:ward|research|charit"
-    r"|nurse|patient|awareness|foundation|hospital|hotline|prevention|lawyer|metal|director|parlour|sea|counsel|myster"
+    r"\b(?:cancer|dementia|suicide|hospice|stroke|grief|death|dead|funeral|divorce|murder|grave)[ -](?:ward|research"
+    r"|charit|nurse|patient|awareness|foundation|hospital|hotline|prevention|lawyer|metal|director|parlour|sea|counsel|myster"
     r"|volunteer|digger|stone)\w*"
     r"|\b(?:volunteer|help|cook|serve|donate|work|nurse)\w* (?:\w+ ){0,4}(?:homeless|hospice)(?: \w+)?\b"
     r"|\bday of the dead\b",
