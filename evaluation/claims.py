@@ -15,7 +15,7 @@ from i2a.simulator.persona.facts import facts
 from i2a.simulator.persona.topics import topics, topics_of
 
 _CLAIM = re.compile(
-    r"\bmy\s+(?P<my>(?:[\w'-]+\s+){0,2}[\w'-]+)|\b(?:i'm|i am)\s+an?\s+(?P<am>(?:[\w-]+\s+){0,2}[\w-]+)"
+    r"\bmy\s+(?P<my>(?:[\w'-]+\s+){0,2}[\w'-]+)|\b(?:i'm|i am|i work as)\s+an?\s+(?P<am>(?:[\w-]+\s+){0,2}[\w-]+)"
     r"|\bi (?:play|teach|own|have|keep|run|coach)\s+(?P<have>(?:[\w'-]+\s+){0,2}[\w'-]+)",
     re.I,
 )
@@ -181,7 +181,9 @@ def _nouns(phrase: str) -> list[str]:
     found: list[str] = []
     for word in words(phrase):
         if word in STOP:
-            break
+            if found:
+                break
+            continue
         if word.endswith("'s"):
             return found
         found.append(word)

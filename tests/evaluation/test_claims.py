@@ -45,6 +45,8 @@ INVENTED = [
     (RETIRED, "My boss is driving me up the wall."),
     (RETIRED, "My band has a concert on Friday."),
     (BROTHER, "I play guitar in the evening."),
+    (BROTHER, "I play the violin."),
+    (PUPIL, "I work as a nurse."),
 ]
 FINE = [
     (DEAF, "Pip jumped up when the doorbell lamp went on."),

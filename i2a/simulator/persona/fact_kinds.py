@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Literal
 
 from i2a.simulator.language import grammar, verbs
-from i2a.simulator.language.text import lexicon, stem, stems
+from i2a.simulator.language.text import lexicon, stem, stems, words
 from i2a.simulator.persona.facts import Fact
 
 Tone = Literal["good", "bad", "grave", "plain"]
@@ -46,19 +46,19 @@ _NOT_GRAVE = re.compile(
 @lru_cache(maxsize=8192)
 def theme(fact: Fact) -> str:
     """grief, trouble, learning, past, home, work, meal, pastime, other (somebody or something else), or plain."""
-    content, words = stems(fact.mine), fact.mine.lower().split()
+    content, first = stems(fact.mine), fact.mine.lower().split()[0]
     if is_grave(fact.clause("I")):
         return "grief"
-    past = fact.kind == "do" and verbs.is_past(words[0])
+    past = fact.kind == "do" and verbs.is_past(first)
     if content & _TROUBLE and not past and not can_be_asked(fact):
         return "trouble"
-    if fact.kind == "am" and words[0] in _LEARNING:
+    if fact.kind == "am" and first in _LEARNING:
         return "learning"
     if fact.kind == "say":
         return "other"
     if fact.kind != "do":
         return "plain"
-    return _doing(words[0], fact)
+    return _doing(first, fact)
 
 
 def _doing(verb: str, fact: Fact) -> str:
@@ -100,4 +100,4 @@ def tone(text: str) -> Tone:
     content = stems(text)
     if content & _TROUBLE or _BAD.search(text):
         return "bad"
-    return "good" if content & _JOY else "plain"
+    return "good" if {stem(word) for word in words(text)} & _JOY else "plain"  # `love` is no content word
