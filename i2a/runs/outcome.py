@@ -89,7 +89,7 @@ def print_result(result: RunResult, console: Console) -> None:
 
 
 def print_usage(result: RunResult, console: Console) -> None:
-    console.print(roles_table(result.usage))
+    console.print(roles_table(result.usage, console.width))
 
 
 def print_next(result: RunResult, console: Console, *lines: str) -> None:

@@ -221,8 +221,8 @@ async def test_a_run_waits_for_a_server_that_is_not_up_yet_and_says_so(tmp_path:
         fake.otherwise = sensible
         assert (await running).complete
     assert isinstance(console.file, io.StringIO)
-    assert f"for 127.0.0.1:{port}" in console.file.getvalue()
-    assert "waiting until" in console.file.getvalue()
+    assert f"no server for {model} (user, inducer, preferred, rejected, judge)" in console.file.getvalue()
+    assert "Waiting until" in console.file.getvalue()
 
 
 async def test_a_server_that_never_comes_up_is_given_up_before_anything_is_written(tmp_path: Path) -> None:

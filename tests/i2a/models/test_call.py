@@ -327,7 +327,7 @@ def test_while_a_server_is_away_one_call_at_a_time_looks_for_it_and_none_fails()
             rig = Rig(journal, ScriptedClient(away), retries=1)
             calls = [asyncio.create_task(said(rig.tree(f"t-{i}")())) for i in range(30)]
             await asyncio.sleep(100)
-            assert re.fullmatch(r"waiting until \d\d:\d\d for m, which is down", rig.endpoint.waiting)
+            assert re.fullmatch(r"m is down: trying again until \d\d:\d\d", rig.endpoint.waiting)
             assert await asyncio.gather(*calls) == ["Hello."] * 30
             assert rig.endpoint.waiting == ""
             assert len(away.tries) < 60

@@ -150,7 +150,7 @@ def test_what_the_run_waits_for_is_shown_and_what_came_out_said_once(meter: Usag
     waiting, notes = ["waiting until 14:05 for 127.0.0.1:8000"], ["m at 127.0.0.1: takes no seed"]
     view = View(out, meter, unit="conversations", total=4, waiting=lambda: waiting, notes=lambda: notes)
     virtually(watched(view, 35))
-    view.say_notes()
+    view.say_news()
     assert "waiting until 14:05 for 127.0.0.1:8000" in printed(out)
     assert printed(out).count("takes no seed") == 1
 
