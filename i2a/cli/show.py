@@ -143,11 +143,9 @@ def utterance(node: "Node", name: str, alternative: bool, depth: int) -> "Render
         text.append("\n    inducer knew: " + (one_line("; ".join(known)) or "nothing yet"), style="dim")
     called = names(node.children)
     for verdict in node.verdicts:
-        first, second, winner = (
-            reply and called.get(reply, reply.speaker) for reply in (verdict.first, verdict.second, verdict.winner)
-        )
-        outcome = f"chose {winner}" if winner else "no usable verdict"
-        text.append(f"\n    judge, shown {first} before {second}: {outcome} - {one_line(verdict.reason)}", style="dim")
+        first, second = (called.get(shown, shown.speaker) for shown in (verdict.first, verdict.second))
+        winner = called.get(verdict.winner, verdict.winner.speaker) if verdict.winner else "no verdict"
+        text.append(f"\n    judge, shown {first}, {second}: {winner} - {one_line(verdict.reason)}", style="dim")
     for key, note in node.metadata.items():
         text.append(f"\n    {key}: {json.dumps(note, ensure_ascii=False)}", style="dim")
     return Padding(text, (0, 0, 0, 2 * depth))

@@ -101,7 +101,7 @@ class View:
             if note not in self._said:
                 self._said.add(note)
                 self.say(note)
-        if not self._quiet and (final or not self._console.is_interactive):
+        if self._unsaid and not self._quiet and (final or not self._console.is_interactive):
             self._say_failures(final)
 
     def _say_failures(self, final: bool) -> None:

@@ -46,7 +46,8 @@ def conversation(tree: Tree, height: int | None = None) -> Panel:
             text = Text(text.plain, style="dim", no_wrap=True, overflow="ellipsis")
         colour = COLOURS[speakers.index(node.speaker) % len(COLOURS)]
         lines.add_row(Text(node.speaker, style=colour if followed else "dim"), text)
-    title = Text(tree.id if tree.persona.id == "" else f"{tree.id}, persona {tree.persona.id}")
+    done, turns = turns_of(tree)
+    title = Text(f"{tree.id}, {done}/{turns} turns" if turns else tree.id)
     return Panel(Bottom(lines), title=title, title_align="left", border_style="dim", height=height)
 
 

@@ -54,8 +54,9 @@ class Session:
                 models[spec] = spec.open()
                 if not isinstance(spec, ClientSpec):  # what the caller opened, the caller closes
                     stack.push_async_callback(models[spec].close)
-                roles = [role for role, of in plan.models.items() if of == spec]
-                await reach(models[spec], f"{spec} ({', '.join(roles)})", config.patience, say)
+                roles = [role for role, of in plan.models.items() if of == spec and role != str(spec)]
+                called = f"{spec} ({', '.join(roles)})" if roles else str(spec)
+                await reach(models[spec], called, config.patience, say)
             fingerprint, metadata = manifest_of(plan, config, models)
             folder = stack.enter_context(RunFolder.open(config.folder, fingerprint, metadata, resume=config.continues))
             began = folder.manifest().get("models", {})
