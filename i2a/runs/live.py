@@ -54,7 +54,7 @@ class View:
         self._console, self._usage, self._unit, self._quiet = console or Console(quiet=True), usage, unit, quiet
         self._done, self._total = done, total
         self._slots: list[Tree | None] = []  # a conversation keeps its place in the view
-        self._lengths: list[int] = []
+        self._grown = self._utterances = 0  # of the trees that were finished here
         self._steps, self._step_unit, self._steps_done, self._steps_total = steps, step_unit, steps_done, steps_total
         self._panel, self._in_flight, self._waiting, self._notes = panel, in_flight or InFlight(), waiting, notes
         self._said = set[str]()
@@ -74,7 +74,8 @@ class View:
         self._steps_done += self._steps(tree)[1]
         self.advance()
         if failed is None:
-            self._lengths.append(sum(1 for _ in tree))
+            self._grown += 1
+            self._utterances += sum(1 for _ in tree)
         else:
             self.failed(failed, tree.id)
 
@@ -147,7 +148,7 @@ class View:
     def _far(self) -> tuple[float, int]:
         """How far the run is, in its unit; and in steps."""
         far, taken = float(self._done), self._steps_done
-        usual = sum(self._lengths) / len(self._lengths) if self._lengths else 0.0
+        usual = self._utterances / max(self._grown, 1)
         for tree in self._growing:
             done, total = self._steps(tree)
             taken += min(done, total)
