@@ -161,10 +161,11 @@ class JudgeResults:
                 "correction": "Holm",
                 "survive": [[d.candidate, name] for d in self.differences for name in d.tests if d.survives(name)],
             },
-            "best_control": self.best_control and {
-                "candidate": self.best_control,
-                "gains": {d.candidate: _gain(d) for d in self.over_control},
-            },
+            "best_control": (
+                {"candidate": self.best_control, "gains": {d.candidate: _gain(d) for d in self.over_control}}
+                if self.best_control is not None
+                else None
+            ),
         }
 
 

@@ -36,7 +36,7 @@ def copies_the_person(reply: str, dialogue: Dialogue) -> float:
     recent = frozenset[tuple[str, ...]]()
     for message in dialogue.users[-2:]:
         recent |= _triples(message)
-    return _ramp(_overlap(reply, recent), 0.45, 0.75)
+    return _ramp(_overlap(reply, recent), 0.55, 0.9)
 
 
 def copies_a_reply(reply: str, dialogue: Dialogue) -> float:

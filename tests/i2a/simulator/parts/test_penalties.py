@@ -5,10 +5,11 @@ from i2a.simulator.parts.prompt_parser import Dialogue
 
 DIALOGUE = Dialogue((("user", "Somebody left fur all over my good jumper again."),))
 LONG = (
-    "Oh dear, it sounds as if somebody has claimed your jumper as a bed. A damp rubber glove works wonders on fur, and it "
-    "might be worth giving them an old blanket of their own, so that they leave your good clothes alone. I have seen cats "
-    "change their minds overnight once the blanket was warm enough. If it goes on, a closed wardrobe is the only thing that "
-    "helps, at least until they learn how to open it."
+    "Oh dear, it sounds as if somebody has claimed your jumper as a bed. A damp rubber glove works "
+    "wonders on fur, and it might be worth giving them an old blanket of their own, so that they leave "
+    "your good clothes alone. I have seen cats change their minds overnight once the blanket was warm "
+    "enough. If it goes on, a closed wardrobe is the only thing that helps, at least until they learn how "
+    "to open it."
 )
 
 

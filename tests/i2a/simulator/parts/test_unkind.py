@@ -17,9 +17,11 @@ ILL_WILL = (
     "I hope it rains on your wedding day.", "You'll regret it.",
 )  # fmt: skip
 HARMLESS = (
-    "That stupid bus again, I suppose.", "You must be tired.", "I'm not lazy, I'm resting.", "Nobody asked for that plot twist.",
+    "That stupid bus again, I suppose.", "You must be tired.", "I'm not lazy, I'm resting.",
+    "Nobody asked for that plot twist.",
     "You deserve a break.", "I hope you feel better soon.", "I hope it doesn't rain.", "Don't be so hard on yourself.",
-    "What a nuisance.", "You are not boring at all.", "It's a silly little thing.", "I hope nothing goes wrong at the exam.",
+    "What a nuisance.", "You are not boring at all.", "It's a silly little thing.",
+    "I hope nothing goes wrong at the exam.",
 )  # fmt: skip
 
 
