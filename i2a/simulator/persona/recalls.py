@@ -43,8 +43,35 @@ _LINKS = frozenset({"how", "that", "when", "why", "because", "if", "while", "whe
 _RUN = 5  # words between two words of a fact that can still be parts of one clause
 _NAMED = 0.85  # what somebody or something called by its name is worth at least: whose it is goes without saying
 _DAYS = frozenset(
-    "monday mondays tuesday tuesdays wednesday wednesdays thursday thursdays friday fridays saturday saturdays sunday "
-    "sundays christmas january february march april may june july august september october november december".split()
+    [
+        "monday",
+        "mondays",
+        "tuesday",
+        "tuesdays",
+        "wednesday",
+        "wednesdays",
+        "thursday",
+        "thursdays",
+        "friday",
+        "fridays",
+        "saturday",
+        "saturdays",
+        "sunday",
+        "sundays",
+        "christmas",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ]
 )  # names of nobody
 _IS = frozenset({"you're", "you", "being", "as", "are", "were", "you've"})
 _HALF = 0.6  # what is left of a fact of which one word is named, or that runs into a word of something else
