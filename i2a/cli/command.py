@@ -31,7 +31,7 @@ def command(
     """Make a function a command of Typer.
 
     `settings`: the class, or `module:Class`; None: the function's own parameters are the flags. `example`: a whole
-    command line, shown in the help. `extra`: what to install if a package is missing, as in `pip install 'i2a[train]'`.
+    command line, shown in the help. `extra`: what to install if a package is missing, see `i2a.extras`.
     """
     return lambda function: Command(function, settings, example, extra)
 

@@ -7,7 +7,7 @@ its place: `i2a ./count.py runs/first`. Only the command that is asked for is bu
 import errno
 import os
 import sys
-from importlib.metadata import EntryPoint, version
+from importlib.metadata import EntryPoint
 from io import TextIOWrapper
 from typing import Any
 
@@ -16,9 +16,11 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
+from i2a import __version__
 from i2a.cli.command import Command
 from i2a.errors import I2AError, UsageError
 from i2a.plugins import by_place, find, installed
+from i2a.siblings import SIBLINGS, check
 
 UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG}
 
@@ -87,7 +89,7 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def root(show_version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     if show_version:
-        typer.echo(f"i2a {version('i2a')}")
+        typer.echo(f"i2a {__version__}")
         raise typer.Exit
 
 
@@ -95,6 +97,7 @@ def main() -> None:
     """Run the command. An expected error is one line and an exit code; anything else is a bug and shows itself."""
     print_anywhere()
     try:
+        check(*SIBLINGS)
         try:
             app()
         finally:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from i2a import jsonl
+from i2a import __version__, jsonl
 from i2a.errors import UsageError
 from i2a.files import atomic_write
 from i2a.jsonl import JsonObject
@@ -26,7 +26,7 @@ from i2a.runs.folder import Folder
 
 COMPLETE = "complete"
 PERSONAS = "personas"  # the key of a manifest for the texts of the personas that were trained on
-LIBRARIES = ("i2a", "torch", "transformers", "trl", "peft", "accelerate")
+LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate")
 # Writes the model card, as Markdown, from a result and a manifest.
 Card = Callable[[Mapping[str, object], Mapping[str, object]], str]
 NO_SPACE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
@@ -135,7 +135,7 @@ def rewrite_log(file: Path, *, upto: int) -> list[JsonObject]:
 
 def versions() -> dict[str, str]:
     """Of Python and of the libraries that decide what a training computes."""
-    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+    return {"python": platform.python_version(), "i2a": __version__} | {name: version(name) for name in LIBRARIES}
 
 
 @contextmanager

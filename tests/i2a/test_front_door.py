@@ -47,7 +47,7 @@ def python(code: str, cwd: Path) -> str:
 def test_these_are_the_public_names() -> None:
     assert sorted(i2a.__all__) == sorted(NAMES)
     assert set(dir(i2a)) >= {*NAMES, "__version__"}
-    assert i2a.__version__ == version("i2a")
+    assert i2a.__version__ == version("interact-to-align")
     with pytest.raises(ImportError, match="cannot import name 'train_grpo'"):
         from i2a import train_grpo  # type: ignore[attr-defined]  # noqa: F401
 

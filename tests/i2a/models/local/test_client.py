@@ -270,8 +270,9 @@ def test_broken_weights_are_refused(folder: Path, tmp_path: Path) -> None:
 
 
 def test_without_the_extra_it_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "i2a.models.local.loading", None)
-    assert "pip install 'i2a[train]'" in refusal(folder)
+    monkeypatch.delitem(sys.modules, "i2a.models.local.loading")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert "pip install 'interact-to-align[train]'" in refusal(folder)
 
 
 async def test_a_prompt_that_does_not_fit_is_a_bad_request_with_the_numbers(tmp_path: Path) -> None:
