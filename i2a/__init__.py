@@ -45,9 +45,9 @@ PLACES |= {"Prompt": "agents.prompt", "Role": "agents.role", "scenario": "scenar
 PLACES |= {"Node": "i2a.trees.tree", "Persona": "i2a.trees.persona", "Tree": "i2a.trees.tree"}
 PLACES |= {"PersonaPool": "i2a.personas.pool"}
 # The packages beside this one that a name needs, and that another project may have too.
-NEEDS = dict.fromkeys(("Prompt", "Role"), ("agents",)) | dict.fromkeys(("scenario", "simulate"), ("agents", "scenarios"))
-NEEDS |= dict.fromkeys(("build_items", "choose", "evaluate"), ("agents", "scenarios", "evaluation"))
-NEEDS |= dict.fromkeys(("train_dpo", "train_sft"), ("training",))
+NEEDS = dict.fromkeys(("Prompt", "Role"), "agents") | dict.fromkeys(("scenario", "simulate"), "agents scenarios")
+NEEDS |= dict.fromkeys(("build_items", "choose", "evaluate"), "agents scenarios evaluation")
+NEEDS |= dict.fromkeys(("train_dpo", "train_sft"), "training")
 
 
 if not TYPE_CHECKING:  # a type checker finds a wrong name
@@ -64,7 +64,7 @@ if not TYPE_CHECKING:  # a type checker finds a wrong name
         if name in NEEDS:
             from i2a.siblings import check
 
-            check(*NEEDS[name])
+            check(*NEEDS[name].split())
         return getattr(import_module(PLACES[name]), name)
 
 

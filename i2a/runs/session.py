@@ -149,7 +149,8 @@ def manifest_of(
     plan: RunPlan, config: RunConfig, models: Mapping[ModelSpec, Model]
 ) -> tuple[dict[str, object], dict[str, object]]:
     """The fingerprint and the metadata of the run. A local model is identified by its weights, not by its path."""
-    fingerprint = {**plan.fingerprint, "versions": {"i2a": __version__, "autogen-agentchat": version("autogen-agentchat")}}
+    versions = {"i2a": __version__, "autogen-agentchat": version("autogen-agentchat")}
+    fingerprint = {**plan.fingerprint, "versions": versions}
     metadata: dict[str, object] = {
         **plan.metadata,
         "config": config.as_json(),

@@ -31,6 +31,7 @@ NAMES = {
     "read_trees": "i2a.api",
     "scenario": "scenarios.script",
     "simulate": "i2a.api",
+    "to_dataframe": "i2a.api",
     "train_dpo": "i2a.api",
     "train_sft": "i2a.api",
 }
