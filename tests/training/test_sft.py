@@ -238,7 +238,7 @@ def test_a_corpus_without_anything_to_learn_is_refused(base: Path, corpus: Path,
 
 def test_a_model_that_is_none_is_refused(corpus: Path, base: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert "is no folder, and the Hugging Face hub has no model of that name" in refusal(
+    assert "is no folder, and no model of that name can be downloaded" in refusal(
         "sft", corpus, tmp_path / "nowhere", out
     )
     assert "holds no model" in refusal("sft", corpus, corpus, out)

@@ -242,8 +242,8 @@ def test_a_parameter_that_cannot_be_is_refused(folder: Path, param: dict[str, An
 
 
 def test_what_holds_no_model_is_refused(tmp_path: Path) -> None:
-    assert "is no folder, and the Hugging Face hub has no model of that name" in refusal(tmp_path / "gone")
-    assert "is no folder, and the Hugging Face hub has no model of that name" in refusal("somebody/no-such-model")
+    assert "there is no folder" in refusal(tmp_path / "gone")
+    assert "is no folder, and no model of that name can be downloaded" in refusal("somebody/no-such-model")
     assert "holds no model" in refusal(tmp_path)
     (tmp_path / "checkpoints").mkdir()
     assert "contains an unfinished training" in refusal(tmp_path)
