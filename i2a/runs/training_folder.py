@@ -16,8 +16,6 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from safetensors import SafetensorError
-
 from i2a import __version__, jsonl
 from i2a.errors import UsageError
 from i2a.files import atomic_write
@@ -141,6 +139,8 @@ def versions() -> dict[str, str]:
 @contextmanager
 def room_on_disk(folder: TrainingFolder) -> Iterator[None]:
     """Turns a full disk into a `UsageError`, whether a library reports it as `OSError` or as text."""
+    from safetensors import SafetensorError  # an evaluation, which has no use for it, reads such folders too
+
     try:
         yield
     except OSError as error:

@@ -140,7 +140,7 @@ def test_an_adapter_finds_its_base_where_both_were_moved_together(tmp_path: Path
     base = tiny.checkpoint(tmp_path / "old/runs/base")
     folder = adapter(Checkpoint.find(str(base)), tmp_path / "old/runs/sft/model")
     expected = Checkpoint.find(str(folder)).fingerprint
-    moved = shutil.move(tmp_path / "old", tmp_path / "new")
+    moved = Path(shutil.move(tmp_path / "old", tmp_path / "new"))
     found = Checkpoint.find(str(moved / "runs/sft"))
     assert found.base is not None
     assert found.base.folder == moved / "runs/base"
