@@ -14,10 +14,10 @@ from typing import Any
 import typer
 from rich.console import Console
 from rich.text import Text
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from i2a import __version__
-from i2a.cli.command import Command
+from i2a.cli.command import Command, Explained
 from i2a.errors import I2AError, UsageError
 from i2a.plugins import by_place, find, installed
 from i2a.siblings import SIBLINGS, check
@@ -46,9 +46,11 @@ class Commands(TyperGroup):
         group = typer.Typer(add_completion=False, rich_markup_mode=None)
         group.callback()(lambda: None)
         if isinstance(found, typer.Typer):
+            for info in found.registered_commands:
+                info.cls = Explained if info.cls in (None, TyperCommand) else info.cls
             group.add_typer(found, name=cmd_name)
         else:
-            group.command(cmd_name, context_settings=getattr(found, "context_settings", None))(found)
+            group.command(cmd_name, cls=Explained, context_settings=getattr(found, "context_settings", None))(found)
         return typer.main.get_command(group).commands[cmd_name]  # type: ignore[attr-defined]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -82,7 +84,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"max_content_width": 120},
+    context_settings={"max_content_width": 1000},
 )
 
 
