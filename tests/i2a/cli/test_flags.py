@@ -1,8 +1,11 @@
 """Every command: its flags are its settings, its help explains them, its example can be typed."""
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -132,7 +135,8 @@ def test_what_must_be_given_stands_in_the_usage(words: tuple[str, ...]) -> None:
 
 def test_the_help_is_as_wide_as_the_terminal() -> None:
     for width in (80, 120, 180):
-        text = CliRunner().invoke(app, ["train", "sft", "--help"], env={"COLUMNS": str(width)}).output
+        command = [sys.executable, "-m", "i2a.cli", "train", "sft", "--help"]
+        text = subprocess.check_output(command, env=os.environ | {"COLUMNS": str(width)}, text=True)
         longest = max(map(len, text.splitlines()))
         assert 0.8 * width < longest <= width, width
 
