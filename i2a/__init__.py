@@ -54,11 +54,9 @@ if not TYPE_CHECKING:  # a type checker finds a wrong name
 
     def __getattr__(name: str) -> object:  # loaded on demand, so that `i2a --help` stays quick
         if name == "__version__":
-            from importlib.metadata import version
+            from i2a.extras import our_version
 
-            from i2a.extras import DISTRIBUTION
-
-            return version(DISTRIBUTION)
+            return our_version()
         if name not in PLACES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         if name in NEEDS:

@@ -2,11 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 
 from i2a.errors import UsageError
 
 DISTRIBUTION = "interact-to-align"  # the project `i2a` on the package index is somebody else's
 OURS = ("i2a", "agents", "scenarios", "training", "evaluation")
+
+
+def our_version() -> str:
+    """The version of i2a that is installed."""
+    return version(DISTRIBUTION)
 
 
 def install(extra: str) -> str:

@@ -91,7 +91,18 @@ def clean(python: str, folder: Path, wheel: Path) -> Path:
     """A new environment with nothing but the wheel in it; its Python."""
     subprocess.run([python, "-m", "venv", "--without-pip", folder], check=True)
     there = folder / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", there, "install", "--quiet", "--no-deps", "--no-index", wheel]
+    pip: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        there,
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        wheel,
+    ]
     subprocess.run(pip, check=True, capture_output=True)
     return there
 

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperCommand, TyperGroup
 
-from i2a import __version__
 from i2a.cli.command import Command, Explained
 from i2a.errors import I2AError, UsageError
+from i2a.extras import our_version
 from i2a.plugins import by_place, find, installed
 from i2a.siblings import SIBLINGS, check
 
@@ -91,7 +91,7 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def root(show_version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     if show_version:
-        typer.echo(f"i2a {__version__}")
+        typer.echo(f"i2a {our_version()}")
         raise typer.Exit
 
 

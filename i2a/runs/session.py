@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from i2a import __version__
 from i2a.errors import ServerAway, Unreachable
+from i2a.extras import our_version
 from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel, backoff, clock
 from i2a.models.model import Model, Price
 from i2a.models.spec import ModelSpec
@@ -149,7 +149,7 @@ def manifest_of(
     plan: RunPlan, config: RunConfig, models: Mapping[ModelSpec, Model]
 ) -> tuple[dict[str, object], dict[str, object]]:
     """The fingerprint and the metadata of the run. A local model is identified by its weights, not by its path."""
-    versions = {"i2a": __version__, "autogen-agentchat": version("autogen-agentchat")}
+    versions = {"i2a": our_version(), "autogen-agentchat": version("autogen-agentchat")}
     fingerprint = {**plan.fingerprint, "versions": versions}
     metadata: dict[str, object] = {
         **plan.metadata,

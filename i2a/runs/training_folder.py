@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from i2a import __version__, jsonl
+from i2a import jsonl
 from i2a.errors import UsageError
+from i2a.extras import our_version
 from i2a.files import atomic_write
 from i2a.jsonl import JsonObject
 from i2a.runs.folder import Folder
@@ -133,7 +134,7 @@ def rewrite_log(file: Path, *, upto: int) -> list[JsonObject]:
 
 def versions() -> dict[str, str]:
     """Of Python and of the libraries that decide what a training computes."""
-    return {"python": platform.python_version(), "i2a": __version__} | {name: version(name) for name in LIBRARIES}
+    return {"python": platform.python_version(), "i2a": our_version()} | {name: version(name) for name in LIBRARIES}
 
 
 @contextmanager
