@@ -27,7 +27,11 @@ class Keys(NamedTuple):
 
 
 def keys_of(persona: Persona) -> Keys:
-    return Keys(key("profile", persona.profile), key("personality", persona.personality))
+    """A half without a text, as of imported dialogues, is that of nobody else."""
+    return Keys(
+        key("profile", persona.profile) if persona.profile else f"p-{persona.profile_id}",
+        key("personality", persona.personality) if persona.personality else f"t-{persona.personality_id}",
+    )
 
 
 def key(kind: Kind, text: str) -> str:
