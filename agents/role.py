@@ -24,6 +24,7 @@ from i2a.models.autogen import AutoGenModel, ModelClient, as_model
 from i2a.models.model import ChatRole, Completion, Message, Model
 from i2a.models.response_format import response_format
 from i2a.text import one_line
+from i2a.trees.persona import LANGUAGE
 from i2a.trees.tree import Node, TokenUsage, Utterance
 from i2a.validation import problem
 
@@ -31,6 +32,7 @@ A = TypeVar("A", default=Utterance, covariant=True)
 
 ON_PATH, SHOWN = "on_path", "shown"  # marks in a message's metadata: part of the dialogue; shown beside it
 TRIES = 2
+IN_LANGUAGE = "Write your message in {language}, whatever language the text above is in."
 REPAIR = """Your answer could not be used: {error}.
 Answer again, with one JSON object of the form asked for and nothing else."""
 
@@ -67,6 +69,8 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     `visible_roles` others whose messages it may read outside it. A message marked `ON_PATH` or `SHOWN` in its metadata
     is treated as such, whoever spoke.
 
+    The prompt value `language`, if there is one, says what a role that speaks is told to write.
+
     `keeps_cut`: an answer that was cut at its limit of tokens is used all the same.
     """
 
@@ -94,7 +98,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
             elif not isinstance(form, TypeVar) and form is not Utterance:
                 raise TypeError(f"{cls.__name__} answers with a pydantic model or an Utterance, not with {form!r}")
 
-    def __init__(self, name: str, model_client: Model | ChatCompletionClient, **prompt_values: str) -> None:
+    def __init__(self, name: str, model_client: Model | ChatCompletionClient, /, **prompt_values: str) -> None:
         super().__init__(name, (self.__doc__ or name).strip().splitlines()[0])
         self._model = as_model(model_client).for_role(name)
         self._client = model_client
@@ -146,7 +150,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         if self.prompt.shows_dialogue:
             values["dialogue"] = transcript(view.dialogue)
         request: list[Message] = []
-        if instructions := self.prompt.instructions(values):  # without instructions, no system message
+        if instructions := self._instructions(values):  # without instructions, no system message
             request.append(Message("system", instructions))
         if text := self.prompt.request(values):
             request.append(Message("user", text))
@@ -156,6 +160,13 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
                 chat_role: ChatRole = "assistant" if said.speaker in mine else "user"
                 request.append(Message(chat_role, said.content))
         return request
+
+    def _instructions(self, values: Mapping[str, str]) -> str:
+        """The prompt's and, for a role that speaks in a language that its prompt does not name, to write that."""
+        instructions, language = self.prompt.instructions(values), values.get(LANGUAGE)
+        if language and self.answer is None and LANGUAGE not in self.prompt.names:
+            return "\n\n".join(filter(None, (instructions, IN_LANGUAGE.format(language=language))))
+        return instructions
 
     async def _answer(self, view: RoleView, inputs: Mapping[str, str], completions: list[Completion]) -> A:
         """Call the model. An invalid answer is repaired once with the error shown, then asked for from scratch.

@@ -48,6 +48,7 @@ class Cases:
         """16 hex digits of all personas and stored dialogues, in order."""
         contents = [
             [case.id, case.persona.id, case.persona.profile, case.persona.personality]
+            + ([json.dumps(case.persona.fields, sort_keys=True)] if case.persona.fields else [])
             + [f"{node.speaker}: {node.content}" for node in case.dialogue]
             for case in self.all
         ]
@@ -78,6 +79,12 @@ class Cases:
         return random.Random(f"{seed}/{case.id}/stranger").choice(others)  # the text of version 0.1, for the same draw
 
 
+def listed(personas: Path, count: int | None, seed: int) -> Cases:
+    """Every persona of a file of whole ones, or a draw of `count` of these. Raises `UsageError`."""
+    pool = PersonaPool.read_file(personas, any_fields=True)
+    return _cases(pool, personas.name, count, seed)
+
+
 def crossed(profiles: Path | None, personalities: Path | None, count: int | None, seed: int) -> Cases:
     """Every profile with every personality, or a draw of `count` of these. None and None: the benchmark that comes with
     i2a, 20 profiles x 5 personalities. A file of whole personas, given as both, is used as it is.
@@ -89,17 +96,12 @@ def crossed(profiles: Path | None, personalities: Path | None, count: int | None
     else:
         pool = PersonaPool.read(profiles, personalities)
         provenance = " x ".join(dict.fromkeys(file.name for file in (profiles, personalities) if file))
-    personas = product(pool) if count is None else pool.draw(count, seed)
+    return _cases(pool, provenance, count, seed)
+
+
+def _cases(pool: PersonaPool, provenance: str, count: int | None, seed: int) -> Cases:
+    personas = pool.all() if count is None else pool.draw(count, seed)
     return Cases(tuple(Case(p.id, p, case_seed(p.id, seed)) for p in personas), provenance, pool.warnings)
-
-
-def product(pool: PersonaPool) -> Sequence[Persona]:
-    """All personas of the pool: the listed ones or, if there are none, every profile with every personality."""
-    return pool.personas or [
-        Persona("", profile, personality, profile_id, personality_id)
-        for profile_id, profile in pool.profiles.items()
-        for personality_id, personality in pool.personalities.items()
-    ]
 
 
 def recorded(run: Path, count: int | None, seed: int) -> Cases:

@@ -10,7 +10,7 @@ from secrets import token_hex
 from agents.inducer import Inducer
 from agents.user import User
 from evaluation.candidates import Candidate, parse_all
-from evaluation.cases import Case, Cases, crossed, recorded
+from evaluation.cases import Case, Cases, crossed, listed, recorded
 from evaluation.dialogues import SALT, EvalDialogue, LiveDialogue, ReplayDialogue, grow_rated, rated
 from evaluation.judge import Rater, find_rater
 from evaluation.leaks import Leak, find_leaks, in_words
@@ -91,7 +91,10 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
 def cases_of(config: Evaluation, users: Mapping[str, ModelSpec]) -> tuple[Cases, int, JsonMapping, Mapping[str, bool]]:
     """The cases, how many turns each has, who plays the user, and whether a stored user was simulated."""
     if config.replay is None:
-        cases = crossed(config.profiles, config.personalities, config.cases, config.seed)
+        if config.personas:
+            cases = listed(config.personas, config.cases, config.seed)
+        else:
+            cases = crossed(config.profiles, config.personalities, config.cases, config.seed)
         return cases, config.turns, {"model": str(users["user"]), "prompt": User.prompt.fingerprint}, {}
     cases = recorded(config.replay, config.cases, config.seed)
     turns = min(config.turns, max(case.messages for case in cases.all))

@@ -1,7 +1,6 @@
 """From settings to a corpus: draws personas and plans a tree for each. What `i2a simulate` runs."""
 
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
-from itertools import cycle, islice
 from typing import Any
 
 from rich.console import Console
@@ -9,14 +8,15 @@ from rich.console import Console
 from i2a.digests import seed_of
 from i2a.models.autogen import Client
 from i2a.models.spec import ModelSpec
-from i2a.personas.pool import PersonaPool
 from i2a.runs.clients import check_clients, spec_for
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
 from i2a.runs.runner import execute
 from i2a.runs.session import Session
+from i2a.runs.simulated import simulated_by_name
 from i2a.runs.sync import run_sync
 from i2a.trees.tree import Tree
+from scenarios.people import People, check_values, languages
 from scenarios.script import Scenario, find
 from scenarios.settings import Simulation
 
@@ -40,10 +40,12 @@ def simulate_async(
 
 def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> RunPlan:
     """Raises `UsageError` for settings that cannot work."""
-    scenario = find(config.scenario).with_prompts(config.role_prompt)
+    people = People.read(config)
+    scenario = find(config.scenario).with_prompts(config.role_prompt, people.fields)
+    scenario.check_roles(config.role_personas)
     options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
     models = models_of_roles(scenario, config, clients)
-    pool = PersonaPool.read(config.profiles, config.personalities)
+    trees = drawn_trees(scenario, options, people, config)
 
     def grow(tree: Tree, session: Session) -> Awaitable[None]:
         return scenario.grow(tree, session.clients(tree.id, tree.seed, models), **options)
@@ -52,15 +54,15 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
         fingerprint={
             "prompts": {name: role.prompt.fingerprint for name, role in scenario.roles.items()},
             "scenario": {"name": scenario.name, "fingerprint": scenario.fingerprint, "options": options},
-            "personas": {"fingerprint": pool.fingerprint, "conversations": config.conversations},
+            "personas": {**people.fingerprint, "conversations": config.conversations},
             "seed": config.seed,
             "models": {role: str(spec) for role, spec in models.items()},
         },
         models=models,
-        trees=drawn_trees(scenario, options, pool, config),
+        trees=trees,
         grow=grow,
-        warnings=pool.warnings,
-        metadata={"uses_personas": scenario.uses_personas},
+        warnings=[*people.warnings, *_unspoken(models, trees)],
+        metadata={"uses_personas": people.uses(scenario)},
     )
 
 
@@ -73,17 +75,31 @@ def models_of_roles(scenario: Scenario, config: Simulation, clients: Mapping[str
 
 
 def drawn_trees(
-    scenario: Scenario, options: Mapping[str, object], pool: PersonaPool, config: Simulation
+    scenario: Scenario, options: Mapping[str, object], people: People, config: Simulation
 ) -> Sequence[Tree]:
-    """A tree without nodes for each persona that is drawn; ids sort in drawing order.
-
-    Where no role is told of its persona, there may be more trees than personas.
-    """
-    drawn = pool.draw(
-        config.conversations if scenario.uses_personas else min(config.conversations, pool.pairs), config.seed
-    )
+    """A tree without nodes for each persona that is drawn; ids sort in drawing order. Raises `UsageError` for a persona
+    without something that a prompt names."""
     digits = len(str(config.conversations - 1))
-    return [
-        Tree(f"{scenario.name}-{i:0{digits}}", scenario.name, persona, seed_of(f"{config.seed}/{i}"), options)
-        for i, persona in enumerate(islice(cycle(drawn), config.conversations))
+    drawn = people.draw(scenario, config.conversations, config.seed)
+    trees = [
+        Tree(
+            f"{scenario.name}-{i:0{digits}}",
+            scenario.name,
+            persona,
+            seed_of(f"{config.seed}/{i}"),
+            options,
+            personas=by_role,
+        )
+        for i, (persona, by_role) in enumerate(drawn)
     ]
+    if people.uses(scenario):
+        check_values(scenario, trees, people.fields)
+    return trees
+
+
+def _unspoken(models: Mapping[str, ModelSpec], trees: Sequence[Tree]) -> list[str]:
+    """A warning, if the offline engine is to write a language that it does not know."""
+    found = languages(trees)
+    if not found or not any(simulated_by_name(str(spec)) for spec in models.values()):
+        return []
+    return [f"the offline engine writes English only, and some personas write {', '.join(found)}"]
