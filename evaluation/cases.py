@@ -5,7 +5,7 @@ They follow from the personas (or a stored run) and the seed of the evaluation, 
 
 import json
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 

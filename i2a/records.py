@@ -1,4 +1,4 @@
-"""The records of other people's files: CSV, JSON, JSON lines, Parquet (each but that also as .gz), or a folder of these.
+"""The records of other people's files: CSV, JSON, JSON lines (each also as .gz), Parquet, or a folder of these.
 
 One record at a time, each with its place. What cannot be read is a record with a `problem`, so that its reader can name
 all of them; a file that cannot be read at all raises. Knows nothing of what the records are about.
@@ -7,6 +7,7 @@ all of them; a file that cannot be read at all raises. Knows nothing of what the
 import csv
 import gzip
 import json
+import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -152,7 +153,7 @@ def _table(source: IO[bytes], file: str, delimiter: str = ",") -> Iterator[Recor
 
     def texts() -> Iterator[str]:
         nonlocal number
-        for number, raw in enumerate(jsonl.refuse_foreign(source, file), 1):  # noqa: B007 - the line of an error
+        for number, raw in enumerate(jsonl.refuse_foreign(source, file), 1):
             yield (raw.removeprefix(jsonl.BOM) if number == 1 else raw).decode()
 
     csv.field_size_limit(MAX_CELL)
@@ -201,7 +202,11 @@ def _parquet(path: Path, file: str) -> Iterator[Record]:
 
 
 def _without_missing(value: object) -> object:
-    """Parquet gives every row, also of objects in lists, all columns."""
+    """Parquet gives every row, also of objects in lists, all columns. What JSON lacks, such as dates, is text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if not isinstance(value, dict | list | str | int | float | None):
+        return str(value)
     if isinstance(value, dict):
         return {name: _without_missing(part) for name, part in value.items() if part is not None}
     if isinstance(value, list):

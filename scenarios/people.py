@@ -1,4 +1,4 @@
-"""Whom the conversations of a simulation are with: the personas of each tree and, where roles have some, of each role."""
+"""Whom the conversations of a simulation are with: the personas of each tree and, where they have one, of roles."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -102,7 +102,8 @@ def check_values(scenario: Scenario, trees: Sequence[Tree], fields: frozenset[st
             if lacking := sorted(name for name in kind.prompt.names & {*KINDS, *fields} if not known.get(name)):
                 raise UsageError(
                     f"persona {tree.persona_of(role).id} has no {lacking[0]}, which the prompt of {role} names: add it "
-                    f"to the file, give --profiles and --personalities, or change the prompt with --role-prompt {role}=FILE"
+                    "to the file, give --profiles and --personalities, or change the prompt: "
+                    f"--role-prompt {role}=FILE"
                 )
 
 
