@@ -89,6 +89,11 @@ class CompareOptions(BaseModel):
         False,
         description="Compare runs that differ in protocol, judges, simulator or cases; the table says so.",
     )
+    by: str | None = Field(
+        None,
+        description="Field of the personas, e.g. language or age: also the mean level and the gain for the people of "
+        "each level. profile and personality go by their ids.",
+    )
     baseline: str | None = Field(
         None, description="Name of the candidate that others are compared with. [default: the first]"
     )
