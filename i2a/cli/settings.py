@@ -59,6 +59,13 @@ class ExportOptions(BaseModel):
         "oasst, wildchat, openai_pairs, sharegpt_pairs, hh: those of other tools. dialogue: text. utterances: rows.",
     )
     option: dict[str, object] = Field({}, description="Option of the format.")
+    push_to_hub: str | None = Field(
+        None,
+        description="Also upload the file and its card to this dataset of the Hugging Face Hub, private unless --public "
+        "is given. Needs HF_TOKEN.",
+        examples=["me/dialogues"],
+    )
+    public: bool = Field(False, description="Make the dataset of --push-to-hub public.")
     force: bool = Field(False, description="Overwrite the file if it exists.")
 
 
