@@ -21,11 +21,13 @@ class People:
     """Pools of personas. `main` is for all roles without one of their own, whose pools are `by_role`.
 
     Roles with the same pool get different people. `asked_for`: whether somebody named a file, and not the default.
+    `lead`: the role whose persona is that of the tree, where only roles have pools.
     """
 
     main: PersonaPool
     by_role: Mapping[str, PersonaPool]
     asked_for: bool
+    lead: str = ""
 
     @classmethod
     def read(cls, config: Simulation) -> "People":
@@ -39,13 +41,14 @@ class People:
 
         by_role = {role: whole(file) for role, file in config.role_personas.items()}
         halves = config.profiles or config.personalities
+        lead = next(iter(by_role), "") if not (config.personas or halves) else ""
         if config.personas:
             main = whole(config.personas)
-        elif by_role and not halves:
-            main = next(iter(by_role.values()))
+        elif lead:
+            main = by_role[lead]
         else:
             main = PersonaPool.read(config.profiles, config.personalities)
-        return cls(main, by_role, bool(config.personas or halves or by_role))
+        return cls(main, by_role, bool(config.personas or halves or by_role), lead)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -77,16 +80,14 @@ class People:
             yield from ((persona, {}) for persona in islice(cycle(drawn), count))
             return
         named = list(self.by_role)
-        # The tree's own persona is that of the first role with its pool, if there is one: nobody is drawn for nothing.
-        first = next((role for role in named if self.by_role[role] is self.main), None)
-        seats = [*([] if first else [""]), *named]
+        seats = named if self.lead else ["", *named]
         dealt: dict[str, list[Persona]] = {}
         for pool in {id(pool): pool for pool in self._pools}.values():
             mine = [seat for seat in seats if (self.by_role[seat] if seat else self.main) is pool]
             drawn = pool.draw(count * len(mine), seed)
             dealt |= {seat: drawn[place :: len(mine)] for place, seat in enumerate(mine)}
         for number in range(count):
-            yield dealt[first or ""][number], {role: dealt[role][number] for role in named}
+            yield dealt[self.lead][number], {role: dealt[role][number] for role in named}
 
     def uses(self, scenario: Scenario) -> bool:
         """Whether anybody is told whom a tree is with."""

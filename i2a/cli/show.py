@@ -108,9 +108,9 @@ def drawing(tree: "Tree", *, persona: bool = True) -> "RenderableType":
     if persona:
         title = f"{tree.id}, scenario {tree.scenario}, persona {tree.persona.id}, seed {tree.seed}"
         parts.append(Panel(known(tree.persona), title=Text(title), title_align="left", border_style="dim"))
-        for role, persona in tree.personas.items():
-            title = f"{role}, persona {persona.id}"
-            parts.append(Panel(known(persona), title=Text(title), title_align="left", border_style="dim"))
+        for role, other in tree.personas.items():
+            title = f"{role}, persona {other.id}"
+            parts.append(Panel(known(other), title=Text(title), title_align="left", border_style="dim"))
     else:
         parts.append(Text(title, style="dim"))
     return Group(*parts, *rows(tree.roots, 0))

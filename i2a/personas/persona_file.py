@@ -65,7 +65,7 @@ class PersonaFile:
         self._kinds, self._any = kinds, any_fields
         # Per kind of thing, its content -> its id; the content of a persona is the ids of its halves and its fields.
         self._ids: dict[str, dict[str, str]] = {"profile": {}, "personality": {}, "persona": {}}
-        self._halves: dict[str, Mapping[str, str]] = {}  # of each persona, by its id
+        self._halves: dict[str, Mapping[Kind, str]] = {}  # of each persona, by its id
         self._line_of: dict[tuple[str, str], str] = {}
         self._whole: bool | None = None
         self._renamed: dict[str, str] = {}
@@ -97,8 +97,7 @@ class PersonaFile:
         for id in self._ids["persona"].values():
             halves = self._halves[id]
             told = {kind: texts[kind][halves[kind]] for kind in KINDS if kind in halves}
-            named = {f"{kind}_id": half for kind, half in halves.items()}
-            found.append(Persona(id, **told, **named, fields=self.fields["persona"].get(id, {})))
+            found.append(_persona(id, told, halves, self.fields["persona"].get(id, {})))
         return found
 
     def _refuse(self, file: Path | Traversable, bad: list[str]) -> None:
@@ -190,7 +189,8 @@ class PersonaFile:
         halves = {kind: self._keep(kind, record[kind], record.get(f"{kind}_id"), place) for kind in kinds}
         content = "+".join(halves.values()) + (f"+{dumps(entry.fields)}" if entry.fields else "")
         again = content in self._ids["persona"]
-        made = Persona("", *(halves.get(kind, "") for kind in KINDS), **_ids(halves), fields=entry.fields).id
+        texts = {kind: record[kind] for kind in kinds}
+        made = _persona("", texts, halves, entry.fields).id
         id = self._keep("persona", content, record.get("id"), place, made)
         self._halves[id], self.fields["persona"][id] = halves, entry.fields
         if not entry.fields:
@@ -219,8 +219,9 @@ def field_name(column: str) -> str:
     return f"_{name}" if name[:1].isdigit() else name
 
 
-def _ids(halves: Mapping[Kind, str]) -> dict[str, str]:
-    return {f"{kind}_id": id for kind, id in halves.items()}
+def _persona(id: str, texts: Mapping[Kind, str], ids: Mapping[Kind, str], fields: Mapping[str, object]) -> Persona:
+    profile, personality = (texts.get(kind, "") for kind in KINDS)
+    return Persona(id, profile, personality, ids.get("profile", ""), ids.get("personality", ""), fields)
 
 
 def _columns(value: JsonObject, kinds: tuple[Kind, ...]) -> dict[str, str]:

@@ -220,7 +220,7 @@ def left_out(
     """What of a tree a format has no place for, by what it is. `held`: the nodes that it writes."""
     written = set(held)
     nodes = list(tree)
-    plain = {"record": {}}  # which says nothing
+    plain: JsonObject = {"record": {}}  # which says nothing
     foreign = [
         node
         for node in written

@@ -41,8 +41,10 @@ def _read(record: JsonObject) -> Tree:
     rows = sorted(record["rows"], key=lambda row: _number(row, "node"))
     first = rows[0]
     id = str(first["tree"])
-    halves = [str(first.get(name) or "") for name in ("profile", "personality")]
-    tree = Tree(id, str(first.get("scenario") or chats.IMPORTED), Persona(id, "", "", *halves), seed=0)
+    profile_id, personality_id = (str(first.get(name) or "") for name in ("profile", "personality"))
+    tree = Tree(
+        id, str(first.get("scenario") or chats.IMPORTED), Persona(id, "", "", profile_id, personality_id), seed=0
+    )
     nodes: dict[int, Node] = {}
     for row in rows:
         parent = None if row.get("parent") in (None, "") else nodes.get(_number(row, "parent"))
