@@ -41,9 +41,9 @@ def export(config: "ExportOptions", as_json: bool) -> None:
     """
     from i2a import jsonl
     from i2a.errors import UsageError
+    from i2a.hub import push_dataset
     from i2a.options import resolve
     from i2a.plugins import find
-    from i2a.hub import push_dataset
     from i2a.report.cards.dataset import WHAT, conversations_card, dataset_card
     from i2a.runs.run_folder import RunFolder
     from i2a.trees.export import STDOUT, TEXTS, form_of
