@@ -26,6 +26,7 @@ class Completion(NamedTuple):
 
     `finish_reason` as in OpenAI's protocol: "stop", "length", "content_filter", "unknown"; "stop_string" if it went on
     past its end and was cut there. No tokens: nobody counted them. `estimated`: they are estimates of ours.
+    `cached_tokens` of the prompt's tokens were read from the provider's cache, `written_tokens` of them written into it.
     """
 
     content: str
@@ -33,6 +34,8 @@ class Completion(NamedTuple):
     prompt_tokens: int
     completion_tokens: int
     estimated: bool = False
+    cached_tokens: int = 0
+    written_tokens: int = 0
 
 
 REPLIES = "replies"  # the parameter of a call that asks for the likelihoods of replies instead of a reply
@@ -46,10 +49,13 @@ class Likelihood(NamedTuple):
 
 
 class Price(NamedTuple):
-    """US dollars for a million tokens."""
+    """US dollars for a million tokens. `cached`, `written`: of a prompt's tokens that are read from the provider's cache,
+    and written into it; None where nobody says: as any other token of a prompt."""
 
     prompt: float
     completion: float
+    cached: float | None = None
+    written: float | None = None
 
 
 FREE = Price(0.0, 0.0)

@@ -153,14 +153,21 @@ def _text(part: Any) -> str:
     return text if isinstance(text, str) else ""
 
 
+_CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+_WRITTEN = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
+
+
 class ChatUsage(NamedTuple):
     """Tokens as the server counted them; 0 where it did not."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0  # of the prompt, read from a cache
+    written_tokens: int = 0  # of the prompt, written into one
 
     @classmethod
     def of(cls, found: Any) -> Self:
+        """From what OpenAI, DeepSeek (hits), Moonshot (at the top) and OpenRouter (writes) call them."""
         if isinstance(found, list):
             found = next((part for part in found if isinstance(part, Mapping)), None)
         if not isinstance(found, Mapping):
@@ -172,7 +179,13 @@ class ChatUsage(NamedTuple):
             prompt, completion = (
                 (prompt, max(0, total - prompt)) if prompt else (max(0, total - completion), completion)
             )
-        return cls(prompt, max(completion, total - prompt))  # some count thoughts in the total alone
+        details = found.get("prompt_tokens_details") or found.get("input_tokens_details")
+        details = details if isinstance(details, Mapping) else {}
+        cached = next(filter(None, map(_count, (details.get("cached_tokens"), *map(found.get, _CACHED)))), 0)
+        written = next(filter(None, map(_count, (*map(details.get, _WRITTEN), *map(found.get, _WRITTEN)))), 0)
+        cached = min(cached, prompt)
+        # Some count thoughts in the total alone.
+        return cls(prompt, max(completion, total - prompt), cached, min(written, prompt - cached))
 
 
 def _count(value: Any) -> int:
