@@ -90,6 +90,7 @@ class OpenAIModel(Model):
         self._session: aiohttp.ClientSession | None = None
         self._proxy: str | None = None
         self._refused: set[str] = set()
+        self._context: int | None = None
 
     @classmethod
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
@@ -143,8 +144,12 @@ class OpenAIModel(Model):
     def __repr__(self) -> str:
         return f"OpenAIModel({self._name!r}, base_url={self._base_url!r})"
 
+    @property
+    def context(self) -> int | None:
+        return self._context
+
     async def probe(self) -> None:
-        """Ask a server of one's own whether it simulates: `i2a serve` says so, and any other answer means no.
+        """Ask a server whether it simulates (`i2a serve` says so, any other answer means no), and for its context.
 
         Raises `Unreachable` if there is no server yet.
         """
@@ -159,7 +164,8 @@ class OpenAIModel(Model):
             ):
                 if response.status in DOWN:
                     raise Unreachable(f"{self._where}: HTTP {response.status}", down=True)
-                self.simulated = ModelList.model_validate_json(await _read(response)).simulates(self._name)
+                listed = ModelList.model_validate_json(await _read(response))
+                self.simulated, self._context = listed.simulates(self._name), listed.context(self._name)
         except aiohttp.ClientConnectorError as error:
             raise self._unreachable(error) from error
         except (aiohttp.ClientError, OSError, TimeoutError, ValidationError, MalformedResponse):

@@ -269,9 +269,24 @@ def _chunks(raw: bytes) -> Iterator[Mapping[str, Any]]:
 # What else a server says.
 
 
+_CONTEXT = ("max_model_len", "context_length", "context_window", "max_context_length", "max_input_tokens")
+
+
 class ListedModel(BaseModel):
     id: str = ""
     simulated: bool = False  # only `i2a serve` reports this
+    context: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_any_make(cls, found: Any) -> Any:
+        """The room of a slot (llama.cpp), or the context of the model (vLLM and SGLang, OpenRouter, Groq, Mistral)."""
+        if not isinstance(found, Mapping):
+            return found
+        meta = found.get("meta")
+        slot = meta.get("n_ctx") if isinstance(meta, Mapping) else None
+        context = next(filter(None, map(_count, (slot, *map(found.get, _CONTEXT)))), None)
+        return {"id": found.get("id"), "simulated": found.get("simulated") is True, "context": context}
 
 
 class ModelList(BaseModel):
@@ -279,8 +294,16 @@ class ModelList(BaseModel):
 
     def simulates(self, name: str) -> bool:
         """Whether the server reports the model of this name, or all of its models, as simulated."""
-        asked = [model for model in self.data if model.id == name] or self.data
+        asked = self._asked(name)
         return bool(asked) and all(model.simulated for model in asked)
+
+    def context(self, name: str) -> int | None:
+        """The context of the model of this name; of the only model, if there is one. None if the server does not say."""
+        asked = self._asked(name)
+        return asked[0].context if len(asked) == 1 else None
+
+    def _asked(self, name: str) -> list[ListedModel]:
+        return [model for model in self.data if model.id == name] or self.data
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

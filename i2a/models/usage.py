@@ -4,12 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from math import inf
-from typing import Self
+from typing import Protocol, Self
 
 from i2a.errors import BudgetSpent, UsageError
 from i2a.models.model import Completion, Price
 from i2a.models.spec import ModelSpec
-
 
 _RARE = ("estimated", "cached_tokens", "written_tokens")  # told where there are any
 
@@ -36,6 +35,19 @@ class Usage:
         for field in fields(self):
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
         return self
+
+
+class Spending(Protocol):
+    """What a price can be put on."""
+
+    @property
+    def prompt_tokens(self) -> int: ...
+    @property
+    def completion_tokens(self) -> int: ...
+    @property
+    def cached_tokens(self) -> int: ...
+    @property
+    def written_tokens(self) -> int: ...
 
 
 class UsageTracker:
@@ -139,7 +151,7 @@ def parse_price(text: str) -> tuple[str, Price]:
         ) from None
 
 
-def cost(price: Price, used: Usage | Completion) -> float:
+def cost(price: Price, used: Spending) -> float:
     """US dollars. Tokens in a cache cost what any others do where their own price is unknown."""
     cached, written = used.cached_tokens, used.written_tokens
     return (
