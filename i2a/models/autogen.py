@@ -5,7 +5,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, cast, get_args
 
 from autogen_core import CancellationToken, Component, ComponentModel
 from autogen_core.models import (
@@ -115,13 +115,17 @@ class ModelClient(ChatCompletionClient, Component[ModelClientConfig]):
         call = asyncio.ensure_future(self.model.complete([_from_autogen(m) for m in messages], parameters))
         if cancellation_token is not None:
             cancellation_token.link_future(call)
-        content, reason, prompt_tokens, completion_tokens, _ = await call
-        usage = self._usage
-        self._usage = RequestUsage(usage.prompt_tokens + prompt_tokens, usage.completion_tokens + completion_tokens)
+        said = await call
+        usage = RequestUsage(said.prompt_tokens, said.completion_tokens)
+        total = self._usage
+        self._usage = RequestUsage(
+            total.prompt_tokens + usage.prompt_tokens, total.completion_tokens + usage.completion_tokens
+        )
+        known = said.finish_reason in get_args(FinishReasons)
         return CreateResult(
-            finish_reason=reason if reason in get_args(FinishReasons) else "unknown",
-            content=content,
-            usage=RequestUsage(prompt_tokens, completion_tokens),
+            finish_reason=cast(FinishReasons, said.finish_reason) if known else "unknown",
+            content=said.content,
+            usage=usage,
             cached=False,
         )
 
