@@ -20,25 +20,7 @@ from scenarios.settings import Simulation
 from scenarios.simulation import simulate_async
 from tests.fake_server import Fake, completion, refusal, sensible, serving
 
-WORDS = [
-    "a",
-    "walk",
-    "by",
-    "the",
-    "river",
-    "under",
-    "old",
-    "trees",
-    "where",
-    "nobody",
-    "but",
-    "two",
-    "dogs",
-    "was",
-    "to",
-    "be",
-    "seen",
-]
+WORDS = ("a", "walk", "by", "the", "river", "under", "old", "trees", "where", "nobody", "was", "to", "be", "seen")
 
 
 @pytest.fixture
