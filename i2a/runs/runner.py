@@ -48,6 +48,7 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
     async with Session.open(plan, config, say) as session:
         todo, summary = remaining(plan, config, session)
         total = len(plan.trees) if plan.target is None else plan.target
+        steps = [sum(plan.steps(tree)[1] for tree in trees) for trees in (plan.trees, todo)]
         view = View(
             console,
             session.usage,
@@ -55,11 +56,16 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
             total=total,
             done=len(plan.trees) - len(todo),
             quiet=console is None or config.quiet,
+            steps=plan.steps,
+            step_unit=plan.step_unit,
+            steps_done=steps[0] - steps[1],
+            steps_total=steps[0],
             panel=plan.panel,
+            in_flight=session.in_flight,
             waiting=lambda: [endpoint.waiting for endpoint in session.endpoints.values() if endpoint.waiting],
             notes=lambda: session.notes,
         )
-        view.say_notes()
+        view.say_news()
         if plan.work is not None:
             work = [plan.work(session, view)]
         else:
@@ -68,11 +74,11 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
         with stop_on_interrupt(session.in_flight, view):
             try:
                 if config.check and total >= LONG and (todo or plan.work):
-                    await supervise([session.check_models(view.say)], session.in_flight, view)
+                    work = [after_check(session, view, work)]
                 await supervise(work, session.in_flight, view)
             finally:
                 session.folder.add_notes(session.notes)
-        view.say_notes()
+        view.say_news(final=True)
         return ended(plan, session, summary)
 
 
@@ -112,6 +118,18 @@ async def grow_trees(waiting: Iterator[Tree], plan: RunPlan, session: Session, s
         except UsageError as full_disk:
             in_flight.stop(full_disk)
         tree.forget()  # it is on disk: free the memory
+
+
+async def after_check(session: Session, view: View, work: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """`work`, once the servers have been asked what they can do."""
+    try:
+        await session.check_models(view.say)
+        async with asyncio.TaskGroup() as group:
+            for part in work:
+                group.create_task(part)
+    finally:
+        for part in work:
+            part.close()
 
 
 async def supervise(work: Sequence[Coroutine[Any, Any, None]], in_flight: InFlight, view: View) -> None:
@@ -206,8 +224,8 @@ def stop_on_interrupt(in_flight: InFlight, view: View) -> Iterator[None]:
 
     def interrupted() -> None:
         if in_flight.stopped is None:
-            view.say("Stopping: waiting for the calls in flight. Ctrl-C again to stop at once.")
             in_flight.stop(Interrupted("interrupted"))
+            view.interrupted()
         elif task is not None:
             task.cancel()
 
