@@ -46,6 +46,12 @@ class Request:
         return schema
 
     @property
+    def quotable(self) -> list[str]:
+        """The longer words of the blocks between tags, such as those of the persona and of the dialogue."""
+        blocks = re.findall(r"<(\w+)>\n(.*?)\n</\1>", self.text, re.DOTALL)
+        return [word for _, block in blocks for word in re.findall(r"\b\w{4,}\b(?!:)", block)]
+
+    @property
     def replies(self) -> tuple[str, str]:
         """The two replies that the shipped Judge was shown."""
         found = re.search(r"<reply_1>\n(.*?)\n</reply_1>\s*<reply_2>\n(.*?)\n</reply_2>", self.text, re.DOTALL)
@@ -58,10 +64,10 @@ Answers = str | Exception | Sequence[str | Exception] | Callable[[Request], Answ
 
 
 def any_answer(request: Request) -> str:
-    """An answer of the form asked for, which follows from the request."""
+    """An answer of the form asked for, which follows from the request. The texts of a list quote it."""
     chance = random.Random(repr(request))
     if request.schema is not None:
-        return json.dumps(_instance(request.schema, request.schema.get("$defs", {}), chance))
+        return json.dumps(_instance(request.schema, request.schema.get("$defs", {}), chance, request.quotable))
     return f"{request.role or 'The model'} says {digest(repr(request), 4)}."
 
 
@@ -171,23 +177,25 @@ class _AsRole(Model):
         return await self._model.complete_as(self._role, messages, parameters)
 
 
-def _instance(schema: JsonMapping, defs: JsonMapping, chance: random.Random) -> object:
+def _instance(schema: JsonMapping, defs: JsonMapping, chance: random.Random, quotable: Sequence[str]) -> object:
     """A value that fits the JSON schema, as far as our answers use the language."""
     if "$ref" in schema:
-        return _instance(defs[schema["$ref"].rpartition("/")[2]], defs, chance)
+        return _instance(defs[schema["$ref"].rpartition("/")[2]], defs, chance, quotable)
     if "const" in schema:
         return schema["const"]
     if options := schema.get("enum"):
         return chance.choice(options)
     if options := schema.get("anyOf"):
-        return _instance(options[0], defs, chance)
+        return _instance(options[0], defs, chance, quotable)
     match schema.get("type"):
         case "object":
-            return {name: _instance(part, defs, chance) for name, part in schema.get("properties", {}).items()}
+            return {name: _instance(part, defs, chance, quotable) for name, part in schema.get("properties", {}).items()}
         case "array":
             items = schema.get("items", {})
             count = schema.get("minItems", 0 if "$ref" in items else 1)  # a form may hold others like itself
-            return [_instance(items, defs, chance) for _ in range(count)]
+            if items.get("type") == "string" and "enum" not in items and quotable:
+                return [max(chance.sample(quotable, min(3, len(quotable))), key=len) for _ in range(count)]
+            return [_instance(items, defs, chance, quotable) for _ in range(count)]
         case "integer" | "number":
             return chance.randint(int(schema.get("minimum", 0)), int(schema.get("maximum", 9)))
         case "boolean":

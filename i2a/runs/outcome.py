@@ -17,6 +17,7 @@ from i2a.trees.summary import Summary
 
 CUT = "utterances cut at their limit of tokens: {}; raise max_tokens"
 OVERRAN = "utterances that ran past their end, and are cut there: {}; the server lets stop strings through"
+SHORTENED = "utterances for which the oldest turns were left out of a call: {}; serve the model with a larger context"
 UNCLEAR = "utterances that hold what may be a thought or a special token: {}; look at them"
 
 
@@ -108,9 +109,13 @@ def corpus_lines(result: RunResult) -> Iterator[str]:
     """The trees in words."""
     summary = result.summary
     yield f"{summary.trees} trees with {summary.utterances} utterances in {result.folder}/trees.jsonl"
-    for count, what in ((summary.cut, CUT), (summary.overran, OVERRAN), (summary.unclear, UNCLEAR)):
+    rare = ((summary.cut, CUT), (summary.overran, OVERRAN), (summary.unclear, UNCLEAR), (summary.shortened, SHORTENED))
+    for count, what in rare:
         if count:
             yield what.format(f"{count:,}")
+    for counts, what in ((summary.asked_again, "asked for again"), (summary.faults, "kept with a fault, and marked")):
+        if counts:
+            yield f"utterances {what}: " + ", ".join(f"{count:,} ({name})" for name, count in counts.most_common())
     if summary.pairs:
         rate = "" if summary.flip_rate is None else f" (flip rate {summary.flip_rate:.1%})"
         yield (

@@ -5,7 +5,7 @@ import platform
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from i2a.errors import ServerAway, Unreachable
@@ -36,6 +36,7 @@ class Session:
     failures: Mapping[str, list[dict[str, object]]]
     manifest: Mapping[str, object]
     keeps_cut: bool = False
+    max_tokens: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     @asynccontextmanager
@@ -81,6 +82,7 @@ class Session:
                 folder.failures(),
                 folder.manifest(),
                 keeps_cut=config.on_length == "keep",
+                max_tokens=config.role_max_tokens,
             )
 
     @property
@@ -101,7 +103,15 @@ class Session:
         failures = self.failures.get(tree_id, ())
         keys = RequestKeys(tree_id, seed, self.journal, len(failures), forgotten(failures))
         return {
-            role: RoleModel(role, self.endpoints[spec], keys, self.usage, self.in_flight, keeps_cut=self.keeps_cut)
+            role: RoleModel(
+                role,
+                self.endpoints[spec],
+                keys,
+                self.usage,
+                self.in_flight,
+                keeps_cut=self.keeps_cut,
+                max_tokens=self.max_tokens.get(role),
+            )
             for role, spec in models.items()
         }
 

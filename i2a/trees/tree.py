@@ -9,6 +9,7 @@ import random
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +18,10 @@ from i2a.jsonl import JsonMapping, JsonObject
 from i2a.trees.persona import Persona
 
 Label = Literal["preferred", "rejected"]
+
+# In the metadata of a node: the faults that an utterance was kept with, those for which it was asked for again before,
+# and how many of the oldest turns were left out of a call, by role where it is not the one that speaks.
+FAULTS, ASKED_AGAIN, LEFT_OUT = "faults", "asked_again", "turns_left_out"
 
 
 class Inference(BaseModel):
@@ -37,12 +42,16 @@ class TokenUsage(NamedTuple):
 
 
 class Utterance(NamedTuple):
-    """What a role says, before it stands in a tree. `finish_reason`: why the model ended there, see `Node`."""
+    """What a role says, before it stands in a tree. `finish_reason`: why the model ended there, see `Node`.
+
+    `notes`: what the metadata of its node begins with, such as the faults that it was kept with.
+    """
 
     speaker: str
     content: str
     usage: TokenUsage | None = None
     finish_reason: str | None = None
+    notes: JsonMapping = MappingProxyType({})
 
 
 class Verdict(NamedTuple):
@@ -134,7 +143,8 @@ class Tree:
             raise TypeError(
                 f"tree.add takes an Utterance, not a {type(utterance).__name__}; add what a role says in text"
             )
-        node = Node(parent, *utterance)
+        speaker, content, usage, finish_reason, notes = utterance
+        node = Node(parent, speaker, content, usage, finish_reason, metadata=dict(notes))
         if parent is None:
             self.roots.append(node)
         else:
