@@ -16,7 +16,7 @@ from i2a.words import weight, words
 RUN, RUN_OF_LETTERS = 4, 8  # words of a run that is looked up; letters of one in a script without spaces
 LONG = 7.0  # words; a run as long as this is nobody's own
 MOSTLY = 0.6  # share of an utterance that runs of the instructions make up
-WHOLE = 0.8  # the same for a text of a structured answer, which has to speak of what it was asked
+WHOLE = 0.9  # the same for a text of a structured answer, which has to speak of what it was asked
 LONG_HINT = 14.0  # words that a reply has in common with a hint in one run
 ITEMS = 3  # of a hint, word for word, that make a list
 

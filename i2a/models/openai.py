@@ -33,6 +33,7 @@ from i2a.models.openai_protocol import (
     refused,
     with_its_status,
 )
+from i2a.models.prices import listed_price
 from i2a.models.request import merged_params, param_value, without
 from i2a.text import is_blank, one_line
 
@@ -89,6 +90,7 @@ class OpenAIModel(Model):
         self._session: aiohttp.ClientSession | None = None
         self._proxy: str | None = None
         self._refused: set[str] = set()
+        self._context: int | None = None
 
     @classmethod
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
@@ -126,21 +128,15 @@ class OpenAIModel(Model):
 
     @classmethod
     def list_price(cls, name: str, url: str | None, params: Mapping[str, str]) -> Price | None:
-        """The list price at OpenAI's own address, as far as the library genai-prices knows it."""
-        if _base_url(url) != DEFAULT_URL or url is not None:
-            return None
-        from genai_prices import Usage as PricedUsage
-        from genai_prices import calc_price
+        """The list price at the address of OpenAI or another provider that the library genai-prices knows.
 
-        try:
-            prompt = calc_price(PricedUsage(input_tokens=1000), name, provider_id="openai")
-            completion = calc_price(PricedUsage(output_tokens=1000), name, provider_id="openai")
-        except LookupError:
-            return None
-        return Price(float(prompt.total_price) * 1000, float(completion.total_price) * 1000)
+        On Azure the name is that of a deployment, which says nothing for certain, and the price is unknown.
+        """
+        address = checked(_base_url(url), DEFAULT_KEY)
+        return None if (address.host or "").endswith(".azure.com") else listed_price(name, address=str(address))
 
     def price(self) -> Price | None:
-        return self.list_price(self._name, None if self._base_url == DEFAULT_URL else self._base_url, {})
+        return self.list_price(self._name, self._base_url, {})
 
     def describe(self) -> JsonMapping:
         return {"url": self._base_url} if self._url_from_environment else {}
@@ -148,8 +144,12 @@ class OpenAIModel(Model):
     def __repr__(self) -> str:
         return f"OpenAIModel({self._name!r}, base_url={self._base_url!r})"
 
+    @property
+    def context(self) -> int | None:
+        return self._context
+
     async def probe(self) -> None:
-        """Ask a server of one's own whether it simulates: `i2a serve` says so, and any other answer means no.
+        """Ask a server whether it simulates (`i2a serve` says so, any other answer means no), and for its context.
 
         Raises `Unreachable` if there is no server yet.
         """
@@ -164,7 +164,8 @@ class OpenAIModel(Model):
             ):
                 if response.status in DOWN:
                     raise Unreachable(f"{self._where}: HTTP {response.status}", down=True)
-                self.simulated = ModelList.model_validate_json(await _read(response)).simulates(self._name)
+                listed = ModelList.model_validate_json(await _read(response))
+                self.simulated, self._context = listed.simulates(self._name), listed.context(self._name)
         except aiohttp.ClientConnectorError as error:
             raise self._unreachable(error) from error
         except (aiohttp.ClientError, OSError, TimeoutError, ValidationError, MalformedResponse):
@@ -276,12 +277,20 @@ class OpenAIModel(Model):
         if is_blank(content):
             advice = "; raise max_tokens" if finish == "length" else ""
             self._unusable(f"an empty reply (finish_reason {self._quote(reply.said) or 'None'}){advice}", reply)
-        return Completion(content, "stop_string" if went_on else finish, usage.prompt_tokens, usage.completion_tokens)
+        return Completion(
+            content,
+            "stop_string" if went_on else finish,
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            cached_tokens=usage.cached_tokens,
+            written_tokens=usage.written_tokens,
+        )
 
     def _unusable(self, what: str, reply: ChatReply) -> None:
         """Raise for an answer that is none. One that has tokens or words was billed."""
-        prompt, completion = reply.usage
-        billed = None if reply.fault and not (prompt or reply.message.content) else (prompt, completion)
+        usage = reply.usage
+        nothing = reply.fault and not (usage.prompt_tokens or reply.message.content)
+        billed = None if nothing else (usage.prompt_tokens, usage.completion_tokens)
         raise MalformedResponse(f"{self._where}: {what}", billed=billed)
 
     def _unreachable(self, error: Exception) -> Unreachable:
