@@ -57,7 +57,7 @@ class RoleCall:
     def take(self, completion: Completion) -> None:
         """Raises `UnfinishedAnswer`, `MalformedAnswer` and, where the context was full, `ContextOverflow`."""
         context, used = self._role.model.context, completion.prompt_tokens + completion.completion_tokens
-        if completion.finish_reason == "length" and context and used >= context - 1:
+        if completion.finish_reason == "length" and context and used >= context - 1 and not self._role.keeps_cut:
             why = f"{self._role.name}: prompt and answer have no room in {context:,} tokens; serve a larger context"
             raise ContextOverflow(why, context=context, needed=used + 1)
         if self._role.answer is None:

@@ -189,7 +189,9 @@ def _instance(schema: JsonMapping, defs: JsonMapping, chance: random.Random, quo
         return _instance(options[0], defs, chance, quotable)
     match schema.get("type"):
         case "object":
-            return {name: _instance(part, defs, chance, quotable) for name, part in schema.get("properties", {}).items()}
+            return {
+                name: _instance(part, defs, chance, quotable) for name, part in schema.get("properties", {}).items()
+            }
         case "array":
             items = schema.get("items", {})
             count = schema.get("minItems", 0 if "$ref" in items else 1)  # a form may hold others like itself
