@@ -44,7 +44,8 @@ class RoleView:
     answers: Sequence[BaseModel] = ()
 
 
-Audit = Callable[[Sequence[Utterance], str], Sequence[str]]  # (dialogue, what is said next) -> its faults
+# (the role that speaks, the dialogue so far, what it says next) -> the faults of that, by name
+UtteranceCheck = Callable[["Role[object]", Sequence[Utterance], str], Sequence[str]]
 
 
 class RoleConfig(BaseModel):
@@ -108,7 +109,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         self._mine = frozenset({name, self.chat_role or name})
         self._chat_roles: Mapping[str, str] = {}
         self._own_texts = self.prompt.own_texts
-        self._audit: Audit | None = None
+        self._audit: UtteranceCheck | None = None
         self._memory: list[BaseChatMessage] = []
 
     def __call__(self, here: Node | None, *shown: Node, **inputs: BaseModel | str | float) -> Coroutine[Any, Any, A]:
@@ -203,7 +204,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         faults = ["echo"] if echo.utterance_echoes(content, self._own_texts, self.prompt.tags) else []
         if any(echo.reads_aloud(content, values[name]) for name in self.private if name in values):
             faults.append("hint")
-        return [*faults, *(self._audit(view.dialogue, content) if self._audit else ())]
+        return [*faults, *(self._audit(self, view.dialogue, content) if self._audit else ())]
 
     # As an agent of AutoGen.
 
@@ -272,17 +273,17 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         return cls(config.name, ChatCompletionClient.load_component(config.model_client), **config.prompt_values)
 
 
-def introduce(roles: Iterable[Role[object]], audit: Audit | None = None) -> None:
+def introduce(roles: Iterable[Role[object]], audits: Mapping[str, UtteranceCheck] = {}) -> None:
     """Give the roles of one tree the chat role of each of the others, and the words that none of them may repeat.
 
-    `audit` looks at what is said by roles that play the person.
+    `audits`, by role: looks at what is said by those that play the person.
     """
     roles = list(roles)
     chat_roles = {role.name: role.chat_role or role.name for role in roles}
     own_texts = tuple(dict.fromkeys(text for role in roles for text in role.prompt.own_texts))
     for role in roles:
         role._chat_roles, role._own_texts = chat_roles, own_texts
-        role._audit = audit if role.plays_person else None
+        role._audit = audits.get(role.name) if role.plays_person else None
 
 
 def transcript(utterances: Iterable[Utterance]) -> str:

@@ -16,26 +16,10 @@ from i2a.simulator.language.text import stem, stems, words
 from i2a.simulator.persona.evidence import CLAIM_GROUPS, revealed, wordings
 from i2a.simulator.persona.facts import Fact, facts
 from i2a.trees.tree import Inference, Tree
+from scenarios.user_audit import LEAVING, REVERSAL, alike
 
-ALIKE = 0.8  # a message repeats an earlier one from this share of common words on
 EXAMPLES = 3
 
-# What assistants say and friends do not.
-REVERSAL = re.compile(
-    r"\bhow (?:can|may|could) i (?:help|assist)|\b(?:happy|glad|here) to (?:help|assist)|\bas an ai\b"
-    r"|\blanguage model\b|\b(?:assist|help) you with\b|\banything else (?:i can|you(?:'d| would) like)"
-    r"|\bfeel free to (?:ask|reach)|\blet me know if you (?:need|have any)"
-    r"|\bi(?:'d| would) (?:recommend|suggest) (?:that )?you\b"
-    r"|(?:^|\n)\s*(?:1[.)]|[-*\u2022])\s.*\n\s*(?:2[.)]|[-*\u2022])\s",
-    re.I,
-)
-LEAVING = re.compile(
-    r"\b(?:good)?bye\b(?! bye)|\bgood-bye\b|\bgood night\b"
-    r"|\btalk (?:to you )?(?:soon|later)\b|\bsee you (?:soon|later|around)\b"
-    r"|\b(?:gotta|got to|have to|must|should|better|need to|let you) (?:go|run|get going)(?: now| then)?(?=[.!,;]|$)"
-    r"|\bhave a (?:good|great|nice|lovely|wonderful) (?:day|one|evening|night|weekend|time)\b",
-    re.I,
-)
 CLAIM = re.compile(
     r"\bmy\s+((?:[\w'-]+\s+){0,2}?[\w'-]+)|\b(?:i'm|i am)\s+an?\s+((?:[\w-]+\s+){0,2}?[\w-]+)"
     r"|\bi (?:play|teach|own|have|keep|run|coach)\s+((?:[\w'-]+\s+){0,2}[\w'-]+)",
@@ -160,11 +144,6 @@ def invents(message: str, truth: frozenset[str]) -> bool:
     """Whether the user claims to have or to be something that is not in the persona, whose stems are `truth`."""
     claimed = {stem(word) for match in CLAIM.finditer(message) for word in words(match[1] or match[2] or match[3])}
     return any(claimed & group and not truth & group for group in CLAIM_GROUPS)
-
-
-def alike(message: str, before: str) -> bool:
-    mine, theirs = set(words(message)), set(words(before))
-    return len(mine & theirs) >= ALIKE * len(mine | theirs)
 
 
 class Audit:

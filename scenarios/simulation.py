@@ -1,6 +1,7 @@
 """From settings to a corpus: draws personas and plans a tree for each. What `i2a simulate` runs."""
 
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -39,7 +40,8 @@ def simulate_async(
 
 def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> RunPlan:
     """Raises `UsageError` for settings that cannot work."""
-    scenario = find(config.scenario).with_prompts(config.role_prompt)
+    audits = {"auto": None, "on": True, "off": False}[config.audit_user]
+    scenario = replace(find(config.scenario).with_prompts(config.role_prompt), audits=audits)
     options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
     models = models_of_roles(scenario, config, clients)
     pool = PersonaPool.read(config.profiles, config.personalities)
@@ -54,6 +56,7 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
             "personas": {"fingerprint": pool.fingerprint, "conversations": config.conversations},
             "seed": config.seed,
             "models": {role: str(spec) for role, spec in models.items()},
+            **({} if audits is None else {"audit_user": audits}),
         },
         models=models,
         trees=drawn_trees(scenario, options, pool, config),
