@@ -77,7 +77,8 @@ class ScriptedModel(Model):
 
     What it raises is a failure of the call: an error of `i2a.errors`, such as `RateLimited` (tried again) or
     `BadRequest`. Keeps all `requests`; `calls` counts them by role, and `most_in_flight` is how many were open at once
-    at most. Every answer costs `tokens` prompt and as many completion tokens.
+    at most. Every answer costs `tokens` prompt and as many completion tokens. `context`, `limits_answers`: as
+    those of `Model`.
     """
 
     def __init__(
@@ -86,8 +87,11 @@ class ScriptedModel(Model):
         *,
         structured_output: bool = True,
         tokens: int = 10,
+        context: int | None = None,
+        limits_answers: bool = False,
     ) -> None:
         self.answer, self.structured_output, self._tokens = answer, structured_output, tokens
+        self._context, self.limits_answers = context, limits_answers
         self.requests: list[Request] = []
         self.calls: Counter[str] = Counter()
         self.in_flight = self.most_in_flight = 0
@@ -143,6 +147,10 @@ class ScriptedModel(Model):
             return answer
         return Completion(answer, "stop", self._tokens, self._tokens)
 
+    @property
+    def context(self) -> int | None:
+        return self._context
+
     def price(self) -> Price | None:
         return FREE
 
@@ -171,7 +179,11 @@ class _AsRole(Model):
 
     def __init__(self, model: ScriptedModel, role: str) -> None:
         self._model, self._role = model, role
-        self.structured_output = model.structured_output
+        self.structured_output, self.limits_answers = model.structured_output, model.limits_answers
+
+    @property
+    def context(self) -> int | None:
+        return self._model.context
 
     async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         return await self._model.complete_as(self._role, messages, parameters)

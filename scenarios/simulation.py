@@ -20,6 +20,12 @@ from i2a.trees.tree import Tree
 from scenarios.script import Scenario, find
 from scenarios.settings import Simulation
 
+CHARACTERS = 4  # of a token, about; as `estimate_tokens` has it
+TURN, ANSWER = (
+    120,
+    200,
+)  # tokens: a message and a reply of some three sentences; what an answer takes at most, as a rule
+
 
 def simulate(config: Simulation, *, clients: Mapping[str, Client] = {}, console: Console | None = None) -> RunResult:
     """Run a simulation, e.g. `simulate(Simulation(out="runs/a", conversations=4))`; a console shows its progress.
@@ -45,6 +51,7 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
     options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
     models = models_of_roles(scenario, config, clients)
     pool = PersonaPool.read(config.profiles, config.personalities)
+    trees = drawn_trees(scenario, options, pool, config)
 
     def grow(tree: Tree, session: Session) -> Awaitable[None]:
         return scenario.grow(tree, session.clients(tree.id, tree.seed, models), **options)
@@ -59,10 +66,28 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
             **({} if audits is None else {"audit_user": audits}),
         },
         models=models,
-        trees=drawn_trees(scenario, options, pool, config),
+        trees=trees,
         grow=grow,
         warnings=pool.warnings,
+        needed=needed_tokens(scenario, trees),
+        turns=turns if isinstance(turns := options.get("turns"), int) else 0,
     )
+
+
+def needed_tokens(scenario: Scenario, trees: Sequence[Tree]) -> dict[str, tuple[int, int]]:
+    """About how many tokens a call of each role takes, its answer included: at first, and more by each turn.
+
+    The longest persona counts where the prompt names it.
+    """
+    needed = {}
+    for name, role in scenario.roles.items():
+        texts = {
+            "profile": max((len(tree.persona.profile) for tree in trees), default=0),
+            "personality": max((len(tree.persona.personality) for tree in trees), default=0),
+        }
+        told = len(role.prompt.text) + sum(size for text, size in texts.items() if text in role.prompt.names)
+        needed[name] = told // CHARACTERS + ANSWER, TURN
+    return needed
 
 
 def models_of_roles(scenario: Scenario, config: Simulation, clients: Mapping[str, Client]) -> dict[str, ModelSpec]:

@@ -83,7 +83,8 @@ def persona_audit(persona: Persona) -> UtteranceCheck:
 # Languages: which one a text is in, as far as its letters and its commonest words tell.
 
 _COMMON = {
-    "English": "the and is you of to that it was for with this have not but what are my your i they there a in on at he she her his has",
+    "English": "the and is you of to that it was for with this have not but what are my your i they there a in on at "
+    "he she her his has",
     "German": "der die das und ist nicht ich du ein eine zu mit auf f\u00fcr es war sich auch wie mein in habe hat er",
     "French": "le la les et est pas je tu un une des du que pour avec dans sur mais mon c'est ce qui",
     "Spanish": "el la los las y es no que en un una de por para con pero mi muy como est\u00e1 lo se a ha",
