@@ -17,10 +17,12 @@ RUN, RUN_OF_LETTERS = 4, 8  # words of a run that is looked up; letters of one i
 LONG = 7.0  # words; a run as long as this is nobody's own
 MOSTLY = 0.6  # share of an utterance that runs of the instructions make up
 WHOLE = 0.9  # the same for a text of a structured answer, which has to speak of what it was asked
+FEWEST = 3  # words of a text that can be told from one that only happens to be in the prompt
 LONG_HINT = 14.0  # words that a reply has in common with a hint in one run
 ITEMS = 3  # of a hint, word for word, that make a list
 
 _PLACEHOLDER = re.compile(r"\s*(?:<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\})\s*")
+_CLAUSE_END = re.compile(r"[.,:;?!(){}\[\]\"\n\u3002\uff01\uff1f]+|\s-\s|^-", re.MULTILINE)
 _TAG = re.compile(r"</?\s*([a-z]\w*)\s*>", re.IGNORECASE)
 _LABEL = re.compile(r"^\W*(?:user|assistant)\s*:", re.IGNORECASE | re.MULTILINE)
 _NO_VALUE = ({"string"}, {"str"}, {"placeholder"})  # what a schema has in the place of a text
@@ -66,20 +68,33 @@ def is_placeholder(text: str) -> bool:
     return not letters or bool(_PLACEHOLDER.fullmatch(text)) or set(words(text)) in _NO_VALUE
 
 
-def echoes(text: str, own: Sequence[str], *, most: float = WHOLE) -> bool:
-    """Whether `text` consists of the prompt's words, the texts `own`, to this share."""
+def echoes(text: str, own: tuple[str, ...], told: tuple[str, ...] = ()) -> bool:
+    """Whether `text` is made of the prompt's words, the texts `own`.
+
+    A short one is if it is a whole clause of these, or stands in what they say about the form of the answer; `told`
+    says of the form, too.
+    """
     found = words(text)
     whole = sum(map(weight, found))
-    if not whole:
+    if whole >= LONG:
+        return sum(runs(found, index(own + told))) >= WHOLE * whole
+    if whole < FEWEST:
         return False
-    if 2 < whole < RUN:  # too short for a run
-        return any(f" {' '.join(found)} " in line for line in _lines(tuple(own)))
-    return sum(runs(found, index(tuple(own)))) >= most * whole
+    short = f" {' '.join(found)} "
+    clauses, form = _short_texts(own)
+    return short in clauses or any(short in line for line in form + tuple(map(_spaced, told)))
 
 
 @lru_cache(maxsize=64)
-def _lines(own: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f" {' '.join(words(text))} " for text in own)
+def _short_texts(own: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The clauses of the prompt, and its paragraphs about the form of the answer."""
+    clauses = frozenset(_spaced(clause) for text in own for clause in _CLAUSE_END.split(text))
+    paragraphs = (paragraph for text in own for paragraph in text.split("\n\n"))
+    return clauses, tuple(_spaced(paragraph) for paragraph in paragraphs if "json" in paragraph.lower())
+
+
+def _spaced(text: str) -> str:
+    return f" {' '.join(words(text))} "
 
 
 def utterance_echoes(text: str, own: tuple[str, ...], tags: frozenset[str]) -> bool:
@@ -115,7 +130,7 @@ def fault_of(answer: BaseModel, own: tuple[str, ...]) -> str:
             continue
         if is_placeholder(text) or words(text) == words(where.rpartition(".")[2]) != []:
             return f"{where}: {text[:80]!r} is a placeholder, and no answer"
-        if echoes(text, own + told):
+        if echoes(text, own, told):
             return f"{where}: {text[:80]!r} repeats the instructions; say it in words of your own"
     return ""
 

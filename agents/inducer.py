@@ -53,4 +53,4 @@ def beginnings(text: str) -> Iterator[str]:
         if weight(word) < 1:
             yield word + following
         elif word not in FUNCTION_WORDS:
-            yield word[:BEGINNING]
+            yield word.removesuffix("s")[:BEGINNING]
