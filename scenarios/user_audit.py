@@ -1,6 +1,7 @@
 """What gives a simulated person away in one message, by rules and without a model: while simulating, and in audits.
 
-Talk of assistants and of being one, what was said before, a language that is not the person's. Rules find what they
+Talk of assistants and of being one, claims that the persona does not support (`scenarios.claims`), what was said
+before, a language that is not the person's. Rules find what they
 know the form of: a count of faults is a lower bound.
 """
 
@@ -13,6 +14,7 @@ from agents.role import Role, UtteranceCheck
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Utterance
 from i2a.words import words
+from scenarios.claims import unsupported_claim
 
 ALIKE = 0.8  # a message repeats an earlier one from this share of common words on
 FEWEST = 4  # words; a shorter message may come twice
@@ -71,6 +73,8 @@ def persona_audit(persona: Persona) -> UtteranceCheck:
         faults = ["role_reversal"] if REVERSAL.search(message) else []
         if OUT_OF_ROLE.search(message):
             faults.append("out_of_role")
+        if unsupported_claim(message, persona.profile, persona.personality):
+            faults.append("invented")
         if repeats(message, [said.content for said in dialogue]):
             faults.append("repetition")
         if is_foreign(message, [f"{persona.profile}\n{persona.personality}", role.prompt.text]):

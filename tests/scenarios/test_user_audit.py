@@ -12,7 +12,7 @@ from scenarios.user_audit import is_foreign, language, loops, persona_audit, scr
 from tests.fakes import ScriptedClient
 
 ANNA = Persona("p", "She is 41 and bakes bread in a small shop in Lyon. She has a dog.", "Blunt, funny, impatient.")
-LI = Persona("q", "她四十一岁，在里昂的一家小店里做面包，养了一条狗。", "直率、风趣、没有耐心。")
+LI = Persona("q", "她四十一岁 在里昂的一家小店里做面包 养了一条狗。", "直率、风趣、没有耐心。")
 
 
 def faults(message: str, *before: str, persona: Persona = ANNA) -> Sequence[str]:
@@ -69,7 +69,7 @@ def test_a_message_that_runs_in_a_circle_is_found() -> None:
     [
         "Der Ofen ist heute wieder nicht warm geworden, und ich habe es erst um vier Uhr morgens gemerkt.",
         "Le four est encore en panne et je ne sais pas ce que je vais faire avec toute la pâte pour les clients.",
-        "今天早上烤箱又坏了，我真不知道该怎么办。",
+        "今天早上烤箱又坏了 我真不知道该怎么办。",
         "Сегодня утром печь опять сломалась, и я не знаю, что делать.",
     ],
 )
@@ -78,7 +78,7 @@ def test_another_language_than_the_persons_is_found(message: str) -> None:
 
 
 def test_a_person_may_write_the_language_of_its_profile() -> None:
-    assert faults("今天早上烤箱又坏了，我真不知道该怎么办。", persona=LI) == []
+    assert faults("今天早上烤箱又坏了 我真不知道该怎么办。", persona=LI) == []
     assert faults("Сегодня утром печь опять сломалась, и я не знаю, что делать.", persona=LI) == ["wrong_language"]
     german = Persona("r", ANNA.profile + " At home she speaks German.", ANNA.personality)
     assert faults("Der Ofen ist nicht warm, und ich habe es nicht gemerkt.", persona=german) == []
