@@ -187,7 +187,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
             except ContextOverflow as overflow:
                 call.shorten(overflow)
         if here is not None and LEFT_OUT in call.notes and self.answer is not None:
-            here.metadata.setdefault(LEFT_OUT, {})[self.name] = call.notes[LEFT_OUT]
+            here.metadata.setdefault(LEFT_OUT, {}).update(call.notes[LEFT_OUT])
         return cast(A, call.answer)
 
     def fault(self, answer: BaseModel, view: RoleView, values: Mapping[str, str]) -> str:

@@ -71,10 +71,11 @@ class RoleCall:
         turns = too_long(overflow, self._view.dialogue, characters)
         if not turns:
             raise overflow
-        left_out = self.notes.get(LEFT_OUT, 0) + turns
+        name = self._role.name
+        left_out = self.notes.get(LEFT_OUT, {}).get(name, 0) + turns
         self._view = replace(self._view, dialogue=self._dialogue[openings(self._dialogue)[left_out] :])
         self._begin()
-        self.notes = {LEFT_OUT: left_out}
+        self.notes = {LEFT_OUT: {name: left_out}}
 
     def _take_form(self, completion: Completion, form: type[BaseModel]) -> None:
         """An invalid answer is repaired once with the error shown, then asked for from scratch.

@@ -20,7 +20,7 @@ from i2a.trees.persona import Persona
 Label = Literal["preferred", "rejected"]
 
 # In the metadata of a node: the faults that an utterance was kept with, those for which it was asked for again before,
-# and how many of the oldest turns were left out of a call, by role where it is not the one that speaks.
+# and by role how many of the oldest turns were left out of the calls that it comes from or that are about it.
 FAULTS, ASKED_AGAIN, LEFT_OUT = "faults", "asked_again", "turns_left_out"
 
 

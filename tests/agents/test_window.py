@@ -54,7 +54,7 @@ async def test_the_oldest_turns_are_left_out_and_the_node_says_how_many(says: bo
     user = User("user", client, **VALUES)
     introduce([user])
     said = await user(here)
-    left_out = said.notes[LEFT_OUT]
+    left_out = said.notes[LEFT_OUT]["user"]
     sent = client.requests[-1].messages
     assert 0 < left_out < 12
     assert f"Message {left_out - 1}," not in client.requests[-1].text
@@ -63,7 +63,7 @@ async def test_the_oldest_turns_are_left_out_and_the_node_says_how_many(says: bo
     assert sent[-1].content.startswith("Reply 11.")
     assert len(client.requests) <= 6
     node = tree.add(here, said)
-    assert node.metadata[LEFT_OUT] == left_out
+    assert node.metadata[LEFT_OUT] == {"user": left_out}
     assert Summary.of([tree]).shortened == 1
 
 
@@ -104,7 +104,7 @@ async def test_an_answer_that_was_cut_because_the_context_was_full_is_asked_for_
 
     said = await User("user", ScriptedClient(fill, context=1024), **VALUES)(here)
     assert said.content == "Hm."
-    assert said.notes[LEFT_OUT] > 0
+    assert said.notes[LEFT_OUT]["user"] > 0
 
 
 def test_a_turn_is_what_the_first_speaker_says_and_all_up_to_their_next_message() -> None:
