@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from itertools import cycle, islice
 from typing import Any
 
 from rich.console import Console
@@ -71,6 +72,7 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
         warnings=pool.warnings,
         needed=needed_tokens(scenario, trees),
         turns=turns if isinstance(turns := options.get("turns"), int) else 0,
+        metadata={"uses_personas": scenario.uses_personas},
     )
 
 
@@ -101,9 +103,15 @@ def models_of_roles(scenario: Scenario, config: Simulation, clients: Mapping[str
 def drawn_trees(
     scenario: Scenario, options: Mapping[str, object], pool: PersonaPool, config: Simulation
 ) -> Sequence[Tree]:
-    """A tree without nodes for each persona that is drawn; ids sort in drawing order."""
+    """A tree without nodes for each persona that is drawn; ids sort in drawing order.
+
+    Where no role is told of its persona, there may be more trees than personas.
+    """
+    drawn = pool.draw(
+        config.conversations if scenario.uses_personas else min(config.conversations, pool.pairs), config.seed
+    )
     digits = len(str(config.conversations - 1))
     return [
         Tree(f"{scenario.name}-{i:0{digits}}", scenario.name, persona, seed_of(f"{config.seed}/{i}"), options)
-        for i, persona in enumerate(pool.draw(config.conversations, config.seed))
+        for i, persona in enumerate(islice(cycle(drawn), config.conversations))
     ]
