@@ -6,7 +6,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -24,7 +24,9 @@ Name = Literal[
 ]
 NAMES: tuple[Name, ...] = get_args(Name)
 
-ROOM, SHORT_ROOM = 1024, 256  # tokens of an answer; a model that thinks needs them, any other ends by itself
+ROOM, SHORT_ROOM = 512, 256  # tokens of the first answer, which show whether a model thinks
+LEAST_ROOM = 96  # tokens of the later ones, for a model that does not
+FAST = 500  # tokens a second; faster, and the measurement says little
 SMALL_CONTEXT = 4096  # tokens; in the shipped scenarios prompts pass 1,000 by the third turn
 LONGEST_PAUSE = 10.0  # seconds before the one retry
 SHOWN = 60  # characters of an answer
@@ -32,17 +34,15 @@ SHOWN = 60  # characters of an answer
 QUESTION = Message("user", "What is the capital of France? Answer in one short sentence.")
 STORY = Message("user", "Write two short sentences about a walk through a town that you make up.")
 SUM = Message("user", "What is 17 + 25? Answer with the number alone.")
-PARROT = Message(
-    "system", "Whatever the user writes, your whole answer is the single word PELICAN, in capital letters."
-)
+PARROT = Message("system", "Whatever the user writes, your whole answer is the one word PELICAN, in capital letters.")
 NO_JSON = Message("user", "Answer with the word hello and nothing else. No JSON, no braces, no quotation marks.")
-JSON = Message("user", 'Which number is larger: 1) two, 2) nine? Answer with {"winner": "1"} or {"winner": "2"} alone.')
+JSON = Message("user", 'Which number is larger: 1) two, 2) nine? Answer with {"larger": "1"} or {"larger": "2"} alone.')
 
 
-class Winner(BaseModel):
+class Larger(BaseModel):
     """The form of the answer that is asked for."""
 
-    winner: Literal["1", "2"]
+    larger: Literal["1", "2"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ async def check(
     price: Price | None = None,
     told: Callable[[Finding], None] = lambda finding: None,
 ) -> ModelCheck:
-    """Ask `model`, which `prepare` has been called for. `told` gets each finding at once. `price`: as far as it is known.
+    """Ask `model`, after its `prepare`. `told` gets each finding at once; `price` is its own, as far as that is known.
 
     The short form tells whether it answers, counts tokens, keeps to a seed and to a schema. A call that fails is a
     finding; nothing is raised.
@@ -115,11 +115,12 @@ class Calls:
     cached_tokens: int = 0
     written_tokens: int = 0
     dead: ModelError | None = None
-    kept: dict[str, Completion] = field(default_factory=dict)
+    room: int = ROOM
+    first: Completion | None = None
 
-    async def ask(self, *messages: Message, room: int = ROOM, **parameters: Any) -> Completion | ModelError:
+    async def ask(self, *messages: Message, **parameters: Any) -> Completion | ModelError:
         """The answer, or why there is none."""
-        return await self.counted(lambda: self.model.complete(messages, {"max_tokens": room, **parameters}))
+        return await self.counted(lambda: self.model.complete(messages, {"max_tokens": self.room, **parameters}))
 
     async def counted(self, call: Callable[[], Awaitable[T]]) -> T | ModelError:
         """What `call` gives, or its `ModelError`; tried again once where that may be chance."""
@@ -143,7 +144,7 @@ class Calls:
 def _short(calls: Calls, price: Price | None) -> Iterator[AsyncIterator[Finding]]:
     yield _answers(calls, SHORT_ROOM, seed=7)
     yield _seed_shortly(calls)
-    yield _structure(calls, SHORT_ROOM)
+    yield _structure(calls)
     yield _context(calls)
 
 
@@ -151,7 +152,7 @@ def _whole(calls: Calls, price: Price | None) -> Iterator[AsyncIterator[Finding]
     yield _answers(calls, ROOM)
     yield _seed_and_speed(calls)
     yield _system(calls)
-    yield _structure(calls, ROOM)
+    yield _structure(calls)
     yield _json(calls)
     yield _logprobs(calls)
     yield _context(calls)
@@ -160,16 +161,15 @@ def _whole(calls: Calls, price: Price | None) -> Iterator[AsyncIterator[Finding]
 
 
 async def _answers(calls: Calls, room: int, **parameters: Any) -> AsyncIterator[Finding]:
-    answer = await calls.ask(QUESTION, room=room, **parameters)
+    calls.room = room
+    answer = await calls.ask(QUESTION, **parameters)
     if isinstance(answer, ModelError):
         only_thoughts = isinstance(answer, MalformedResponse) and "max_tokens" in str(answer)
-        advice = (
-            "it may think first: give it more room with ?max_tokens=, or switch thinking off" if only_thoughts else ""
-        )
+        advice = "it may think first: give it more room with ?max_tokens=, or switch thinking off"
         calls.dead = answer
-        yield Finding("answers", False, one_line(str(answer)), advice)
+        yield Finding("answers", False, one_line(str(answer)), advice if only_thoughts else "")
         return
-    calls.kept["answer"] = answer
+    calls.first, calls.room = answer, room if thinks(answer) else LEAST_ROOM
     cut = answer.finish_reason == "length"
     advice = f"it does not end within {room} tokens: set ?max_tokens=, else a call ends at ?timeout=" if cut else ""
     yield Finding("answers", True, quoted(answer.content), advice)
@@ -185,10 +185,10 @@ NO_SEED = "--resume is exact all the same (answers are stored), but the same com
 
 
 async def _seed_shortly(calls: Calls) -> AsyncIterator[Finding]:
-    again = await calls.ask(QUESTION, room=SHORT_ROOM, seed=7)
+    again = await calls.ask(QUESTION, seed=7)
     if isinstance(again, ModelError):
         yield Finding("seed", None, one_line(str(again)))
-    elif again.content == calls.kept["answer"].content:
+    elif calls.first and again.content == calls.first.content:
         yield Finding("seed", True, "the same seed gives the same text")
     else:
         yield Finding("seed", False, "the same seed gives another text", NO_SEED)
@@ -197,7 +197,7 @@ async def _seed_shortly(calls: Calls) -> AsyncIterator[Finding]:
 async def _seed_and_speed(calls: Calls) -> AsyncIterator[Finding]:
 
     def story(seed: int) -> Awaitable[Completion | ModelError]:
-        return calls.ask(STORY, room=160, seed=seed, temperature=1.0)
+        return calls.ask(STORY, seed=seed, temperature=1.0)
 
     start = time.perf_counter()
     first = await story(7)
@@ -220,7 +220,11 @@ async def _seed_and_speed(calls: Calls) -> AsyncIterator[Finding]:
         yield Finding("speed", None, f"{between - start:.1f} s a call; tokens are not counted")
         return
     rates = [tokens / max(seconds, 1e-3) for tokens, seconds in ((alone, between - start), (two, end - between))]
-    advice = "" if rates[1] > 1.2 * rates[0] else "two calls at once are no faster than one: keep --max-calls low"
+    advice = (
+        ""
+        if rates[1] > 1.2 * rates[0] or rates[0] > FAST
+        else "two calls at once are no faster than one: keep --max-calls low"
+    )
     yield Finding("speed", True, f"{rates[0]:,.0f} tokens a second, {rates[1]:,.0f} with two calls at once", advice)
 
 
@@ -231,7 +235,7 @@ async def _system(calls: Calls) -> AsyncIterator[Finding]:
         error = next(answer for answer in (obeyed, least) if isinstance(answer, ModelError))
         yield Finding("system", False, one_line(str(error)))
         return
-    bare = calls.kept["answer"].prompt_tokens
+    bare = calls.first.prompt_tokens if calls.first else 0
     grown = obeyed.prompt_tokens - least.prompt_tokens
     counted = bare and obeyed.prompt_tokens and not obeyed.estimated
     own = bare - least.prompt_tokens
@@ -250,19 +254,19 @@ async def _system(calls: Calls) -> AsyncIterator[Finding]:
         yield Finding("system", None, f"not obeyed: {quoted(obeyed.content)}")
 
 
-async def _structure(calls: Calls, room: int) -> AsyncIterator[Finding]:
+async def _structure(calls: Calls) -> AsyncIterator[Finding]:
     """An answer in the form of a schema although the prompt forbids it: nothing else shows that it is enforced."""
     advice = "inducer and judge must get their form from the prompt alone; expect repairs and unlabelled pairs"
     if not calls.model.structured_output:
         yield Finding("structure", False, "this kind of model takes no response_format", advice)
         return
-    answer = await calls.ask(NO_JSON, room=room, response_format=response_format(Winner))
+    answer = await calls.ask(NO_JSON, response_format=response_format(Larger))
     if isinstance(answer, ModelError):
         yield Finding("structure", False, one_line(str(answer)), advice)
     elif _is_form(answer.content):
         yield Finding("structure", True, f"enforced: {quoted(answer.content)} where the prompt forbids JSON")
     elif answer.finish_reason == "length":
-        yield Finding("structure", None, f"cut at {room} tokens: {quoted(answer.content)}")
+        yield Finding("structure", None, f"cut at {calls.room} tokens: {quoted(answer.content)}")
     else:
         refused = any("takes no response_format" in note for note in calls.model.notes)
         how = "refused" if refused else "taken, but ignored"
@@ -294,9 +298,7 @@ async def _logprobs(calls: Calls) -> AsyncIterator[Finding]:
     (right, tokens), (wrong, _) = found
     sound = wrong < right <= 0 and tokens > 0
     words = f"of whole replies: {right:.1f} for 'Paris.', {wrong:.1f} for nonsense"
-    yield Finding(
-        "logprobs", True if sound else None, words, "" if sound else "these are odd; `i2a choice` relies on them"
-    )
+    yield Finding("logprobs", sound or None, words, "" if sound else "these are odd, and `i2a choice` relies on them")
 
 
 async def _context(calls: Calls) -> AsyncIterator[Finding]:
@@ -314,10 +316,9 @@ async def _thoughts(calls: Calls) -> AsyncIterator[Finding]:
     if isinstance(answer, ModelError):
         yield Finding("thoughts", None, one_line(str(answer)))
         return
-    visible = estimate_tokens(answer.content)
     if not answer.completion_tokens or answer.estimated:
         yield Finding("thoughts", None, "tokens are not counted")
-    elif answer.completion_tokens > 4 * visible + 32:
+    elif thinks(answer):
         advice = (
             "they are paid, take time and count for max_tokens; to switch them off: ?reasoning_effort=none, or "
             "?chat_template_kwargs.enable_thinking=false (vLLM, SGLang, llama.cpp)"
@@ -341,9 +342,14 @@ async def _price(price: Price | None) -> AsyncIterator[Finding]:
     yield Finding("price", True, words)
 
 
+def thinks(answer: Completion) -> bool:
+    """Whether many more tokens were counted than stand in the answer; also where nobody counts."""
+    return not answer.completion_tokens or answer.completion_tokens > 4 * estimate_tokens(answer.content) + 32
+
+
 def _is_form(text: str) -> bool:
     try:
-        Winner.model_validate_json(text)
+        Larger.model_validate_json(text)
     except ValidationError:
         return False
     return True

@@ -26,7 +26,6 @@ from i2a.errors import (
     UsageError,
 )
 from i2a.jsonl import JsonMapping, JsonObject
-from i2a.markup import spoken
 from i2a.models import prompt_logprobs
 from i2a.models.addresses import COMPLETIONS, chat_url, checked, models_url, proxy_for
 from i2a.models.model import DEFAULT_MAX_TOKENS, REPLIES, Completion, Message, Model, Price
@@ -44,16 +43,15 @@ from i2a.models.openai_protocol import (
     with_its_status,
 )
 from i2a.models.prices import listed_price
+from i2a.models.reply import quote, read_completion
 from i2a.models.request import merged_params, param_value, without
 from i2a.models.room import LIMITS, cuts_thoughts, of_props, of_running, of_show, overflow
-from i2a.text import is_blank, one_line
 
 DEFAULT_URL = "https://api.openai.com/v1"
 DEFAULT_KEY = "OPENAI_API_KEY"
 BASE_URL = "OPENAI_BASE_URL"  # as the openai package has it
 
 _PATIENCE = 2.0  # seconds to wait for a server's list of models
-_QUOTE = 200  # characters of the server's own text in an error message
 _LARGEST = 32 * 2**20  # bytes of an answer
 _OURS = {"timeout", "key_env", "key_header", "prompt_logprobs"}
 _RESERVED = {"model", "messages", "stream", "n", "tools", "api_key"}
@@ -256,7 +254,7 @@ class OpenAIModel(Model):
             return Completion(written, "stop", 0, 0)  # for the role to repair
         if written is not None:
             raise MalformedResponse(f"{self._where}: {self._quote(error_text(reply.body))}", billed=(0, 0))
-        answer = self._result(self._accepted(reply, left_out))
+        answer = read_completion(self._accepted(reply, left_out), self._where, self._quote)
         prompt, completion = answer.prompt_tokens, answer.completion_tokens
         return answer._replace(
             prompt_tokens=prompt + wasted.prompt_tokens, completion_tokens=completion + wasted.completion_tokens
@@ -318,36 +316,6 @@ class OpenAIModel(Model):
         if (note := f"{self._where}: {what}") not in self.notes:
             self.notes.append(note)
 
-    def _result(self, raw: bytes) -> Completion:
-        reply = ChatReply.read(raw)
-        usage, finish = reply.usage, reply.finish_reason
-        if reply.fault:
-            self._unusable(f"HTTP 200, but {reply.fault}: {self._quote(error_text(raw))}", reply)
-        if finish in ("error", "function_calls"):
-            self._unusable(f"the answer ended with finish_reason {self._quote(reply.said)}", reply)
-        content, _, went_on = spoken(reply.message.content)
-        if not content.strip() and finish == "content_filter":
-            content = reply.message.refusal or content
-        content = content.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")  # half a pair fits into no file
-        if is_blank(content):
-            advice = f"; raise max_tokens: {ADVICE}" if finish == "length" else ""
-            self._unusable(f"an empty reply (finish_reason {self._quote(reply.said) or 'None'}){advice}", reply)
-        return Completion(
-            content,
-            "stop_string" if went_on else finish,
-            usage.prompt_tokens,
-            usage.completion_tokens,
-            cached_tokens=usage.cached_tokens,
-            written_tokens=usage.written_tokens,
-        )
-
-    def _unusable(self, what: str, reply: ChatReply) -> None:
-        """Raise for an answer that is none. One that has tokens or words was billed."""
-        usage = reply.usage
-        nothing = reply.fault and not (usage.prompt_tokens or reply.message.content)
-        billed = None if nothing else (usage.prompt_tokens, usage.completion_tokens)
-        raise MalformedResponse(f"{self._where}: {what}", billed=billed)
-
     def _unreachable(self, error: Exception) -> Unreachable:
         trusted = not isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError)
         down = isinstance(error, aiohttp.ClientConnectorError) and trusted
@@ -369,11 +337,7 @@ class OpenAIModel(Model):
         return failure(reply, message)
 
     def _quote(self, text: str) -> str:
-        """Text from outside for an error message: without the key, in one line, printable, short."""
-        if self._key:
-            text = text.replace(self._key, "***")
-        text = one_line(text)
-        return text if len(text) <= _QUOTE else text[: _QUOTE - 1] + "…"
+        return quote(text, [self._key])
 
 
 NOTES = {

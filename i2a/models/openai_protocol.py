@@ -300,7 +300,7 @@ class ModelList(BaseModel):
         return bool(asked) and all(model.simulated for model in asked)
 
     def context(self, name: str) -> int | None:
-        """The context of the model of this name; of the only model, if there is one. None if the server does not say."""
+        """The context of the model of this name, or of the only one. None if the server does not say."""
         asked = self._asked(name)
         return asked[0].context if len(asked) == 1 else None
 

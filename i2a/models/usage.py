@@ -132,7 +132,7 @@ class UsageTracker:
                 "role": role,
                 "model": model,
                 **asdict(used),
-                "cost": None if price is None else cost(price, used.prompt_tokens, used.completion_tokens),
+                "cost": None if price is None else cost(price, used),
             }
             for (role, model), used in sorted(self.usage.items())
             for price in [self.prices.get(model)]
