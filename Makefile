@@ -57,7 +57,7 @@ LLM_SIMULATE = $(I2A) simulate --profiles $(LLM_DEMO)/personas/profiles.jsonl --
     --personalities $(LLM_DEMO)/personas/personalities.jsonl --model $(MODEL)
 # Tokens for each turn: about 65 of a conversation, 75 of one with both replies; a candidate writes some 40. A dialogue of
 # the items has some 1,050, and eight candidates read it.
-times = $$(( $(1) ))
+sum = $$(( $(1) ))
 
 .PHONY: demo splits demo-llm test check clean
 
@@ -110,9 +110,9 @@ demo-llm: $(LLM_DEMO)/report.html
 # Cut replies stay: the base talks until its limit. The reward is what training has made likelier than the base had it.
 $(LLM_DEMO)/report.html: | $(READY)
 	$(LLM_SPEED) $(LLM) \
-	    --trained $(call times,65*$(LLM_TURNS)*$(LLM_CONVERSATIONS)+75*$(LLM_TURNS)*$(LLM_PAIRS)) \
-	    --read $(call times,75*$(LLM_TURNS)*$(LLM_PAIRS)+5*70*$(LLM_TURNS)*$(LLM_CASES)+8*1050*$(LLM_ITEMS)) \
-	    --written $(call times,5*40*$(LLM_TURNS)*$(LLM_CASES))
+	    --trained $(call sum,65*$(LLM_TURNS)*$(LLM_CONVERSATIONS)+75*$(LLM_TURNS)*$(LLM_PAIRS)) \
+	    --read $(call sum,75*$(LLM_TURNS)*$(LLM_PAIRS)+5*70*$(LLM_TURNS)*$(LLM_CASES)+8*1050*$(LLM_ITEMS)) \
+	    --written $(call sum,5*40*$(LLM_TURNS)*$(LLM_CASES))
 	$(GROW) --kind profile --model 'offline?values=seen' --target 120 --seed $(SEED) \
 	    --out $(LLM_DEMO)/personas/profiles.jsonl
 	$(GROW) --kind profile --model 'offline?values=seen' --target 8 --seed 10$(SEED) \

@@ -94,10 +94,18 @@ def _convert(file: Path, folder: Path, fingerprint: str) -> None:
     model.is_quantized, model.hf_quantizer = False, None
     model.save_pretrained(part)
     tokenizer.save_pretrained(part)
+    _drop_tokens(part / "tokenizer.json", beyond=model.config.get_text_config().vocab_size)
     origin = Origin(file=file.name, fingerprint=fingerprint, quantization=kind)
     details = {"dtype": "float32", "transformers": version("transformers"), "gguf": version("gguf")}
     (part / ORIGIN).write_text(json.dumps(origin | details, indent=2) + "\n", "utf-8")
     part.rename(folder)
+
+
+def _drop_tokens(file: Path, *, beyond: int) -> None:
+    """Take out the tokens that transformers' class for such tokenizers adds, and the model does not know."""
+    stored = json.loads(file.read_text("utf-8"))
+    stored["added_tokens"] = [token for token in stored["added_tokens"] if token["id"] < beyond]
+    file.write_text(json.dumps(stored, ensure_ascii=False), "utf-8")
 
 
 def _split_as_trained(tokenizer: PreTrainedTokenizerBase, file: Path) -> str:
