@@ -24,8 +24,8 @@ def test_it_writes_what_transformers_writes(smollm2: str) -> None:
     model = checkpoint.load(torch.float32)
     ids = torch.tensor([prompt])
     mask = torch.ones_like(ids)
-    expected = model.generate(ids, attention_mask=mask, max_new_tokens=4, do_sample=False)[0, len(prompt) :]
-    client = HFModel.from_spec(smollm2, None, {"temperature": "0", "max_new_tokens": "4"})
+    expected = model.generate(ids, attention_mask=mask, max_new_tokens=6, do_sample=False)[0, len(prompt) :]
+    client = HFModel.from_spec(smollm2, None, {"temperature": "0", "max_new_tokens": "6"})
     completion = answer(client, {})
     assert completion.content == checkpoint.tokenizer().decode(expected, skip_special_tokens=True).strip()
     assert "Paris" in completion.content
