@@ -14,11 +14,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the model sets it, bef
 
 import torch
 
+from i2a.errors import UsageError
 from i2a.models.local.batching import Row
 from i2a.models.local.generation import Generator
 from i2a.models.local.loading import Source, load
 
-SECONDS = 5.0  # of each measurement, at least
 CHAT, REPLY, AT_ONCE = 256, 24, 8  # tokens of a conversation, tokens of a reply, replies that are written together
 
 
@@ -27,11 +27,15 @@ def main() -> None:
     parser.add_argument("model", help="as `hf:` names it")
     for what, tokens in (("trained", 60_000), ("read", 80_000), ("written", 25_000)):
         parser.add_argument(f"--{what}", type=int, default=tokens, metavar="TOKENS", help=f"tokens {what}")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each of three measurements, at least")
     given = parser.parse_args()
-    loaded = load(Source(given.model, None, "auto", "auto"))
-    writes = speed(lambda: write(loaded.model), AT_ONCE * REPLY)
-    reads = speed(lambda: read(loaded.model), CHAT)
-    trains = speed(lambda: train(loaded.model), CHAT)
+    try:
+        model = load(Source(given.model, None, "auto", "auto")).model
+    except UsageError as error:
+        raise SystemExit(str(error)) from None
+    writes = speed(lambda: write(model), AT_ONCE * REPLY, given.seconds)
+    reads = speed(lambda: read(model), CHAT, given.seconds)
+    trains = speed(lambda: train(model), CHAT, given.seconds)
     place = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} CPU threads"
     print(
         f"{given.model} on {place}: trains on {trains:,.0f} tokens a second, reads {reads:,.0f}, writes {writes:,.0f}"
@@ -44,11 +48,11 @@ def main() -> None:
     )
 
 
-def speed(step: Callable[[], None], tokens: int) -> float:
+def speed(step: Callable[[], None], tokens: int, seconds: float) -> float:
     """Tokens a second, the first step not counted."""
     step()
     began, steps = time.monotonic(), 0
-    while time.monotonic() - began < SECONDS:
+    while time.monotonic() - began < seconds:
         step()
         steps += 1
     return tokens * steps / (time.monotonic() - began)
