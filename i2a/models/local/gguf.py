@@ -10,7 +10,6 @@ import shutil
 import sys
 from contextlib import nullcontext, redirect_stderr
 from importlib.metadata import version
-from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from typing import TypedDict
@@ -22,6 +21,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from i2a.digests import digest_of_file
 from i2a.errors import UsageError
+from i2a.extras import needs
 
 ORIGIN = "gguf.json"
 # Splits that llama.cpp knows and transformers 5.23 does not: each digit is a token.
@@ -54,8 +54,8 @@ def converted(file: Path) -> Path:
     """
     if not file.is_file():
         raise UsageError(f"there is no file {file}")
-    if find_spec("gguf") is None:
-        raise UsageError("a GGUF file needs the package gguf: pip install 'i2a[train]'")
+    with needs("train", "a GGUF file"):
+        import gguf  # noqa: F401 - transformers needs it, and would say so less clearly
     fingerprint = digest_of_file(file)
     folder = cache_folder() / f"{file.stem}-{fingerprint}"
     if not folder.is_dir():

@@ -11,6 +11,7 @@ import torch
 from gguf import GGMLQuantizationType, GGUFWriter, TokenType
 
 from i2a.errors import UsageError
+from i2a.extras import install
 from i2a.models.local.checkpoint import Checkpoint
 from i2a.models.local.template import ChatTemplate
 from tests import tiny
@@ -137,7 +138,7 @@ def test_what_is_no_model_is_one_line(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("I2A_CACHE", str(tmp_path / "torn.gguf/below"))
     assert "set I2A_CACHE to a folder" in refusal(tmp_path / "tiny.gguf")
     monkeypatch.setitem(sys.modules, "gguf", None)
-    assert "needs the package gguf: pip install 'i2a[train]'" in refusal(tmp_path / "tiny.gguf")
+    assert f"needs the package gguf: {install('train')}" in refusal(tmp_path / "tiny.gguf")
 
 
 def refusal(file: Path) -> str:
