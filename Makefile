@@ -35,7 +35,7 @@ CONTROLS = $(call hf,shuffled,dpo,shuffled:) $(call hf,brief,base,brief:) \
 
 # `make demo-llm`: the same loop on a real model, SmolLM2 with 135 million weights: minutes on a GPU, an hour or two on
 # two cores, and it says which. LLM: another model, as `hf:` names it. MODEL: who plays the roles, e.g.
-# MODEL=openai:gpt-5-mini; else the offline engine. Learning rates were chosen by the loss on held-out personas.
+# MODEL=openai:gpt-5-mini; else the offline engine. The rate of SFT was chosen by the loss on held-out personas.
 LLM ?= smollm2
 MODEL ?= offline
 LLM_DEMO ?= runs/demo-llm$(if $(filter-out 1,$(SEED)),-$(SEED))
