@@ -1,6 +1,7 @@
 """Candidates: what is evaluated. A model string, with or without a wrapper that changes the prompt.
 
-A plain candidate gets the dialogue and nothing else: no system message, no persona.
+A plain candidate gets the dialogue and nothing else: no system message, no persona. What its chat template adds, it
+gets in training and from a server too; the manifest says what that is.
 """
 
 import re
