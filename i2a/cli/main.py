@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from i2a.cli.command import Command
 from i2a.errors import I2AError, UsageError
 from i2a.plugins import by_place, find, installed
+from i2a.threads import wait_passively
 
 UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG}
 
@@ -94,6 +95,7 @@ def root(show_version: bool = typer.Option(False, "--version", help="Print the v
 def main() -> None:
     """Run the command. An expected error is one line and an exit code; anything else is a bug and shows itself."""
     print_anywhere()
+    wait_passively()
     try:
         try:
             app()
