@@ -100,26 +100,31 @@ def holds(estimate: Estimate, truth: float) -> bool:
 def levels_and_differences(
     world: World, true: Sequence[Floats], profiles: int, personalities: int, worlds: int, resamples: int
 ) -> None:
-    """The bending curve against the straight one, whose `true` levels these are."""
+    """The bending curve against the straight one, whose `true` levels these are.
+
+    Coverage and width are of the intervals that were given: one of a shape is withheld where no slope is clear.
+    """
     (avg0, ir0, *_), (avg, ir, r2, n_ir, _) = map(measures, true)
     truth = [float(number) for number in (true[1][0], true[1][-1], avg, ir, r2, n_ir)]
     truth += [float(number) for number in (avg - avg0, ir - ir0, (avg - avg0) / avg0)]
-    held, width = np.zeros((2, len(SHOWN)))
+    held, given, width = np.zeros((3, len(SHOWN)))
     for seed in range(worlds):
         results = judged(world, (STRAIGHT, BENDING), profiles, personalities, seed, resamples)
         own, (against,) = results.candidates[1], results.differences
         found = [own.al[0], own.al[-1], *(own.measures[measure.name] for measure in MEASURES[:4])]
         found += [against.measures["avg"], against.measures["ir"], against.relative["avg"]]
         held += [holds(estimate, number) for estimate, number in zip(found, truth, strict=True)]
-        width += [np.nan if e.interval is None else e.interval.high - e.interval.low for e in found]
+        given += [estimate.interval is not None for estimate in found]
+        width += [e.interval.high - e.interval.low if e.interval else 0.0 for e in found]
     print(f"\n{world.name}: {profiles} profiles x {personalities} personalities")
     print(f"{'':10}" + "".join(f"{name:>8}" for name in SHOWN))
     print(f"{'truth':10}" + "".join(f"{number:8.3f}" for number in truth))
-    if np.isnan(width).all():
-        print(f"{'width':10}" + f"{'none':>8}" * len(SHOWN), flush=True)
+    print(f"{'given':10}" + "".join(f"{share:8.1%}" for share in given / worlds))
+    if not given.any():
         return
-    print(f"{'width':10}" + "".join(f"{number:8.3f}" for number in width / worlds))
-    print(f"{'coverage':10}" + "".join(f"{share:8.1%}" for share in held / worlds), flush=True)
+    with np.errstate(invalid="ignore"):
+        print(f"{'width':10}" + "".join(f"{number:8.3f}" for number in width / given))
+        print(f"{'coverage':10}" + "".join(f"{share:8.1%}" for share in held / given), flush=True)
 
 
 def shapes(world: World, worlds: int, resamples: int) -> None:

@@ -1,7 +1,8 @@
 """The audit of the user simulator: does it play its persona? Computed from the dialogues alone, without a model.
 
 Facts are recognised by their content words, so a fact revealed in other words is missed, and a share is a lower bound.
-With an offline user nothing is missed: it never uses the content words of a fact without meaning the fact.
+With an offline user no fact is missed: it never uses the content words of a fact without meaning the fact. What a user
+claims of its life without support is found by rules (`evaluation.claims`), in stock lines as in any other.
 """
 
 import re
@@ -11,9 +12,10 @@ from itertools import zip_longest
 from typing import Any
 
 from evaluation.cases import USER
+from evaluation.claims import unsupported_claim
 from i2a.jsonl import JsonObject
-from i2a.simulator.language.text import stem, stems, words
-from i2a.simulator.persona.evidence import CLAIM_GROUPS, revealed, wordings
+from i2a.simulator.language.text import stems, words
+from i2a.simulator.persona.evidence import revealed, wordings
 from i2a.simulator.persona.facts import Fact, facts
 from i2a.trees.tree import Inference, Tree
 
@@ -34,11 +36,6 @@ LEAVING = re.compile(
     r"|\btalk (?:to you )?(?:soon|later)\b|\bsee you (?:soon|later|around)\b"
     r"|\b(?:gotta|got to|have to|must|should|better|need to|let you) (?:go|run|get going)(?: now| then)?(?=[.!,;]|$)"
     r"|\bhave a (?:good|great|nice|lovely|wonderful) (?:day|one|evening|night|weekend|time)\b",
-    re.I,
-)
-CLAIM = re.compile(
-    r"\bmy\s+((?:[\w'-]+\s+){0,2}?[\w'-]+)|\b(?:i'm|i am)\s+an?\s+((?:[\w-]+\s+){0,2}?[\w-]+)"
-    r"|\bi (?:play|teach|own|have|keep|run|coach)\s+((?:[\w'-]+\s+){0,2}[\w'-]+)",
     re.I,
 )
 
@@ -110,10 +107,10 @@ def audit_counts(tree: Tree, turns: int) -> AuditCounts:
     """The counts of one evaluated dialogue of `turns` planned turns."""
     asked = [node for node in tree if node.speaker == USER]
     messages = [node.content for node in asked]
-    known = facts(tree.persona.profile)
-    truth = stems(f"{tree.persona.profile} {tree.persona.personality}")
+    persona = tree.persona
+    known = facts(persona.profile)
     faults = {
-        "invented": [m for m in messages if invents(m, truth)],
+        "invented": [m for m in messages if unsupported_claim(m, persona.profile, persona.personality)],
         "role_reversal": [m for m in messages if REVERSAL.search(m)],
         "repetition": [m for i, m in enumerate(messages) if any(alike(m, before) for before in messages[:i])],
         "early_ending": [m for m in messages[: turns - 1] if LEAVING.search(m)],
@@ -154,12 +151,6 @@ def induced(known: Sequence[Fact], messages: Sequence[str], inference: Inference
     correct = sum(item <= used or any(item <= fact for fact in supported) for item in items)
     found = sum(any(fact <= item for item in items) for fact in supported)
     return len(items), correct, len(supported), found
-
-
-def invents(message: str, truth: frozenset[str]) -> bool:
-    """Whether the user claims to have or to be something that is not in the persona, whose stems are `truth`."""
-    claimed = {stem(word) for match in CLAIM.finditer(message) for word in words(match[1] or match[2] or match[3])}
-    return any(claimed & group and not truth & group for group in CLAIM_GROUPS)
 
 
 def alike(message: str, before: str) -> bool:

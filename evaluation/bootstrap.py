@@ -7,7 +7,7 @@ no judges, files or names of candidates.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,6 +54,13 @@ class Estimate:
     def clear(self) -> bool:
         """Whether its interval leaves 0 out."""
         return self.interval is not None and (self.interval.low > 0 or self.interval.high < 0)
+
+    def within(self, scale: Interval) -> "Estimate":
+        """With its interval cut at the ends of the scale."""
+        if self.interval is None:
+            return self
+        low, high = self.interval
+        return replace(self, interval=Interval(max(low, scale.low), min(high, scale.high)))
 
     def as_json(self) -> dict[str, Any]:
         known = {"value": self.value, "interval": self.interval, "undefined": self.undefined}

@@ -169,8 +169,8 @@ def judge_results(
     for name, own in levels.items():
         found = _measured(bootstrap, own)
         scored = tuple(int(count) for count in np.isfinite(own).sum(axis=0))
-        al = tuple(_bounded(level, scale) for level in found.al)
-        known = _with_shape(level_curves([own])[0], found) | {"avg": _bounded(found.measures["avg"], scale)}
+        al = tuple(level.within(scale) for level in found.al)
+        known = _with_shape(level_curves([own])[0], found) | {"avg": found.measures["avg"].within(scale)}
         results[name] = CandidateResult(name, al, known, counts[name].cases, scored, counts[name].unscored)
     against = [_difference(bootstrap, name, levels, results, baseline, scale) for name in levels if name != baseline]
     return JudgeResults(judge, tuple(results.values()), corrected(against))
@@ -188,7 +188,7 @@ def _difference(
     pair = [np.where(both, levels[which], np.nan) for which in (name, baseline)]
     al, known, relative, _ = _measured(bootstrap, *pair)
     span = Interval(scale.low - scale.high, scale.high - scale.low)
-    known["avg"] = _bounded(known["avg"], span)
+    known["avg"] = known["avg"].within(span)
     base = results[baseline].measures
     for measure, estimate in base.items():
         if not (estimate.interval.low > 0 if estimate.interval else measure == "avg" and scale.low > 0):
@@ -201,7 +201,7 @@ def _difference(
             known[measure] = replace(known[measure], interval=_apart(results[name].measures[measure], base[measure]))
             relative[measure] = replace(relative[measure], interval=None, reason="no interval: see the difference")
     tests = {measure: Significance(p, p) for measure in TESTED if (p := known[measure].p) is not None}
-    al = tuple(_bounded(level, span) for level in al)
+    al = tuple(level.within(span) for level in al)
     return Difference(name, baseline, int(both.sum()), al, known, relative, tests)
 
 
@@ -269,14 +269,6 @@ def _statistic(curves: Sequence[Floats]) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         relative = np.where(base > 0, (first - second)[..., curves[0].shape[-1] :] / base, np.nan)
     return np.concatenate([first - second, relative], axis=-1)
-
-
-def _bounded(estimate: Estimate, scale: Interval) -> Estimate:
-    """With its interval cut at the ends of the scale."""
-    if estimate.interval is None:
-        return estimate
-    low, high = estimate.interval
-    return replace(estimate, interval=Interval(max(low, scale.low), min(high, scale.high)))
 
 
 def _apart(one: Estimate, other: Estimate) -> Interval | None:

@@ -9,7 +9,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evaluation.bootstrap import LEVEL, RESAMPLES, Bootstrap, CaseKey, Estimate, Floats, estimates, level_curves
+from evaluation.bootstrap import (
+    LEVEL,
+    RESAMPLES,
+    Bootstrap,
+    CaseKey,
+    Estimate,
+    Floats,
+    Interval,
+    estimates,
+    level_curves,
+)
 from evaluation.choice.baselines import BASELINES, BaselineChoices, Shares
 from evaluation.choice.items import WRONG, ChoiceDialogue
 from evaluation.metrics import measures
@@ -20,6 +30,7 @@ FORMAT = "i2a.choice/1"
 CHANCE = 25.0
 STRATA = ("hard", "all")
 UNIT = 100.0  # accuracies are in percent
+SCALES = (Interval(0.0, UNIT), Interval(-UNIT, UNIT))  # of an accuracy, of a difference of two
 
 Choices = Mapping[tuple[str, int], Shares | None]  # by case and turn; None where there was no usable answer
 
@@ -161,7 +172,9 @@ def _estimated(bootstrap: Bootstrap, *levels: Floats) -> AccuracyEstimates:
     there = [each[rows] for each in levels]
     draws = bootstrap.only(rows).draws(there, _statistic)
     found = estimates(_statistic(level_curves(there)), draws)
-    return AccuracyEstimates(found[turns], found[turns + 1], tuple(found[:turns]))
+    scale = SCALES[len(levels) - 1]
+    by_turn = tuple(level.within(scale) for level in found[:turns])
+    return AccuracyEstimates(found[turns].within(scale), found[turns + 1], by_turn)
 
 
 def _statistic(curves: Sequence[Floats]) -> Floats:

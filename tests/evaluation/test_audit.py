@@ -34,6 +34,7 @@ def test_a_person_that_reveals_itself_step_by_step_gives_no_cause_for_complaint(
     [
         ("invented", "My dog ate my boots."),
         ("invented", "I play guitar in the evening."),
+        ("invented", "Some code of mine works, and I've no idea why."),
         ("role_reversal", "How can I help you today?"),
         ("role_reversal", "Try this:\n1. Breathe.\n2. Sleep."),
         ("role_reversal", "Feel free to reach out whenever you like."),

@@ -38,6 +38,10 @@ _PRONOUN = re.compile(
 )
 
 
+_HANGING_VERB = re.compile(
+    rf"^(?P<before>,? (?:(?:and|but|or|yet|then) )?(?:(?:{'|'.join(sorted(ADVERBS | {'especially', 'today'}))}) )*)"
+    r"(?P<verb>[a-z]+)\b"
+)
 _FAMILIES = {
     "he": "he him his himself",
     "she": "she her hers herself",
@@ -116,6 +120,17 @@ def shift(text: str, subject: str, person: str) -> str:
     shifted = _PRONOUN.sub(swap, _CONTRACTION.sub(_expand, text))
     # "her husband and their son": a household of which this person is part.
     return re.sub(rf"\b({mine} [\w' -]+? and) their\b", rf"\1 {'our' if person == 'I' else mine}", shifted)
+
+
+def agreeing(text: str, person: str) -> str:
+    """What hangs on to a clause of `I` or `you`, with the verb that it begins with: ` and still writes` to ` and still
+    write`."""
+
+    def agree(found: re.Match[str]) -> str:
+        third = is_third_person(found["verb"]) and found["verb"] not in _VERBS
+        return f"{found['before']}{_agree(found['verb'], person)}" if third else found.group()
+
+    return _HANGING_VERB.sub(agree, text)
 
 
 def clause(subject: str, verb_phrase: str) -> str:

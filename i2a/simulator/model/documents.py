@@ -192,7 +192,7 @@ class Talk:
         about = topics(message)
         parts = [recall(known, frame, "", chance, about)]
         if chance.random() < REMARK:
-            parts.insert(0, responder.acknowledged(about, "", chance))
+            parts.insert(0, responder.acknowledged(message, "", chance))
         text = reply(parts, self.manner, self.upto(message), chance) if chance.random() < MANNER else " ".join(parts)
         found = reference(known, about)
         self.answer(message, _split(text, found.text if found else brief(known)))

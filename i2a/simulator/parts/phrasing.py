@@ -10,6 +10,7 @@ from functools import lru_cache
 from i2a.simulator.language import grammar, verbs
 from i2a.simulator.language.text import capital, fresh, lexicon, load, lower_first, stems, with_article, words
 from i2a.simulator.parts.references import Shape, ending, reference
+from i2a.simulator.parts.voice import fixed_parts
 from i2a.simulator.persona.fact_kinds import theme
 from i2a.simulator.persona.facts import Fact
 
@@ -20,12 +21,13 @@ _EVENT = re.compile(
     r"(?:attending|participating|hosting|visiting|going|trying|collecting|taking|volunteering|organizing|exploring)\b"
 )
 _HEADS = {kind: stems(" ".join(nouns)) for kind, nouns in load("words.toml")["heads"].items()}
-_PERSONAL = frozenset({"have_pets", "have_family", "have_home", "have_garden", "have_collecting"})
+_PERSONAL = frozenset({"pets", "family", "home", "garden", "collecting"})
 _DANGLING = re.compile(r"(?:^|\s)(?:and|or|but|of|in|on|at|to|with|for|from|the|a|an|,)$", re.I)
 _CAPITAL = re.compile(r"(?<=[a-z] )(?:A|An|The|On|In|At|Her|His|Their|My|Your|He|She|They|You)\b")
 _CLAUSES = frozenset({"grief", "trouble", "learning", "past", "home", "work", "meal", "pastime", "other", "plain"}
                      | {"against", "belief"})  # fmt: skip
 _LONG = 9  # words of a noun phrase
+BARE = 0.5  # of the clauses, with no words around them
 
 
 def phrase(fact: Fact, used: str, chance: random.Random) -> str:
@@ -35,7 +37,9 @@ def phrase(fact: Fact, used: str, chance: random.Random) -> str:
     if len(text.split()) > 5 and group not in _CLAUSES:
         # A long phrase reads well only where the sentence ends with it.
         lines = [line for line in lines if line.endswith(("{x}.", "{a}.")) or line.startswith("{X}.")] or lines
-    line = fresh(lines, used, chance)
+    bare = "{X}." in lines
+    unused = [line for line in lines if line != "{X}." and not any(part in used for part in fixed_parts(line))]
+    line = "{X}." if bare and (not unused or chance.random() < BARE) else fresh(unused or lines, used, chance)
     apart = bool(fact.when[0]) and not fact.more.startswith(",")
     if fact.more and not apart and re.search(r"\{[xX]\}\.", line) and chance.random() < 0.7:
         text += fact.more
@@ -68,15 +72,14 @@ def _noun_frame(fact: Fact) -> tuple[str, str]:
         group = "job_retired" if text.lower().startswith("retired") else "job_study" if "student" in text else "job"
         return group, lower_first(text)
     if fact.kind == "state":
-        group = "state_" + text.lower().split()[0]
-        return (group if group in _LINES else "state"), lower_first(text)
+        return "state", lower_first(text)
     if fact.kind == "like":
         if _EVENT.match(text):
             return "like_event", text
         return ("like_ing" if grammar.is_gerund(text) else "like_noun"), text
     if fact.kind == "have":
-        group = "have_" + possession(fact)
-        return group, _possessive(text, "my") if group in _PERSONAL else text
+        kind = possession(fact)
+        return ("have_own", _possessive(text, "my")) if kind in _PERSONAL else (f"have_{kind}", text)
     return "", text
 
 
@@ -125,10 +128,12 @@ def _filling(fact: Fact, about: tuple[str, ...]) -> tuple[str, str]:
     found = reference(fact, about)
     if found:
         return "any", " ".join(filter(None, (_BEFORE[found.shape], found.lead, found.text)))
+    if theme(fact) == "grief":
+        return "grief", _clause(fact)
     if fact.kind in ("job", "age") or (fact.kind == "am" and grammar.has_determiner(fact.yours)):
         text = lower_first(brief(fact))
         return "any", f"being {text if fact.kind == 'age' or grammar.has_determiner(text) else with_article(text)}"
-    return ("grief", _clause(fact)) if theme(fact) == "grief" else ("any", f"how {_clause(fact)}")
+    return "any", f"how {_clause(fact)}"
 
 
 def _clause(fact: Fact) -> str:

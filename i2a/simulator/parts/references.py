@@ -66,7 +66,7 @@ class Reference:
 @lru_cache(maxsize=16384)
 def reference(fact: Fact, about: tuple[str, ...] = ()) -> Reference | None:
     """How to refer to a fact from a message about these topics. None where only a whole clause will do."""
-    if fact.kind in ("age", "job", "belief") or (theme(fact) == "grief" and fact.kind != "state"):
+    if fact.kind in ("age", "job", "belief") or theme(fact) == "grief":
         return None
     tied = [*(topic for topic in about if topic in fact.topics), *fact.topics]
     for topic in dict.fromkeys(tied):

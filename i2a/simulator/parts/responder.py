@@ -11,6 +11,7 @@ from i2a.simulator.parts import voice
 from i2a.simulator.parts.phrasing import recall
 from i2a.simulator.parts.prompt_parser import Dialogue
 from i2a.simulator.persona.evidence import mentions, wordings
+from i2a.simulator.persona.fact_kinds import theme, tone
 from i2a.simulator.persona.facts import Fact, closeness, facts, fits
 from i2a.simulator.persona.style import STYLES, shown, styles
 from i2a.simulator.persona.topics import topics
@@ -73,22 +74,25 @@ def informed(known: str, dialogue: Dialogue, *, seed: int) -> str:
     used = dialogue.used
     last = dialogue.last
     about = topics(last)
+    grave, bad = tone(last) == "grave", tone(last) in ("bad", "grave")
     fact, just_said = _pick(person.nameable(dialogue.users), last, about, dialogue, chance)
     parts = []
     # Nobody listens all the time, and some overdo it when they do.
     mood = chance.random()
-    if mood < 0.1 and not person.described:
+    if mood < 0.1 and not person.described and not grave:
         return grammar.tidy(fresh(LINES["curious"]["any"], used, chance))
     if fact:
-        parts.append(recall(fact, "echo" if just_said else "weave", used, chance, about))
-        if chance.random() < 0.45:
-            parts.insert(0, acknowledged(about, used, chance))
+        parts.append(recall(fact, "echo" if just_said else "beside" if grave else "weave", used, chance, about))
+        if not parts[0].startswith("I'm sorry") and (grave or chance.random() < 0.45):
+            parts.insert(0, acknowledged(last, used, chance))
     else:
         parts.append(
-            acknowledged(about, used, chance) if not _asks_back(last) else fresh(LINES["self"]["known"], used, chance)
+            acknowledged(last, used, chance)
+            if bad or not _asks_back(last)
+            else fresh(LINES["self"]["known"], used, chance)
         )
         if chance.random() < 0.8:
-            parts.append(fresh(LINES["curious"]["any"], used, chance))
+            parts.append(fresh(LINES["curious"]["grave" if grave else "any"], used, chance))
     return voice.reply(parts, styles(person.personality), dialogue, chance)
 
 
@@ -100,10 +104,16 @@ def generic(dialogue: Dialogue, *, seed: int) -> str:
     if len(dialogue.users) <= 1 and about == "any":
         about = "hello"
     about = "any" if chance.random() < 0.12 else about
+    news = tone(last)
+    bad = news in ("bad", "grave")
+    about = news if bad else about
     used = dialogue.used
     line = fresh(LINES["bland"][about], used, chance)
     parts = [line]
-    if _asks_back(last):
+    if bad:
+        if chance.random() < 0.4:
+            parts.append(fresh(LINES["ask"]["bad"], used, chance))
+    elif _asks_back(last):
         parts = [fresh(LINES["self"]["bland"], used, chance), fresh(LINES["ask"]["any"], used, chance)]
     elif about != "hello":
         asks = line.endswith("?")
@@ -141,6 +151,9 @@ def _pick(
     spoken = stems(last)
     recent = stems(" ".join(dialogue.assistants[-1:]))
     usable = [fact for fact in facts if fact.kind != "belief"]
+    sad = [fact for fact in usable if theme(fact) == "grief" and fact.keywords <= spoken]
+    if sad:
+        return chance.choice(sad), True
     earlier = [fact for fact in usable if not fact.keywords <= spoken]
     fitting = [fact for fact in earlier if fits(fact, last, about) and not fact.keywords <= recent]
     if fitting and chance.random() < 0.95:
@@ -155,7 +168,10 @@ def _pick(
     return None, False
 
 
-def acknowledged(about: tuple[str, ...], used: str, chance: random.Random) -> str:
-    """A remark on a message, by its topics."""
-    topic = next((topic for topic in about if topic in LINES["ack"]), "any")
+def acknowledged(message: str, used: str, chance: random.Random) -> str:
+    """A remark on a message, by its topics, or by its news where they are bad."""
+    news = tone(message)
+    if news in ("bad", "grave"):
+        return fresh(LINES["ack"][news], used, chance)
+    topic = next((topic for topic in topics(message) if topic in LINES["ack"]), "any")
     return fresh(LINES["ack"][topic], used, chance)

@@ -21,6 +21,8 @@ from i2a.simulator.persona.topics import topics
 
 LINES = load("user.toml")
 _TRIES = 8
+# How often the person says something to the other's last words first.
+ANSWERS, NOTICES, THANKS, SHRUGS, MISSES, AGREES = 0.3, 0.2, 0.3, 0.15, 0.1, 0.1
 # A question after how somebody thinks; only these bring out what they believe.
 _PROBES = re.compile(
     r"\b(?:why|how come|explain|how do you know|(?:you|do you) (?:think|believe|expect|suppose|reckon|imagine)|happens?"
@@ -218,20 +220,23 @@ def reaction(known: Sequence[Fact], dialogue: Dialogue, used: str, chance: rando
     recalled = bool(mentions(revealed(known, dialogue.users[:-1]), reply))
     asked = _asked(reply)
     if asked:
-        answer = fresh(LINES["react"][_kind(asked)], used, chance) if chance.random() < 0.85 else ""
-        if recalled and _kind(asked) not in ("said", "others") and chance.random() < 0.3:
+        kind = _kind(asked)
+        if kind == "said" and not recalled:
+            kind = "unsure"
+        answer = fresh(LINES["react"][kind], used, chance) if chance.random() < ANSWERS else ""
+        if answer and recalled and kind not in ("said", "others") and chance.random() < 0.3:
             return f"{fresh(LINES['react']['remembered'], used, chance)} {answer}".strip(), True
         return answer, True
-    if recalled and chance.random() < 0.75:
+    if recalled and chance.random() < NOTICES:
         return fresh(LINES["react"]["remembered"], used, chance), False
     if _SYMPATHY.search(reply):
-        return fresh(LINES["react"]["thanks"], used, chance), False
+        return (fresh(LINES["react"]["thanks"], used, chance) if chance.random() < THANKS else ""), False
     touched = bool(stems(reply) & stems(dialogue.last)) or set(topics(reply)) & set(topics(dialogue.last))
     if _STALE.search(reply):
-        return (fresh(LINES["react"]["cool"], used, chance) if chance.random() < 0.55 else ""), False
+        return (fresh(LINES["react"]["cool"], used, chance) if chance.random() < SHRUGS else ""), False
     if not touched:
-        return (fresh(LINES["react"]["missed"], used, chance) if chance.random() < 0.35 else ""), False
-    return (fresh(LINES["react"]["engaged"], used, chance) if chance.random() < 0.45 else ""), False
+        return (fresh(LINES["react"]["missed"], used, chance) if chance.random() < MISSES else ""), False
+    return (fresh(LINES["react"]["engaged"], used, chance) if chance.random() < AGREES else ""), False
 
 
 def _asked(reply: str) -> str:

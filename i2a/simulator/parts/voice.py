@@ -6,13 +6,25 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from i2a.simulator.language import grammar
-from i2a.simulator.language.text import capital, fixed_part, lower_first
+from i2a.simulator.language.text import capital, fixed_part, lower_first, sentences
 from i2a.simulator.parts.prompt_parser import Dialogue
 from i2a.simulator.persona.fact_kinds import Tone, tone
 from i2a.simulator.persona.style import STYLES, shape
 
 LEADING = 0.9  # of the messages that show a style: by one of its leads, where one fits
+CLOSING = 0.6  # of the others, where it has a closer
 MIRRORED = 0.9  # of the replies to a person who has used a lead
+
+SIGNS = "+-~^#*"
+_BARRED: dict[Tone, str] = {"good": "-^", "bad": "+~", "grave": "+~^", "plain": "+-"}
+# Numbers, and words of more or less or of doubt: what `strictly speaking` can qualify.
+_MEASURED = re.compile(
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
+    r"|hundred|thousand|half|third|quarter|most(?:ly)?|every|each|never|always|once|twice|often|seldom|rarely|usually"
+    r"|sometimes|only|more|less|few|many|both|several|at least|almost|nearly|roughly|maybe|perhaps|probably|suppose"
+    r"|guess|think|doubt|might|could|seems?|fairly sure|as far as)\b",
+    re.I,
+)
 
 _FULL = {"I'm": "I am", "I've": "I have", "I'd": "I would", "I'll": "I will", "it's": "it is", "It's": "It is",
          "that's": "that is", "That's": "That is", "don't": "do not", "can't": "cannot", "didn't": "did not",
@@ -29,16 +41,16 @@ def say(parts: Sequence[str], styles: tuple[str, ...], used: str, chance: random
     parts = list(parts)
     if "short" in forms and len(parts) > 1 and chance.random() < 0.6:
         parts = parts[-1:]
-    if style and chance.random() < (0.85 if len(parts) < 2 else 0.66):
-        mood = tone(parts[-1])
-        leads = [lead for lead in _leads(style, mood) if lead.lower() not in used and _goes_before(lead, parts[-1])]
-        closers = phrases(style, "say_close", mood, used) if not parts[-1].endswith("?") else []
-        openers = [phrase for phrase in phrases(style, "say_open", mood, used) if _goes_before(phrase, parts[-1])]
+    if style and chance.random() < (0.75 if len(parts) < 2 else 0.5):
+        mood, core = tone(parts[-1]), parts[-1]
+        leads = [lead for lead in phrases(style, "lead", mood, used, core) if _goes_before(lead, core)]
+        closers = phrases(style, "say_close", mood, used) if not core.endswith("?") else []
+        openers = [phrase for phrase in phrases(style, "say_open", mood, used, core) if _goes_before(phrase, core)]
         if leads and chance.random() < LEADING:
             parts[-1] = _lead(chance.choice(leads), parts[-1])
         elif openers and (not closers or chance.random() < 0.5):
             parts[-1] = _lead(chance.choice(openers), parts[-1])
-        elif closers:
+        elif closers and chance.random() < CLOSING:
             parts.append(chance.choice(closers))
     return _finish(parts, forms, chance)
 
@@ -55,22 +67,38 @@ def reply(
     style = _pick(styles, chance)
     parts = list(parts)
     opens = chance.random() < 0.6 or parts[-1].endswith("?")
-    if mirrors and chance.random() < MIRRORED and (lead := _used_lead(dialogue, mood)):
+    suitable = [name for name in dict.fromkeys((style, *styles[:3])) if name and not _jests(name, mood)]
+    if mirrors and chance.random() < MIRRORED and (lead := _used_lead(dialogue, mood, parts[0])):
         parts[0] = _lead(lead, parts[0])
     else:
-        for name in dict.fromkeys((style, *styles[:3])) if style else ():
-            choices = phrases(name, "reply_open" if opens else "reply_close", mood, dialogue.used)
+        for name in suitable:
+            choices = phrases(name, "reply_open" if opens else "reply_close", mood, dialogue.used, parts[0])
             if choices:
                 _attach(parts, chance.choice(choices), opens=opens)
                 break
     return _finish(parts[:3], forms - {"long-forms"} if style != "formal" else forms, chance)
 
 
-def _used_lead(dialogue: Dialogue, mood: Tone) -> str:
-    """The lead that the person used last, but for that of the last reply; empty where there is none."""
+def _used_lead(dialogue: Dialogue, mood: Tone, before: str) -> str:
+    """The lead that the person used last, but for that of the last reply; empty where none fits before the text, and
+    beside grave news."""
+    if mood == "grave":
+        return ""
     recent = " ".join(dialogue.assistants[-1:])
-    leads = [lead for style in STYLES for lead in _leads(style, mood) if lead not in recent]
+    leads = [lead for lead in _leads(mood, is_measured(before)) if lead not in recent]
     return next((lead for message in reversed(dialogue.users) for lead in leads if lead in message), "")
+
+
+@lru_cache(maxsize=16)
+def _leads(mood: Tone, measured: bool) -> tuple[str, ...]:
+    """The leads of all styles that a reply to such news may pick up. Mind the comma: `ha` stands in `that`."""
+    suitable = (style for style in STYLES if not _jests(style, mood))
+    return tuple(lead for style in suitable for lead, _, needs in _signed(style, "lead", mood) if measured or not needs)
+
+
+def _jests(style: str, mood: Tone) -> bool:
+    """Whether a reply in the style would make light of bad news."""
+    return mood in ("bad", "grave") and "jests" in STYLES[style]["shape"]
 
 
 def _attach(parts: list[str], phrase: str, *, opens: bool) -> None:
@@ -83,24 +111,40 @@ def _attach(parts: list[str], phrase: str, *, opens: bool) -> None:
         parts.insert(0, phrase)
 
 
-def phrases(style: str, key: str, mood: Tone, used: str) -> list[str]:
-    """The phrases of a style that fit good, bad or plain news and were not used yet.
+def phrases(style: str, key: str, mood: Tone, used: str, before: str = "") -> list[str]:
+    """The phrases of a style that fit good, bad, grave or plain news, and the sentence that they stand before, and were
+    not used yet. The signs are those that `styles.toml` tells of."""
+    measured = is_measured(before)
+    return [
+        phrase
+        for phrase, fixed, needs in _signed(style, key, mood)
+        if (measured or not needs) and fixed[0] not in used and fixed[1] not in used
+    ]
 
-    In the data a phrase may carry a sign: `+` after good news only, `-` after bad news only, `~` never after bad news.
-    """
-    return [phrase for phrase, fixed in _signed(style, key, mood) if fixed not in used]
+
+@lru_cache(maxsize=8192)
+def is_measured(text: str) -> bool:
+    """Whether the first sentence of a text is one of number or doubt."""
+    return bool(_MEASURED.search(" ".join(sentences(text)[:1])))
 
 
-def _leads(style: str, mood: Tone) -> list[str]:
-    """The leads of a style that fit such news. Whoever looks for one must mind the comma: `ha` stands in `that`."""
-    return [lead for lead, _ in _signed(style, "lead", mood)]
+@lru_cache(maxsize=8192)
+def fixed_parts(template: str) -> tuple[str, str]:
+    """What of a template is not to be said twice, and the same without contractions."""
+    return fixed_part(template), fixed_part(_written_out(template))
 
 
 @lru_cache(maxsize=1024)
-def _signed(style: str, key: str, mood: Tone) -> tuple[tuple[str, str], ...]:
-    barred = {"good": "-", "bad": "+~", "plain": "+-"}[mood]
-    kept = (phrase for phrase in STYLES[style][key] if phrase[0] not in barred)
-    return tuple((phrase.lstrip("+-~"), fixed_part(phrase.lstrip("+-~"))) for phrase in kept)
+def _signed(style: str, key: str, mood: Tone) -> tuple[tuple[str, tuple[str, str], bool], ...]:
+    """The phrases without their signs, what of each is not to be said twice, and whether it needs a number or doubt."""
+    found = []
+    for text in STYLES[style][key]:
+        phrase = text.lstrip(SIGNS)
+        signs = text[: len(text) - len(phrase)]
+        if not set(signs) & set(_BARRED[mood]) and (mood != "grave" or "*" in signs):
+            fixed = (phrase.lower(),) * 2 if key == "lead" else fixed_parts(phrase)
+            found.append((phrase, fixed, "#" in signs))
+    return tuple(found)
 
 
 def _pick(styles: tuple[str, ...], chance: random.Random) -> str:

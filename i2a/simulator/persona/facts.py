@@ -87,6 +87,8 @@ def _fact(piece: Piece) -> Fact:
         # Of a household: `two of their five children`.
         mine, yours = (_THEIRS.sub(rf"\1{owner}", wording) for wording, owner in ((mine, "our"), (yours, "your")))
     more = grammar.shift(piece.more, subject, "I")
+    if piece.kind != "say":
+        more = grammar.agreeing(more, "I")
     if re.search(r"\btheir\b", more) and subject in ("he", "she"):
         more = re.sub(r"\bthem\b", "us", re.sub(r"\btheir\b", "our", more))
     when = (grammar.shift(piece.when, subject, "I"), grammar.shift(piece.when, subject, "you"))

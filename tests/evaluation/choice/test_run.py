@@ -29,6 +29,16 @@ def test_a_perfect_chooser_gets_everything_right(tmp_path: Path) -> None:
     assert result.written["strata"]["all"]["it"]["errors"] == {"facts": 0, "manner": 0, "generic": 0}
 
 
+def test_no_interval_of_an_accuracy_leaves_0_to_100(tmp_path: Path) -> None:
+    result = chosen_by(
+        tmp_path, by_letter(lambda replies, request: perfect(replies, request) if "cat" in request.text else "A")
+    )
+    found = result.written["strata"]["all"]["it"]
+    ends = [end for level in (found["accuracy"], *found["by_turn"]) for end in level["interval"] or ()]
+    assert max(ends) == 100
+    assert min(ends) >= 0
+
+
 @pytest.mark.parametrize("letter", "ABCD")
 def test_who_always_takes_the_same_place_is_right_in_exactly_a_quarter(tmp_path: Path, letter: str) -> None:
     result = chosen_by(tmp_path, by_letter(lambda replies, request: letter))

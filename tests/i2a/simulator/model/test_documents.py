@@ -20,6 +20,7 @@ from i2a.simulator.model.documents import (
     long_recall,
     person,
 )
+from i2a.simulator.parts.voice import SIGNS
 from i2a.simulator.persona.facts import facts
 from i2a.simulator.persona.style import STYLES
 
@@ -98,7 +99,7 @@ def test_who_asks_is_answered_as_they_speak_and_who_does_not_is_not() -> None:
         return sum(answer.startswith(lead) for lead, answer in led) / len(led)
 
     asks = (*ABOUT_IT, *AROUND)
-    leads = [lead.lstrip("+-~") for style in STYLES.values() for lead in style["lead"]]
+    leads = [lead.lstrip(SIGNS) for style in STYLES.values() for lead in style["lead"]]
     assert share(asked=True) > 0.5 > 0.05 > share(asked=False)
 
 

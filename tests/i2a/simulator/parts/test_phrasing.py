@@ -106,3 +106,23 @@ def test_no_dialogue_of_the_seeds_breaks_grammar(chats: Any) -> None:
         for turn in chats.converse(entry["profile"], "She is shy. She is warm.", seed=at, turns=6):
             for text in (turn.message, turn.informed, turn.generic):
                 assert not WRONG.search(text), text
+
+
+@pytest.mark.parametrize(
+    ("profile", "more"),
+    [
+        ("He grew up in four foster homes and still writes to one of the fathers.", " and still write to one of them"),
+        ("She has had two knees replaced and still climbs stiles.", " and still climb stiles"),
+        ("She bakes elaborate cakes and often shares them with her colleagues.", " and often share them"),
+        ("They play the tuba in the band, which rehearses every day.", ", which rehearses every day"),
+        ("She is learning to weld, and the exam is in October.", ", and the exam is in October"),
+    ],
+)
+def test_what_hangs_on_to_a_fact_agrees_with_i(profile: str, more: str) -> None:
+    assert next(fact.more for fact in facts(profile) if fact.more).startswith(more.removesuffix(" of them"))
+
+
+def test_a_fact_often_stands_without_words_around_it() -> None:
+    (fact,) = facts("He plays the tuba.")
+    said = [phrase(fact, "", rng(seed)) for seed in range(100)]
+    assert 30 < said.count("I play the tuba.") < 75

@@ -1,11 +1,12 @@
 """Who listens picks up the small words of the other; who does not, does not."""
 
 import random
+import re
 
 import pytest
 
 from i2a.simulator.parts.prompt_parser import Dialogue
-from i2a.simulator.parts.voice import reply, say
+from i2a.simulator.parts.voice import SIGNS, phrases, reply, say
 from i2a.simulator.persona.style import STYLES, shown
 
 CALM, GRUMPY = ("calm",), ("grumpy",)
@@ -33,7 +34,7 @@ def test_a_reply_begins_as_the_person_does() -> None:
 
 
 def test_what_was_heard_last_counts_most_and_is_not_forgotten() -> None:
-    assert share(replies("Ugh, rain.", "Oh.", "Strictly speaking, it was hail."), "Strictly speaking, plants") > 0.8
+    assert share(replies("Ugh, rain.", "Oh.", "Slowly now: it was hail."), "Slowly now: plants") > 0.8
     assert share(replies("Ugh, rain.", "Oh.", "It was hail."), "Ugh, plants") > 0.8
 
 
@@ -59,9 +60,44 @@ def test_every_lead_gives_its_style_away_and_no_other(style: str) -> None:
 
 
 def test_a_person_has_leads_of_their_own_and_does_not_wear_them_out() -> None:
-    leads = [lead.lstrip("+-~") for lead in STYLES["grumpy"]["lead"]]
+    leads = [lead.lstrip(SIGNS) for lead in STYLES["grumpy"]["lead"]]
     said = [say(["My beans are gone."], GRUMPY, "", random.Random(seed)) for seed in range(200)]
     again = [say(["My beans are gone."], GRUMPY, " ".join(leads).lower(), random.Random(seed)) for seed in range(200)]
 
     assert sum(any(lead in text for lead in leads) for text in said) > 80
     assert not any(lead in text for text in again for lead in leads)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "fits"),
+    [
+        ("I sew nine hundred collars a day.", True),
+        ("I think the sea is rising.", True),
+        ("My beans are gone.", False),
+        ("I drive a night bus. There's more to it than people think.", False),
+    ],
+)
+def test_only_what_is_a_matter_of_number_or_doubt_is_said_strictly_speaking(sentence: str, fits: bool) -> None:
+    said = [say([sentence], ("analytical",), "", random.Random(seed)) for seed in range(200)]
+    assert any(re.match("Statistically,|Strictly speaking,|To be precise,", text) for text in said) is fits
+
+
+@pytest.mark.parametrize(
+    ("style", "news", "barred"),
+    [
+        ("grumpy", "I love the sea.", "Ugh,"),
+        ("optimistic", "My bike was stolen.", "On the bright side,"),
+        ("anxious", "My bike was stolen.", "Nothing to worry about:"),
+        ("humorous", "My wife died in March.", "Ha"),
+        ("modest", "My wife died in March.", "Nothing special:"),
+    ],
+)
+def test_a_marker_fits_the_news(style: str, news: str, barred: str) -> None:
+    assert not [text for seed in range(200) if barred in (text := say([news], (style,), "", random.Random(seed)))]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_phrase_is_not_said_again_in_full_forms(style: str) -> None:
+    for phrase in (one.lstrip(SIGNS) for one in STYLES[style]["say_close"]):
+        used = say([phrase], ("formal",), "", random.Random(0)).lower()
+        assert phrase not in phrases(style, "say_close", "plain", used)
