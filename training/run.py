@@ -114,7 +114,7 @@ class TrainingRun:
         if self.setup.fallback_reason:
             self.console.print(Text(f"{self.setup.fallback_reason}; training falls back to rows"))
         if not self.config.quiet:
-            self.console.print(Text(str(self.setup.precision).capitalize(), style="dim"))
+            self.console.print(Text(str(self.setup.precision), style="dim"))
         for warning in warnings:
             self.console.print(Text(warning, style="dim"))
         self.data = TokenizedData.read(self.folder, stats, warnings, packs=self.setup.packs)

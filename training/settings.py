@@ -43,8 +43,8 @@ class Training(BaseModel):
     lora_alpha: int = Field(32, ge=1, description="Scale of the adapter; its updates are multiplied by alpha/rank.")
     dtype: Literal["auto", "bf16", "fp32"] = Field(
         "auto",
-        description="Precision of the computation. auto: bf16 on a GPU that has it, and on a CPU where a measurement at "
-        "the start finds it faster; else fp32.",
+        description="Precision of the computation. auto: bf16 on a GPU that has it, and on a CPU where a measurement "
+        "at the start finds it faster; else fp32.",
     )
     min_margin: float | None = Field(
         None, description="Only pairs whose verdicts have at least this margin, from -1 to 1. [default: any]"

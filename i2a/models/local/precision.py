@@ -28,7 +28,7 @@ class Timing(NamedTuple):
         return self.bf16 * GAIN < self.fp32
 
     def __str__(self) -> str:
-        return f"a matrix product takes {self.bf16:.2g} ms in bf16 and {self.fp32:.2g} ms in fp32"
+        return f"a matrix product takes {self.bf16:.2f} ms in bf16 and {self.fp32:.2f} ms in fp32"
 
 
 Measure = Callable[[int, int], Timing]
@@ -50,7 +50,7 @@ class Precision(NamedTuple):
         return torch.bfloat16 if self.bf16 else torch.float32
 
     def __str__(self) -> str:
-        return f"computed in {self.name}: {self.why}"
+        return f"Computed in {self.name}: {self.why}"
 
 
 @cache

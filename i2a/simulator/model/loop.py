@@ -55,7 +55,7 @@ def train_base(
             return ended
         console = console or Console(quiet=True)
         if not config.quiet:
-            console.print(str(precision).capitalize(), style="dim")
+            console.print(str(precision), style="dim")
         began = folder.manifest().get("precision", {"bf16": True})  # in version 0.1, always
         training: BaseTraining | None = None
         try:
@@ -183,7 +183,7 @@ def finish(
     log: Sequence[JsonMapping],
     card: Card | None,
 ) -> JsonObject:
-    """Write model, tokenizer, card and result; returns the result."""
+    """Write model (in float16, half the size), tokenizer, card and result; returns the result."""
     model, tokenizer = training.model, training.tokenizer
     result = {
         "stage": "base",
@@ -196,7 +196,7 @@ def finish(
         "cpu_seconds": sum(line["cpu_seconds"] for line in log),
     }
     with folder.model() as part:
-        model.save_pretrained(part)
+        model.half().save_pretrained(part)
         tokenizer.save_pretrained(part)
         if card:
             (part / "README.md").write_text(card(result, folder.manifest()), encoding="utf-8")
