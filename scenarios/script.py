@@ -46,6 +46,12 @@ class Scenario:
         parts = [self.file.read_text("utf-8"), *(f"{name} {role.prompt.text}" for name, role in self.roles.items())]
         return digest("\x1e".join(parts))
 
+    @property
+    def uses_personas(self) -> bool:
+        """Whether a prompt tells a role of a persona, or the script itself reads one."""
+        prompts = any({"profile", "personality"} & role.prompt.names for role in self.roles.values())
+        return prompts or "persona" in self.file.read_text("utf-8")
+
     def resolve(self, options: Mapping[str, object]) -> dict[str, object]:
         """All options as JSON values, `options` in place of defaults. Raises `UsageError`."""
         return self._options.resolve(options)

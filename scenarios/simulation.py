@@ -1,6 +1,7 @@
 """From settings to a corpus: draws personas and plans a tree for each. What `i2a simulate` runs."""
 
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from itertools import cycle, islice
 from typing import Any
 
 from rich.console import Console
@@ -59,6 +60,7 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
         trees=drawn_trees(scenario, options, pool, config),
         grow=grow,
         warnings=pool.warnings,
+        metadata={"uses_personas": scenario.uses_personas},
     )
 
 
@@ -73,9 +75,15 @@ def models_of_roles(scenario: Scenario, config: Simulation, clients: Mapping[str
 def drawn_trees(
     scenario: Scenario, options: Mapping[str, object], pool: PersonaPool, config: Simulation
 ) -> Sequence[Tree]:
-    """A tree without nodes for each persona that is drawn; ids sort in drawing order."""
+    """A tree without nodes for each persona that is drawn; ids sort in drawing order.
+
+    Where no role is told of its persona, there may be more trees than personas.
+    """
+    drawn = pool.draw(
+        config.conversations if scenario.uses_personas else min(config.conversations, pool.pairs), config.seed
+    )
     digits = len(str(config.conversations - 1))
     return [
         Tree(f"{scenario.name}-{i:0{digits}}", scenario.name, persona, seed_of(f"{config.seed}/{i}"), options)
-        for i, persona in enumerate(pool.draw(config.conversations, config.seed))
+        for i, persona in enumerate(islice(cycle(drawn), config.conversations))
     ]

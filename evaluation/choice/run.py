@@ -140,6 +140,9 @@ def plan_choices(config: Choosing, clients: Mapping[str, Client] = {}) -> Choice
         )
         return asked(tree, how, candidate.wrapper, dialogue, donor)
 
+    def steps(tree: Tree) -> tuple[int, int]:
+        return sum(CHOSEN in node.metadata for node in tree), len(dialogues[tree.id][1].items)
+
     writer = {role: who["model"] for role, who in items.header.writer.items()}
     plan = RunPlan(
         fingerprint={
@@ -161,6 +164,8 @@ def plan_choices(config: Choosing, clients: Mapping[str, Client] = {}) -> Choice
         trees=trees,
         grow=grow,
         unit="dialogues",
+        steps=steps,
+        step_unit="choices",
         simulated=dict.fromkeys(writer.values(), items.header.simulated),
     )
     return ChoicePlan(plan, items, candidates, methods, conditions)

@@ -18,9 +18,10 @@ from typer.core import TyperGroup
 
 from i2a.cli.command import Command
 from i2a.errors import I2AError, UsageError
-from i2a.plugins import by_place, find, installed
+from i2a.plugins import blame, by_place, file_of, find, installed
 from i2a.threads import wait_passively
 
+DEBUG = "I2A_DEBUG"
 UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG}
 
 
@@ -93,7 +94,19 @@ def root(show_version: bool = typer.Option(False, "--version", help="Print the v
 
 
 def main() -> None:
-    """Run the command. An expected error is one line and an exit code; anything else is a bug and shows itself."""
+    """Run the command. A bug shows itself: one in a plug-in of the user's own in a line, any other as a traceback."""
+    try:
+        run()
+    except Exception as error:
+        file = file_of(error)
+        if file is None or os.environ.get(DEBUG):
+            raise
+        print_error(f"{blame(error, file)} ({DEBUG}=1 shows the traceback)")
+        sys.exit(1)
+
+
+def run() -> None:
+    """Run the command. An expected error is one line and an exit code."""
     print_anywhere()
     wait_passively()
     try:
@@ -104,7 +117,7 @@ def main() -> None:
                 sys.stdout.flush()
     except (I2AError, ExceptionGroup) as error:
         expected = first_expected(error)
-        Console(stderr=True, soft_wrap=True).print(Text(f"i2a: {expected}", style="bold red"))
+        print_error(str(expected))
         sys.exit(expected.exit_code)
     except OSError as error:
         if error.filename is not None or error.errno not in UNWRITABLE:
@@ -113,6 +126,10 @@ def main() -> None:
         if error.errno != errno.EPIPE:  # who reads no further, as `head` does, wants to hear no more
             Console(stderr=True).print(Text(f"i2a: cannot write to standard output: {error.strerror}"))
         sys.exit(1)
+
+
+def print_error(text: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(Text(f"i2a: {text}", style="bold red"))
 
 
 def print_anywhere() -> None:

@@ -106,13 +106,17 @@ class Endpoint:
             self.limiter.overloaded(error.retry_after)
 
     def is_away(self, error: ModelError, answers: int) -> bool:
-        """Whether it is not the call that failed: there is no server, and nobody was answered since.
+        """Whether it is not the call that failed: there is no server, or it hangs, and nobody was answered since.
 
-        A proxy's word for it may be about this one request; that nobody takes a connection cannot be.
+        A proxy's word for it may be about this one request, and so may silence, unless others wait as well; that
+        nobody takes a connection cannot be.
         """
-        if not (isinstance(error, Retryable) and error.down and self.max_outage):
+        if not (isinstance(error, Retryable) and self.max_outage):
             return False
-        return isinstance(error, Unreachable) or self.answers == answers
+        if isinstance(error, Unreachable) and error.down:
+            return True
+        hangs = isinstance(error, Unreachable) and (self._down_since is not None or self.limiter.in_flight > 1)
+        return (error.down or hangs) and self.answers == answers
 
     def too_long(self, error: ModelError) -> ServerAway | None:
         """Why the run had better stop than wait for this server."""
@@ -127,11 +131,11 @@ class Endpoint:
     @property
     def waiting(self) -> str:
         """What the calls wait for at the moment, in words; empty if for nothing."""
-        if (seconds := self.limiter.closed_for) < 1 and self._down_since is None:
-            return ""
-        return f"waiting until {clock(seconds)} for {self.host}" + (
-            "" if self._down_since is None else ", which is down"
-        )
+        if self._down_since is not None:
+            stops = self._down_since + self.max_outage - asyncio.get_running_loop().time()
+            return f"{self.host} is down: trying again until {clock(max(stops, 0.0))}"
+        seconds = self.limiter.closed_for
+        return "" if seconds < 1 else f"waiting until {clock(seconds)} for {self.host}"
 
 
 @dataclass(slots=True)

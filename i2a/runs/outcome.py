@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
 from i2a.errors import ConversationsFailed, I2AError
 from i2a.jsonl import JsonObject
 from i2a.models.usage import UsageTracker
+from i2a.progress import say
 from i2a.runs.live import money, roles_table
 from i2a.text import counted
 from i2a.trees.summary import Summary
@@ -89,7 +89,7 @@ def print_result(result: RunResult, console: Console) -> None:
 
 
 def print_usage(result: RunResult, console: Console) -> None:
-    console.print(roles_table(result.usage))
+    console.print(roles_table(result.usage, console.width))
 
 
 def print_next(result: RunResult, console: Console, *lines: str) -> None:
@@ -101,19 +101,30 @@ def print_next(result: RunResult, console: Console, *lines: str) -> None:
         last.append(f"{result.left} {result.unit} left; the same command with --resume continues")
     elif result.finished:
         last.append(f"Look at one:  i2a show {result.folder}")
-    console.print(Text("\n".join([*lines, *last])))
+    say(console, "\n".join([*lines, *last]))
 
 
 def corpus_lines(result: RunResult) -> Iterator[str]:
     """The trees in words."""
-    summary = result.summary
-    yield f"{summary.trees} trees with {summary.utterances} utterances in {result.folder}/trees.jsonl"
+    first, *rest = in_words(result.summary)
+    yield f"{first} in {result.folder}/trees.jsonl"
+    yield from rest
+
+
+def in_words(summary: Summary) -> Iterator[str]:
+    """What a corpus holds, a line each: trees, utterances that are not whole, and what became of the pairs."""
+    yield f"{counted(summary.trees, 'trees')} with {counted(summary.utterances, 'utterances')}"
     for count, what in ((summary.cut, CUT), (summary.overran, OVERRAN), (summary.unclear, UNCLEAR)):
         if count:
             yield what.format(f"{count:,}")
     if summary.pairs:
-        rate = "" if summary.flip_rate is None else f" (flip rate {summary.flip_rate:.1%})"
-        yield (
-            f"{summary.labelled} of {summary.pairs} pairs labelled, {summary.hint_won} for the hinted reply; "
-            f"not labelled: {summary.flipped} where the judge's two orders disagree{rate}, {summary.unjudged} unjudged"
-        )
+        line = f"{summary.labelled:,} of {counted(summary.pairs, 'pairs')} labelled"
+        if {"preferred", "rejected"} <= summary.wins.keys() or summary.hint_won:
+            line += f", {summary.hint_won:,} for the hinted reply"
+        lost = []
+        if summary.flipped:
+            rate = "" if summary.flip_rate is None else f" ({summary.flip_rate:.1%})"
+            lost.append(f"{summary.flipped:,} where the two orders name different winners{rate}")
+        if summary.unjudged:
+            lost.append(f"{summary.unjudged:,} without a usable verdict")
+        yield line + (f"; not labelled: {', '.join(lost)}" if lost else "")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 
 from i2a.models.spec import ModelSpec
+from i2a.runs.panels import turns_of
 from i2a.trees.tree import Tree
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class RunPlan:
     grow          grows one tree; an `i2a.errors.ModelError` becomes a failure record, any other error is a bug
     work          instead of trees: a coroutine that calls models in its own order, e.g. in waves
     unit          what is counted, in the plural
+    steps         how far a growing tree is, and how far it is to come (0: unknown); default: its turns
+    step_unit     what these steps are, in the plural
     target        the final count of these; default: the number of trees
     panel         what the live view shows of `work`; default: one of the trees
     warnings      for the manifest
@@ -39,6 +42,8 @@ class RunPlan:
     grow: "Callable[[Tree, Session], Awaitable[None]] | None" = None
     work: "Callable[[Session, View], Coroutine[Any, Any, None]] | None" = None
     unit: str = "conversations"
+    steps: Callable[[Tree], tuple[int, int]] = turns_of
+    step_unit: str = "turns"
     target: int | None = None
     panel: Callable[[], RenderableType | None] | None = None
     warnings: Sequence[str] = ()

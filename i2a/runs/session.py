@@ -54,7 +54,9 @@ class Session:
                 models[spec] = spec.open()
                 if not isinstance(spec, ClientSpec):  # what the caller opened, the caller closes
                     stack.push_async_callback(models[spec].close)
-                await reach(models[spec], config.patience, say)
+                roles = [role for role, of in plan.models.items() if of == spec and role != str(spec)]
+                called = f"{spec} ({', '.join(roles)})" if roles else str(spec)
+                await reach(models[spec], called, config.patience, say)
             fingerprint, metadata = manifest_of(plan, config, models)
             folder = stack.enter_context(RunFolder.open(config.folder, fingerprint, metadata, resume=config.continues))
             began = folder.manifest().get("models", {})
@@ -116,10 +118,8 @@ def forgotten(failures: Iterable[Mapping[str, object]]) -> list[tuple[int, int]]
     return slices
 
 
-async def reach(model: Model, patience: float, say: Callable[[str], None]) -> None:
+async def reach(model: Model, name: str, patience: float, say: Callable[[str], None]) -> None:
     """Return once the model can be called; say so where that takes a while. Raises `ServerAway`."""
-    if not patience:
-        return await model.prepare()
     loop = asyncio.get_running_loop()
     start, tries = loop.time(), 0
     while True:
@@ -127,10 +127,15 @@ async def reach(model: Model, patience: float, say: Callable[[str], None]) -> No
             return await model.probe()
         except Unreachable as error:
             left, tries = start + patience - loop.time(), tries + 1
+            what = f"no server for {name}: {error}"
             if left <= 0:
-                raise ServerAway(f"{error}; no server for {patience:g} s, start it first") from None
+                waited = f" (waited {patience:g} s)" if patience else ""
+                raise ServerAway(f"{what}{waited}; start it first, or check the URL") from None
             if tries == 1:
-                say(f"waiting until {clock(left)} for {model.host}: {error} (--max-outage is how long; Ctrl-C stops)")
+                say(
+                    f"{what}; start it, or check the URL. Waiting until {clock(left)} (--max-outage is how long; "
+                    "Ctrl-C stops)"
+                )
             await asyncio.sleep(min(left, backoff(tries)))
 
 

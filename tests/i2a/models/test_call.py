@@ -327,7 +327,7 @@ def test_while_a_server_is_away_one_call_at_a_time_looks_for_it_and_none_fails()
             rig = Rig(journal, ScriptedClient(away), retries=1)
             calls = [asyncio.create_task(said(rig.tree(f"t-{i}")())) for i in range(30)]
             await asyncio.sleep(100)
-            assert re.fullmatch(r"waiting until \d\d:\d\d for m, which is down", rig.endpoint.waiting)
+            assert re.fullmatch(r"m is down: trying again until \d\d:\d\d", rig.endpoint.waiting)
             assert await asyncio.gather(*calls) == ["Hello."] * 30
             assert rig.endpoint.waiting == ""
             assert len(away.tries) < 60
@@ -344,6 +344,44 @@ def test_a_server_that_is_away_for_too_long_stops_the_run() -> None:
             await asyncio.sleep(200)
             assert isinstance(rig.in_flight.stopped, ServerAway)
             await end(parked)
+
+    virtually(main())
+
+
+def test_a_server_that_hangs_is_waited_for_as_one_that_is_down() -> None:
+    """Nobody is answered, though several wait: no call has failed, one at a time tries on, and all are answered."""
+
+    async def main() -> None:
+        since: list[float] = []
+
+        async def answer(request: Request) -> str:
+            since.append(seconds())
+            if len(since) > 3 and seconds() < since[0] + 1500:
+                await asyncio.sleep(120)
+                raise Unreachable("no answer within 120 s")
+            return "Hello."
+
+        with fresh() as journal:
+            rig = Rig(journal, ScriptedClient(answer), retries=1, max_outage=2000)
+            calls = [asyncio.create_task(said(rig.tree(f"t-{i}")())) for i in range(20)]
+            await asyncio.sleep(700)
+            assert rig.endpoint.waiting.startswith("m is down")
+            assert await asyncio.gather(*calls) == ["Hello."] * 20
+            assert rig.in_flight.stopped is None
+            assert len(since) < 60
+
+    virtually(main())
+
+
+def test_a_request_that_alone_gets_no_answer_fails() -> None:
+    async def main() -> None:
+        def answer(request: Request) -> str:
+            raise Unreachable("no answer within 120 s")
+
+        with fresh() as journal:
+            rig = Rig(journal, ScriptedClient(answer), retries=2)
+            with pytest.raises(Unreachable, match="no answer"):
+                await said(rig.tree()())
 
     virtually(main())
 
