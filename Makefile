@@ -9,9 +9,9 @@ READY = $(VENV)/ready
 # `make demo SMALL=1` takes a minute and only shows that everything runs; `make demo SEED=2` draws everything anew. Each
 # has its own folder; after an interruption, the same command continues there. `i2a/cli/demo.py` has the steps.
 SEED ?= 1
-demo = $(I2A) demo --seed $(SEED) $(if $(SMALL),--small)
+demo = $(I2A) demo --seed $(SEED) $(if $(SMALL),--small) $(FLAGS)
 
-.PHONY: demo splits test check clean
+.PHONY: demo splits small test check clean
 
 demo: $(READY)
 	$(demo)
@@ -19,6 +19,14 @@ demo: $(READY)
 # Two more test sets for the models of the demo: personas with values that no training text contains, and the benchmark.
 splits: $(READY)
 	$(demo) --splits
+
+# The model that comes with i2a, made again: some minutes on two free cores.
+SMALL_MODEL = i2a/simulator/model/small
+small: $(READY)
+	$(I2A) train base --seed 1 --tokens 1900000 --out runs/small --resume
+	rm -f $(SMALL_MODEL)/*
+	cp runs/small/*.json runs/small/*.md runs/small/*.jinja runs/small/*.safetensors $(SMALL_MODEL)
+	chmod 644 $(SMALL_MODEL)/*
 
 test: check
 	$(BIN)/pytest -n auto --dist worksteal
