@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from i2a.cli.demo import Step, spoken, splits, steps
+from i2a.cli.demo import Step, splits, spoken, steps
 from i2a.cli.settings import DemoOptions
 
 
