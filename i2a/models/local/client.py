@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from i2a.errors import BadRequest, ModelError, UsageError
+from i2a.extras import needs
 from i2a.jsonl import JsonMapping
 from i2a.markup import spoken
 from i2a.models.local.batching import Batcher, Row
@@ -241,8 +242,6 @@ def as_json(messages: Sequence[Message]) -> list[dict[str, str]]:
 
 def _load(config: HFConfig) -> "Loaded":
     wait_passively()  # the event loop needs a core too
-    try:
+    with needs("train", f"hf:{config.name}"):
         from i2a.models.local.loading import Source, load
-    except ImportError as error:
-        raise UsageError(f"hf:{config.name} needs torch and transformers ({error}): pip install 'i2a[train]'") from None
     return load(Source(config.name, config.revision, config.dtype, config.device))
