@@ -136,7 +136,7 @@ class BaseTraining:
         self.round += 1
         return stage.name, sum(losses) / len(losses)
 
-    def recall(self) -> dict[str, "Recall"]:
+    def recall(self) -> dict[str, "RecallRate"]:
         """On each kind of document, about people it never met."""
         pad = self.tokenizer.pad_token_id
         return {name: recall(self.predicted, examples, pad) for name, examples in self.held_out.items()}
@@ -235,17 +235,17 @@ def set_rates(used: Sequence[torch.optim.Optimizer], rate: float, share: float, 
             group["lr"] = rate * factor * scale
 
 
-# Recall.
+# RecallRate.
 
 
-class Recall(NamedTuple):
+class RecallRate(NamedTuple):
     """Shares in 0..1: of what was to be recalled wholly right, and of its tokens."""
 
     whole: float
     tokens: float
 
 
-def recall(predicted: Callable[[TokenBatch], torch.Tensor], examples: Sequence[Example], pad: int) -> Recall:
+def recall(predicted: Callable[[TokenBatch], torch.Tensor], examples: Sequence[Example], pad: int) -> RecallRate:
     """Shown the dialogue and the start of the answer, would the likeliest token have been right at each place?
 
     Where all of them are, greedy decoding gives that very answer.
@@ -262,7 +262,7 @@ def recall(predicted: Callable[[TokenBatch], torch.Tensor], examples: Sequence[E
             hits = [next(good) for _ in span]
             right, tokens = right + sum(hits), tokens + len(hits)
             wholly, answers = wholly + all(hits), answers + 1
-    return Recall(wholly / answers, right / tokens)
+    return RecallRate(wholly / answers, right / tokens)
 
 
 class TrainingView(ProgressBar):
