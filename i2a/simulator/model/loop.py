@@ -235,7 +235,7 @@ def set_rates(used: Sequence[torch.optim.Optimizer], rate: float, share: float, 
             group["lr"] = rate * factor * scale
 
 
-# RecallRate.
+# Recall.
 
 
 class RecallRate(NamedTuple):
