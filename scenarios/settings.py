@@ -1,7 +1,7 @@
 """The settings of a simulation: one model for flags, TOML files and Python."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -40,6 +40,11 @@ class Simulation(RunConfig):
     )
     role_prompt: Annotated[dict[str, Path], Flag(metavar="ROLE=FILE")] = Field(
         {}, description="Another prompt for one role, a text file, e.g. judge=my_judge.txt."
+    )
+    audit_user: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Audit each message of the simulated person, ask for a bad one again, at most twice, and mark what "
+        "stays bad. auto: unless rules play it.",
     )
 
     @model_validator(mode="after")

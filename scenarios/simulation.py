@@ -1,6 +1,7 @@
 """From settings to a corpus: draws personas and plans a tree for each. What `i2a simulate` runs."""
 
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +20,12 @@ from i2a.trees.tree import Tree
 from scenarios.people import People, check_values, languages
 from scenarios.script import Scenario, find
 from scenarios.settings import Simulation
+
+CHARACTERS = 4  # of a token, about; as `estimate_tokens` has it
+TURN, ANSWER = (
+    120,
+    200,
+)  # tokens: a message and a reply of some three sentences; what an answer takes at most, as a rule
 
 
 def simulate(config: Simulation, *, clients: Mapping[str, Client] = {}, console: Console | None = None) -> RunResult:
@@ -40,8 +47,9 @@ def simulate_async(
 
 def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> RunPlan:
     """Raises `UsageError` for settings that cannot work."""
+    audits = {"auto": None, "on": True, "off": False}[config.audit_user]
     people = People.read(config)
-    scenario = find(config.scenario).with_prompts(config.role_prompt, people.fields)
+    scenario = replace(find(config.scenario).with_prompts(config.role_prompt, people.fields), audits=audits)
     scenario.check_roles(config.role_personas)
     options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
     models = models_of_roles(scenario, config, clients)
@@ -57,13 +65,31 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
             "personas": {**people.fingerprint, "conversations": config.conversations},
             "seed": config.seed,
             "models": {role: str(spec) for role, spec in models.items()},
+            **({} if audits is None else {"audit_user": audits}),
         },
         models=models,
         trees=trees,
         grow=grow,
         warnings=[*people.warnings, *_unspoken(models, trees)],
+        needed=needed_tokens(scenario, trees),
+        turns=turns if isinstance(turns := options.get("turns"), int) else 0,
         metadata={"uses_personas": people.uses(scenario)},
     )
+
+
+def needed_tokens(scenario: Scenario, trees: Sequence[Tree]) -> dict[str, tuple[int, int]]:
+    """About how many tokens a call of each role takes, its answer included: at first, and more by each turn.
+
+    The longest persona counts where the prompt names it.
+    """
+    needed = {}
+    for name, role in scenario.roles.items():
+        told = len(role.prompt.text) + sum(
+            max((len(tree.persona_of(name).values.get(value, "")) for tree in trees), default=0)
+            for value in role.prompt.names
+        )
+        needed[name] = told // CHARACTERS + ANSWER, TURN
+    return needed
 
 
 def models_of_roles(scenario: Scenario, config: Simulation, clients: Mapping[str, Client]) -> dict[str, ModelSpec]:
