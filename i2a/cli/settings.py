@@ -61,8 +61,8 @@ class ExportOptions(BaseModel):
     option: dict[str, object] = Field({}, description="Option of the format.")
     push_to_hub: str | None = Field(
         None,
-        description="Also upload the file and its card to this dataset of the Hugging Face Hub, private unless --public "
-        "is given. Needs HF_TOKEN.",
+        description="Also upload the file and its card to this dataset of the Hugging Face Hub, private without "
+        "--public. Needs HF_TOKEN.",
         examples=["me/dialogues"],
     )
     public: bool = Field(False, description="Make the dataset of --push-to-hub public.")
