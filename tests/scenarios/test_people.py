@@ -7,9 +7,11 @@ import pytest
 
 from i2a import simulate
 from i2a.errors import UsageError
+from i2a.settings import from_keywords
 from i2a.testing import ScriptedModel
 from i2a.trees.json import load, read
 from i2a.trees.tree import Tree
+from scenarios.settings import Simulation
 
 TALK = '''
 from agents.prompt import Prompt
@@ -62,14 +64,9 @@ def grown(
     folder: Path, name: str = "talk", conversations: int = 3, **settings: object
 ) -> tuple[list[Tree], ScriptedModel]:
     model = ScriptedModel()
-    result = simulate(
-        scenario=str(folder / f"{name}.py"),
-        conversations=conversations,
-        out=folder / "run",
-        clients={"*": model},
-        **settings,
-    )
-    result.raise_for_status()
+    where = {"scenario": str(folder / f"{name}.py"), "out": folder / "run"}
+    config = from_keywords(Simulation, {**where, "conversations": conversations, **settings})
+    simulate(config, clients={"*": model}).raise_for_status()
     return list(read(folder / "run" / "trees.jsonl")), model
 
 
@@ -88,7 +85,7 @@ def test_prompts_name_any_field_of_a_persona(folder: Path) -> None:
 
 
 def test_roles_from_one_file_are_different_people(folder: Path) -> None:
-    both = {role: folder / "people.csv" for role in ("alice", "bob")}
+    both = dict.fromkeys(("alice", "bob"), folder / "people.csv")
     trees, model = grown(folder, conversations=4, role_personas=both)
     everybody = [persona.id for tree in trees for persona in tree.personas.values()]
     assert len(set(everybody)) == 8
@@ -101,7 +98,7 @@ def test_roles_from_one_file_are_different_people(folder: Path) -> None:
 
 
 def test_a_smaller_run_is_the_beginning_of_a_larger_one(folder: Path) -> None:
-    both = {role: folder / "people.csv" for role in ("alice", "bob")}
+    both = dict.fromkeys(("alice", "bob"), folder / "people.csv")
     small, _ = grown(folder, conversations=2, role_personas=both)
     (folder / "run").rename(folder / "small")
     large, _ = grown(folder, conversations=4, role_personas=both)

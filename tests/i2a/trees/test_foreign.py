@@ -1,6 +1,5 @@
 """Twenty files in the forms that are found elsewhere come in as trees and go out as they came."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
