@@ -28,7 +28,8 @@ class AuditCounts:
     """Counts over the user's messages of some dialogues; they can be added up.
 
     `not_english`: messages of dialogues in another language, in which only repetition can be seen; the other counts are
-    of the rest. `revealed` and `facts`, by turn: facts of the profile that the messages so far reveal, and facts of the profile.
+    of the rest. `revealed` and `facts`, by turn: facts of the profile that the messages so far reveal, and facts of
+    the profile.
     `inferred`, `correct`: items of the profile that the Inducer inferred, and how many of them were revealed.
     `inferable`, `found`: items that were revealed, and how many of them the Inducer inferred. `examples`: a few
     messages for each fault.

@@ -119,7 +119,9 @@ def recorded(run: Path, count: int | None, seed: int) -> Cases:
             raise UsageError(f"{file} holds {len(found)} dialogues with a {USER}; ask for no more --cases than these")
         chosen = set(shuffled((case.id for case in found), seed)[:count])
         found = [case for case in found if case.id in chosen]
-    return Cases(tuple(found), f"dialogues stored in {run.name}")
+    strangers = sum(not (case.persona.profile or case.persona.personality) for case in found)
+    warning = f"of {strangers} of {len(found)} users nothing is known: judges rate what suits somebody they cannot know"
+    return Cases(tuple(found), f"dialogues stored in {run.name}", (warning,) if strangers else ())
 
 
 def first_dialogue(tree: Tree) -> tuple[Node, ...]:

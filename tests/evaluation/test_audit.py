@@ -1,5 +1,8 @@
 """The audit tells a simulated user that plays its person from one that does not."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from evaluation.audit import Audit, audit_counts
@@ -90,6 +93,10 @@ def test_the_findings_of_candidates_add_up_and_replayed_users_count_once() -> No
     assert both.as_json()["revealed_by_turn"] == [0, pytest.approx(1 / 6), 0]
 
 
+SCRIPTS = Path(__file__).parents[1] / "fixtures" / "foreign" / "scripts.json"
+CHINESE = json.loads(SCRIPTS.read_text("utf-8"))["Chinese"][0].split("\u3002")
+
+
 def spoken(*messages: str, language: str = "") -> Tree:
     fields = {"language": language} if language else {}
     tree = Tree("c", "evaluation", Persona("p", "She has a dog called Rex.", "Blunt.", fields=fields), 0)
@@ -105,7 +112,7 @@ def spoken(*messages: str, language: str = "") -> Tree:
     [
         ("German", ["Moin.", "Ich war heute mit dem Hund am Fluss und er ist nicht ins Wasser gegangen."]),
         ("", ["Ich war heute mit dem Hund am Fluss.", "Er ist nicht ins Wasser gegangen, und ich auch nicht."]),
-        ("", ["今天早上我和狗去河边散步，天气很好。", "它不肯下水，你说怎么办？"]),
+        ("", CHINESE[:2]),
     ],
 )
 def test_what_rules_for_english_cannot_tell_of_another_language_is_not_counted_as_fine(
@@ -119,9 +126,8 @@ def test_what_rules_for_english_cannot_tell_of_another_language_is_not_counted_a
 
 
 def test_repetition_is_found_in_any_script() -> None:
-    twice = ["今天早上我和狗去河边散步，天气很好。", "今天早上我和狗去河边散步，天气很好！"]
-    assert audit_counts(spoken(*twice), 2).repeated == 1
-    assert audit_counts(spoken(twice[0], "它不肯下水，你说怎么办？"), 2).repeated == 0
+    assert audit_counts(spoken(CHINESE[0], f"{CHINESE[0]}!"), 2).repeated == 1
+    assert audit_counts(spoken(*CHINESE[:2]), 2).repeated == 0
 
 
 def test_english_is_read_as_ever() -> None:
