@@ -116,7 +116,8 @@ def split(personas: Iterable[Keys], halves: Halves, share: float, seed: int) -> 
         held = min(max(1, round(share * len(order))), len(order) - 1)
         alone: dict[Keys, Part] = {keys: "train" if place >= held else "validation" for place, keys in enumerate(order)}
         known = everybody - unknown
-        return alone | (split(known, halves, share, seed) if len(known) > 1 else dict.fromkeys(known, "train"))
+        train: Part = "train"
+        return alone | (split(known, halves, share, seed) if len(known) > 1 else dict.fromkeys(known, train))
     distinct = everybody
     profiles, personalities = groups(halves.profiles), groups(halves.personalities)
     first = {keys: Keys(profiles[keys.profile], personalities[keys.personality]) for keys in distinct}

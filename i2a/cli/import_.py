@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 EXAMPLE = """\
 i2a export runs/first --format aloe --out aloe.jsonl
 i2a import aloe.jsonl --out runs/aloe
-i2a import chats.json --format sharegpt --out runs/chats"""
+i2a export runs/first --format sharegpt --out chats.json
+i2a import chats.json --out runs/chats"""
 TOML = """\
 file = "aloe.jsonl"
 out = "runs/aloe"

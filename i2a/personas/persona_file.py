@@ -34,7 +34,7 @@ class BadLine(Exception):
     """Why a line cannot be read, in a few words."""
 
 
-class Line(NamedTuple):
+class SourceLine(NamedTuple):
     """One value of a file, or why there is none. `short` and `place` say where: `line 3`, `people.csv:3`."""
 
     short: str
@@ -128,7 +128,7 @@ class PersonaFile:
         parts += [f"{counted(bad, 'lines')} left out"] if bad else []
         self.warnings.append(f"{file.name}: {counted(len(self._ids[what]), plural)}; {'; '.join(parts)}")
 
-    def _entry(self, line: Line) -> Entry:
+    def _entry(self, line: SourceLine) -> Entry:
         """What a line says, checked and cleaned."""
         if line.problem:
             raise BadLine(line.problem)
@@ -249,8 +249,8 @@ def _apart(values: Iterable[object]) -> bool:
     return kinds == {("profile",), ("personality",)}
 
 
-def _by_place(lines: list[Line]) -> list[list[Line]]:
-    found: dict[str, list[Line]] = {}
+def _by_place(lines: list[SourceLine]) -> list[list[SourceLine]]:
+    found: dict[str, list[SourceLine]] = {}
     for line in lines:
         found.setdefault(line.place, []).append(line)
     return list(found.values())
@@ -263,19 +263,19 @@ def _is_table(file: Path | Traversable) -> bool:
     return file.suffix.lower() == ".gz" or records.ending(file) in records.READERS.keys() - {".jsonl"} or file.is_dir()
 
 
-def _lines(file: Path | Traversable) -> Iterator[Line]:
+def _lines(file: Path | Traversable) -> Iterator[SourceLine]:
     """The values of a file; several of one line stand together."""
     if isinstance(file, Path) and _is_table(file):
         for record in records.read(file):
             place = record._replace(file=Path(record.file).name).place
-            yield Line(record.short, place, _with_text_id(record.value), record.problem)
+            yield SourceLine(record.short, place, _with_text_id(record.value), record.problem)
         return
     for number, _, text in jsonl.split(BytesIO(_bytes_of(file)), torn=True):
         try:
             for value in _values(text):
-                yield Line(f"line {number}", f"{file.name}:{number}", value)
+                yield SourceLine(f"line {number}", f"{file.name}:{number}", value)
         except BadLine as problem:
-            yield Line(f"line {number}", f"{file.name}:{number}", None, str(problem))
+            yield SourceLine(f"line {number}", f"{file.name}:{number}", None, str(problem))
 
 
 def _with_text_id(value: object) -> object:
