@@ -33,7 +33,7 @@ def test_it_begins_with_the_model_that_comes_with_i2a() -> None:
 def test_the_small_one_is_smaller_and_a_size_can_be_set() -> None:
     assert DemoOptions(small=True).sizes == (30, 20, 4, 12)
     assert DemoOptions(small=True, cases=4).sizes == (30, 20, 4, 4)
-    assert DemoOptions(turns=3).sizes == (1500, 500, 3, 100)
+    assert DemoOptions(turns=3).sizes == (1000, 400, 3, 60)
     assert DemoOptions(small=True, seed=3).folder == Path("runs/demo-3-small")
     whole, small = (sum(step.seconds for step in steps(DemoOptions(small=small))) for small in (False, True))
     assert whole > 10 * small
