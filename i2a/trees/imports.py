@@ -4,14 +4,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 from typing import IO
 
 from i2a import plugins
 from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
-from i2a.records import Record
+from i2a.records import Record, read
 from i2a.trees.formats import Format
 from i2a.trees.json import dump, load
+from i2a.trees.tree import Tree
 
 SHOWN = 5
 FIRST = 1000  # records that are looked at to recognise a format
@@ -60,6 +62,32 @@ def readable() -> dict[str, Format]:
     """The formats that can be read, by name."""
     found = {name: plugins.find("formats", name, Format) for name in plugins.installed("formats")}
     return {name: format for name, format in found.items() if format.read}
+
+
+def trees_in(file: Path, format: str = "") -> Iterator[Tree]:
+    """The trees of a file, or of a folder of files, one at a time: `list(trees_in(Path("chats.json")))`.
+
+    Of the `format` of this name; default: as the first record looks. Raises `UsageError` that names the first record
+    that cannot be read.
+    """
+    found, done = read(file), Imported(str(file), format)
+    if format:
+        made_by: Format | None = plugins.find("formats", format, Format)
+    else:
+        _, made_by, found = recognise(found, str(file))
+    if made_by is None or made_by.read is None:
+        raise UsageError(f"{file}: no conversation in it that can be read{f' as {format}' if format else ''}")
+    for place, record in _together(found, made_by, done):
+        if done.bad:
+            raise UsageError(done.bad_lines)
+        try:
+            tree = made_by.read(record)
+        except UsageError as problem:
+            raise UsageError(f"{place}: {problem}") from None
+        if tree is not None:
+            yield tree
+    if done.bad:
+        raise UsageError(done.bad_lines)
 
 
 def recognise(records: Iterator[Record], name: str) -> tuple[str, Format | None, Iterator[Record]]:

@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 from i2a import records
 from i2a.cli.export import export
 from i2a.cli.import_ import import_
-from i2a.trees.json import read
+from i2a.errors import UsageError
+from i2a.trees.imports import trees_in
+from i2a.trees.json import dump, read
 from i2a.trees.tree import Tree
 
 FILES = Path(__file__).parents[2] / "fixtures" / "foreign" / "chats"
@@ -84,6 +86,17 @@ def test_a_file_is_recognised_and_read_whole(came: Came, tmp_path: Path) -> None
     assert sum(1 for tree in trees for _ in tree) == came.utterances
     assert sum(len(tree.pairs) for tree in trees) == came.pairs
     assert all(tree.ends for tree in trees)
+
+
+def test_python_reads_the_same_trees_as_the_command(tmp_path: Path) -> None:
+    for name in ("sharegpt.json", "oasst_messages.jsonl", "utterances.csv"):
+        trees = imported(FILES / name, tmp_path / name)
+        assert [dump(tree) for tree in trees_in(FILES / name)] == [dump(tree) for tree in trees]
+    (tmp_path / "bad.json").write_text('[{"messages": [{"role": "user", "content": "Hi"}]},\n{"messages": 3}]', "utf-8")
+    with pytest.raises(UsageError, match=r"bad.json:2: messages is a number, not a list"):
+        list(trees_in(tmp_path / "bad.json"))
+    with pytest.raises(UsageError, match="no conversation in it that can be read as dialogue"):
+        list(trees_in(FILES / "sharegpt.json", "dialogue"))
 
 
 @pytest.mark.parametrize("came", CAME, ids=lambda came: came.file)
