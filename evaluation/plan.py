@@ -26,6 +26,7 @@ from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.simulated import simulated_by_name
 from i2a.trees.tree import Tree
+from scenarios.people import unspoken
 
 SCENARIO, UNIT = "evaluation", "dialogues"
 
@@ -80,7 +81,7 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
         grow=grow_rated(dialogues, judges, rater),
         unit=UNIT,
         steps=rated(judges),
-        warnings=[*cases.warnings, *in_words(leaks)],
+        warnings=[*cases.warnings, *in_words(leaks), *unspoken(users.values(), trees)],
         metadata={SALT: token_hex(16)},
         keeps_broken=True,
         simulated=simulated,

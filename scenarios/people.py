@@ -1,13 +1,15 @@
 """Whom the conversations of a simulation are with: the personas of each tree and, where they have one, of roles."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
 from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
+from i2a.models.spec import ModelSpec
 from i2a.personas.pool import PersonaPool
+from i2a.runs.simulated import simulated_by_name
 from i2a.trees.persona import KINDS, Persona
 from i2a.trees.tree import Tree
 from scenarios.script import Scenario
@@ -106,6 +108,14 @@ def check_values(scenario: Scenario, trees: Sequence[Tree], fields: frozenset[st
                     "to the file, give --profiles and --personalities, or change the prompt: "
                     f"--role-prompt {role}=FILE"
                 )
+
+
+def unspoken(models: Iterable[ModelSpec], trees: Sequence[Tree]) -> list[str]:
+    """A warning, if the offline engine is to write a language that it does not know."""
+    found = languages(trees)
+    if not found or not any(simulated_by_name(str(spec)) for spec in models):
+        return []
+    return [f"the offline engine writes English only, and some personas write {', '.join(found)}"]
 
 
 def languages(trees: Sequence[Tree]) -> list[str]:

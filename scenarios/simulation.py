@@ -14,10 +14,9 @@ from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
 from i2a.runs.runner import execute
 from i2a.runs.session import Session
-from i2a.runs.simulated import simulated_by_name
 from i2a.runs.sync import run_sync
 from i2a.trees.tree import Tree
-from scenarios.people import People, check_values, languages
+from scenarios.people import People, check_values, unspoken
 from scenarios.script import Scenario, find
 from scenarios.settings import Simulation
 
@@ -70,7 +69,7 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
         models=models,
         trees=trees,
         grow=grow,
-        warnings=[*people.warnings, *_unspoken(models, trees)],
+        warnings=[*people.warnings, *unspoken(models.values(), trees)],
         needed=needed_tokens(scenario, trees),
         turns=turns if isinstance(turns := options.get("turns"), int) else 0,
         metadata={"uses_personas": people.uses(scenario)},
@@ -121,11 +120,3 @@ def drawn_trees(
     if people.uses(scenario):
         check_values(scenario, trees, people.fields)
     return trees
-
-
-def _unspoken(models: Mapping[str, ModelSpec], trees: Sequence[Tree]) -> list[str]:
-    """A warning, if the offline engine is to write a language that it does not know."""
-    found = languages(trees)
-    if not found or not any(simulated_by_name(str(spec)) for spec in models.values()):
-        return []
-    return [f"the offline engine writes English only, and some personas write {', '.join(found)}"]

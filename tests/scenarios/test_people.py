@@ -160,3 +160,9 @@ def test_another_prompt_may_name_the_fields(folder: Path) -> None:
     (folder / "prompt.txt").write_text("You are $shoe.", "utf-8")
     with pytest.raises(UsageError, match=r"no value for \$shoe of speaker; there are: \$age, "):
         grown(folder, "alone", personas=folder / "people.csv", role_prompt={"speaker": folder / "prompt.txt"})
+
+
+def test_the_offline_engine_says_that_it_knows_english_only(folder: Path) -> None:
+    simulate(personas=folder / "people.csv", scenario=str(folder / "alone.py"), conversations=2, out=folder / "run")
+    notes = json.loads((folder / "run" / "manifest.json").read_text("utf-8"))["notes"]
+    assert "the offline engine writes English only, and some personas write German" in notes
