@@ -18,6 +18,10 @@ class UsageError(I2AError):
     exit_code = 2
 
 
+class ForeignPackage(UsageError, ImportError):
+    """A package of ours is hidden by another one of its name."""
+
+
 # A call to a model that brought no usable answer.
 
 

@@ -7,18 +7,20 @@ its place: `i2a ./count.py runs/first`. Only the command that is asked for is bu
 import errno
 import os
 import sys
-from importlib.metadata import EntryPoint, version
+from importlib.metadata import EntryPoint
 from io import TextIOWrapper
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from i2a.cli.command import Command
+from i2a.cli.command import Command, Explained
 from i2a.errors import I2AError, UsageError
+from i2a.extras import our_version
 from i2a.plugins import blame, by_place, file_of, find, installed
+from i2a.siblings import SIBLINGS, check
 
 DEBUG = "I2A_DEBUG"
 UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG}
@@ -45,9 +47,11 @@ class Commands(TyperGroup):
         group = typer.Typer(add_completion=False, rich_markup_mode=None)
         group.callback()(lambda: None)
         if isinstance(found, typer.Typer):
+            for info in found.registered_commands:
+                info.cls = Explained if info.cls in (None, TyperCommand) else info.cls
             group.add_typer(found, name=cmd_name)
         else:
-            group.command(cmd_name, context_settings=getattr(found, "context_settings", None))(found)
+            group.command(cmd_name, cls=Explained, context_settings=getattr(found, "context_settings", None))(found)
         return typer.main.get_command(group).commands[cmd_name]  # type: ignore[attr-defined]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -81,14 +85,14 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"max_content_width": 120},
+    context_settings={"max_content_width": 1000},
 )
 
 
 @app.callback(invoke_without_command=True)
 def root(show_version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     if show_version:
-        typer.echo(f"i2a {version('i2a')}")
+        typer.echo(f"i2a {our_version()}")
         raise typer.Exit
 
 
@@ -108,6 +112,7 @@ def run() -> None:
     """Run the command. An expected error is one line and an exit code."""
     print_anywhere()
     try:
+        check(*SIBLINGS)
         try:
             app()
         finally:

@@ -18,9 +18,20 @@ if TYPE_CHECKING:
     from i2a.trees.tree import Node, Tree
 
 
-@command("i2a.cli.settings:ShowOptions", example="i2a show runs/first aloe-3")
+EXAMPLE = """\
+i2a show runs/first
+i2a show runs/first aloe-3"""
+TOML = """\
+run = "runs/first"
+tree = "aloe-3"
+"""
+
+
+@command("i2a.cli.settings:ShowOptions", example=EXAMPLE, toml=TOML)
 def show(config: "ShowOptions", as_json: bool) -> None:
     """Show a run and one of its trees: all replies, labels, both verdicts, and what the Inducer knew.
+
+    The Inducer lists, turn by turn, what the dialogue has revealed about the user's persona.
 
     Without TREE it is the first one; --json then prints the run's counts, and else the tree.
     """

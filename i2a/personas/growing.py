@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from i2a.errors import UsageError
+from i2a.extras import needs
 from i2a.personas.copies import normal
 from i2a.personas.encoders import Encoder
 from i2a.personas.parse import parse
@@ -206,9 +206,7 @@ def _empty_graph(dimensions: int) -> "Index":
 
     hnswlib finds as much, as fast, but has no wheels; faiss-cpu brings 20 MB and a second OpenMP beside torch's.
     """
-    try:
+    with needs("personas", "a pool of this size"):
         from usearch.index import Index
-    except ImportError as error:
-        raise UsageError("a pool of this size needs the index usearch: pip install 'i2a[personas]'") from error
     # Twice the usual links and four times the usual breadth of search: recall above the threshold 0.99 at 100,000.
     return Index(ndim=dimensions, metric="ip", dtype="f16", connectivity=32, expansion_add=128, expansion_search=256)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -13,7 +14,12 @@ from i2a.models.usage import UsageTracker
 from i2a.progress import say
 from i2a.runs.live import money, roles_table
 from i2a.text import counted
+from i2a.trees.frame import to_dataframe, utterances
+from i2a.trees.json import read, trees_of
 from i2a.trees.summary import Summary
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 CUT = "utterances cut at their limit of tokens: {}; raise max_tokens"
 OVERRAN = "utterances that ran past their end, and are cut there: {}; the server lets stop strings through"
@@ -56,6 +62,10 @@ class RunResult:
     def reasons(self) -> Counter[str]:
         """How many trees failed with each reason; the last failure of a tree counts."""
         return Counter(str(failure["reason"]) for failure in self.failures.values())
+
+    def to_dataframe(self) -> "DataFrame":
+        """A table of every utterance of the finished trees; `usage.to_dataframe()` is what they cost. Needs pandas."""
+        return to_dataframe(utterances(read(trees_of(self.folder))))
 
     def raise_for_status(self) -> None:
         """Raise what the exit code of a command follows from: why the run stopped, or that some of it failed."""

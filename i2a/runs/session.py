@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from i2a.errors import ServerAway, Unreachable
+from i2a.extras import our_version
 from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel, backoff, clock
 from i2a.models.model import Model, Price
 from i2a.models.spec import ModelSpec
@@ -153,7 +154,8 @@ def manifest_of(
     plan: RunPlan, config: RunConfig, models: Mapping[ModelSpec, Model]
 ) -> tuple[dict[str, object], dict[str, object]]:
     """The fingerprint and the metadata of the run. A local model is identified by its weights, not by its path."""
-    fingerprint = {**plan.fingerprint, "versions": {name: version(name) for name in ("i2a", "autogen-agentchat")}}
+    versions = {"i2a": our_version(), "autogen-agentchat": version("autogen-agentchat")}
+    fingerprint = {**plan.fingerprint, "versions": versions}
     metadata: dict[str, object] = {
         **plan.metadata,
         "config": config.as_json(),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from i2a.errors import BadRequest, ModelError, UsageError
+from i2a.extras import needs
 from i2a.jsonl import JsonMapping
 from i2a.markup import spoken
 from i2a.models.local.batching import Batcher, Row
@@ -234,8 +235,6 @@ def as_json(messages: Sequence[Message]) -> list[dict[str, str]]:
 def _load(config: HFConfig) -> "Loaded":
     # The event loop needs a core too; torch threads that spin while they wait can be ten times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    try:
+    with needs("train", f"hf:{config.name}"):
         from i2a.models.local.loading import Source, load
-    except ImportError as error:
-        raise UsageError(f"hf:{config.name} needs torch and transformers ({error}): pip install 'i2a[train]'") from None
     return load(Source(config.name, config.revision, config.dtype, config.device))

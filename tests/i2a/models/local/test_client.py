@@ -211,7 +211,7 @@ async def test_an_adapter_folder_is_its_base_with_the_adapter(folder: Path, adap
 def test_an_adapter_without_its_base_is_refused(adapter: Path) -> None:
     config = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
     (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": "/gone"}), "utf-8")
-    assert "its base is not there: /gone" in refusal(adapter)
+    assert "its base is not there: there is no folder /gone" in refusal(adapter)
 
 
 # What it refuses
@@ -242,8 +242,8 @@ def test_a_parameter_that_cannot_be_is_refused(folder: Path, param: dict[str, An
 
 
 def test_what_holds_no_model_is_refused(tmp_path: Path) -> None:
-    assert "is no folder, and the Hugging Face hub has no model of that name" in refusal(tmp_path / "gone")
-    assert "is no folder, and the Hugging Face hub has no model of that name" in refusal("somebody/no-such-model")
+    assert "there is no folder" in refusal(tmp_path / "gone")
+    assert "is no folder, and no model of that name can be downloaded" in refusal("somebody/no-such-model")
     assert "holds no model" in refusal(tmp_path)
     (tmp_path / "checkpoints").mkdir()
     assert "contains an unfinished training" in refusal(tmp_path)
@@ -270,8 +270,9 @@ def test_broken_weights_are_refused(folder: Path, tmp_path: Path) -> None:
 
 
 def test_without_the_extra_it_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "i2a.models.local.loading", None)
-    assert "pip install 'i2a[train]'" in refusal(folder)
+    monkeypatch.delitem(sys.modules, "i2a.models.local.loading")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert "pip install 'interact-to-align[train]'" in refusal(folder)
 
 
 async def test_a_prompt_that_does_not_fit_is_a_bad_request_with_the_numbers(tmp_path: Path) -> None:
