@@ -33,7 +33,7 @@ FEW = $(call hf,base,base) $(call hf,sft,sft) $(call hf,dpo,dpo) $(BOUNDS)
 CONTROLS = $(call hf,shuffled,dpo,shuffled:) $(call hf,brief,base,brief:) \
     parrot=offline:parrot facts=offline:facts salad=offline:salad
 
-.PHONY: demo splits test check clean
+.PHONY: demo splits docs test check clean
 
 demo: $(DEMO)/report.html
 	$(I2A) compare $(DEMO)/evaluation
@@ -74,6 +74,11 @@ $(DEMO)/splits.html: | $(DEMO)/report.html
 	$(EVALUATE) $(FEW) --out $(DEMO)/benchmark
 	$(I2A) report $(addprefix $(DEMO)/,unseen benchmark) --out $@
 
+# The site of docs/, with the notebooks run and the help of every command. A warning is an error; no network.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "The docs are in site/: open site/index.html in a browser."
+
 test: check
 	$(BIN)/pytest -n auto --dist worksteal
 
@@ -89,4 +94,4 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO) runs/demo-*
+	rm -rf $(VENV) $(DEMO) runs/demo-* site

@@ -1,6 +1,6 @@
-"""What MkDocs is given beyond the pages of this folder: the help of every command, notebooks, files of the checkout.
+"""What MkDocs is given beyond the pages of this folder: install.md, the help of every command, notebooks, linked files.
 
-Commands and notebooks are asked and run when the site is built, so that what it shows is what happens.
+README is asked, commands are asked and notebooks are run when the site is built, so that what it shows is what happens.
 """
 
 import base64
@@ -14,12 +14,13 @@ from typing import Any
 
 import nbformat
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[1]
-LINK = re.compile(r"(\]\()((?:\.\./)+[\w./-]+)")
+LINK = re.compile(r"(\]\()((?:\.\./)+[\w./-]+(?:#install)?)")
+INSTALL = "../README.md#install"  # what stands there is the page install.md of the site
 LANGUAGES = {".py": "python", ".json": "json", ".toml": "toml", ".yaml": "yaml", ".jsonl": "json"}
 CELLS_TIMEOUT = 300  # seconds
 
@@ -29,6 +30,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for notebook in sorted(Path(config.docs_dir).rglob("*.ipynb")):
         for added in notebook_pages(notebook, notebook.relative_to(config.docs_dir), config):
             files.append(added)
+    files.append(File.generated(config, "install.md", content=install()))
     linked = {found for page in files.documentation_pages() for found in outside(page.content_string, page.src_uri)}
     for path in sorted(linked):
         files.append(source_file(path, config))
@@ -40,10 +42,20 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     up = "../" * page.file.src_uri.count("/")
 
     def inside(match: re.Match[str]) -> str:
+        if match[2].endswith(INSTALL):
+            return f"{match[1]}{up}install.md"
         path = outside_path(match[2], page.file.src_uri)
         return match[0] if path is None else f"{match[1]}{up}{place(path)}"
 
     return LINK.sub(inside, markdown.replace("<!-- commands -->", commands()))
+
+
+def install() -> str:
+    """The part of README on installing, as a page."""
+    (text,) = re.findall(
+        r"^## Install\n(.*?)(?=^## )", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    return f"# Install\n{text}"
 
 
 # Files of the checkout.
@@ -69,10 +81,10 @@ def place(path: str) -> str:
 def source_file(path: str, config: MkDocsConfig) -> File:
     suffix = Path(path).suffix
     if suffix not in LANGUAGES:
-        return File.generated(config, place(path), abs_src_path=str(ROOT / path))
+        return File.generated(config, place(path), abs_src_path=str(ROOT / path), inclusion=InclusionLevel.NOT_IN_NAV)
     text = (ROOT / path).read_text("utf-8")
     shown = f"---\nsearch:\n  exclude: true\n---\n\n# `{path}`\n\n~~~~{LANGUAGES[suffix]}\n{text}\n~~~~\n"
-    return File.generated(config, place(path), content=shown)
+    return File.generated(config, place(path), content=shown, inclusion=InclusionLevel.NOT_IN_NAV)
 
 
 # The help of the commands.
@@ -138,7 +150,8 @@ def executed(file: Path) -> Any:
     notebook = nbformat.read(file, as_version=4)
     folder = tempfile.mkdtemp(prefix="i2a-notebook-")
     try:
-        NotebookClient(notebook, timeout=CELLS_TIMEOUT, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+        resources = {"metadata": {"path": folder}}
+        NotebookClient(notebook, timeout=CELLS_TIMEOUT, kernel_name="python3", resources=resources).execute()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return notebook
