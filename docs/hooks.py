@@ -138,7 +138,10 @@ def notebook_pages(file: Path, name: Path, config: MkDocsConfig) -> Iterator[Fil
                     yield File.generated(config, picture.as_posix(), content=base64.b64decode(data["image/png"]))
                     parts.append(f"![What the cell draws]({picture.name})")
                 elif "text/html" in data:
-                    parts.append(f'<div class="output">{re.sub(r"(?s)<style.*?</style>", "", data["text/html"])}</div>')
+                    table = re.sub(
+                        r"(?s)<style.*?</style>|<div>|</div>| (border|class|style)=\"[^\"]*\"", "", data["text/html"]
+                    )
+                    parts.append(f"<div>{table}</div>")
                 elif text := "".join(output.get("text") or data.get("text/plain", "")).strip("\n"):
                     parts.append(f"~~~~text\n{text}\n~~~~")
     title, *rest = parts[1], parts[0], *parts[2:]

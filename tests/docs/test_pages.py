@@ -1,4 +1,4 @@
-"""What the documents show is what happens: commands have these flags, files are read, programs run, links lead somewhere."""
+"""What the documents show is what happens: commands have these flags, programs run, links lead somewhere."""
 
 import json
 import re

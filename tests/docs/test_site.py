@@ -1,4 +1,4 @@
-"""The docs site: its pages are in the navigation, it is built without a warning, its notebooks run, nothing is fetched."""
+"""The docs site: every page is in the navigation, no warning, the notebooks run, and nothing is fetched."""
 
 import os
 import re
