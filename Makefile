@@ -31,7 +31,8 @@ hf = '$(1)=$(3)hf:$(DEMO)/$(2)?$(SAMPLING)'
 BOUNDS = generic=offline:generic oracle=offline:oracle
 FEW = $(call hf,base,base) $(call hf,sft,sft) $(call hf,dpo,dpo) $(BOUNDS)
 CONTROLS = $(call hf,shuffled,dpo,shuffled:) $(call hf,brief,base,brief:) \
-    parrot=offline:parrot facts=offline:facts salad=offline:salad
+    parrot=offline:parrot facts=offline:facts salad=offline:salad \
+    manner=offline:manner babble=offline:babble retrieval=offline:retrieval
 
 .PHONY: demo splits docs test check clean
 
