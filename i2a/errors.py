@@ -51,7 +51,11 @@ class ServerError(Retryable):
 
 
 class Unreachable(Retryable):
-    """No connection, a dropped one, or no answer within the time limit."""
+    """No connection, or a dropped one."""
+
+
+class TimedOut(Unreachable):
+    """No answer within the time limit: the server is slow, or this answer has no end. Another sample may have one."""
 
 
 class MalformedResponse(Retryable):
@@ -65,6 +69,14 @@ class MalformedResponse(Retryable):
 
 class BadRequest(ModelError):
     """HTTP 400, 402, 413, 422, 451, ...: this very request will never succeed (too long, filtered)."""
+
+
+class ContextOverflow(BadRequest):
+    """The request is longer than the model's context. `context`, `needed`: both in tokens, None where unknown."""
+
+    def __init__(self, message: str, *, context: int | None = None, needed: int | None = None) -> None:
+        super().__init__(message)
+        self.context, self.needed = context, needed
 
 
 class AccessDenied(ModelError):
@@ -112,5 +124,11 @@ class Interrupted(RunStopped):
 
 class ConversationsFailed(I2AError):
     """The run is through, but some conversations failed; `--retry-failed` redoes them."""
+
+    exit_code = 3
+
+
+class ModelLacks(I2AError):
+    """A model that was checked cannot do all that is required of it."""
 
     exit_code = 3

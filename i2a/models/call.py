@@ -21,11 +21,12 @@ from i2a.errors import (
     Retryable,
     RunStopped,
     ServerAway,
+    TimedOut,
     Unreachable,
     UsageError,
 )
 from i2a.models.limiter import Limiter
-from i2a.models.model import Completion, Message, Model, estimate_tokens
+from i2a.models.model import DEFAULT_MAX_TOKENS, REPLIES, Completion, Message, Model, estimate_tokens
 from i2a.models.usage import UsageTracker
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds
@@ -191,7 +192,7 @@ KEY_NAMES = {"system": "SystemMessage", "user": "UserMessage", "assistant": "Ass
 
 
 class RoleModel(Model):
-    """A model as called by one role of one tree."""
+    """A model as called by one role of one tree. `max_tokens`: the limit of an answer that the user set for it."""
 
     def __init__(
         self,
@@ -202,6 +203,7 @@ class RoleModel(Model):
         in_flight: InFlight,
         *,
         keeps_cut: bool = False,
+        max_tokens: int | None = None,
     ) -> None:
         self._role, self._endpoint, self._keys = role, endpoint, keys
         self._model = endpoint.model.for_role(role)
@@ -209,7 +211,12 @@ class RoleModel(Model):
         self._usage = tracker.usage[role, endpoint.name]
         self.structured_output = endpoint.model.structured_output
         self.simulated = endpoint.model.simulated
-        self.keeps_cut = keeps_cut
+        self.limits_answers = endpoint.model.limits_answers
+        self.keeps_cut, self._max_tokens = keeps_cut, max_tokens
+
+    @property
+    def context(self) -> int | None:
+        return self._model.context
 
     async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
         """One answer, from the journal if it is stored there. Raises `ModelError`.
@@ -217,11 +224,12 @@ class RoleModel(Model):
         If the whole run must stop (budget, access, disk), it does not return: the runner cancels the tree.
         """
         endpoint, in_flight = self._endpoint, self._in_flight
+        parameters, limit = self._limited(parameters)
         key, seed = self._keys.next(self._role, endpoint.name, messages, parameters)
         if (stored := self._keys.answers.get(key)) is not None:
             self._usage.replayed += 1
             return stored
-        failures, answers, sample = 0, endpoint.answers, {"seed": seed, **parameters}
+        failures, answers, sample = 0, endpoint.answers, {"seed": seed, **parameters, **limit}
         while True:
             try:
                 async with endpoint.limiter:
@@ -253,13 +261,20 @@ class RoleModel(Model):
                 self._usage.retries += 1
                 if away:
                     continue
-                if isinstance(error, MalformedResponse) and "seed" not in parameters:
+                if isinstance(error, MalformedResponse | TimedOut) and "seed" not in parameters:
                     sample["seed"] = random.Random(f"{seed}/{failures}").getrandbits(31)
                 wait = backoff(failures, error)
             except (RunStopped, UsageError) as reason:
                 in_flight.stop(reason)
                 await in_flight.suspend()
             await asyncio.sleep(wait)
+
+    def _limited(self, parameters: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, int]]:
+        """The parameters that make the call what it is, and the limit of its answer, which does not."""
+        rest = {name: value for name, value in parameters.items() if name != DEFAULT_MAX_TOKENS}
+        if self._max_tokens is not None and REPLIES not in parameters:
+            return rest, {"max_tokens": self._max_tokens}
+        return rest, {name: value for name, value in parameters.items() if name == DEFAULT_MAX_TOKENS}
 
     def _ends_the_run(self, error: ModelError) -> AccessDenied | None:
         """No call will succeed without a key, and none at the wrong address; but what was answered before is right."""

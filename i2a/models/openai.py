@@ -10,43 +10,54 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 from pydantic import ValidationError
 from yarl import URL
 
-from i2a.errors import BadRequest, MalformedResponse, ModelError, Unreachable, UsageError
+from i2a.errors import (
+    BadRequest,
+    ContextOverflow,
+    MalformedResponse,
+    ModelError,
+    TimedOut,
+    Unreachable,
+    UsageError,
+)
 from i2a.jsonl import JsonMapping, JsonObject
-from i2a.markup import spoken
 from i2a.models import prompt_logprobs
-from i2a.models.addresses import chat_url, checked, models_url, proxy_for
-from i2a.models.model import REPLIES, Completion, Message, Model, Price
+from i2a.models.addresses import COMPLETIONS, chat_url, checked, models_url, proxy_for
+from i2a.models.model import DEFAULT_MAX_TOKENS, REPLIES, Completion, Message, Model, Price
 from i2a.models.openai_protocol import (
     DOWN,
     ChatReply,
+    ChatUsage,
     HttpReply,
     ModelList,
     error_text,
     failed_generation,
     failure,
+    parse,
     refused,
     with_its_status,
 )
+from i2a.models.prices import listed_price
+from i2a.models.reply import quote, read_completion
 from i2a.models.request import merged_params, param_value, without
-from i2a.text import is_blank, one_line
+from i2a.models.room import LIMITS, cuts_thoughts, of_props, of_running, of_show, overflow
 
 DEFAULT_URL = "https://api.openai.com/v1"
 DEFAULT_KEY = "OPENAI_API_KEY"
 BASE_URL = "OPENAI_BASE_URL"  # as the openai package has it
 
 _PATIENCE = 2.0  # seconds to wait for a server's list of models
-_QUOTE = 200  # characters of the server's own text in an error message
 _LARGEST = 32 * 2**20  # bytes of an answer
 _OURS = {"timeout", "key_env", "key_header", "prompt_logprobs"}
 _RESERVED = {"model", "messages", "stream", "n", "tools", "api_key"}
 
 LOGPROBS = "prompt_logprobs"
+ADVICE = "?max_tokens="
 
 
 class OpenAIModel(Model):
@@ -57,6 +68,8 @@ class OpenAIModel(Model):
     of a request (`response_format`, a parameter, the system role) is left out in the same `complete()`, and it is not
     bothered with it afterwards; `notes` say so.
     """
+
+    limits_answers = True
 
     def __init__(
         self,
@@ -89,6 +102,8 @@ class OpenAIModel(Model):
         self._session: aiohttp.ClientSession | None = None
         self._proxy: str | None = None
         self._refused: set[str] = set()
+        self._context: int | None = None
+        self._thinks = False
 
     @classmethod
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
@@ -126,21 +141,15 @@ class OpenAIModel(Model):
 
     @classmethod
     def list_price(cls, name: str, url: str | None, params: Mapping[str, str]) -> Price | None:
-        """The list price at OpenAI's own address, as far as the library genai-prices knows it."""
-        if _base_url(url) != DEFAULT_URL or url is not None:
-            return None
-        from genai_prices import Usage as PricedUsage
-        from genai_prices import calc_price
+        """The list price at the address of OpenAI or another provider that the library genai-prices knows.
 
-        try:
-            prompt = calc_price(PricedUsage(input_tokens=1000), name, provider_id="openai")
-            completion = calc_price(PricedUsage(output_tokens=1000), name, provider_id="openai")
-        except LookupError:
-            return None
-        return Price(float(prompt.total_price) * 1000, float(completion.total_price) * 1000)
+        On Azure the name is that of a deployment, which says nothing for certain, and the price is unknown.
+        """
+        address = checked(_base_url(url), DEFAULT_KEY)
+        return None if (address.host or "").endswith(".azure.com") else listed_price(name, address=str(address))
 
     def price(self) -> Price | None:
-        return self.list_price(self._name, None if self._base_url == DEFAULT_URL else self._base_url, {})
+        return self.list_price(self._name, self._base_url, {})
 
     def describe(self) -> JsonMapping:
         return {"url": self._base_url} if self._url_from_environment else {}
@@ -148,8 +157,12 @@ class OpenAIModel(Model):
     def __repr__(self) -> str:
         return f"OpenAIModel({self._name!r}, base_url={self._base_url!r})"
 
+    @property
+    def context(self) -> int | None:
+        return self._context
+
     async def probe(self) -> None:
-        """Ask a server of one's own whether it simulates: `i2a serve` says so, and any other answer means no.
+        """Ask a server whether it simulates (`i2a serve` says so, any other answer means no), and for its context.
 
         Raises `Unreachable` if there is no server yet.
         """
@@ -164,11 +177,29 @@ class OpenAIModel(Model):
             ):
                 if response.status in DOWN:
                     raise Unreachable(f"{self._where}: HTTP {response.status}", down=True)
-                self.simulated = ModelList.model_validate_json(await _read(response)).simulates(self._name)
+                listed = ModelList.model_validate_json(await _read(response))
+                self.simulated, self._context = listed.simulates(self._name), listed.context(self._name)
+                self._context = self._context or await self._asked_room(session, listed.make)
         except aiohttp.ClientConnectorError as error:
             raise self._unreachable(error) from error
         except (aiohttp.ClientError, OSError, TimeoutError, ValidationError, MalformedResponse):
             return
+
+    async def _asked_room(self, session: aiohttp.ClientSession, make: str) -> int | None:
+        """The context as servers say it elsewhere than in their list of models."""
+
+        async def body(path: str, asked: JsonObject | None = None) -> Any:
+            url = self._url.with_path(self._url.path.removesuffix(COMPLETIONS).removesuffix("/v1") + path)
+            method = "GET" if asked is None else "POST"
+            async with session.request(method, url, json=asked, proxy=self._proxy, allow_redirects=False) as response:
+                return parse(await _read(response)) if response.status == 200 else None
+
+        if make == "llamacpp":
+            return of_props(await body("/props"))
+        if make == "library":  # Ollama
+            loaded = of_running(await body("/api/ps"), self._name)
+            return loaded or of_show(await body("/api/show", {"model": self._name}))
+        return None
 
     async def prepare(self) -> None:
         """As `probe`; a server that is not there simulates nothing."""
@@ -182,7 +213,13 @@ class OpenAIModel(Model):
         chat = [{"role": role, "content": content} for role, content in messages]
         if REPLIES in parameters:
             return await self._score(chat, parameters[REPLIES])
-        return await self._call({"model": self._name, "messages": chat, **self._params, **parameters})
+        own = {
+            name: value for name, value in self._params.items() if "max_tokens" not in parameters or name not in LIMITS
+        }
+        limit = parameters.get(DEFAULT_MAX_TOKENS)
+        body = {"model": self._name, "messages": chat, **own, **parameters}
+        body.pop(DEFAULT_MAX_TOKENS, None)
+        return await self._call(body, None if self._thinks or LIMITS & body.keys() else limit)
 
     @classmethod
     def scores_replies(cls, params: Mapping[str, str]) -> bool:
@@ -203,13 +240,25 @@ class OpenAIModel(Model):
             await self._session.close()
             self._session = None
 
-    async def _call(self, whole: JsonMapping) -> Completion:
-        reply, body, left_out = await self._reply(whole)
+    async def _call(self, whole: JsonMapping, limit: int | None) -> Completion:
+        """`limit`: of the answer's tokens, unless it is in the way of thoughts, or of a prompt that just fits."""
+        reply, body, left_out = await self._reply({**whole, "max_tokens": limit} if limit else whole)
+        wasted = ChatUsage()
+        if limit and (cuts_thoughts(reply) or overflow(reply)):
+            if cuts_thoughts(reply):
+                wasted = ChatReply.read(reply.body).usage
+                self._thinks = True
+                self._note(f"thinks before it answers: its answers have no limit of tokens but that in {ADVICE}")
+            reply, body, left_out = await self._reply(whole)
         if (written := failed_generation(reply)) is not None and "response_format" in body and written.strip():
             return Completion(written, "stop", 0, 0)  # for the role to repair
         if written is not None:
             raise MalformedResponse(f"{self._where}: {self._quote(error_text(reply.body))}", billed=(0, 0))
-        return self._result(self._accepted(reply, left_out))
+        answer = read_completion(self._accepted(reply, left_out), self._where, self._quote)
+        prompt, completion = answer.prompt_tokens, answer.completion_tokens
+        return answer._replace(
+            prompt_tokens=prompt + wasted.prompt_tokens, completion_tokens=completion + wasted.completion_tokens
+        )
 
     async def _reply(self, whole: JsonMapping) -> tuple[HttpReply, JsonObject, set[str]]:
         """The reply, the body that was sent in the end, and the parameters that were left out of it."""
@@ -222,7 +271,8 @@ class OpenAIModel(Model):
                     body = without(whole, left_out)
                     reply = with_its_status(await self._post(body))
         except TimeoutError as error:
-            raise Unreachable(f"{self._where}: no answer within {self._timeout:g} s") from error
+            why = f"no answer within {self._timeout:g} s; more time: ?timeout=, an answer without end: {ADVICE}"
+            raise TimedOut(f"{self._where}: {why}") from error
         except (aiohttp.ClientError, OSError) as error:
             raise self._unreachable(error) from error
         return reply, body, left_out
@@ -260,29 +310,11 @@ class OpenAIModel(Model):
     def _remember(self, left_out: set[str]) -> None:
         for name in sorted(left_out - self._refused):
             self._refused.add(name)
-            self.notes.append(f"{self._where}: {NOTES.get(name, f'takes no {name}: it is left out')}")
+            self._note(NOTES.get(name, f"takes no {name}: it is left out"))
 
-    def _result(self, raw: bytes) -> Completion:
-        reply = ChatReply.read(raw)
-        usage, finish = reply.usage, reply.finish_reason
-        if reply.fault:
-            self._unusable(f"HTTP 200, but {reply.fault}: {self._quote(error_text(raw))}", reply)
-        if finish in ("error", "function_calls"):
-            self._unusable(f"the answer ended with finish_reason {self._quote(reply.said)}", reply)
-        content, _, went_on = spoken(reply.message.content)
-        if not content.strip() and finish == "content_filter":
-            content = reply.message.refusal or content
-        content = content.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")  # half a pair fits into no file
-        if is_blank(content):
-            advice = "; raise max_tokens" if finish == "length" else ""
-            self._unusable(f"an empty reply (finish_reason {self._quote(reply.said) or 'None'}){advice}", reply)
-        return Completion(content, "stop_string" if went_on else finish, usage.prompt_tokens, usage.completion_tokens)
-
-    def _unusable(self, what: str, reply: ChatReply) -> None:
-        """Raise for an answer that is none. One that has tokens or words was billed."""
-        prompt, completion = reply.usage
-        billed = None if reply.fault and not (prompt or reply.message.content) else (prompt, completion)
-        raise MalformedResponse(f"{self._where}: {what}", billed=billed)
+    def _note(self, what: str) -> None:
+        if (note := f"{self._where}: {what}") not in self.notes:
+            self.notes.append(note)
 
     def _unreachable(self, error: Exception) -> Unreachable:
         trusted = not isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError)
@@ -297,14 +329,15 @@ class OpenAIModel(Model):
         elif status in (404, 405) or 300 <= status < 400:
             advice = f" - check the model name and the URL {self._base_url} (most end in /v1)"
         message = f"{self._where}: HTTP {status}: {self._quote(error_text(reply.body)) or 'no reason given'}{advice}"
+        if (found := overflow(reply)) is not None:
+            self._context = self._context or found.context
+            return ContextOverflow(
+                f"{message} - serve it with a larger context", context=found.context, needed=found.needed
+            )
         return failure(reply, message)
 
     def _quote(self, text: str) -> str:
-        """Text from outside for an error message: without the key, in one line, printable, short."""
-        if self._key:
-            text = text.replace(self._key, "***")
-        text = one_line(text)
-        return text if len(text) <= _QUOTE else text[: _QUOTE - 1] + "…"
+        return quote(text, [self._key])
 
 
 NOTES = {

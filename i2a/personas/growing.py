@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.echo import utterance_echoes
 from i2a.extras import needs
 from i2a.personas.copies import normal
 from i2a.personas.encoders import Encoder
@@ -38,7 +39,7 @@ class Rules:
 
     `threshold`: the largest cosine similarity to a kept one. `checked`: whether texts must have the right form.
     Saturated is a pool when, of the last `window` candidates, less than the share `saturation` was new; an answer
-    without any text counts as `batch` candidates.
+    without any text counts as `batch` candidates. A text that repeats the `instructions` of its writer is none.
     """
 
     kind: Literal["profile", "personality"]
@@ -48,6 +49,7 @@ class Rules:
     saturation: float = 0.05
     batch: int = 20
     checked: bool = True
+    instructions: tuple[str, ...] = ()
 
 
 class GrowingPool:
@@ -87,6 +89,8 @@ class GrowingPool:
             self.candidates += 1
             if reason := check(text, self.rules.kind) if self.rules.checked else None:
                 self._reject(reason)
+            elif utterance_echoes(text, self.rules.instructions, frozenset()):
+                self._reject("repeats the prompt")
             elif normal(text) in self._known:
                 self._reject("duplicate")
             else:

@@ -15,7 +15,7 @@ from i2a.models.usage import Usage, UsageTracker
 from i2a.progress import LINE, ProgressBar, say
 from i2a.runs.panels import conversations, turns_of
 from i2a.text import counted, one_line
-from i2a.trees.tree import Tree
+from i2a.trees.tree import FAULTS, Tree
 
 FRAME = 0.25
 REASONS, SAID = 3, 8  # of failures: in the view, and printed at a time
@@ -54,7 +54,7 @@ class View:
         self._console, self._usage, self._unit, self._quiet = console or Console(quiet=True), usage, unit, quiet
         self._done, self._total = done, total
         self._slots: list[Tree | None] = []  # a conversation keeps its place in the view
-        self._grown = self._utterances = 0  # of the trees that were finished here
+        self._grown = self._utterances = self._faulty = 0  # of the trees that were finished here
         self._steps, self._step_unit, self._steps_done, self._steps_total = steps, step_unit, steps_done, steps_total
         self._panel, self._in_flight, self._waiting, self._notes = panel, in_flight or InFlight(), waiting, notes
         self._said = set[str]()
@@ -76,6 +76,7 @@ class View:
         if failed is None:
             self._grown += 1
             self._utterances += sum(1 for _ in tree)
+            self._faulty += sum(FAULTS in node.metadata for node in tree)
         else:
             self.failed(failed, tree.id)
 
@@ -177,6 +178,7 @@ class View:
             f"{about}{sum(count.tokens for count in counts):,} tokens",
             f"{about}{money(self._usage.cost())}",
             *([counted(retries, "retries")] if retries else []),
+            *([f"{counted(self._faulty, 'utterances')} kept with a fault"] if self._faulty else []),
         ]
 
     def _frame(self) -> RenderableType:
@@ -228,11 +230,17 @@ def roles_table(usage: UsageTracker, width: int = 80) -> Table:
 
     columns: dict[str, list[str]] = {
         "calls": [f"{count.calls:,}" for _, count in roles],
-        "prompt tokens": [f"{about(count)}{count.prompt_tokens:,}" for _, count in roles],
+        "prompt tokens": [
+            f"{about(count)}{count.prompt_tokens:,}"
+            + (f" ({count.cached_tokens / count.prompt_tokens:.0%} cached)" if count.cached_tokens else "")
+            for _, count in roles
+        ],
         "answer tokens": [f"{about(count)}{count.completion_tokens:,}" for _, count in roles],
     }
     if known:
         columns["cost"] = [f"{about(c)}{money(usage.cost(role))}" if role in known else "?" for role, c in roles]
+    if any(count.cached_tokens for _, count in roles):
+        columns["cached"] = [f"{count.cached_tokens:,}" for _, count in roles]
     if any(count.retries for _, count in roles):
         columns["retries"] = [f"{count.retries:,}" for _, count in roles]
     if any(count.replayed for _, count in roles):

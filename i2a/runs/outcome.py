@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CUT = "utterances cut at their limit of tokens: {}; raise max_tokens"
 OVERRAN = "utterances that ran past their end, and are cut there: {}; the server lets stop strings through"
+SHORTENED = "utterances for which the oldest turns were left out of a call: {}; serve the model with a larger context"
 UNCLEAR = "utterances that hold what may be a thought or a special token: {}; look at them"
 
 
@@ -124,9 +125,13 @@ def corpus_lines(result: RunResult) -> Iterator[str]:
 def in_words(summary: Summary) -> Iterator[str]:
     """What a corpus holds, a line each: trees, utterances that are not whole, and what became of the pairs."""
     yield f"{counted(summary.trees, 'trees')} with {counted(summary.utterances, 'utterances')}"
-    for count, what in ((summary.cut, CUT), (summary.overran, OVERRAN), (summary.unclear, UNCLEAR)):
+    rare = ((summary.cut, CUT), (summary.overran, OVERRAN), (summary.unclear, UNCLEAR), (summary.shortened, SHORTENED))
+    for count, what in rare:
         if count:
             yield what.format(f"{count:,}")
+    for counts, what in ((summary.asked_again, "asked for again"), (summary.faults, "kept with a fault, and marked")):
+        if counts:
+            yield f"utterances {what}: " + ", ".join(f"{count:,} ({name})" for name, count in counts.most_common())
     if summary.pairs:
         line = f"{summary.labelled:,} of {counted(summary.pairs, 'pairs')} labelled"
         if {"preferred", "rejected"} <= summary.wins.keys() or summary.hint_won:

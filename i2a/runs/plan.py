@@ -33,6 +33,8 @@ class RunPlan:
     failures      copied from an earlier run
     metadata      what else the manifest of a new run contains; a resumed run keeps what it has
     keeps_broken  whether the nodes of a failed tree are kept
+    needed        about how many tokens a call of each role takes, if that can be told: at first, and more by each turn
+    turns         how many these are
     simulated     for models that are not called here, by model string: whether they are a simulator
     """
 
@@ -50,4 +52,6 @@ class RunPlan:
     failures: Sequence[Mapping[str, object]] = ()
     metadata: Mapping[str, object] = field(default_factory=dict)
     keeps_broken: bool = False
+    needed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    turns: int = 0
     simulated: Mapping[str, bool] = field(default_factory=dict)

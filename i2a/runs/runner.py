@@ -34,6 +34,8 @@ from i2a.trees.json import dump, read
 from i2a.trees.summary import Summary
 from i2a.trees.tree import Tree
 
+LONG = 20  # conversations, or whatever is counted; before a run of so many, what its servers can do is looked at
+
 
 async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None = None) -> RunResult:
     """Do what is still to do of `plan`, with a live view on `console` if there is one.
@@ -45,12 +47,13 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
     say = View(console, UsageTracker({}), unit=plan.unit, total=0).say
     async with Session.open(plan, config, say) as session:
         todo, summary = remaining(plan, config, session)
+        total = len(plan.trees) if plan.target is None else plan.target
         steps = [sum(plan.steps(tree)[1] for tree in trees) for trees in (plan.trees, todo)]
         view = View(
             console,
             session.usage,
             unit=plan.unit,
-            total=len(plan.trees) if plan.target is None else plan.target,
+            total=total,
             done=len(plan.trees) - len(todo),
             quiet=console is None or config.quiet,
             steps=plan.steps,
@@ -70,6 +73,8 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
             work = [grow_trees(waiting, plan, session, summary, view) for _ in range(workers)]
         with stop_on_interrupt(session.in_flight, view):
             try:
+                if config.check and total >= LONG and (todo or plan.work):
+                    work = [after_check(session, view, work)]
                 await supervise(work, session.in_flight, view)
             finally:
                 session.folder.add_notes(session.notes)
@@ -113,6 +118,18 @@ async def grow_trees(waiting: Iterator[Tree], plan: RunPlan, session: Session, s
         except UsageError as full_disk:
             in_flight.stop(full_disk)
         tree.forget()  # it is on disk: free the memory
+
+
+async def after_check(session: Session, view: View, work: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """`work`, once the servers have been asked what they can do."""
+    try:
+        await session.check_models(view.say)
+        async with asyncio.TaskGroup() as group:
+            for part in work:
+                group.create_task(part)
+    finally:
+        for part in work:
+            part.close()
 
 
 async def supervise(work: Sequence[Coroutine[Any, Any, None]], in_flight: InFlight, view: View) -> None:

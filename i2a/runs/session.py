@@ -3,14 +3,15 @@
 import asyncio
 import platform
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from i2a.errors import ServerAway, Unreachable
 from i2a.extras import our_version
 from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel, backoff, clock
+from i2a.models.check import check
 from i2a.models.model import Model, Price
 from i2a.models.spec import ModelSpec
 from i2a.models.usage import UsageTracker, find_price, parse_price
@@ -20,6 +21,8 @@ from i2a.runs.journal import Journal
 from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.simulated import simulated_by_name
+
+CHECK, CHECKS = "check", "checks"  # the role that asks what a server can do, and where the manifest keeps it
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Session:
     failures: Mapping[str, list[dict[str, object]]]
     manifest: Mapping[str, object]
     keeps_cut: bool = False
+    max_tokens: Mapping[str, int] = field(default_factory=dict)
+    room: Sequence[str] = ()
 
     @classmethod
     @asynccontextmanager
@@ -84,12 +89,14 @@ class Session:
                 folder.failures(),
                 folder.manifest(),
                 keeps_cut=config.on_length == "keep",
+                max_tokens=config.role_max_tokens,
+                room=room_in_words(plan, models),
             )
 
     @property
     def notes(self) -> list[str]:
-        """What came out about the servers, in words: what they do not take, and whether they count tokens."""
-        said = [note for endpoint in self.endpoints.values() for note in endpoint.model.notes]
+        """What came out about the servers, in words: their room, what they do not take, whether they count tokens."""
+        said = [*self.room] + [note for endpoint in self.endpoints.values() for note in endpoint.model.notes]
         estimated = Counter[str]()
         for (_, model), used in self.usage.usage.items():
             estimated[model] += used.estimated
@@ -99,12 +106,40 @@ class Session:
             if calls
         ]
 
+    async def check_models(self, say: Callable[[str], None]) -> None:
+        """Ask each server what it can do, in the short form, and keep it in the manifest. Once in a run.
+
+        The calls are the run's like any others: in its journal, its budget and its usage, under the role `check`.
+        """
+        known = dict(self.folder.manifest().get(CHECKS, {}))
+        for spec, endpoint in self.endpoints.items():
+            model = endpoint.model
+            if str(spec) in known or not model.host or model.simulated:
+                continue
+            alone = Endpoint(str(spec), model, max_calls=2, retries=0, max_outage=0)
+            keys = RequestKeys(CHECK, 0, self.journal)
+            found = await check(RoleModel(CHECK, alone, keys, self.usage, self.in_flight), short=True)
+            known[str(spec)] = found.as_json()
+            self.folder.amend({CHECKS: known})
+            for finding in found.findings:
+                if finding.works is False:
+                    advice = f"; {finding.advice}" if finding.advice else ""
+                    say(f"{spec}: {finding.name}: {finding.found}{advice}")
+
     def clients(self, tree_id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, RoleModel]:
         """A client for each role of the tree with this id and seed; `models` names the model of each."""
         failures = self.failures.get(tree_id, ())
         keys = RequestKeys(tree_id, seed, self.journal, len(failures), forgotten(failures))
         return {
-            role: RoleModel(role, self.endpoints[spec], keys, self.usage, self.in_flight, keeps_cut=self.keeps_cut)
+            role: RoleModel(
+                role,
+                self.endpoints[spec],
+                keys,
+                self.usage,
+                self.in_flight,
+                keeps_cut=self.keeps_cut,
+                max_tokens=self.max_tokens.get(role),
+            )
             for role, spec in models.items()
         }
 
@@ -138,6 +173,26 @@ async def reach(model: Model, name: str, patience: float, say: Callable[[str], N
                     "Ctrl-C stops)"
                 )
             await asyncio.sleep(min(left, backoff(tries)))
+
+
+def room_in_words(plan: RunPlan, models: Mapping[ModelSpec, Model]) -> list[str]:
+    """For each model whose context is known, what its longest call needs by the last turn, and whether that fits."""
+    lines = []
+    for spec, model in models.items():
+        needs = {role: plan.needed[role] for role, used in plan.models.items() if used == spec and role in plan.needed}
+        if not (model.context and needs):
+            continue
+        role = max(needs, key=lambda name: needs[name][0] + plan.turns * needs[name][1])
+        first, more = needs[role]
+        need = first + plan.turns * more
+        line = f"{spec} has room for {model.context:,} tokens a call; the {role} needs about {need:,} by the last turn"
+        if need > model.context:
+            turn = max(1, (model.context - first) // more)
+            line += (
+                f": from turn {turn} or so on the oldest turns are left out; serve a larger context, or fewer --turns"
+            )
+        lines.append(line)
+    return lines
 
 
 def prices_of(plan: RunPlan, config: RunConfig) -> dict[str, Price | None]:

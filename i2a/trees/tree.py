@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 Label = Literal["preferred", "rejected"]
 MessageDict = dict[str, str]  # `role` and `content`, as the chat API of OpenAI has them
 SHOWN = 60  # characters of an utterance in a line
+
+# In the metadata of a node: the faults that an utterance was kept with, those for which it was asked for again before,
+# and by role how many of the oldest turns were left out of the calls that it comes from or that are about it.
+FAULTS, ASKED_AGAIN, LEFT_OUT = "faults", "asked_again", "turns_left_out"
 
 
 class Inference(BaseModel):
@@ -44,12 +49,16 @@ class TokenUsage(NamedTuple):
 
 
 class Utterance(NamedTuple):
-    """What a role says, before it stands in a tree. `finish_reason`: why the model ended there, see `Node`."""
+    """What a role says, before it stands in a tree. `finish_reason`: why the model ended there, see `Node`.
+
+    `notes`: what the metadata of its node begins with, such as the faults that it was kept with.
+    """
 
     speaker: str
     content: str
     usage: TokenUsage | None = None
     finish_reason: str | None = None
+    notes: JsonMapping = MappingProxyType({})
 
 
 class Verdict(NamedTuple):
@@ -161,7 +170,8 @@ class Tree:
             raise TypeError(
                 f"tree.add takes an Utterance, not a {type(utterance).__name__}; add what a role says in text"
             )
-        node = Node(parent, *utterance)
+        speaker, content, usage, finish_reason, notes = utterance
+        node = Node(parent, speaker, content, usage, finish_reason, metadata=dict(notes))
         if parent is None:
             self.roots.append(node)
         else:

@@ -20,11 +20,12 @@ from i2a.errors import (
     Retryable,
     ServerAway,
     ServerError,
+    TimedOut,
     Unreachable,
     UsageError,
 )
 from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel
-from i2a.models.model import Completion, Message, Price
+from i2a.models.model import DEFAULT_MAX_TOKENS, REPLIES, Completion, Message, Price
 from i2a.models.usage import UsageTracker
 from i2a.runs.journal import Journal
 from i2a.testing import Request
@@ -662,3 +663,40 @@ def test_a_call_that_waits_for_its_next_try_does_not_hold_up_a_stop(reason: I2AE
             assert len(rig.model.requests) == 1
 
     virtually(main())
+
+
+# Limits of an answer.
+
+
+async def test_the_limit_of_an_answer_is_no_part_of_what_the_call_is(journal: Journal) -> None:
+    """A run may be resumed under another limit, and gets what it has."""
+    first = Rig(journal, ScriptedClient(limits_answers=True))
+    answer = await first.tree()().complete(asking("Hello?"), {DEFAULT_MAX_TOKENS: 512})
+    assert first.model.requests[0].parameters[DEFAULT_MAX_TOKENS] == 512
+    for parameters in ({}, {DEFAULT_MAX_TOKENS: 300}):
+        again = Rig(journal, ScriptedClient.saying())
+        assert await again.tree()().complete(asking("Hello?"), parameters) == answer
+
+
+async def test_the_limit_that_the_user_sets_for_a_role_takes_the_place_of_its_own(journal: Journal) -> None:
+    rig = Rig(journal, ScriptedClient(limits_answers=True))
+    keys = RequestKeys("t-0", 7, journal)
+    model = RoleModel("judge", rig.endpoint, keys, rig.tracker, rig.in_flight, max_tokens=40)
+    await model.complete(asking("Hello?"), {DEFAULT_MAX_TOKENS: 512})
+    await said(model)
+    assert [request.parameters.get("max_tokens") for request in rig.model.requests] == [40, 40]
+    assert DEFAULT_MAX_TOKENS not in rig.model.requests[0].parameters
+    await model.complete(asking("Hello?"), {REPLIES: ["a"]})
+    assert "max_tokens" not in rig.model.requests[2].parameters
+
+
+def test_a_call_without_an_answer_in_time_is_tried_again_with_another_seed(journal: Journal) -> None:
+    """The same seed would loop again."""
+
+    async def run() -> None:
+        client = ScriptedClient.saying(TimedOut("no answer within 120 s"), "Hello.")
+        assert await said(Rig(journal, client).tree()()) == "Hello."
+        one, other = client.requests
+        assert one.seed != other.seed
+
+    virtually(run())

@@ -15,7 +15,7 @@ from i2a.errors import BadRequest, ModelError, UsageError
 from i2a.models.local import HFModel
 from i2a.models.local.batching import Row
 from i2a.models.local.repetition import Dry
-from i2a.models.model import Message, Price
+from i2a.models.model import DEFAULT_MAX_TOKENS, Message, Price
 from i2a.models.spec import ModelSpec
 from i2a.models.usage import find_price
 from scenarios import Simulation, simulate
@@ -75,6 +75,26 @@ async def test_arguments_of_the_call_win(folder: Path) -> None:
     assert len(greedy) == 1
     result = await model.complete(HELLO, {"seed": 1, "max_tokens": 5})
     assert (result.finish_reason, result.completion_tokens) == ("length", 5)
+
+
+async def test_a_limit_has_one_name_for_every_kind_of_model(folder: Path) -> None:
+    model = HFModel.from_spec(str(folder), None, {"dtype": "float64", "max_tokens": "5"})
+    result = await model.complete(HELLO, {"seed": 1})
+    assert (result.finish_reason, result.completion_tokens) == ("length", 5)
+    with pytest.raises(UsageError, match="max_tokens and max_new_tokens are one"):
+        client(folder, max_tokens=5)
+    with pytest.raises(UsageError, match="max_new_tokens=0: "):
+        HFModel.from_spec(str(folder), None, {"max_tokens": "0"})
+
+
+async def test_a_role_may_need_more_room_than_others_unless_the_model_string_says_how_much(folder: Path) -> None:
+    limited = client(folder)
+    result = await limited.complete(HELLO, {"seed": 1, DEFAULT_MAX_TOKENS: 5})
+    assert result.completion_tokens == (await limited.complete(HELLO, {"seed": 1})).completion_tokens
+    free = HFModel.from_spec(str(folder), None, {"dtype": "float64"})
+    assert free._resolved({DEFAULT_MAX_TOKENS: 1024}).max_new_tokens == 1024
+    assert free._resolved({DEFAULT_MAX_TOKENS: 5}).max_new_tokens == 512
+    assert free.limits_answers
 
 
 async def test_it_may_be_told_not_to_repeat_what_it_has_said_and_only_that(
@@ -247,7 +267,7 @@ def test_what_holds_no_model_is_refused(tmp_path: Path) -> None:
     assert "holds no model" in refusal(tmp_path)
     (tmp_path / "checkpoints").mkdir()
     assert "contains an unfinished training" in refusal(tmp_path)
-    with pytest.raises(UsageError, match="takes a folder or a name"):
+    with pytest.raises(UsageError, match="takes a folder, a GGUF file or a name"):
         ModelSpec.parse("hf").open()
 
 
