@@ -130,7 +130,7 @@ def notebook_pages(file: Path, name: Path, config: MkDocsConfig) -> Iterator[Fil
             parts.append(cell.source)
         elif cell.cell_type == "code":
             parts.append(f"~~~~python\n{cell.source}\n~~~~")
-            for output in cell.outputs:
+            for output in (output for output in cell.outputs if output.get("name") != "stderr"):
                 data = output.get("data", {})
                 if "image/png" in data:
                     pictures += 1

@@ -55,7 +55,8 @@ def test_it_is_built_without_a_warning_and_fetches_nothing(site: Path) -> None:
 def test_the_notebooks_show_what_they_have_done(site: Path) -> None:
     look, train = ((site / f"notebooks/{name}.html").read_text("utf-8") for name in ("look", "train"))
     assert "20 finished, 0 failed" in look
-    assert "40 conversations" in train
+    assert "phone.py: fine." in train
+    assert "60 conversations" in train
     for text in (look, train):
         assert "<table" in text
         assert 'alt="What the cell draws"' in text
