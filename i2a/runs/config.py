@@ -39,8 +39,8 @@ class RunConfig(BaseModel):
     )
     check: Annotated[bool, Flag("--check/--no-check")] = Field(
         True,
-        description="Before a run of 20 or more, ask each server three short questions (answers, seed, schema), and "
-        "keep what they show in the manifest.",
+        description="Before a run of 20 or more, ask each server three short questions (answers, seed, schema), which "
+        "are paid like any others, and keep what they show in the manifest.",
     )
     max_cost: float | None = Field(None, gt=0, description="Stop when the run has cost this many US dollars.")
     max_tokens: int | None = Field(None, gt=0, description="Stop when the run has used this many tokens.")
