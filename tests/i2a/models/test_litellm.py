@@ -22,7 +22,7 @@ from scenarios.simulation import simulate_async
 from tests.fake_server import KEY, Fake, refusal, sensible, serving
 
 installed = pytest.mark.skipif(
-    importlib.util.find_spec("litellm") is None, reason="needs litellm: pip install 'i2a[providers]'"
+    importlib.util.find_spec("litellm") is None, reason="needs litellm: pip install 'interact-to-align[providers]'"
 )
 if importlib.util.find_spec("litellm") is not None:
     from i2a.models.litellm import LiteLLMModel
