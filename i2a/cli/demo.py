@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 DRY = "dry_multiplier=1.5&dry_base=1&dry_allowed_length=1"
 SAMPLING = f"temperature=0.4&top_p=0.8&{DRY}&max_new_tokens=60"
 BOUNDS = ("generic=offline:generic", "oracle=offline:oracle")
-CONTROLS = ("parrot", "facts", "salad", "manner", "babble", "retrieval")
 SFT = ("--learning-rate", "2e-4", "--batch", "20")
 DPO = ("--learning-rate", "1e-4", "--sft-weight", "1", "--batch", "24")
 STARTING = 8.0  # seconds that a step takes however small it is: most import torch
@@ -173,11 +173,13 @@ def reported(config: "DemoOptions", file: str, *runs: str) -> Step:
 
 def candidates(config: "DemoOptions") -> list[str]:
     """The model before and after its trainings, bounds, and controls: of what the dialogue gives, and of the judge."""
+    from i2a.simulator.parts.controls import CONTROLS
+
     params = f"{SAMPLING}&max_batch={config.sizes.cases}"
     base, sft, dpo = (f"hf:{model}?{params}" for model in ("small", config.folder / "sft", config.folder / "dpo"))
     models = (f"base={base}", f"sft={sft}", f"dpo={dpo}")
     wrapped = (f"shuffled=shuffled:{dpo}", f"last=last:{dpo}", f"brief=brief:{base}")
-    return [*models, *BOUNDS, *wrapped, *(f"{name}=offline:{name}" for name in CONTROLS)]
+    return [*models, *BOUNDS, *wrapped, *(f"{name}=offline:{name}" for name in CONTROLS if name != "generic")]
 
 
 def seeded(seed: int | str, out: Path) -> tuple[str, ...]:
@@ -199,22 +201,26 @@ def run(plan: Sequence[Step]) -> None:
 
 
 def call(args: Sequence[str]) -> None:
-    """Run a command of `i2a` to its end; on Ctrl-C, which it gets too, let it finish. Raises `typer.Exit`."""
+    """Run a command of `i2a` to its end; Ctrl-C, which it gets too, and SIGTERM let it finish. Raises `typer.Exit`."""
     sys.stdout.flush()
     process = subprocess.Popen([sys.executable, "-P", "-m", "i2a.cli", *args])
+    code = 0
+
+    def stopped(number: int, frame: object) -> None:
+        nonlocal code
+        code = 128 + number
+        if number == signal.SIGTERM:
+            process.send_signal(number)
+
+    before = {number: signal.signal(number, stopped) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        while True:
-            try:
-                code = process.wait()
-                break
-            except KeyboardInterrupt:
-                continue
+        returned = process.wait()
     finally:
-        if process.poll() is None:
-            process.terminate()
-    if code:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if code := code or (returned if returned >= 0 else 128 - returned):
         typer.echo(f"stopped at this step; {shlex.join(['i2a', *sys.argv[1:]])} continues here", err=True)
-        raise typer.Exit(code if code > 0 else 128 - code)
+        raise typer.Exit(code)
 
 
 def first_case(folder: Path) -> str:
