@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from i2a.errors import AccessDenied, ContextOverflow, MalformedResponse, ModelError, Unreachable
 from i2a.markup import spoken
 from i2a.models.model import Completion, Message
-from i2a.models.openai_protocol import ChatReply, HttpReply, error_text, failure, refused
+from i2a.models.openai_protocol import ChatReply, ChatUsage, HttpReply, error_text, failure, refused
 from i2a.models.room import overflow
 from i2a.text import is_blank, one_line
 
@@ -49,6 +49,16 @@ def read_completion(raw: bytes, where: str, quote: Callable[[str], str]) -> Comp
         usage.completion_tokens,
         cached_tokens=usage.cached_tokens,
         written_tokens=usage.written_tokens,
+    )
+
+
+def with_wasted(answer: Completion, wasted: ChatUsage) -> Completion:
+    """`answer`, with what a call before it cost that brought no answer."""
+    return answer._replace(
+        prompt_tokens=answer.prompt_tokens + wasted.prompt_tokens,
+        completion_tokens=answer.completion_tokens + wasted.completion_tokens,
+        cached_tokens=answer.cached_tokens + wasted.cached_tokens,
+        written_tokens=answer.written_tokens + wasted.written_tokens,
     )
 
 
