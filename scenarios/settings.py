@@ -35,5 +35,5 @@ class Simulation(RunConfig):
     audit_user: Literal["auto", "on", "off"] = Field(
         "auto",
         description="Audit each message of the simulated person, ask for a bad one again, at most twice, and mark what "
-        "stays bad. auto: unless rules play it.",
+        "stays bad. auto: unless the offline engine plays it.",
     )
