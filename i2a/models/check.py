@@ -16,7 +16,7 @@ from i2a.jsonl import JsonObject
 from i2a.markup import unclear
 from i2a.models.model import DEFAULT_MAX_TOKENS, Completion, Message, Model, Price, estimate_tokens
 from i2a.models.response_format import response_format
-from i2a.text import one_line
+from i2a.text import one_line, shortened
 
 T = TypeVar("T")
 Name = Literal[
@@ -358,5 +358,4 @@ def _is_form(text: str) -> bool:
 
 def quoted(text: str) -> str:
     """The beginning of an answer, in one line."""
-    line = one_line(text)
-    return repr(line if len(line) <= SHOWN else line[: SHOWN - 1] + "…")
+    return repr(shortened(text, SHOWN))

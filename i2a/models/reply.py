@@ -9,7 +9,7 @@ from i2a.markup import spoken
 from i2a.models.model import Completion, Message
 from i2a.models.openai_protocol import ChatReply, ChatUsage, HttpReply, error_text, failure, refused
 from i2a.models.room import overflow
-from i2a.text import is_blank, one_line
+from i2a.text import is_blank, shortened
 
 QUOTED = 200  # characters of foreign text in an error message
 
@@ -99,8 +99,7 @@ def quote(text: str, secrets: Collection[str] = ()) -> str:
     """Text from outside for an error message: without secrets, in one line, printable, short."""
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
-    text = one_line(text)
-    return text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
+    return shortened(text, QUOTED)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
