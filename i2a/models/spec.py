@@ -17,7 +17,7 @@ PATTERN = re.compile(
     rf"(?P<kind>{KIND})(:(?P<name>[^?]+?))?(@(?P<url>https?://[^?\s]+))?(\?(?P<params>.*))?", re.DOTALL
 )
 # Names of parameters, and of fields of JSON in them, that hold what must not stand in a manifest.
-SECRET = re.compile("key|secret|token$|passw|credential|authorization", re.IGNORECASE)
+SECRET = re.compile("key|secret|passw|credential|authorization|(?:^|access_|api_|auth_|session_)token$", re.IGNORECASE)
 SECRET_INSIDE = re.compile('"[^"]*(?:api.?key|private.?key|secret|passw|authorization)', re.IGNORECASE)
 EXAMPLES = "offline, openai:gpt-4o-mini, openai:qwen3@http://localhost:8000/v1, hf:runs/sft"
 

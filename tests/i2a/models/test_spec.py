@@ -30,6 +30,10 @@ HF_PARAMS = (("device", "cuda:0"), ("dtype", "bfloat16"), ("revision", "a/b"))
         ("hf:runs/sft", ModelSpec("hf", "runs/sft")),
         ("hf:../a-model.v1_x/", ModelSpec("hf", "../a-model.v1_x/")),
         ("hf:org/name?revision=a/b&dtype=bfloat16&device=cuda:0", ModelSpec("hf", "org/name", None, HF_PARAMS)),
+        (
+            "openai:q?add_bos_token=true&max_tokens=9",
+            ModelSpec("openai", "q", None, (("add_bos_token", "true"), ("max_tokens", "9"))),
+        ),
         ("openai:q?key_env=MY_KEY", ModelSpec("openai", "q", None, (("key_env", "MY_KEY"),))),
     ],
 )
