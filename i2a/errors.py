@@ -110,3 +110,9 @@ class ConversationsFailed(I2AError):
     """The run is through, but some conversations failed; `--retry-failed` redoes them."""
 
     exit_code = 3
+
+
+class ModelLacks(I2AError):
+    """A model that was checked cannot do all that is required of it."""
+
+    exit_code = 3

@@ -1,11 +1,11 @@
-"""Adapters between our models and AutoGen's clients. Below the roles, only this file uses AutoGen.
+"""Adapters between our models and AutoGen's clients. Below the roles, only this file imports AutoGen.
 
 `AutoGenModel` makes any `ChatCompletionClient` a model of ours; `ModelClient` wraps any model of ours for AutoGen.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, cast, get_args
 
 from autogen_core import CancellationToken, Component, ComponentModel
 from autogen_core.models import (
@@ -21,16 +21,17 @@ from autogen_core.models import (
     UserMessage,
 )
 from autogen_core.tools import Tool, ToolSchema
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from i2a.errors import MalformedResponse, ModelError, Unreachable
+from i2a.errors import MalformedResponse, UsageError
 from i2a.jsonl import JsonMapping
 from i2a.markup import spoken
-from i2a.models.model import ChatRole, Completion, Message, Model, estimate_tokens
-from i2a.models.openai_protocol import HttpReply, failure
+from i2a.models.autogen_file import CLIENTS, ComponentFile
+from i2a.models.model import ChatRole, Completion, Message, Model, Price, estimate_tokens
+from i2a.models.reply import library_error, quote, refused_by_library
 from i2a.models.response_format import response_format
 from i2a.models.spec import ModelSpec
-from i2a.text import one_line
+from i2a.validation import problem
 
 WINDOW = 128_000  # tokens; an assumption, as no protocol reports it
 ROLES: dict[type, ChatRole] = {SystemMessage: "system", UserMessage: "user", AssistantMessage: "assistant"}
@@ -39,23 +40,60 @@ ROLES: dict[type, ChatRole] = {SystemMessage: "system", UserMessage: "user", Ass
 class AutoGenModel(Model):
     """An AutoGen client (OpenAI, Azure, Anthropic, Ollama, Replay, ...) as a model.
 
-    `parameters`: which parameters of a call the client accepts as `extra_create_args`; OpenAI's accepts "seed" and
-    "response_format". The others are dropped, because a client raises on unknown ones.
+    `parameters`: which parameters of a call the client accepts as `extra_create_args`, "seed" for instance; by default
+    what is known of its class. The others are dropped, because a client raises on unknown ones; and those that its
+    server refuses are, from then on. `file`: where it was read from.
     """
 
-    def __init__(self, client: ChatCompletionClient, parameters: Collection[str] = ()) -> None:
-        self.client, self._parameters = client, frozenset(parameters)
+    def __init__(
+        self,
+        client: ChatCompletionClient,
+        parameters: Collection[str] | None = None,
+        file: ComponentFile | None = None,
+    ) -> None:
+        taken = _taken_by(client) if parameters is None else parameters
+        self.client, self._parameters, self._file = client, frozenset(taken), file
+        self.notes: list[str] = []
+        self._secrets = file.secrets if file else ()
         self.structured_output = "response_format" in self._parameters
+        self.host = file.host if file else ""
+
+    @classmethod
+    def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
+        """The client that `autogen:FILE.json[?key_env=NAME]` names: what AutoGen's `dump_component` gives, as JSON.
+
+        Only the classes in `autogen_file.CLIENTS` are imported. Without a key in the file, the client's own library
+        looks for one in the environment, or the variable of `key_env` holds it. Raises `UsageError`.
+        """
+        if url or (unknown := sorted(params.keys() - {"key_env"})):
+            what = "@URL" if url else f"the parameter {unknown[0]!r}"
+            raise UsageError(f"autogen:{name} takes no {what}: all but ?key_env=NAME stands in the file")
+        file = ComponentFile.read(name, params.get("key_env"))
+        try:
+            client = ChatCompletionClient.load_component(ComponentModel(**file.component))
+        except ImportError as error:
+            raise UsageError(f"{name}: {file.provider} cannot be imported: {error}; install {file.package}") from None
+        except ValidationError as error:
+            raise UsageError(f"{name}: {problem(error)}") from None
+        except Exception as error:  # noqa: BLE001 - their libraries raise all kinds for a key or an address
+            reason = quote(str(error), file.secrets)
+            raise UsageError(f"{name}: {file.provider} does not open: {type(error).__name__}: {reason}") from None
+        return cls(client, file=file)
+
+    @classmethod
+    def list_price(cls, name: str, url: str | None, params: Mapping[str, str]) -> Price | None:
+        """The list price of the model that the file names, at its provider."""
+        return ComponentFile.read(name, params.get("key_env")).list_price()
+
+    def price(self) -> Price | None:
+        return self._file.list_price() if self._file else None
+
+    def describe(self) -> JsonMapping:
+        return self._file.describe() if self._file else {}
 
     async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """Raises `ModelError` for a refusal, a lost connection and an empty reply, else what the client raises."""
-        args = {name: value for name, value in parameters.items() if name in self._parameters}
-        try:
-            result = await self.client.create([_to_autogen(message) for message in messages], extra_create_args=args)
-        except Exception as error:
-            if failure := _model_error(error):
-                raise failure from error
-            raise
+        result = await self._create(messages, parameters)
         usage = result.usage
         billed = (usage.prompt_tokens, usage.completion_tokens)
         if not isinstance(result.content, str):
@@ -66,6 +104,21 @@ class AutoGenModel(Model):
             raise MalformedResponse(f"{name}: an empty reply ({result.finish_reason})", billed=billed)
         reason = "stop_string" if went_on else result.finish_reason
         return Completion(content, reason, usage.prompt_tokens, usage.completion_tokens)
+
+    async def _create(self, messages: Sequence[Message], parameters: JsonMapping) -> CreateResult:
+        """The client's result, without the parameters that its server refuses."""
+        args = {name: value for name, value in parameters.items() if name in self._parameters}
+        try:
+            return await self.client.create([_to_autogen(message) for message in messages], extra_create_args=args)
+        except Exception as error:
+            if name := refused_by_library(error, messages, args):
+                self._parameters -= {name}
+                self.notes.append(f"{type(self.client).__name__}: the server takes no {name}: it is left out")
+            elif failure := library_error(error, self._secrets):
+                raise failure from (None if self._secrets else error)
+            else:
+                raise
+        return await self._create(messages, parameters)
 
     async def close(self) -> None:
         await self.client.close()
@@ -115,13 +168,17 @@ class ModelClient(ChatCompletionClient, Component[ModelClientConfig]):
         call = asyncio.ensure_future(self.model.complete([_from_autogen(m) for m in messages], parameters))
         if cancellation_token is not None:
             cancellation_token.link_future(call)
-        content, reason, prompt_tokens, completion_tokens, _ = await call
-        usage = self._usage
-        self._usage = RequestUsage(usage.prompt_tokens + prompt_tokens, usage.completion_tokens + completion_tokens)
+        said = await call
+        usage = RequestUsage(said.prompt_tokens, said.completion_tokens)
+        total = self._usage
+        self._usage = RequestUsage(
+            total.prompt_tokens + usage.prompt_tokens, total.completion_tokens + usage.completion_tokens
+        )
+        known = said.finish_reason in get_args(FinishReasons)
         return CreateResult(
-            finish_reason=reason if reason in get_args(FinishReasons) else "unknown",
-            content=content,
-            usage=RequestUsage(prompt_tokens, completion_tokens),
+            finish_reason=cast(FinishReasons, said.finish_reason) if known else "unknown",
+            content=said.content,
+            usage=usage,
             cached=False,
         )
 
@@ -187,6 +244,13 @@ def as_model(model: Client) -> Model:
     return AutoGenModel(model) if isinstance(model, ChatCompletionClient) else model
 
 
+def _taken_by(client: ChatCompletionClient) -> frozenset[str]:
+    """The parameters that a client of this class accepts; a schema only if its model is said to keep to one."""
+    providers = (str(getattr(kind, "component_provider_override", "")) for kind in type(client).__mro__)
+    taken = next((CLIENTS[name].takes for name in providers if name in CLIENTS), frozenset[str]())
+    return taken if client.model_info.get("structured_output") else taken - {"response_format"}
+
+
 def _from_autogen(message: LLMMessage) -> Message:
     """Raises `ValueError` for images and function results."""
     if type(message) not in ROLES:
@@ -205,17 +269,3 @@ def _to_autogen(message: Message) -> LLMMessage:
             return UserMessage(content=message.content, source="user")
         case "assistant":
             return AssistantMessage(content=message.content, source="assistant")
-
-
-def _model_error(error: Exception) -> ModelError | None:
-    """What an error of a client's library means: those of OpenAI, Azure, Anthropic and Ollama carry a status.
-
-    None if it is a bug. Two of them have errors of these names for a lost connection, beside Python's own.
-    """
-    message = f"{type(error).__name__}: {one_line(str(error))}"
-    status = getattr(error, "status_code", None)
-    if isinstance(status, int) and status >= 400:
-        headers = getattr(getattr(error, "response", None), "headers", {})
-        return failure(HttpReply(status, headers, message.encode()), message)
-    lost = {kind.__name__ for kind in type(error).__mro__} & {"APIConnectionError", "ConnectionError", "TimeoutError"}
-    return Unreachable(message) if lost else None

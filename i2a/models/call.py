@@ -207,6 +207,10 @@ class RoleModel(Model):
         self.simulated = endpoint.model.simulated
         self.keeps_cut = keeps_cut
 
+    @property
+    def context(self) -> int | None:
+        return self._model.context
+
     async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
         """One answer, from the journal if it is stored there. Raises `ModelError`.
 

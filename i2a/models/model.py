@@ -25,7 +25,8 @@ class Completion(NamedTuple):
     """A model's answer to one call.
 
     `finish_reason` as in OpenAI's protocol: "stop", "length", "content_filter", "unknown"; "stop_string" if it went on
-    past its end and was cut there. No tokens: nobody counted them. `estimated`: they are estimates of ours.
+    past its end and was cut there. No tokens: nobody counted them. `estimated`: they are estimates of ours. Of the
+    prompt's tokens, `cached_tokens` were read from the provider's cache, and `written_tokens` written into it.
     """
 
     content: str
@@ -33,6 +34,8 @@ class Completion(NamedTuple):
     prompt_tokens: int
     completion_tokens: int
     estimated: bool = False
+    cached_tokens: int = 0
+    written_tokens: int = 0
 
 
 REPLIES = "replies"  # the parameter of a call that asks for the likelihoods of replies instead of a reply
@@ -46,10 +49,16 @@ class Likelihood(NamedTuple):
 
 
 class Price(NamedTuple):
-    """US dollars for a million tokens."""
+    """US dollars for a million tokens.
+
+    `cached`, `written`: for those of a prompt that are read from the provider's cache, or written into it. None where
+    nobody says: they then cost what any other token of a prompt costs.
+    """
 
     prompt: float
     completion: float
+    cached: float | None = None
+    written: float | None = None
 
 
 FREE = Price(0.0, 0.0)
@@ -63,6 +72,11 @@ class Model(ABC):
 
     keeps_cut: bool = False
     """Whether an answer that was cut at its limit of tokens is one; else it is asked for again, and then an error."""
+
+    @property
+    def context(self) -> int | None:
+        """How many tokens a prompt and its answer may have together, as far as that is known by now."""
+        return None
 
     host: str = ""
     """Where the server is, if there is one."""

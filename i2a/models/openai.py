@@ -18,13 +18,11 @@ from yarl import URL
 
 from i2a.errors import BadRequest, MalformedResponse, ModelError, Unreachable, UsageError
 from i2a.jsonl import JsonMapping, JsonObject
-from i2a.markup import spoken
 from i2a.models import prompt_logprobs
 from i2a.models.addresses import chat_url, checked, models_url, proxy_for
 from i2a.models.model import REPLIES, Completion, Message, Model, Price
 from i2a.models.openai_protocol import (
     DOWN,
-    ChatReply,
     HttpReply,
     ModelList,
     error_text,
@@ -33,15 +31,15 @@ from i2a.models.openai_protocol import (
     refused,
     with_its_status,
 )
+from i2a.models.prices import listed_price
+from i2a.models.reply import quote, read_completion
 from i2a.models.request import merged_params, param_value, without
-from i2a.text import is_blank, one_line
 
 DEFAULT_URL = "https://api.openai.com/v1"
 DEFAULT_KEY = "OPENAI_API_KEY"
 BASE_URL = "OPENAI_BASE_URL"  # as the openai package has it
 
 _PATIENCE = 2.0  # seconds to wait for a server's list of models
-_QUOTE = 200  # characters of the server's own text in an error message
 _LARGEST = 32 * 2**20  # bytes of an answer
 _OURS = {"timeout", "key_env", "key_header", "prompt_logprobs"}
 _RESERVED = {"model", "messages", "stream", "n", "tools", "api_key"}
@@ -89,6 +87,7 @@ class OpenAIModel(Model):
         self._session: aiohttp.ClientSession | None = None
         self._proxy: str | None = None
         self._refused: set[str] = set()
+        self._context: int | None = None
 
     @classmethod
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
@@ -126,21 +125,15 @@ class OpenAIModel(Model):
 
     @classmethod
     def list_price(cls, name: str, url: str | None, params: Mapping[str, str]) -> Price | None:
-        """The list price at OpenAI's own address, as far as the library genai-prices knows it."""
-        if _base_url(url) != DEFAULT_URL or url is not None:
-            return None
-        from genai_prices import Usage as PricedUsage
-        from genai_prices import calc_price
+        """The list price at the address of OpenAI or another provider that the library genai-prices knows.
 
-        try:
-            prompt = calc_price(PricedUsage(input_tokens=1000), name, provider_id="openai")
-            completion = calc_price(PricedUsage(output_tokens=1000), name, provider_id="openai")
-        except LookupError:
-            return None
-        return Price(float(prompt.total_price) * 1000, float(completion.total_price) * 1000)
+        On Azure the name is that of a deployment, which says nothing for certain, and the price is unknown.
+        """
+        address = checked(_base_url(url), DEFAULT_KEY)
+        return None if (address.host or "").endswith(".azure.com") else listed_price(name, address=str(address))
 
     def price(self) -> Price | None:
-        return self.list_price(self._name, None if self._base_url == DEFAULT_URL else self._base_url, {})
+        return self.list_price(self._name, self._base_url, {})
 
     def describe(self) -> JsonMapping:
         return {"url": self._base_url} if self._url_from_environment else {}
@@ -148,8 +141,12 @@ class OpenAIModel(Model):
     def __repr__(self) -> str:
         return f"OpenAIModel({self._name!r}, base_url={self._base_url!r})"
 
+    @property
+    def context(self) -> int | None:
+        return self._context
+
     async def probe(self) -> None:
-        """Ask a server of one's own whether it simulates: `i2a serve` says so, and any other answer means no.
+        """Ask a server whether it simulates (`i2a serve` says so, any other answer means no), and for its context.
 
         Raises `Unreachable` if there is no server yet.
         """
@@ -164,7 +161,8 @@ class OpenAIModel(Model):
             ):
                 if response.status in DOWN:
                     raise Unreachable(f"{self._where}: HTTP {response.status}", down=True)
-                self.simulated = ModelList.model_validate_json(await _read(response)).simulates(self._name)
+                listed = ModelList.model_validate_json(await _read(response))
+                self.simulated, self._context = listed.simulates(self._name), listed.context(self._name)
         except aiohttp.ClientConnectorError as error:
             raise self._unreachable(error) from error
         except (aiohttp.ClientError, OSError, TimeoutError, ValidationError, MalformedResponse):
@@ -209,7 +207,7 @@ class OpenAIModel(Model):
             return Completion(written, "stop", 0, 0)  # for the role to repair
         if written is not None:
             raise MalformedResponse(f"{self._where}: {self._quote(error_text(reply.body))}", billed=(0, 0))
-        return self._result(self._accepted(reply, left_out))
+        return read_completion(self._accepted(reply, left_out), self._where, self._quote)
 
     async def _reply(self, whole: JsonMapping) -> tuple[HttpReply, JsonObject, set[str]]:
         """The reply, the body that was sent in the end, and the parameters that were left out of it."""
@@ -262,28 +260,6 @@ class OpenAIModel(Model):
             self._refused.add(name)
             self.notes.append(f"{self._where}: {NOTES.get(name, f'takes no {name}: it is left out')}")
 
-    def _result(self, raw: bytes) -> Completion:
-        reply = ChatReply.read(raw)
-        usage, finish = reply.usage, reply.finish_reason
-        if reply.fault:
-            self._unusable(f"HTTP 200, but {reply.fault}: {self._quote(error_text(raw))}", reply)
-        if finish in ("error", "function_calls"):
-            self._unusable(f"the answer ended with finish_reason {self._quote(reply.said)}", reply)
-        content, _, went_on = spoken(reply.message.content)
-        if not content.strip() and finish == "content_filter":
-            content = reply.message.refusal or content
-        content = content.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")  # half a pair fits into no file
-        if is_blank(content):
-            advice = "; raise max_tokens" if finish == "length" else ""
-            self._unusable(f"an empty reply (finish_reason {self._quote(reply.said) or 'None'}){advice}", reply)
-        return Completion(content, "stop_string" if went_on else finish, usage.prompt_tokens, usage.completion_tokens)
-
-    def _unusable(self, what: str, reply: ChatReply) -> None:
-        """Raise for an answer that is none. One that has tokens or words was billed."""
-        prompt, completion = reply.usage
-        billed = None if reply.fault and not (prompt or reply.message.content) else (prompt, completion)
-        raise MalformedResponse(f"{self._where}: {what}", billed=billed)
-
     def _unreachable(self, error: Exception) -> Unreachable:
         trusted = not isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError)
         down = isinstance(error, aiohttp.ClientConnectorError) and trusted
@@ -300,11 +276,7 @@ class OpenAIModel(Model):
         return failure(reply, message)
 
     def _quote(self, text: str) -> str:
-        """Text from outside for an error message: without the key, in one line, printable, short."""
-        if self._key:
-            text = text.replace(self._key, "***")
-        text = one_line(text)
-        return text if len(text) <= _QUOTE else text[: _QUOTE - 1] + "…"
+        return quote(text, [self._key])
 
 
 NOTES = {

@@ -153,14 +153,21 @@ def _text(part: Any) -> str:
     return text if isinstance(text, str) else ""
 
 
+_CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+_WRITTEN = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
+
+
 class ChatUsage(NamedTuple):
     """Tokens as the server counted them; 0 where it did not."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0  # of the prompt, read from a cache
+    written_tokens: int = 0  # of the prompt, written into one
 
     @classmethod
     def of(cls, found: Any) -> Self:
+        """From what OpenAI, DeepSeek (hits), Moonshot (at the top) and OpenRouter (writes) call them."""
         if isinstance(found, list):
             found = next((part for part in found if isinstance(part, Mapping)), None)
         if not isinstance(found, Mapping):
@@ -172,7 +179,13 @@ class ChatUsage(NamedTuple):
             prompt, completion = (
                 (prompt, max(0, total - prompt)) if prompt else (max(0, total - completion), completion)
             )
-        return cls(prompt, max(completion, total - prompt))  # some count thoughts in the total alone
+        details = found.get("prompt_tokens_details") or found.get("input_tokens_details")
+        details = details if isinstance(details, Mapping) else {}
+        cached = next(filter(None, map(_count, (details.get("cached_tokens"), *map(found.get, _CACHED)))), 0)
+        written = next(filter(None, map(_count, (*map(details.get, _WRITTEN), *map(found.get, _WRITTEN)))), 0)
+        cached = min(cached, prompt)
+        # Some count thoughts in the total alone.
+        return cls(prompt, max(completion, total - prompt), cached, min(written, prompt - cached))
 
 
 def _count(value: Any) -> int:
@@ -256,9 +269,24 @@ def _chunks(raw: bytes) -> Iterator[Mapping[str, Any]]:
 # What else a server says.
 
 
+_CONTEXT = ("max_model_len", "context_length", "context_window", "max_context_length", "max_input_tokens")
+
+
 class ListedModel(BaseModel):
     id: str = ""
     simulated: bool = False  # only `i2a serve` reports this
+    context: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_any_make(cls, found: Any) -> Any:
+        """The room of a slot (llama.cpp), or the context of the model (vLLM and SGLang, OpenRouter, Groq, Mistral)."""
+        if not isinstance(found, Mapping):
+            return found
+        meta = found.get("meta")
+        slot = meta.get("n_ctx") if isinstance(meta, Mapping) else None
+        context = next(filter(None, map(_count, (slot, *map(found.get, _CONTEXT)))), None)
+        return {"id": found.get("id"), "simulated": found.get("simulated") is True, "context": context}
 
 
 class ModelList(BaseModel):
@@ -266,8 +294,16 @@ class ModelList(BaseModel):
 
     def simulates(self, name: str) -> bool:
         """Whether the server reports the model of this name, or all of its models, as simulated."""
-        asked = [model for model in self.data if model.id == name] or self.data
+        asked = self._asked(name)
         return bool(asked) and all(model.simulated for model in asked)
+
+    def context(self, name: str) -> int | None:
+        """The context of the model of this name, or of the only one. None if the server does not say."""
+        asked = self._asked(name)
+        return asked[0].context if len(asked) == 1 else None
+
+    def _asked(self, name: str) -> list[ListedModel]:
+        return [model for model in self.data if model.id == name] or self.data
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

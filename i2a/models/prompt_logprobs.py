@@ -7,9 +7,9 @@ https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from i2a.errors import BadRequest, MalformedResponse
 from i2a.jsonl import JsonObject
@@ -28,7 +28,7 @@ class PromptLogprobs(BaseModel):
     """What such a server adds to a chat completion: for each token of the prompt, by its id; None for the first."""
 
     prompt_logprobs: list[dict[str, TokenLogprob] | None] | None = None
-    usage: ChatUsage | None = None
+    usage: Annotated[ChatUsage, BeforeValidator(ChatUsage.of)] = ChatUsage()
 
     @classmethod
     def read(cls, body: bytes) -> Self:
@@ -66,6 +66,12 @@ def completion(bodies: Sequence[bytes]) -> Completion:
         found.append(Likelihood(sum(logprob for _, logprob in tokens[start:]), len(tokens) - start))
     if not all(each.tokens for each in found):
         raise BadRequest("the server's chat template shows no reply that stands at the end of a chat")
-    used = [answer.usage or ChatUsage() for answer in answers]
-    counts = sum(each.prompt_tokens or 0 for each in used), sum(each.completion_tokens or 0 for each in used)
-    return Completion(json.dumps(found), "stop", *counts)
+    used = [answer.usage for answer in answers]
+    return Completion(
+        json.dumps(found),
+        "stop",
+        sum(each.prompt_tokens for each in used),
+        sum(each.completion_tokens for each in used),
+        cached_tokens=sum(each.cached_tokens for each in used),
+        written_tokens=sum(each.written_tokens for each in used),
+    )

@@ -4,17 +4,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from math import inf
-from typing import Self
+from typing import Protocol, Self
 
 from i2a.errors import BudgetSpent, UsageError
 from i2a.models.model import Completion, Price
 from i2a.models.spec import ModelSpec
 
+_RARE = ("estimated", "cached_tokens", "written_tokens")  # told where there are any
+
 
 @dataclass(slots=True)
 class Usage:
     """`calls` were paid in this or an earlier session of the run, `estimated` of them without a count by the server;
-    `replayed` were read from the journal."""
+    `replayed` were read from the journal. `cached_tokens` and `written_tokens`: see `Completion`."""
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -22,6 +24,8 @@ class Usage:
     replayed: int = 0
     retries: int = 0
     estimated: int = 0
+    cached_tokens: int = 0
+    written_tokens: int = 0
 
     @property
     def tokens(self) -> int:
@@ -33,11 +37,24 @@ class Usage:
         return self
 
 
+class Spending(Protocol):
+    """What a price can be put on."""
+
+    @property
+    def prompt_tokens(self) -> int: ...
+    @property
+    def completion_tokens(self) -> int: ...
+    @property
+    def cached_tokens(self) -> int: ...
+    @property
+    def written_tokens(self) -> int: ...
+
+
 class UsageTracker:
     """Usage by (role, model), and the budget. `prices`: by model string, see `find_price`; None where unknown.
 
     `before`: what earlier sessions of the run spent, as (role, model, calls, prompt tokens, completion tokens,
-    estimated calls).
+    estimated calls, cached tokens, written tokens).
     """
 
     def __init__(
@@ -46,18 +63,18 @@ class UsageTracker:
         *,
         max_cost: float | None = None,
         max_tokens: int | None = None,
-        before: Iterable[tuple[str, str, int, int, int, int]] = (),
+        before: Iterable[tuple[str, str, int, int, int, int, int, int]] = (),
     ) -> None:
         unknown = sorted(model for model, price in prices.items() if price is None)
         if max_cost is not None and unknown:
             raise UsageError(
                 f"--max-cost needs the price of {unknown[0]}; add --price '{unknown[0]}=IN/OUT' "
-                "(US dollars for a million prompt and completion tokens)"
+                "(US dollars for a million prompt and completion tokens; IN/OUT/CACHED where cached ones are cheaper)"
             )
         self.prices, self.max_cost, self.max_tokens = prices, max_cost, max_tokens
         self.usage: defaultdict[tuple[str, str], Usage] = defaultdict(Usage)
-        for role, model, calls, prompt_tokens, completion_tokens, estimated in before:
-            self.usage[role, model] = Usage(calls, prompt_tokens, completion_tokens, estimated=estimated)
+        for role, model, calls, prompt, completion, estimated, cached, written in before:
+            self.usage[role, model] = Usage(calls, prompt, completion, 0, 0, estimated, cached, written)
         self._tokens = sum(used.tokens for used in self.usage.values())
         self._cost = self.cost() or 0.0
         self.session_calls = 0
@@ -69,10 +86,12 @@ class UsageTracker:
         used.prompt_tokens += completion.prompt_tokens
         used.completion_tokens += completion.completion_tokens
         used.estimated += completion.estimated
+        used.cached_tokens += completion.cached_tokens
+        used.written_tokens += completion.written_tokens
         self.session_calls += 1
         self._tokens += completion.prompt_tokens + completion.completion_tokens
         if price := self.prices.get(model):
-            self._cost += cost(price, completion.prompt_tokens, completion.completion_tokens)
+            self._cost += cost(price, completion)
 
     def check(self) -> None:
         """Raises `BudgetSpent` if no further call may be made."""
@@ -88,7 +107,7 @@ class UsageTracker:
             if role is None or role == of:
                 if (price := self.prices.get(model)) is None:
                     return None
-                total += cost(price, used.prompt_tokens, used.completion_tokens)
+                total += cost(price, used)
         return total
 
     @property
@@ -110,7 +129,7 @@ class UsageTracker:
                 "prompt_tokens": used.prompt_tokens,
                 "completion_tokens": used.completion_tokens,
                 "retries": used.retries,
-                **({"estimated": used.estimated} if used.estimated else {}),
+                **{name: count for name in _RARE if (count := getattr(used, name))},
                 "cost": self.cost(role),
             }
             for role, used in sorted(self.by_role().items())
@@ -118,20 +137,29 @@ class UsageTracker:
 
 
 def parse_price(text: str) -> tuple[str, Price]:
-    """`MODEL=IN/OUT` as a model string and its price."""
+    """`MODEL=IN/OUT[/CACHED[/WRITTEN]]` as a model string and its price."""
     model, _, amounts = text.rpartition("=")
     try:
-        prompt, completion = map(float, amounts.split("/"))
-        if not (0 <= prompt < inf and 0 <= completion < inf):
+        dollars = [float(amount) for amount in amounts.split("/")]
+        if not (2 <= len(dollars) <= len(Price._fields) and all(0 <= amount < inf for amount in dollars)):
             raise ValueError(amounts)
-        return str(ModelSpec.parse(model)), Price(prompt, completion)
+        return str(ModelSpec.parse(model)), Price(*dollars)
     except ValueError:
-        raise UsageError(f"{text!r} is not a price; write MODEL=IN/OUT, e.g. openai:gpt-4o-mini=0.15/0.60") from None
+        raise UsageError(
+            f"{text!r} is not a price; write MODEL=IN/OUT, e.g. openai:gpt-4o-mini=0.15/0.60, or IN/OUT/CACHED, or "
+            "IN/OUT/CACHED/WRITTEN"
+        ) from None
 
 
-def cost(price: Price, prompt_tokens: int, completion_tokens: int) -> float:
-    """US dollars."""
-    return (prompt_tokens * price.prompt + completion_tokens * price.completion) / 1e6
+def cost(price: Price, used: Spending) -> float:
+    """US dollars. Tokens in a cache cost what any others do where their own price is unknown."""
+    cached, written = used.cached_tokens, used.written_tokens
+    return (
+        (used.prompt_tokens - cached - written) * price.prompt
+        + used.completion_tokens * price.completion
+        + cached * (price.prompt if price.cached is None else price.cached)
+        + written * (price.prompt if price.written is None else price.written)
+    ) / 1e6
 
 
 def find_price(spec: ModelSpec) -> Price | None:

@@ -34,6 +34,11 @@ class RunConfig(BaseModel):
         "fail",
         description="An utterance cut at its limit of tokens: ask again and then fail, or keep and mark it.",
     )
+    check: Annotated[bool, Flag("--check/--no-check")] = Field(
+        True,
+        description="Before a run of 20 or more, ask each server three short questions (answers, seed, schema), and "
+        "keep what they show in the manifest.",
+    )
     max_cost: float | None = Field(None, gt=0, description="Stop when the run has cost this many US dollars.")
     max_tokens: int | None = Field(None, gt=0, description="Stop when the run has used this many tokens.")
     price: Annotated[list[str], Flag(metavar="MODEL=IN/OUT", was="prices")] = Field(

@@ -89,14 +89,17 @@ class Folder:
             with atomic_write(self.manifest_file) as file:
                 file.write(manifest.encode() + b"\n")
 
+    def amend(self, values: Mapping[str, object]) -> None:
+        """Put `values` into the manifest, beside what is there."""
+        manifest = json.dumps({**self.manifest(), **values}, indent=2)
+        with atomic_write(self.manifest_file) as file:
+            file.write(manifest.encode() + b"\n")
+
     def add_notes(self, notes: Sequence[str]) -> None:
         """Record in the manifest what was found out during the run."""
-        manifest = self.manifest()
-        known = manifest.setdefault("notes", [])
+        known = self.manifest().get("notes", [])
         if new := [note for note in notes if note not in known]:
-            manifest["notes"] = [*known, *new]
-            with atomic_write(self.manifest_file) as file:
-                file.write(json.dumps(manifest, indent=2).encode() + b"\n")
+            self.amend({"notes": [*known, *new]})
 
     def manifest(self) -> JsonObject:
         """Raises `UsageError` if the folder contains nothing of this kind."""

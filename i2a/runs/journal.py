@@ -15,7 +15,8 @@ SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS answers (
     tree TEXT NOT NULL, key BLOB NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL,
     content TEXT NOT NULL, finish_reason TEXT NOT NULL,
-    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, estimated INTEGER NOT NULL DEFAULT 0
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, estimated INTEGER NOT NULL DEFAULT 0,
+    cached_tokens INTEGER NOT NULL DEFAULT 0, written_tokens INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS answers_of_a_tree ON answers (tree);
 """
@@ -35,6 +36,8 @@ class Spent(NamedTuple):
     prompt_tokens: int
     completion_tokens: int
     estimated: int = 0
+    cached_tokens: int = 0
+    written_tokens: int = 0
 
 
 class Journal:
@@ -47,8 +50,10 @@ class Journal:
             # WAL with NORMAL survives a killed process; only a power cut can lose the last moments.
             self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + SCHEMA)
             self._db.execute(COLUMNS)
-            if "estimated" not in {column[1] for column in self._db.execute("PRAGMA table_info(answers)")}:
-                self._db.execute("ALTER TABLE answers ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0")  # before 0.2
+            present = {column[1] for column in self._db.execute("PRAGMA table_info(answers)")}
+            for name in ("estimated", "cached_tokens", "written_tokens"):
+                if name not in present:  # before 0.2
+                    self._db.execute(f"ALTER TABLE answers ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0")
         except sqlite3.Error as error:
             raise self._unusable(error) from None
         self._batch: list[tuple[object, ...]] = []
@@ -60,20 +65,20 @@ class Journal:
         Raises `UsageError` for a damaged journal.
         """
         rows = self._rows(
-            "SELECT key, content, finish_reason, prompt_tokens, completion_tokens, estimated FROM answers "
-            "WHERE tree = ? ORDER BY rowid",
+            "SELECT key, content, finish_reason, prompt_tokens, completion_tokens, estimated, cached_tokens, "
+            "written_tokens FROM answers WHERE tree = ? ORDER BY rowid",
             tree,
         )
         return {
-            key: Completion(content, reason, prompt_tokens, completion_tokens, bool(estimated))
-            for key, content, reason, prompt_tokens, completion_tokens, estimated in rows
+            key: Completion(content, reason, prompt_tokens, completion_tokens, bool(estimated), *in_cache)
+            for key, content, reason, prompt_tokens, completion_tokens, estimated, *in_cache in rows
         }
 
     def spent(self) -> list[Spent]:
         """What was spent in this run folder, by role and model. Raises `UsageError` for a damaged journal."""
         rows = self._rows(
-            "SELECT role, model, count(*), sum(prompt_tokens), sum(completion_tokens), sum(estimated) FROM answers "
-            "GROUP BY role, model"
+            "SELECT role, model, count(*), sum(prompt_tokens), sum(completion_tokens), sum(estimated), "
+            "sum(cached_tokens), sum(written_tokens) FROM answers GROUP BY role, model"
         )
         return [Spent(*row) for row in rows]
 
@@ -112,7 +117,7 @@ class Journal:
         self._batch, self._waiting = [], []
         try:
             self._db.execute("BEGIN")
-            self._db.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", batch)
+            self._db.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", batch)
             self._db.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - raised in every caller that waits for this batch
             if self._db.in_transaction:

@@ -135,7 +135,8 @@ def roles_table(usage: UsageTracker) -> Table:
             Text(role),
             f"{count.calls:,}",
             f"{count.replayed:,}",
-            f"{about}{count.prompt_tokens:,}",
+            f"{about}{count.prompt_tokens:,}"
+            + (f" ({count.cached_tokens / count.prompt_tokens:.0%} cached)" if count.cached_tokens else ""),
             f"{about}{count.completion_tokens:,}",
             f"{about}{money(usage.cost(role))}",
             str(count.retries),

@@ -34,6 +34,8 @@ from i2a.trees.json import dump, read
 from i2a.trees.summary import Summary
 from i2a.trees.tree import Tree
 
+LONG = 20  # conversations, or whatever is counted; before a run of so many, what its servers can do is looked at
+
 
 async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None = None) -> RunResult:
     """Do what is still to do of `plan`, with a live view on `console` if there is one.
@@ -45,11 +47,12 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
     say = View(console, UsageTracker({}), unit=plan.unit, total=0).say
     async with Session.open(plan, config, say) as session:
         todo, summary = remaining(plan, config, session)
+        total = len(plan.trees) if plan.target is None else plan.target
         view = View(
             console,
             session.usage,
             unit=plan.unit,
-            total=len(plan.trees) if plan.target is None else plan.target,
+            total=total,
             done=len(plan.trees) - len(todo),
             quiet=console is None or config.quiet,
             panel=plan.panel,
@@ -64,6 +67,8 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
             work = [grow_trees(waiting, plan, session, summary, view) for _ in range(workers)]
         with stop_on_interrupt(session.in_flight, view):
             try:
+                if config.check and total >= LONG and (todo or plan.work):
+                    await supervise([session.check_models(view.say)], session.in_flight, view)
                 await supervise(work, session.in_flight, view)
             finally:
                 session.folder.add_notes(session.notes)

@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from i2a.errors import ServerAway, Unreachable
 from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel, backoff, clock
+from i2a.models.check import check
 from i2a.models.model import Model, Price
 from i2a.models.spec import ModelSpec
 from i2a.models.usage import UsageTracker, find_price, parse_price
@@ -19,6 +20,8 @@ from i2a.runs.journal import Journal
 from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.simulated import simulated_by_name
+
+CHECK, CHECKS = "check", "checks"  # the role that asks what a server can do, and where the manifest keeps it
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,26 @@ class Session:
             for model, calls in estimated.items()
             if calls
         ]
+
+    async def check_models(self, say: Callable[[str], None]) -> None:
+        """Ask each server what it can do, in the short form, and keep it in the manifest. Once in a run.
+
+        The calls are the run's like any others: in its journal, its budget and its usage, under the role `check`.
+        """
+        known = dict(self.folder.manifest().get(CHECKS, {}))
+        for spec, endpoint in self.endpoints.items():
+            model = endpoint.model
+            if str(spec) in known or not model.host or model.simulated:
+                continue
+            alone = Endpoint(str(spec), model, max_calls=2, retries=0, max_outage=0)
+            keys = RequestKeys(CHECK, 0, self.journal)
+            found = await check(RoleModel(CHECK, alone, keys, self.usage, self.in_flight), short=True)
+            known[str(spec)] = found.as_json()
+            self.folder.amend({CHECKS: known})
+            for finding in found.findings:
+                if finding.works is False:
+                    advice = f"; {finding.advice}" if finding.advice else ""
+                    say(f"{spec}: {finding.name}: {finding.found}{advice}")
 
     def clients(self, tree_id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, RoleModel]:
         """A client for each role of the tree with this id and seed; `models` names the model of each."""

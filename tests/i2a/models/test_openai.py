@@ -362,6 +362,28 @@ async def test_what_a_server_says_its_model_failed_to_write_is_for_the_role_to_r
     assert type(await failure(fake, web.json_response({"error": error}, status=400))) is MalformedResponse
 
 
+@pytest.mark.parametrize(
+    ("usage", "cached", "written"),
+    [
+        ({"prompt_tokens_details": {"cached_tokens": 64}}, 64, 0),
+        ({"prompt_tokens_details": {"cached_tokens": 64, "cache_write_tokens": 30}}, 64, 30),
+        ({"prompt_cache_hit_tokens": 64, "prompt_cache_miss_tokens": 36}, 64, 0),
+        ({"cached_tokens": 64}, 64, 0),
+        ({"cache_read_input_tokens": 64, "cache_creation_input_tokens": 30}, 64, 30),
+        ({"prompt_tokens_details": {"cached_tokens": 6400}}, 100, 0),
+        ({"prompt_tokens_details": {"cached_tokens": 64, "cache_write_tokens": 6400}}, 64, 36),
+        ({"prompt_tokens_details": {"cached_tokens": None}}, 0, 0),
+        ({"prompt_tokens_details": [64]}, 0, 0),
+        ({"prompt_tokens_details": {"cached_tokens": "many"}}, 0, 0),
+    ],
+)
+async def test_tokens_of_a_cache_are_read_in_several_shapes(fake: Fake, usage: Any, cached: int, written: int) -> None:
+    body = answer(usage={"prompt_tokens": 100, "completion_tokens": 3, **usage})
+    fake.script = [web.Response(body=body, content_type="application/json")]
+    said = await fake.client().complete(HELLO, {})
+    assert (said.prompt_tokens, said.cached_tokens, said.written_tokens) == (100, cached, written)
+
+
 async def test_usage_is_read_and_may_be_missing(fake: Fake) -> None:
     client = fake.client()
     fake.script = [completion(), web.json_response({"choices": [{"message": {"content": "hi"}}], "usage": None})]

@@ -38,7 +38,7 @@ class LikeVLLM:
         for place in range(1, len(ids)):
             found.append({str(ids[place]): {"logprob": float(scores[place - 1, ids[place]]), "rank": 3}})
         choice = {"message": {"role": "assistant", "content": ""}, "finish_reason": "length"}
-        usage = {"prompt_tokens": len(ids), "completion_tokens": 1}
+        usage = {"prompt_tokens": len(ids), "completion_tokens": 1, "total_tokens": len(ids) + 1}
         return web.json_response({"choices": [choice], "usage": usage, "prompt_logprobs": found})
 
 

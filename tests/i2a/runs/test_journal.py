@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,22 @@ async def test_what_was_spent_is_summed_by_role_and_model(path: Path) -> None:
             Spent("judge", "m", 1, 11, 1),
             Spent("user", "n", 1, 13, 1),
         }
+
+
+async def test_a_journal_of_an_earlier_version_is_read_and_written_on(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as old, old:
+        old.execute(
+            "CREATE TABLE answers (tree TEXT NOT NULL, key BLOB NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL, "
+            "content TEXT NOT NULL, finish_reason TEXT NOT NULL, prompt_tokens INTEGER NOT NULL, "
+            "completion_tokens INTEGER NOT NULL)"
+        )
+        old.execute("INSERT INTO answers VALUES ('t', 'old', 'user', 'm', 'x', 'stop', 10, 1)")
+    new = Completion("y", "stop", 20, 2, False, 8, 4)
+    with Journal(path) as journal:
+        await journal.write("t", b"new", "user", "m", new)
+    with Journal(path) as journal:
+        assert list(journal.answers("t").values()) == [Completion("x", "stop", 10, 1), new]
+        assert journal.spent() == [Spent("user", "m", 2, 30, 3, 0, 8, 4)]
 
 
 async def test_a_cancelled_caller_loses_neither_its_answer_nor_that_of_others(path: Path) -> None:
