@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from i2a.jsonl import JsonObject
 from i2a.settings import Flag
 
-SESSION_ONLY = {"out", "resume", "retry_failed", "quiet"}  # not part of the run itself
+SESSION_ONLY = {"out", "resume", "retry_failed", "quiet", "dry_run", "probe"}  # not part of the run itself
 
 
 class RunConfig(BaseModel):
@@ -47,6 +47,21 @@ class RunConfig(BaseModel):
     resume: bool = Field(False, description="Continue the run in --out.")
     retry_failed: bool = Field(False, description="Continue the run, and redo its failed conversations.")
     quiet: Annotated[bool, Flag(was="view")] = Field(False, description="No live view.")
+    dry_run: bool = Field(
+        False,
+        description="Only tell what the run would take: calls by role, tokens, money and time. Calls no model, writes "
+        "nothing.",
+    )
+    probe: Annotated[int | Path | None, Flag(metavar="N|RUN")] = Field(
+        None,
+        description="With --dry-run: hold N conversations with the models themselves, which is paid, or go by those of "
+        "an earlier run. [default: the offline engine in the place of the models]",
+    )
+
+    @field_validator("probe", mode="before")
+    @classmethod
+    def _is_a_number(cls, value: object) -> object:
+        return max(1, int(str(value))) if str(value).isdecimal() else value
 
     @property
     def folder(self) -> Path:

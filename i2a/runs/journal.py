@@ -82,6 +82,17 @@ class Journal:
         )
         return [Spent(*row) for row in rows]
 
+    def spent_by_tree(self) -> dict[str, list[Spent]]:
+        """The same for each tree by itself."""
+        rows = self._rows(
+            "SELECT tree, role, model, count(*), sum(prompt_tokens), sum(completion_tokens), sum(estimated), "
+            "sum(cached_tokens), sum(written_tokens) FROM answers GROUP BY tree, role, model"
+        )
+        found: dict[str, list[Spent]] = {}
+        for tree, *row in rows:
+            found.setdefault(tree, []).append(Spent(*row))
+        return found
+
     def _rows(self, query: str, *values: str) -> list[Any]:
         try:
             return self._db.execute(query, values).fetchall()

@@ -44,6 +44,8 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
     trees that are cut off then, or by a crash, are rebuilt from the journal. Raises `UsageError` for invalid settings
     before anything is written or called; an error other than a `ModelError` while it runs is a bug and is raised.
     """
+    if config.dry_run:
+        raise UsageError("a dry run makes no run: call i2a.estimate with these settings")
     say = View(console, UsageTracker({}), unit=plan.unit, total=0).say
     async with Session.open(plan, config, say) as session:
         todo, summary = remaining(plan, config, session)
