@@ -39,7 +39,8 @@ def build(config: "ItemBuild", as_json: bool) -> None:
     from i2a.report.choice import items_as_dict, print_items
 
     if config.dry_run:
-        return tell(plan_build(config)[0], config, as_json)
+        tell(plan_build(config)[0], config, as_json)
+        return
     result = build_items(config, console=Console(stderr=True))
     if as_json:
         typer.echo(json.dumps(items_as_dict(result)))

@@ -32,7 +32,8 @@ def choice(config: "Choosing", as_json: bool) -> None:
     from i2a.report.choice import as_dict, draw, print_result
 
     if config.dry_run:
-        return tell(plan_choices(config).run, config, as_json)
+        tell(plan_choices(config).run, config, as_json)
+        return
     result = choose(config, console=Console(stderr=True), draw=draw)
     if as_json:
         typer.echo(json.dumps(as_dict(result)))

@@ -35,7 +35,8 @@ def evaluate(config: "Evaluation", as_json: bool) -> None:
     from i2a.report.plots import draw
 
     if config.dry_run:
-        return tell(plan_of(config).run, config, as_json)
+        tell(plan_of(config).run, config, as_json)
+        return
     result = run(config, console=Console(stderr=True), draw=draw)
     if as_json:
         typer.echo(json.dumps(as_dict(result)))

@@ -46,7 +46,8 @@ def grow(config: "Growth", as_json: bool) -> None:
     from i2a.runs.outcome import print_usage
 
     if config.dry_run:
-        return tell(planned(config), config, as_json)
+        tell(planned(config), config, as_json)
+        return
     console = Console(stderr=True)
     grown = grow_pool(config, console=console)
     if as_json:

@@ -33,7 +33,8 @@ def simulate(config: "Simulation", as_json: bool) -> None:
     from scenarios.simulation import simulate as run
 
     if config.dry_run:
-        return tell(plan_simulation(config), config, as_json)
+        tell(plan_simulation(config), config, as_json)
+        return
     result = run(config, console=Console(stderr=True))
     if as_json:
         typer.echo(json.dumps(as_dict(result)))

@@ -54,8 +54,8 @@ class RunConfig(BaseModel):
     )
     probe: Annotated[int | Path | None, Flag(metavar="N|RUN")] = Field(
         None,
-        description="With --dry-run: hold N conversations with the models themselves, which is paid, or go by those of "
-        "an earlier run. [default: the offline engine in the place of the models]",
+        description="With --dry-run: hold N conversations (of each candidate) with the models themselves, which is "
+        "paid, or go by those of an earlier run. [default: the offline engine in the place of the models]",
     )
 
     @field_validator("probe", mode="before")

@@ -22,6 +22,7 @@ CALL, TOKEN = 1.0, 0.02  # seconds that a call and each token of its answer take
 # Student's t, two-sided 90%, for a sample of 2, 3, ...; beyond, the normal distribution's 1.64 is as good.
 T90 = (6.31, 2.92, 2.35, 2.13, 2.02, 1.94, 1.89, 1.86, 1.83)
 ALONE = 0.25  # the margin where one conversation stands for many
+LEAST = 0.03  # the least margin: a run has retries and repairs that a small sample need not have
 
 Prices = Mapping[tuple[str, str], Price | None]  # by role and model
 
@@ -99,14 +100,17 @@ async def estimate(plan: RunPlan, config: RunConfig) -> Estimate:
 def extrapolated(plan: RunPlan, config: RunConfig, sample: Sample, prices: Prices) -> Estimate:
     """From the sample to the run."""
     whole = of_all(sample)
-    few, some, many = (lengthened(whole, factor, sample) for factor in (1.0, (1 + sample.longer) / 2, sample.longer))
-    margin = spread(sample, prices)
+    few, some, many = (
+        varied(whole, 1 + share * (sample.longer - 1), 1 + share * (sample.rejected - 1), sample.quoted)
+        for share in (0.0, 0.5, 1.0)
+    )
+    margin = max(LEAST, spread(sample, prices))
 
     def span(measure: Callable[[Amounts], float]) -> Span:
         return Span(measure(some), measure(few) * (1 - margin), measure(many) * (1 + margin))
 
     known = all(price is not None for price in prices.values())
-    found = Estimate(
+    return Estimate(
         unit=plan.unit,
         units=plan.target or 0 if plan.work is not None else round(sum(sample.sizes.values())),
         basis=sample.basis,
@@ -117,7 +121,6 @@ def extrapolated(plan: RunPlan, config: RunConfig, sample: Sample, prices: Price
         seconds=span(lambda amounts: seconds(plan, config, sample, amounts)),
         notes=notes_on(config, sample),
     )
-    return found
 
 
 def of_all(sample: Sample) -> Amounts:
@@ -131,12 +134,11 @@ def of_all(sample: Sample) -> Amounts:
     return sums
 
 
-def lengthened(amounts: Amounts, factor: float, sample: Sample) -> Amounts:
-    """The same calls where everybody says so many times as much, and quotes it in later prompts."""
-    return {
-        who: amount.times(1.0, 1 + (factor - 1) * sample.quoted.get(who, 0.0), factor)
-        for who, amount in amounts.items()
-    }
+def varied(
+    amounts: Amounts, longer: float, more: float, quoted: Mapping[tuple[str, str], float]
+) -> dict[tuple[str, str], Amount]:
+    """More calls, in which everybody says so many times as much, and is `quoted` with it in later prompts."""
+    return {who: amount.times(more, 1 + (longer - 1) * quoted.get(who, 0.0), longer) for who, amount in amounts.items()}
 
 
 def tokens(amounts: Amounts) -> float:
@@ -163,9 +165,10 @@ def spread(sample: Sample, prices: Prices) -> float:
         total += size * mean(values)
         if len(values) == 1:
             variance += (ALONE * (size - 1) * values[0]) ** 2 if size > 1 else 0.0
-        elif len(values) < size:
+        elif sample.others or len(values) < size:
             t = T90[len(values) - 2] if len(values) - 2 < len(T90) else 1.64
-            variance += (t * size * stdev(values)) ** 2 / len(values) * (1 - len(values) / size)
+            left = 1.0 if sample.others else 1 - len(values) / size
+            variance += (t * size * stdev(values)) ** 2 / len(values) * left
     return math.sqrt(variance) / total if total else 0.0
 
 
@@ -194,6 +197,8 @@ def notes_on(config: RunConfig, sample: Sample) -> list[str]:
             "low: messages as short as the simulator's; high: three whole sentences each. A model that thinks before "
             "it answers takes more. --probe 2 holds two conversations with the models themselves, which is paid."
         )
+    if sample.rejected > 1:
+        notes.append("low: hardly any text is rejected, as of the simulator's; high: every second one.")
     if sample.path is None:
         notes.append(f"Time: at {CALL:g} s a call and {TOKEN:g} s a token of its answer; --probe 2 measures it.")
     return notes

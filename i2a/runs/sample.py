@@ -31,6 +31,7 @@ from i2a.trees.tree import Tree
 
 HELD = 6  # conversations of each candidate; the engine takes less than a second for one
 CALLS = 40  # of a run that has no conversations
+REJECTED = 2.0  # the simulator's texts are nearly all kept, of a language model's perhaps half
 SENTENCES = 240  # characters of three sentences, the most that the shipped prompts ask a speaker for
 
 
@@ -92,7 +93,9 @@ class Sample:
     basis     how the sample came about, in words
     rounds    how many calls of a conversation come one after another
     path      seconds that a conversation took by itself, if the models were asked
+    others    whether none of these conversations is one of the run
     longer    how much longer the messages of a language model may be
+    rejected  how many times as many calls it takes where much is rejected, in a run that has no conversations
     quoted    which part of the prompts is what somebody said before, by role and model
     """
 
@@ -101,7 +104,9 @@ class Sample:
     basis: str
     rounds: float = 1.0
     path: float | None = None
+    others: bool = False
     longer: float = 1.0
+    rejected: float = 1.0
     quoted: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
@@ -172,6 +177,7 @@ async def simulate(plan: RunPlan, config: RunConfig, left: Sequence[Tree]) -> Sa
         "the offline engine in the place of the models; nothing was paid",
         rounds=max(1.0, talk.rounds / max(1, len(held))),
         longer=1.0 if rules else max(1.0, SENTENCES / said),
+        rejected=1.0 if rules or plan.work is None else REJECTED,
         quoted={who: talk.quoted[who] / size for who, size in talk.prompts.items() if size},
     )
 
@@ -295,4 +301,4 @@ def recorded(plan: RunPlan, left: Sequence[Tree], run: Path, simulated: Sample) 
             held.append(Held(of, summed((used.role, models[of, used.role], used) for used in ours)))
     if missing := sorted(set(simulated.sizes) - {each.of for each in held}):
         raise UsageError(f"--probe {run}: no conversation there tells what one of {missing[0] or 'these'} takes")
-    return replace(simulated, held=held, basis=f"{counted(len(held), plan.unit)} of {run}", longer=1.0)
+    return replace(simulated, held=held, basis=f"{counted(len(held), plan.unit)} of {run}", longer=1.0, others=True)
