@@ -24,6 +24,7 @@ from i2a.errors import (
     Unreachable,
     UsageError,
 )
+from i2a.models.batch import BATCH, BatchingModel
 from i2a.models.limiter import Limiter
 from i2a.models.model import Completion, Message, Model, estimate_tokens
 from i2a.models.usage import UsageTracker
@@ -82,6 +83,7 @@ class Endpoint:
     def __init__(self, name: str, model: Model, *, max_calls: int, retries: int, max_outage: float = 600.0) -> None:
         self.name, self.model, self.retries, self.max_outage = name, model, retries, max_outage
         self.host = model.host or name
+        self.in_batches = isinstance(model, BatchingModel)
         self.limiter = Limiter(max_calls)
         self.answers = 0
         self._down_since: float | None = None
@@ -229,9 +231,7 @@ class RoleModel(Model):
                         await in_flight.suspend()
                     self._tracker.check()
                     try:
-                        with in_flight:
-                            completion = await self._model.complete(messages, sample)
-                            completion = await self._keep(key, messages, completion)
+                        completion = await self._ask(key, messages, sample)
                     except ModelError as error:
                         endpoint.failed(error, answers)
                         raise
@@ -261,6 +261,15 @@ class RoleModel(Model):
                 await in_flight.suspend()
             await asyncio.sleep(wait)
 
+    async def _ask(self, key: bytes, messages: Sequence[Message], sample: Mapping[str, Any]) -> Completion:
+        """The answer, written down. The end of a run waits for what is in flight, but not for a batch."""
+        if self._endpoint.in_batches:
+            completion = await self._model.complete(messages, sample)
+            with self._in_flight:
+                return await self._keep(key, messages, completion)
+        with self._in_flight:
+            return await self._keep(key, messages, await self._model.complete(messages, sample))
+
     def _ends_the_run(self, error: ModelError) -> AccessDenied | None:
         """No call will succeed without a key, and none at the wrong address; but what was answered before is right."""
         fatal = isinstance(error, AccessDenied) and (error.always or not self._endpoint.answers)
@@ -276,8 +285,9 @@ class RoleModel(Model):
             prompt = prompt or sum(estimate_tokens(message.content) for message in messages)
             completed = completed or (estimate_tokens(completion.content) if completion.content else 0)
             completion = completion._replace(prompt_tokens=prompt, completion_tokens=completed, estimated=True)
-        self._tracker.add(self._role, self._endpoint.name, completion)
-        await self._keys.store.write(self._keys.tree, key, self._role, self._endpoint.name, completion)
+        name = self._endpoint.name + (BATCH if completion.batched else "")
+        self._tracker.add(self._role, name, completion)
+        await self._keys.store.write(self._keys.tree, key, self._role, name, completion)
         return completion
 
 

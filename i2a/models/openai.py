@@ -16,11 +16,13 @@ import aiohttp
 from pydantic import ValidationError
 from yarl import URL
 
-from i2a.errors import BadRequest, MalformedResponse, ModelError, Unreachable, UsageError
+from i2a.errors import BadRequest, MalformedResponse, ModelError, ServerError, Unreachable, UsageError
 from i2a.jsonl import JsonMapping, JsonObject
 from i2a.models import prompt_logprobs
-from i2a.models.addresses import chat_url, checked, models_url, proxy_for
+from i2a.models.addresses import COMPLETIONS, chat_url, checked, models_url, proxy_for
+from i2a.models.batch import BatchService
 from i2a.models.model import REPLIES, Completion, Message, Model, Price
+from i2a.models.openai_batch import OpenAIBatches
 from i2a.models.openai_protocol import (
     DOWN,
     HttpReply,
@@ -39,6 +41,7 @@ DEFAULT_URL = "https://api.openai.com/v1"
 DEFAULT_KEY = "OPENAI_API_KEY"
 BASE_URL = "OPENAI_BASE_URL"  # as the openai package has it
 
+_TRANSFER = 600.0  # seconds for a file
 _PATIENCE = 2.0  # seconds to wait for a server's list of models
 _LARGEST = 32 * 2**20  # bytes of an answer
 _OURS = {"timeout", "key_env", "key_header", "prompt_logprobs"}
@@ -196,6 +199,48 @@ class OpenAIModel(Model):
         except (BadRequest, MalformedResponse) as error:
             raise type(error)(f"{self._where}: {error}") from None
 
+    def batches(self) -> BatchService | None:
+        azure = (self._url.host or "").endswith(".azure.com")  # has deployments of its own for batches
+        return None if azure else OpenAIBatches(self)
+
+    def body(self, messages: Sequence[Message], parameters: JsonMapping) -> JsonObject:
+        """A request, less what the server is known not to take."""
+        chat = [{"role": role, "content": content} for role, content in messages]
+        return without({"model": self._name, "messages": chat, **self._params, **parameters}, self._refused)
+
+    def read(self, body: JsonMapping, reply: HttpReply) -> Completion:
+        """The answer to such a request, wherever it was carried out. Raises its `ModelError`.
+
+        `ServerError` too where the server does not take a part of it, which is left out from then on.
+        """
+        reply = with_its_status(reply)
+        if (name := refused(reply, body)) and failed_generation(reply) is None:
+            self._remember({name})
+            raise ServerError(f"{self._where}: {NOTES.get(name, f'takes no {name}')}")
+        return self._read_call(reply, body, set())
+
+    async def send(
+        self, method: str, path: str, data: bytes | None = None, kind: str = "application/json"
+    ) -> HttpReply:
+        """A request to another place of the same server, such as `/files`. Raises the `ModelError` of its status."""
+        session = self._session or self._open()
+        path, _, query = path.partition("?")
+        url = self._url.with_path(self._url.path.removesuffix(COMPLETIONS) + path, keep_query=True).extend_query(query)
+        headers = {"Content-Type": kind}
+        try:
+            async with (
+                asyncio.timeout(max(self._timeout, _TRANSFER)),
+                session.request(method, url, data=data, headers=headers, proxy=self._proxy) as response,
+            ):
+                reply = HttpReply(response.status, response.headers, await response.read())
+        except TimeoutError as error:
+            raise Unreachable(f"{self._where}: no answer within {max(self._timeout, _TRANSFER):g} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._unreachable(error) from error
+        if reply.status not in (200, 201):
+            raise self._failure(reply)
+        return reply
+
     async def close(self) -> None:
         if self._session:
             await self._session.close()
@@ -203,6 +248,9 @@ class OpenAIModel(Model):
 
     async def _call(self, whole: JsonMapping) -> Completion:
         reply, body, left_out = await self._reply(whole)
+        return self._read_call(reply, body, left_out)
+
+    def _read_call(self, reply: HttpReply, body: JsonMapping, left_out: set[str]) -> Completion:
         if (written := failed_generation(reply)) is not None and "response_format" in body and written.strip():
             return Completion(written, "stop", 0, 0)  # for the role to repair
         if written is not None:

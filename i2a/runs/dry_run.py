@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from i2a.jsonl import JsonObject
+from i2a.models.batch import BATCH
 from i2a.models.model import Price
 from i2a.models.usage import cost
 from i2a.runs.config import RunConfig
@@ -93,7 +94,8 @@ async def estimate(plan: RunPlan, config: RunConfig) -> Estimate:
     """
     models = prices_of(plan, config)
     sample = await take(plan, config)
-    prices = {(role, model): models.get(model) for held in sample.held for role, model in held.amounts}
+    called = {who for held in sample.held for who in held.amounts}
+    prices = {(role, model): models.get(model + BATCH * (role in config.batched)) for role, model in called}
     return extrapolated(plan, config, sample, prices)
 
 
@@ -109,7 +111,7 @@ def extrapolated(plan: RunPlan, config: RunConfig, sample: Sample, prices: Price
     def span(measure: Callable[[Amounts], float]) -> Span:
         return Span(measure(some), measure(few) * (1 - margin), measure(many) * (1 + margin))
 
-    known = all(price is not None for price in prices.values())
+    known = None not in prices.values()
     return Estimate(
         unit=plan.unit,
         units=plan.target or 0 if plan.work is not None else round(sum(sample.sizes.values())),
@@ -199,6 +201,8 @@ def notes_on(config: RunConfig, sample: Sample) -> list[str]:
         )
     if sample.rejected > 1:
         notes.append("low: hardly any text is rejected, as of the simulator's; high: every second one.")
+    if config.batched:
+        notes.append("Time: without waiting for batches, which providers answer within a day.")
     if sample.path is None:
         notes.append(f"Time: at {CALL:g} s a call and {TOKEN:g} s a token of its answer; --probe 2 measures it.")
     return notes
@@ -213,7 +217,7 @@ def print_estimate(found: Estimate, config: RunConfig, console: Console) -> None
         cached = f"{amount.cached_tokens / amount.prompt_tokens:.0%}" if amount.cached_tokens else "-"
         numbers = (f"{round(amount.calls):,}", f"~{round(amount.prompt_tokens):,}", cached)
         last = (f"~{round(amount.completion_tokens):,}", money(priced({(role, model): amount}, found.prices)))
-        table.add_row(Text(role), Text(model), *numbers, *last)
+        table.add_row(Text(role), Text(model + BATCH * (role in config.batched)), *numbers, *last)
     console.print(table)
     console.print(Text("\n".join(in_words(found, config))))
 

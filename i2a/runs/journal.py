@@ -118,7 +118,7 @@ class Journal:
         loop = asyncio.get_running_loop()
         if not self._batch:
             loop.call_soon(self._commit)
-        self._batch.append((tree, key, role, model, *completion))
+        self._batch.append((tree, key, role, model, *completion[:-1]))  # the name of the model says if it was batched
         written = loop.create_future()
         self._waiting.append(written)
         await written

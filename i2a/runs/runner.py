@@ -58,14 +58,14 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
             done=len(plan.trees) - len(todo),
             quiet=console is None or config.quiet,
             panel=plan.panel,
-            waiting=lambda: [endpoint.waiting for endpoint in session.endpoints.values() if endpoint.waiting],
+            waiting=lambda: session.waiting,
             notes=lambda: session.notes,
         )
         view.say_notes()
         if plan.work is not None:
             work = [plan.work(session, view)]
         else:
-            waiting, workers = iter(todo), min(config.concurrency, len(todo))
+            waiting, workers = iter(todo), min(config.trees_at_once, len(todo))
             work = [grow_trees(waiting, plan, session, summary, view) for _ in range(workers)]
         with stop_on_interrupt(session.in_flight, view):
             try:

@@ -185,7 +185,7 @@ async def simulate(plan: RunPlan, config: RunConfig, left: Sequence[Tree]) -> Sa
 async def probe(plan: RunPlan, config: RunConfig, left: Sequence[Tree], count: int) -> Sample:
     """Conversations held by the models themselves, in a folder that is thrown away."""
     with tempfile.TemporaryDirectory() as folder:
-        changed = {"out": Path(folder) / "probe", "resume": False, "retry_failed": False}
+        changed = {"out": Path(folder) / "probe", "resume": False, "retry_failed": False, "batched": []}
         async with Session.open(plan, config.model_copy(update=changed)) as session:
             if plan.work is not None:
                 held, sizes = await worked(plan, session, count)
