@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -83,11 +84,15 @@ class Endpoint:
     def __init__(self, name: str, model: Model, *, max_calls: int, retries: int, max_outage: float = 600.0) -> None:
         self.name, self.model, self.retries, self.max_outage = name, model, retries, max_outage
         self.host = model.host or name
-        self.in_batches = isinstance(model, BatchingModel)
+        self._in_batches = isinstance(model, BatchingModel)
         self.limiter = Limiter(max_calls)
         self.answers = 0
         self._down_since: float | None = None
         self._tries = 0
+
+    def keeps_open(self, in_flight: InFlight) -> AbstractContextManager[None]:
+        """What a call to the model is counted in: the end of a run waits for what is in flight, but not for a batch."""
+        return nullcontext() if self._in_batches else in_flight
 
     def succeeded(self) -> None:
         self.answers += 1
@@ -231,7 +236,10 @@ class RoleModel(Model):
                         await in_flight.suspend()
                     self._tracker.check()
                     try:
-                        completion = await self._ask(key, messages, sample)
+                        with endpoint.keeps_open(in_flight):
+                            completion = await self._model.complete(messages, sample)
+                            with in_flight:
+                                completion = await self._keep(key, messages, completion)
                     except ModelError as error:
                         endpoint.failed(error, answers)
                         raise
@@ -260,15 +268,6 @@ class RoleModel(Model):
                 in_flight.stop(reason)
                 await in_flight.suspend()
             await asyncio.sleep(wait)
-
-    async def _ask(self, key: bytes, messages: Sequence[Message], sample: Mapping[str, Any]) -> Completion:
-        """The answer, written down. The end of a run waits for what is in flight, but not for a batch."""
-        if self._endpoint.in_batches:
-            completion = await self._model.complete(messages, sample)
-            with self._in_flight:
-                return await self._keep(key, messages, completion)
-        with self._in_flight:
-            return await self._keep(key, messages, await self._model.complete(messages, sample))
 
     def _ends_the_run(self, error: ModelError) -> AccessDenied | None:
         """No call will succeed without a key, and none at the wrong address; but what was answered before is right."""

@@ -93,6 +93,8 @@ async def estimate(plan: RunPlan, config: RunConfig) -> Estimate:
     Raises `UsageError` for settings that cannot work, and what `i2a.runs.sample.take` raises.
     """
     models = prices_of(plan, config)
+    for role in config.batched:
+        plan.models_of(role)
     sample = await take(plan, config)
     called = {who for held in sample.held for who in held.amounts}
     prices = {(role, model): models.get(model + BATCH * (role in config.batched)) for role, model in called}
