@@ -13,6 +13,7 @@ class Judge(Role[Preference]):
 
     prompt = Prompt.beside(__file__, "judge.txt")
     visible_roles = frozenset({"preferred", "rejected"})
+    max_tokens = 512
 
     def values(self, view: RoleView) -> dict[str, str]:
         if len(view.shown) < 2:

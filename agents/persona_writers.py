@@ -11,6 +11,7 @@ class ProfileWriter(Role):
 
     prompt = Prompt.beside(__file__, "profile_writer.txt")
     keeps_cut = True
+    max_tokens = None
 
 
 class PersonalityWriter(Role):
@@ -18,3 +19,4 @@ class PersonalityWriter(Role):
 
     prompt = Prompt.beside(__file__, "personality_writer.txt")
     keeps_cut = True
+    max_tokens = None

@@ -41,8 +41,7 @@ class Prompt:
     @cached_property
     def _parts(self) -> tuple["_Part", "_Part | None"]:
         instructions, line, request = self.text.partition("\n---\n")
-        tags = frozenset(tag.lower() for tag in TAG.findall(self.text))
-        return _Part(instructions.strip(), tags), _Part(request.strip(), tags) if line else None
+        return _Part(instructions.strip(), self.tags), _Part(request.strip(), self.tags) if line else None
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -53,6 +52,17 @@ class Prompt:
     def shows_dialogue(self) -> bool:
         request = self._parts[1]
         return request is not None and "dialogue" in request.names
+
+    @cached_property
+    def own_texts(self) -> tuple[str, ...]:
+        """What stands in the prompt between the names, whatever they are filled with."""
+        fixed = re.split(r"\n---\n|<\s*/?\s*\w+\s*/?\s*>", Template.pattern.sub("\x00", self.text))
+        return tuple(text.strip() for part in fixed for text in part.split("\x00") if text.strip())
+
+    @cached_property
+    def tags(self) -> frozenset[str]:
+        """The names of its tags, in lower case."""
+        return frozenset(tag.lower() for tag in TAG.findall(self.text))
 
     @property
     def fingerprint(self) -> str:

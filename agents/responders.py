@@ -10,6 +10,7 @@ class RejectedResponder(Role):
 
     prompt = Prompt.beside(__file__, "responder.txt")
     chat_role = "assistant"
+    max_tokens = 512
 
 
 class PreferredResponder(Role):
@@ -19,6 +20,8 @@ class PreferredResponder(Role):
     visible_roles = frozenset({"inducer"})
     visible_answers = (Inference,)
     chat_role = "assistant"
+    max_tokens = 512
+    private = frozenset({"known"})
 
     def values(self, view: RoleView) -> dict[str, str]:
         inferences = [answer for answer in view.answers if isinstance(answer, Inference)]

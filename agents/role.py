@@ -5,7 +5,7 @@ AutoGen team, where it remembers what it has seen. Only this module and `i2a.mod
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, cast, get_args, get_origin
 
@@ -14,25 +14,21 @@ from autogen_agentchat.base import Response
 from autogen_agentchat.messages import BaseChatMessage, StructuredMessage, TextMessage
 from autogen_core import CancellationToken, Component, ComponentModel
 from autogen_core.models import ChatCompletionClient, RequestUsage
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from typing_extensions import TypeVar
 
+from agents import echo
 from agents.prompt import Prompt
-from i2a.errors import MalformedAnswer, ModelError, UnfinishedAnswer, UsageError
+from agents.role_call import REPAIR, RoleCall
+from i2a.errors import ContextOverflow, UsageError
 from i2a.jsonl import JsonMapping
 from i2a.models.autogen import AutoGenModel, ModelClient, as_model
 from i2a.models.model import ChatRole, Completion, Message, Model
-from i2a.models.response_format import response_format
-from i2a.text import one_line
-from i2a.trees.tree import Node, TokenUsage, Utterance
-from i2a.validation import problem
+from i2a.trees.tree import LEFT_OUT, Node, Utterance
 
 A = TypeVar("A", default=Utterance, covariant=True)
 
 ON_PATH, SHOWN = "on_path", "shown"  # marks in a message's metadata: part of the dialogue; shown beside it
-TRIES = 2
-REPAIR = """Your answer could not be used: {error}.
-Answer again, with one JSON object of the form asked for and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +42,10 @@ class RoleView:
     dialogue: Sequence[Utterance]
     shown: Sequence[Utterance] = ()
     answers: Sequence[BaseModel] = ()
+
+
+# (the role that speaks, the dialogue so far, what it says next) -> the faults of that, by name
+UtteranceCheck = Callable[["Role[object]", Sequence[Utterance], str], Sequence[str]]
 
 
 class RoleConfig(BaseModel):
@@ -67,7 +67,10 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     `visible_roles` others whose messages it may read outside it. A message marked `ON_PATH` or `SHOWN` in its metadata
     is treated as such, whoever spoke.
 
-    `keeps_cut`: an answer that was cut at its limit of tokens is used all the same.
+    `keeps_cut`: an answer that was cut at its limit of tokens is used all the same. `max_tokens`: that limit, where
+    nobody names another; None: the model's own. `checked`: an answer that is the words of its prompt counts as
+    malformed, or is asked for again; `private`: names in the prompt whose values must not be read aloud either.
+    `plays_person`: it speaks as the person of the tree, so a simulation audits it.
     """
 
     component_type = "agent"
@@ -80,6 +83,10 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     transcript_roles: ClassVar[frozenset[str]] = frozenset({"user", "assistant"})
     visible_roles: ClassVar[frozenset[str]] = frozenset()
     keeps_cut: ClassVar[bool] = False
+    max_tokens: ClassVar[int | None] = 1024
+    checked: ClassVar[bool] = True
+    private: ClassVar[frozenset[str]] = frozenset()
+    plays_person: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -96,11 +103,13 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
 
     def __init__(self, name: str, model_client: Model | ChatCompletionClient, **prompt_values: str) -> None:
         super().__init__(name, (self.__doc__ or name).strip().splitlines()[0])
-        self._model = as_model(model_client).for_role(name)
+        self.model = as_model(model_client).for_role(name)
         self._client = model_client
         self._prompt_values = prompt_values
         self._mine = frozenset({name, self.chat_role or name})
         self._chat_roles: Mapping[str, str] = {}
+        self._own_texts = self.prompt.own_texts
+        self._audit: UtteranceCheck | None = None
         self._memory: list[BaseChatMessage] = []
 
     def __call__(self, here: Node | None, *shown: Node, **inputs: BaseModel | str | float) -> Coroutine[Any, Any, A]:
@@ -116,7 +125,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
             self._utterances(shown),
             [answer for answer in inputs.values() if isinstance(answer, BaseModel)],
         )
-        return self._answer(view, values, [])
+        return self._answer(view, values, [], here)
 
     def values(self, view: RoleView) -> dict[str, str]:
         """Further values for the prompt, beside those of the role itself and `$dialogue`."""
@@ -141,10 +150,15 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
                 raise UsageError(f"{self.name} would not see {name}={value!r}: {use} (class {kind})")
         return values
 
-    def _request(self, view: RoleView, inputs: Mapping[str, str]) -> list[Message]:
+    def filled(self, view: RoleView, inputs: Mapping[str, str]) -> dict[str, str]:
+        """What the prompt is filled with."""
         values = {**self._prompt_values, **self.values(view), **inputs}
         if self.prompt.shows_dialogue:
             values["dialogue"] = transcript(view.dialogue)
+        return values
+
+    def messages(self, view: RoleView, values: Mapping[str, str]) -> list[Message]:
+        """The request: the prompt, filled with `values`, and the dialogue."""
         request: list[Message] = []
         if instructions := self.prompt.instructions(values):  # without instructions, no system message
             request.append(Message("system", instructions))
@@ -157,51 +171,40 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
                 request.append(Message(chat_role, said.content))
         return request
 
-    async def _answer(self, view: RoleView, inputs: Mapping[str, str], completions: list[Completion]) -> A:
-        """Call the model. An invalid answer is repaired once with the error shown, then asked for from scratch.
+    async def _answer(
+        self, view: RoleView, inputs: Mapping[str, str], completions: list[Completion], here: Node | None = None
+    ) -> A:
+        """Call the model until there is an answer, see `RoleCall`. Every completion is appended to `completions`.
 
-        An unfinished answer is not repaired, as the repair would be cut too, but asked for from scratch. Every
-        completion is appended to `completions`.
+        An utterance carries its notes; those on any other answer go to the node that it is about.
         """
-        request, model, form = self._request(view, inputs), self._model, self.answer
-        structured_output = form is not None and model.structured_output
-        parameters = {"response_format": response_format(form)} if form and structured_output else {}
-        problems: list[ModelError] = []
-        for _ in range(TRIES):
-            messages = request
-            for _ in ("as it is", "repair"):
-                completion = await model.complete(messages, parameters)
+        call, model = RoleCall(self, view, inputs), self.model
+        while call.answer is None:
+            try:
+                completion = await model.complete(call.messages, call.parameters)
                 completions.append(completion)
-                if form is not None:
-                    try:
-                        return cast(A, form.model_validate_json(json_object(completion.content)))
-                    except ValidationError as error:
-                        mistake = problem(error)
-                if why := self._unfinished(completion):
-                    problems.append(UnfinishedAnswer(f"{self.name} gave no whole answer in {TRIES} tries: {why}"))
-                    if completion.finish_reason == "content_filter":
-                        problems[-1].request = [message.content for message in request]
-                    break
-                if form is None:
-                    return cast(A, self._utterance(completion))
-                problems.append(MalformedAnswer(f"{self.name} gave no usable answer in {2 * TRIES} tries: {mistake}"))
-                repair = Message("user", REPAIR.format(error=mistake))
-                messages = [*request, Message("assistant", completion.content), repair]
-        raise problems[-1]
+                call.take(completion)
+            except ContextOverflow as overflow:
+                call.shorten(overflow)
+        if here is not None and LEFT_OUT in call.notes and self.answer is not None:
+            here.metadata.setdefault(LEFT_OUT, {}).update(call.notes[LEFT_OUT])
+        return cast(A, call.answer)
 
-    def _unfinished(self, completion: Completion) -> str:
-        """Why a completion is not a whole answer; empty if it is one."""
-        if completion.finish_reason == "length":
-            kept = self.answer is None and (self.keeps_cut or self._model.keeps_cut)
-            return "" if kept else "cut at the limit of tokens; raise max_tokens (hf: max_new_tokens)"
-        if completion.finish_reason == "content_filter":
-            return f"refused, or cut by a content filter: {one_line(completion.content)[:100]!r}"
-        return ""
+    def fault(self, answer: BaseModel, view: RoleView, values: Mapping[str, str]) -> str:
+        """What makes an answer of the right form unusable, in words that its writer is shown; empty if nothing does.
 
-    def _utterance(self, completion: Completion) -> Utterance:
-        usage = TokenUsage(completion.prompt_tokens, completion.completion_tokens)
-        reason = None if completion.finish_reason == "stop" else completion.finish_reason
-        return Utterance(self.name, completion.content.strip(), usage, reason)
+        Here: it is a placeholder, or words of the prompt, which was filled with `values`.
+        """
+        return echo.fault_of(answer, (*self.prompt.own_texts, REPAIR)) if self.checked else ""
+
+    def faults(self, content: str, view: RoleView, values: Mapping[str, str]) -> list[str]:
+        """What is wrong with an utterance, by name."""
+        if not self.checked:
+            return []
+        faults = ["echo"] if echo.utterance_echoes(content, self._own_texts, self.prompt.tags) else []
+        if any(echo.reads_aloud(content, values[name]) for name in self.private if name in values):
+            faults.append("hint")
+        return [*faults, *(self._audit(self, view.dialogue, content) if self._audit else ())]
 
     # As an agent of AutoGen.
 
@@ -270,12 +273,17 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         return cls(config.name, ChatCompletionClient.load_component(config.model_client), **config.prompt_values)
 
 
-def introduce(roles: Iterable[Role[object]]) -> None:
-    """Give the roles of one tree the chat role of each of the others."""
+def introduce(roles: Iterable[Role[object]], audits: Mapping[str, UtteranceCheck] = {}) -> None:
+    """Give the roles of one tree the chat role of each of the others, and the words that none of them may repeat.
+
+    `audits`, by role: looks at what is said by those that play the person.
+    """
     roles = list(roles)
     chat_roles = {role.name: role.chat_role or role.name for role in roles}
+    own_texts = tuple(dict.fromkeys(text for role in roles for text in role.prompt.own_texts))
     for role in roles:
-        role._chat_roles = chat_roles
+        role._chat_roles, role._own_texts = chat_roles, own_texts
+        role._audit = audits.get(role.name) if role.plays_person else None
 
 
 def transcript(utterances: Iterable[Utterance]) -> str:
@@ -286,8 +294,3 @@ def transcript(utterances: Iterable[Utterance]) -> str:
 def structured(answer: type[BaseModel]) -> type[StructuredMessage[Any]]:
     """The AutoGen message that carries such an answer."""
     return StructuredMessage[answer]  # type: ignore[valid-type]
-
-
-def json_object(text: str) -> str:
-    """The JSON object in `text`, which may stand between prose or in a fence; all of it if there is none."""
-    return text[text.find("{") : text.rfind("}") + 1] or text

@@ -10,3 +10,5 @@ class User(Role):
     prompt = Prompt.beside(__file__, "user.txt")
     transcript_roles = frozenset({"user", "assistant", "preferred"})
     chat_role = "user"
+    max_tokens = 512
+    plays_person = True

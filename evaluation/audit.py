@@ -2,42 +2,24 @@
 
 Facts are recognised by their content words, so a fact revealed in other words is missed, and a share is a lower bound.
 With an offline user no fact is missed: it never uses the content words of a fact without meaning the fact. What a user
-claims of its life without support is found by rules (`evaluation.claims`), in stock lines as in any other.
+claims of its life without support is found by rules (`scenarios.claims`), in stock lines as in any other.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
 from evaluation.cases import USER
-from evaluation.claims import unsupported_claim
 from i2a.jsonl import JsonObject
-from i2a.simulator.language.text import stems, words
+from i2a.simulator.language.text import stems
 from i2a.simulator.persona.evidence import revealed, wordings
 from i2a.simulator.persona.facts import Fact, facts
 from i2a.trees.tree import Inference, Tree
+from scenarios.claims import unsupported_claim
+from scenarios.user_audit import LEAVING, REVERSAL, alike
 
-ALIKE = 0.8  # a message repeats an earlier one from this share of common words on
 EXAMPLES = 3
-
-# What assistants say and friends do not.
-REVERSAL = re.compile(
-    r"\bhow (?:can|may|could) i (?:help|assist)|\b(?:happy|glad|here) to (?:help|assist)|\bas an ai\b"
-    r"|\blanguage model\b|\b(?:assist|help) you with\b|\banything else (?:i can|you(?:'d| would) like)"
-    r"|\bfeel free to (?:ask|reach)|\blet me know if you (?:need|have any)"
-    r"|\bi(?:'d| would) (?:recommend|suggest) (?:that )?you\b"
-    r"|(?:^|\n)\s*(?:1[.)]|[-*\u2022])\s.*\n\s*(?:2[.)]|[-*\u2022])\s",
-    re.I,
-)
-LEAVING = re.compile(
-    r"\b(?:good)?bye\b(?! bye)|\bgood-bye\b|\bgood night\b"
-    r"|\btalk (?:to you )?(?:soon|later)\b|\bsee you (?:soon|later|around)\b"
-    r"|\b(?:gotta|got to|have to|must|should|better|need to|let you) (?:go|run|get going)(?: now| then)?(?=[.!,;]|$)"
-    r"|\bhave a (?:good|great|nice|lovely|wonderful) (?:day|one|evening|night|weekend|time)\b",
-    re.I,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +133,6 @@ def induced(known: Sequence[Fact], messages: Sequence[str], inference: Inference
     correct = sum(item <= used or any(item <= fact for fact in supported) for item in items)
     found = sum(any(fact <= item for item in items) for fact in supported)
     return len(items), correct, len(supported), found
-
-
-def alike(message: str, before: str) -> bool:
-    mine, theirs = set(words(message)), set(words(before))
-    return len(mine & theirs) >= ALIKE * len(mine | theirs)
 
 
 class Audit:

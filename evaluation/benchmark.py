@@ -5,7 +5,7 @@ Everything but `trees.jsonl` is derived from it, and written anew by each sessio
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,10 +32,13 @@ from i2a.runs.runner import execute
 from i2a.runs.simulated import is_simulated
 from i2a.runs.sync import run_sync
 from i2a.text import one_line
+from i2a.trees.frame import to_dataframe
 from i2a.trees.json import load, read
 from i2a.trees.tree import Tree
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from evaluation.agreement import Agreement
 
 SCORES = "scores.jsonl"
@@ -54,6 +57,10 @@ class EvalResult:
     summary: BenchmarkSummary | None = None
     agreement: "Agreement | None" = None
     written: JsonMapping = field(default_factory=dict)
+
+    def to_dataframe(self) -> "DataFrame":
+        """A table of the scores, a row for each reply and judge; an unscored reply has none. Needs pandas."""
+        return to_dataframe(map(asdict, read_scores(self.run.folder / SCORES)))
 
     def raise_for_status(self) -> None:
         """Raise what the exit code of the command follows from: that of the run, or that a judge scored nothing."""

@@ -27,11 +27,13 @@ class Plain(Role):
 
     A prompt that names `$profile` and `$personality`, or `$known` for both as a list, tells the persona. What it sees
     of the dialogue is `shown`; with `meets_donor`, that gets the messages of another person. A reply that is cut at its
-    limit of tokens is what the candidate says, and is judged.
+    limit of tokens is what the candidate says, and is judged; so is one that repeats its instructions.
     """
 
     prompt = Prompt("")
     keeps_cut = True
+    checked = False
+    max_tokens = None
     chat_role = "assistant"
     meets_donor: ClassVar[bool] = False
     definition: ClassVar[str] = ""  # what `shown` shows, in words: results under another definition are not compared

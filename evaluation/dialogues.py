@@ -119,6 +119,18 @@ def grow_rated(
     return grow
 
 
+def rated(judges: Collection[str]) -> Callable[[Tree], tuple[int, int]]:
+    """For a `RunPlan`: how many replies of a tree are rated by all `judges`, and how many are to be."""
+
+    wanted = set(judges)
+
+    def steps(tree: Tree) -> tuple[int, int]:
+        done = sum(wanted <= node.metadata.get(RATINGS, {}).keys() for node in tree)
+        return done, int(str(tree.options["turns"]))
+
+    return steps
+
+
 def values_of(persona: Persona) -> dict[str, str]:
     """The persona, as values for prompts of roles that may know it."""
     return {"profile": persona.profile, "personality": persona.personality}

@@ -63,6 +63,7 @@ class Rater(Role[R]):
 
     protocol: ClassVar[Protocol]
     visible_roles = frozenset({"candidate"})
+    max_tokens = 512
 
     def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)

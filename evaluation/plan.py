@@ -11,7 +11,7 @@ from agents.inducer import Inducer
 from agents.user import User
 from evaluation.candidates import CANDIDATE, Candidate, parse_all
 from evaluation.cases import Case, Cases, crossed, recorded
-from evaluation.dialogues import SALT, EvalDialogue, LiveDialogue, ReplayDialogue, grow_rated
+from evaluation.dialogues import SALT, EvalDialogue, LiveDialogue, ReplayDialogue, grow_rated, rated
 from evaluation.judge import Rater, find_rater
 from evaluation.leaks import Leak, find_leaks, in_words
 from evaluation.scores import SHIPPED
@@ -79,6 +79,7 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
         trees=trees,
         grow=grow_rated(dialogues, judges, rater),
         unit=UNIT,
+        steps=rated(judges),
         warnings=[*cases.warnings, *in_words(leaks)],
         metadata={SALT: token_hex(16)},
         keeps_broken=True,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from evaluation.dialogues import StoredDialogue, grow_rated
+from evaluation.dialogues import StoredDialogue, grow_rated, rated
 from evaluation.leaks import find_leaks
 from evaluation.plan import (
     SCENARIO,
@@ -55,6 +55,7 @@ def plan_rejudging(run: Path, config: Evaluation, clients: Mapping[str, Client] 
         trees=[Tree(tree.id, tree.scenario, tree.persona, tree.seed, tree.options) for tree in trees.values()],
         grow=grow_rated(dialogues, judges, rater),
         unit=UNIT,
+        steps=rated(judges),
         failures=failures,
         simulated=manifest.get("simulated", {}),
         roles={"judge": list(judges.values())},

@@ -47,7 +47,8 @@ class Observer(Role[Assessment]):
     prompt = Prompt(
         """You watch a doctor take a history. The patient has $illness.
 How much did the doctor's last question narrow it down, from 1 to 5, and could a good doctor name the illness by now?
-Answer with one JSON object, the reason first: {"reason": "...", "score": 1 to 5, "diagnosed": true or false}
+Answer with one JSON object with three keys, in this order: "reason", one or two sentences about this chat; "score", a
+whole number from 1 to 5; "diagnosed", true or false.
 ---
 <dialogue>
 $dialogue

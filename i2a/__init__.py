@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from agents.prompt import Prompt
     from agents.role import Role
-    from i2a.api import build_items, choose, estimate, evaluate, read_trees, simulate, train_dpo, train_sft
+    from i2a.api import (
+        build_items,
+        choose,
+        estimate,
+        evaluate,
+        read_trees,
+        simulate,
+        to_dataframe,
+        train_dpo,
+        train_sft,
+    )
     from i2a.personas.pool import PersonaPool
     from i2a.trees.persona import Persona
     from i2a.trees.tree import Node, Tree
@@ -35,26 +45,35 @@ __all__ = [
     "read_trees",
     "scenario",
     "simulate",
+    "to_dataframe",
     "train_dpo",
     "train_sft",
 ]
 
 PLACES = dict.fromkeys(("build_items", "choose", "estimate", "evaluate", "read_trees", "simulate"), "i2a.api")
-PLACES |= {"train_dpo": "i2a.api", "train_sft": "i2a.api"}
+PLACES |= {"to_dataframe": "i2a.api", "train_dpo": "i2a.api", "train_sft": "i2a.api"}
 PLACES |= {"Prompt": "agents.prompt", "Role": "agents.role", "scenario": "scenarios.script"}
 PLACES |= {"Node": "i2a.trees.tree", "Persona": "i2a.trees.persona", "Tree": "i2a.trees.tree"}
 PLACES |= {"PersonaPool": "i2a.personas.pool"}
+# The packages beside this one that a name needs, and that another project may have too.
+NEEDS = dict.fromkeys(("Prompt", "Role"), "agents") | dict.fromkeys(("scenario", "simulate"), "agents scenarios")
+NEEDS |= dict.fromkeys(("build_items", "choose", "evaluate"), "agents scenarios evaluation")
+NEEDS |= dict.fromkeys(("train_dpo", "train_sft"), "training")
 
 
 if not TYPE_CHECKING:  # a type checker finds a wrong name
 
     def __getattr__(name: str) -> object:  # loaded on demand, so that `i2a --help` stays quick
         if name == "__version__":
-            from importlib.metadata import version
+            from i2a.extras import our_version
 
-            return version("i2a")
+            return our_version()
         if name not in PLACES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name in NEEDS:
+            from i2a.siblings import check
+
+            check(*NEEDS[name].split())
         return getattr(import_module(PLACES[name]), name)
 
 

@@ -5,7 +5,7 @@ keywords win. Nothing is printed without a `console` (of rich). All work in a no
 a function is called.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,12 @@ from i2a.extras import needs
 from i2a.jsonl import JsonObject
 from i2a.runs.sync import run_sync
 from i2a.settings import Settings, from_keywords
+from i2a.trees import frame
 from i2a.trees.json import read, trees_of
 from i2a.trees.tree import Tree
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from rich.console import Console
 
     from evaluation.benchmark import EvalResult
@@ -184,6 +186,17 @@ def train_dpo(config: "DPO | None" = None, *, console: "Console | None" = None, 
 def read_trees(run: str | Path) -> Iterator[Tree]:
     """The trees of a run's folder, or of a file of trees, one at a time. Raises `UsageError` with file and line."""
     return read(trees_of(Path(run)))
+
+
+def to_dataframe(trees: str | Path | Tree | Iterable[Tree]) -> "DataFrame":
+    """A table for pandas of every utterance of trees, or of the run in a folder: `to_dataframe("runs/first")`.
+
+    The columns: see `i2a.trees.frame.utterances`. What a run used, and what an evaluation scored, are tables of the
+    results: `simulate(...).usage.to_dataframe()`, `evaluate(...).to_dataframe()`. Raises `UsageError` without pandas.
+    """
+    if isinstance(trees, str | Path):
+        trees = read_trees(trees)
+    return frame.to_dataframe(frame.utterances([trees] if isinstance(trees, Tree) else trees))
 
 
 def _settled(model: type[Settings], config: Settings | None, settings: Mapping[str, object]) -> Settings:

@@ -18,6 +18,10 @@ class UsageError(I2AError):
     exit_code = 2
 
 
+class ForeignPackage(UsageError, ImportError):
+    """A package of ours is hidden by another one of its name."""
+
+
 # A call to a model that brought no usable answer.
 
 
@@ -47,7 +51,11 @@ class ServerError(Retryable):
 
 
 class Unreachable(Retryable):
-    """No connection, a dropped one, or no answer within the time limit."""
+    """No connection, or a dropped one."""
+
+
+class TimedOut(Unreachable):
+    """No answer within the time limit: the server is slow, or this answer has no end. Another sample may have one."""
 
 
 class MalformedResponse(Retryable):
@@ -61,6 +69,14 @@ class MalformedResponse(Retryable):
 
 class BadRequest(ModelError):
     """HTTP 400, 402, 413, 422, 451, ...: this very request will never succeed (too long, filtered)."""
+
+
+class ContextOverflow(BadRequest):
+    """The request is longer than the model's context. `context`, `needed`: both in tokens, None where unknown."""
+
+    def __init__(self, message: str, *, context: int | None = None, needed: int | None = None) -> None:
+        super().__init__(message)
+        self.context, self.needed = context, needed
 
 
 class AccessDenied(ModelError):

@@ -18,6 +18,7 @@ from typing import TypeVar
 from i2a.errors import I2AError, UsageError
 
 T = TypeVar("T")
+PREFIX = "plugin_"  # of the names of modules that are loaded by their path
 
 
 class NotFound(UsageError):
@@ -94,7 +95,7 @@ def load_file(path: Path) -> ModuleType:
     """The module in the file at `path`; modules beside it can be imported. Raises `UsageError` with the user's line."""
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file")
-    spec = importlib.util.spec_from_file_location(f"plugin_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(PREFIX + path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -126,6 +127,18 @@ def blame(error: BaseException, path: Path) -> str:
         trace = trace.tb_next
     kind = "" if isinstance(error, I2AError) else f"{type(error).__name__}: "
     return f"{path}:{line}: {kind}{error}" if line else f"{path}: {kind}{error}"
+
+
+def file_of(error: BaseException) -> Path | None:
+    """The file of a plug-in, loaded by its path, whose code raised `error` or called what did."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__", "").startswith(PREFIX):
+            return Path(trace.tb_frame.f_code.co_filename)
+        trace = trace.tb_next
+    return None
 
 
 def _attribute(module: ModuleType, attribute: str, name: str) -> object:

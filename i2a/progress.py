@@ -12,31 +12,36 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 LINE = 10.0  # seconds between two lines
+LATELY = 180.0  # seconds whose speed the time that is left is estimated from
 
 
 class ProgressBar(Progress):
     """The bar: what is done, how much of how much (or `percent`), the time it took and has left, and `more` columns.
 
-    Where `console` is no terminal it is not drawn, and `line` prints instead; if `quiet`, neither is shown.
+    Where `console` cannot redraw (a file, a notebook, TERM=dumb) it is not drawn, and `line` prints instead; if
+    `quiet`, neither is shown.
     """
 
     def __init__(self, console: Console, *more: str, percent: bool = False, quiet: bool = False) -> None:
+        whole = Column(no_wrap=True)  # in a narrow terminal it is the bar that gets shorter
         super().__init__(
             TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn() if percent else MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(table_column=whole) if percent else MofNCompleteColumn(table_column=whole),
+            TimeElapsedColumn(table_column=whole),
             TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
+            TimeRemainingColumn(elapsed_when_finished=False, table_column=whole),
             *(TextColumn(text) for text in more),
             console=console,
             transient=True,
-            disable=quiet or not console.is_terminal,
+            speed_estimate_period=LATELY,
+            disable=quiet or not console.is_interactive,
         )
-        self._prints = not quiet and not console.is_terminal
+        self._prints = not quiet and not console.is_interactive
         self._last_line = time.monotonic()
 
     def line(self, text: str) -> None:
@@ -44,4 +49,9 @@ class ProgressBar(Progress):
         now = time.monotonic()
         if self._prints and now - self._last_line >= LINE:
             self._last_line = now
-            self.console.print(Text(text))
+            say(self.console, text)
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print `text` as it is, and a line of a log file or a pipe unbroken."""
+    console.print(Text(text, style=style), soft_wrap=not console.is_terminal)

@@ -46,6 +46,12 @@ class Request:
         return schema
 
     @property
+    def quotable(self) -> list[str]:
+        """The longer words of the blocks between tags, such as those of the persona and of the dialogue."""
+        blocks = re.findall(r"<(\w+)>\n(.*?)\n</\1>", self.text, re.DOTALL)
+        return [word for _, block in blocks for word in re.findall(r"\b\w{4,}\b(?!:)", block)]
+
+    @property
     def replies(self) -> tuple[str, str]:
         """The two replies that the shipped Judge was shown."""
         found = re.search(r"<reply_1>\n(.*?)\n</reply_1>\s*<reply_2>\n(.*?)\n</reply_2>", self.text, re.DOTALL)
@@ -58,10 +64,10 @@ Answers = str | Exception | Sequence[str | Exception] | Callable[[Request], Answ
 
 
 def any_answer(request: Request) -> str:
-    """An answer of the form asked for, which follows from the request."""
+    """An answer of the form asked for, which follows from the request. The texts of a list quote it."""
     chance = random.Random(repr(request))
     if request.schema is not None:
-        return json.dumps(_instance(request.schema, request.schema.get("$defs", {}), chance))
+        return json.dumps(_instance(request.schema, request.schema.get("$defs", {}), chance, request.quotable))
     return f"{request.role or 'The model'} says {digest(repr(request), 4)}."
 
 
@@ -71,7 +77,8 @@ class ScriptedModel(Model):
 
     What it raises is a failure of the call: an error of `i2a.errors`, such as `RateLimited` (tried again) or
     `BadRequest`. Keeps all `requests`; `calls` counts them by role, and `most_in_flight` is how many were open at once
-    at most. Every answer costs `tokens` prompt and as many completion tokens.
+    at most. Every answer costs `tokens` prompt and as many completion tokens. `context`, `limits_answers`: as
+    those of `Model`.
     """
 
     def __init__(
@@ -80,8 +87,11 @@ class ScriptedModel(Model):
         *,
         structured_output: bool = True,
         tokens: int = 10,
+        context: int | None = None,
+        limits_answers: bool = False,
     ) -> None:
         self.answer, self.structured_output, self._tokens = answer, structured_output, tokens
+        self._context, self.limits_answers = context, limits_answers
         self.requests: list[Request] = []
         self.calls: Counter[str] = Counter()
         self.in_flight = self.most_in_flight = 0
@@ -137,6 +147,10 @@ class ScriptedModel(Model):
             return answer
         return Completion(answer, "stop", self._tokens, self._tokens)
 
+    @property
+    def context(self) -> int | None:
+        return self._context
+
     def price(self) -> Price | None:
         return FREE
 
@@ -165,29 +179,37 @@ class _AsRole(Model):
 
     def __init__(self, model: ScriptedModel, role: str) -> None:
         self._model, self._role = model, role
-        self.structured_output = model.structured_output
+        self.structured_output, self.limits_answers = model.structured_output, model.limits_answers
+
+    @property
+    def context(self) -> int | None:
+        return self._model.context
 
     async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         return await self._model.complete_as(self._role, messages, parameters)
 
 
-def _instance(schema: JsonMapping, defs: JsonMapping, chance: random.Random) -> object:
+def _instance(schema: JsonMapping, defs: JsonMapping, chance: random.Random, quotable: Sequence[str]) -> object:
     """A value that fits the JSON schema, as far as our answers use the language."""
     if "$ref" in schema:
-        return _instance(defs[schema["$ref"].rpartition("/")[2]], defs, chance)
+        return _instance(defs[schema["$ref"].rpartition("/")[2]], defs, chance, quotable)
     if "const" in schema:
         return schema["const"]
     if options := schema.get("enum"):
         return chance.choice(options)
     if options := schema.get("anyOf"):
-        return _instance(options[0], defs, chance)
+        return _instance(options[0], defs, chance, quotable)
     match schema.get("type"):
         case "object":
-            return {name: _instance(part, defs, chance) for name, part in schema.get("properties", {}).items()}
+            return {
+                name: _instance(part, defs, chance, quotable) for name, part in schema.get("properties", {}).items()
+            }
         case "array":
             items = schema.get("items", {})
             count = schema.get("minItems", 0 if "$ref" in items else 1)  # a form may hold others like itself
-            return [_instance(items, defs, chance) for _ in range(count)]
+            if items.get("type") == "string" and "enum" not in items and quotable:
+                return [max(chance.sample(quotable, min(3, len(quotable))), key=len) for _ in range(count)]
+            return [_instance(items, defs, chance, quotable) for _ in range(count)]
         case "integer" | "number":
             return chance.randint(int(schema.get("minimum", 0)), int(schema.get("maximum", 9)))
         case "boolean":

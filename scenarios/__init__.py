@@ -1,7 +1,9 @@
-"""Scenario scripts: who speaks when, and how the tree grows. What a script or a program needs is here by name."""
+"""i2a: scenario scripts; who speaks when, and how the tree grows. What a script or a program needs is here by name."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from i2a.siblings import check
 
 if TYPE_CHECKING:
     from scenarios.script import Scenario, scenario
@@ -23,4 +25,5 @@ if not TYPE_CHECKING:  # a type checker finds a wrong name
             )
         if name not in PLACES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        check("agents")
         return getattr(import_module(f"scenarios.{PLACES[name]}"), name)

@@ -5,7 +5,7 @@ import asyncio
 from agents.inducer import Inducer
 from agents.judge import Judge
 from agents.responders import PreferredResponder, RejectedResponder
-from i2a.errors import MalformedAnswer
+from i2a.errors import ModelError
 from i2a.trees.tree import Node, Utterance, Verdict
 
 
@@ -23,14 +23,14 @@ async def replies(
 async def compare(judge: Judge, here: Node, one: Node, other: Node, *, label: bool = True) -> Node | None:
     """Let the judge compare two replies, whoever wrote them, in both orders; the winner if the verdicts agree.
 
-    Only agreeing verdicts label the two nodes, as preferred and rejected; with `label=False` nothing is labelled. An
-    unusable verdict is stored as unusable.
+    Only agreeing verdicts label the two nodes, as preferred and rejected; with `label=False` nothing is labelled. A
+    call that failed, as for a context that is too small, is stored as a verdict without a winner and with its reason.
     """
     orders = ((one, other), (other, one))
     answers = await asyncio.gather(*(judge(here, *order) for order in orders), return_exceptions=True)
     verdicts = []
     for (first, second), answer in zip(orders, answers, strict=True):
-        if isinstance(answer, MalformedAnswer):
+        if isinstance(answer, ModelError):
             verdicts.append(Verdict(first, second, None, str(answer)))
         elif isinstance(answer, BaseException):
             raise answer

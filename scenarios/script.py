@@ -15,6 +15,7 @@ from i2a.errors import UsageError
 from i2a.models.model import Model
 from i2a.options import Options
 from i2a.trees.tree import Tree
+from scenarios.user_audit import persona_audit
 
 Script = Callable[..., Coroutine[Any, Any, None]]
 FIRST_FORM = {"i2a.tree", "scenarios.cast", "scenarios.turn"}  # modules of version 0.1 that its scripts import
@@ -23,13 +24,18 @@ SHAPE = "async def NAME(tree: Tree, user: User, judge: Judge, *, turns: int = 10
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A script, the roles it calls, and its options: the keyword-only parameters of the script, with their defaults."""
+    """A script, the roles it calls, and its options: the keyword-only parameters of the script, with their defaults.
+
+    `audits`: whether what is said by roles that play the person is audited as it is said, and asked for again; None:
+    where no simulator says it.
+    """
 
     name: str
     about: str
     roles: Mapping[str, type[Role[object]]]
     script: Script
     _options: Options
+    audits: bool | None = None
 
     @property
     def options(self) -> Mapping[str, object]:
@@ -45,6 +51,12 @@ class Scenario:
         """Changes when the file of the script or a prompt of a role changes."""
         parts = [self.file.read_text("utf-8"), *(f"{name} {role.prompt.text}" for name, role in self.roles.items())]
         return digest("\x1e".join(parts))
+
+    @property
+    def uses_personas(self) -> bool:
+        """Whether a prompt tells a role of a persona, or the script itself reads one."""
+        prompts = any({"profile", "personality"} & role.prompt.names for role in self.roles.values())
+        return prompts or "persona" in self.file.read_text("utf-8")
 
     def resolve(self, options: Mapping[str, object]) -> dict[str, object]:
         """All options as JSON values, `options` in place of defaults. Raises `UsageError`."""
@@ -71,7 +83,9 @@ class Scenario:
         """
         persona = {"profile": tree.persona.profile, "personality": tree.persona.personality}
         roles = {name: kind(name, clients[name], **persona) for name, kind in self.roles.items()}
-        introduce(roles.values())
+        audit = persona_audit(tree.persona)
+        audits = {name: not clients[name].simulated if self.audits is None else self.audits for name in roles}
+        introduce(roles.values(), {name: audit for name in roles if audits[name]})
         return self.script(tree, **roles, **self._options.arguments(self.resolve(options)))
 
 

@@ -1,7 +1,7 @@
 """The settings of a simulation: one model for flags, TOML files and Python."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -31,4 +31,9 @@ class Simulation(RunConfig):
     )
     role_prompt: Annotated[dict[str, Path], Flag(metavar="ROLE=FILE")] = Field(
         {}, description="Another prompt for one role, a text file, e.g. judge=my_judge.txt."
+    )
+    audit_user: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Audit each message of the simulated person, ask for a bad one again, at most twice, and mark what "
+        "stays bad. auto: unless rules play it.",
     )

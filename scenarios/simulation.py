@@ -1,6 +1,8 @@
 """From settings to a corpus: draws personas and plans a tree for each. What `i2a simulate` runs."""
 
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from itertools import cycle, islice
 from typing import Any
 
 from rich.console import Console
@@ -18,6 +20,12 @@ from i2a.runs.sync import run_sync
 from i2a.trees.tree import Tree
 from scenarios.script import Scenario, find
 from scenarios.settings import Simulation
+
+CHARACTERS = 4  # of a token, about; as `estimate_tokens` has it
+TURN, ANSWER = (
+    120,
+    200,
+)  # tokens: a message and a reply of some three sentences; what an answer takes at most, as a rule
 
 
 def simulate(config: Simulation, *, clients: Mapping[str, Client] = {}, console: Console | None = None) -> RunResult:
@@ -39,10 +47,12 @@ def simulate_async(
 
 def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> RunPlan:
     """Raises `UsageError` for settings that cannot work."""
-    scenario = find(config.scenario).with_prompts(config.role_prompt)
+    audits = {"auto": None, "on": True, "off": False}[config.audit_user]
+    scenario = replace(find(config.scenario).with_prompts(config.role_prompt), audits=audits)
     options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
     models = models_of_roles(scenario, config, clients)
     pool = PersonaPool.read(config.profiles, config.personalities)
+    trees = drawn_trees(scenario, options, pool, config)
 
     def grow(tree: Tree, session: Session) -> Awaitable[None]:
         return scenario.grow(tree, session.clients(tree.id, tree.seed, models), **options)
@@ -54,12 +64,32 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
             "personas": {"fingerprint": pool.fingerprint, "conversations": config.conversations},
             "seed": config.seed,
             "models": {role: str(spec) for role, spec in models.items()},
+            **({} if audits is None else {"audit_user": audits}),
         },
         models=models,
-        trees=drawn_trees(scenario, options, pool, config),
+        trees=trees,
         grow=grow,
         warnings=pool.warnings,
+        needed=needed_tokens(scenario, trees),
+        turns=turns if isinstance(turns := options.get("turns"), int) else 0,
+        metadata={"uses_personas": scenario.uses_personas},
     )
+
+
+def needed_tokens(scenario: Scenario, trees: Sequence[Tree]) -> dict[str, tuple[int, int]]:
+    """About how many tokens a call of each role takes, its answer included: at first, and more by each turn.
+
+    The longest persona counts where the prompt names it.
+    """
+    needed = {}
+    for name, role in scenario.roles.items():
+        texts = {
+            "profile": max((len(tree.persona.profile) for tree in trees), default=0),
+            "personality": max((len(tree.persona.personality) for tree in trees), default=0),
+        }
+        told = len(role.prompt.text) + sum(size for text, size in texts.items() if text in role.prompt.names)
+        needed[name] = told // CHARACTERS + ANSWER, TURN
+    return needed
 
 
 def models_of_roles(scenario: Scenario, config: Simulation, clients: Mapping[str, Client]) -> dict[str, ModelSpec]:
@@ -73,9 +103,15 @@ def models_of_roles(scenario: Scenario, config: Simulation, clients: Mapping[str
 def drawn_trees(
     scenario: Scenario, options: Mapping[str, object], pool: PersonaPool, config: Simulation
 ) -> Sequence[Tree]:
-    """A tree without nodes for each persona that is drawn; ids sort in drawing order."""
+    """A tree without nodes for each persona that is drawn; ids sort in drawing order.
+
+    Where no role is told of its persona, there may be more trees than personas.
+    """
+    drawn = pool.draw(
+        config.conversations if scenario.uses_personas else min(config.conversations, pool.pairs), config.seed
+    )
     digits = len(str(config.conversations - 1))
     return [
         Tree(f"{scenario.name}-{i:0{digits}}", scenario.name, persona, seed_of(f"{config.seed}/{i}"), options)
-        for i, persona in enumerate(pool.draw(config.conversations, config.seed))
+        for i, persona in enumerate(islice(cycle(drawn), config.conversations))
     ]

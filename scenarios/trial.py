@@ -29,6 +29,8 @@ class Endless(I2AError):
 class Limited(Model):
     """The offline engine, for at most `CALLS` calls."""
 
+    simulated = True
+
     def __init__(self) -> None:
         self._model, self._left = ModelSpec("offline").open(), CALLS
 

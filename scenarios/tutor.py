@@ -21,6 +21,7 @@ class Pupil(Role):
     """A learner with a misconception that shows only in what they say about the subject."""
 
     prompt = Prompt.beside(__file__, "pupil.txt")
+    plays_person = True
 
 
 class Tutor(Role):

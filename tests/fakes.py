@@ -29,7 +29,8 @@ def plausible(request: Request) -> str:
     sign = mark(request.text, request.seed)
     match request.role:
         case "inducer":
-            return json.dumps({"reason": sign, "profile": [f"fact {sign}"], "personality": []})
+            fact = f"{max(request.quotable, key=len, default='fact')} {sign}"
+            return json.dumps({"reason": sign, "profile": [fact], "personality": []})
         case "judge" if "<reply_1>" in request.text:
             one, two = request.replies
             return preference("1" if mark(one) < mark(two) else "2", sign)

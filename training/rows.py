@@ -11,9 +11,8 @@ from typing import Literal
 
 from i2a.jsonl import JsonObject
 from i2a.trees.formats import Rows
-from i2a.trees.tree import Node, Pair, Tree, Verdict
+from i2a.trees.tree import MessageDict, Node, Pair, Tree, Verdict, chat_messages
 
-Message = dict[str, str]
 CUT = "pairs with a reply that was cut at its limit of tokens"
 
 
@@ -80,7 +79,7 @@ def in_both_orders(pair: Pair) -> bool:
     return shown_first == {True, False}
 
 
-def _usable(tree: Tree, pairs: PairFilter, left_out: Counter[str]) -> Iterator[tuple[Pair, list[Message]]]:
+def _usable(tree: Tree, pairs: PairFilter, left_out: Counter[str]) -> Iterator[tuple[Pair, list[MessageDict]]]:
     """The labelled pairs that pass with their prompts; the others are counted, each with its reason."""
     left_out.update(filter(None, map(_why_unlabelled, tree)))
     for pair in tree.pairs:
@@ -120,24 +119,16 @@ def _verdicts(pair: Pair) -> list[Verdict]:
     return [verdict for verdict in pair.history[-1].verdicts if verdict.winner and {*verdict[:2]} == both]
 
 
-def _prompt(pair: Pair) -> list[Message]:
+def _prompt(pair: Pair) -> list[MessageDict]:
     """The path to the pair, as whoever answers in it sees it; consecutive messages of one side become one."""
-    replying = {node.speaker for node in pair.history[-1].children}
-    prompt: list[Message] = []
-    for node in pair.history:
-        mine = node.speaker in replying or any(other.speaker in replying for other in node.siblings)
-        message = _says("assistant" if mine else "user", node)
-        if prompt and prompt[-1]["role"] == message["role"]:
-            message["content"] = f"{prompt.pop()['content']}\n\n{message['content']}"
-        prompt.append(message)
-    return prompt
+    return chat_messages(pair.history, {node.speaker for node in pair.history[-1].children})
 
 
-def _says(role: str, node: Node) -> Message:
+def _says(role: str, node: Node) -> MessageDict:
     return {"role": role, "content": node.content.strip()}
 
 
-def _origin(tree: Tree, prompt: list[Message]) -> dict[str, str | int]:
+def _origin(tree: Tree, prompt: list[MessageDict]) -> dict[str, str | int]:
     """Where a row comes from. `turn` counts the assistant's replies from 1."""
     turn = 1 + sum(message["role"] == "assistant" for message in prompt)
     persona = tree.persona

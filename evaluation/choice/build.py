@@ -27,6 +27,7 @@ from i2a.models.autogen import Client
 from i2a.models.call import RoleModel
 from i2a.runs.clients import check_clients, spec_for
 from i2a.runs.outcome import RunResult
+from i2a.runs.panels import turns_of
 from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.runner import execute
@@ -119,6 +120,7 @@ def plan_build(config: ItemBuild, clients: Mapping[str, Client] = {}) -> tuple[R
         trees=[Tree(case.id, "choice items", case.persona, case.seed) for case in cases.all],
         grow=grow,
         unit="dialogues",
+        steps=lambda tree: (turns_of(tree)[0], config.turns),
         warnings=cases.warnings,
     )
     return plan, cases

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
@@ -34,9 +34,13 @@ from i2a.runs.run_folder import RunFolder
 from i2a.runs.runner import execute
 from i2a.runs.session import Session
 from i2a.runs.sync import run_sync
+from i2a.trees.frame import to_dataframe
 from i2a.trees.json import read
 from i2a.trees.tree import Node, Tree, Utterance
 from i2a.validation import problem
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 CHOICES = "choices.jsonl"
 CHOSEN = "choice"  # where the metadata of a message holds what was chosen
@@ -51,6 +55,15 @@ class ChoiceRunResult:
     run: RunResult
     summary: ChoiceSummary | None = None
     written: JsonMapping = field(default_factory=dict)
+
+    def to_dataframe(self) -> "DataFrame":
+        """A table of the choices, a row for each item and candidate. Needs pandas."""
+        rows = (row for tree in read(RunFolder(self.run.folder).trees_file) for row in choices_of(tree))
+        return to_dataframe(
+            {name: value for name, value in row.items() if name != "share"}
+            | {f"share_{option}": (row["share"] or {}).get(option) for option in OPTIONS}
+            for row in rows
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +153,9 @@ def plan_choices(config: Choosing, clients: Mapping[str, Client] = {}) -> Choice
         )
         return asked(tree, how, candidate.wrapper, dialogue, donor)
 
+    def steps(tree: Tree) -> tuple[int, int]:
+        return sum(CHOSEN in node.metadata for node in tree), len(dialogues[tree.id][1].items)
+
     writer = {role: who["model"] for role, who in items.header.writer.items()}
     plan = RunPlan(
         fingerprint={
@@ -161,6 +177,8 @@ def plan_choices(config: Choosing, clients: Mapping[str, Client] = {}) -> Choice
         trees=trees,
         grow=grow,
         unit="dialogues",
+        steps=steps,
+        step_unit="choices",
         simulated=dict.fromkeys(writer.values(), items.header.simulated),
         roles={
             CANDIDATE: list(dict.fromkeys(candidate.model for candidate in candidates.values())),

@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from evaluation.choice.settings import ItemBuild
 
 EXAMPLE = """\
-i2a benchmark build --model openai:gpt-4o --out runs/items
-i2a benchmark build --from runs/corpus --out runs/items"""
+i2a benchmark build --cases 6 --turns 4 --out runs/items
+i2a benchmark build --model openai:gpt-4o --out runs/gpt-items"""
+TOML = """\
+out = "runs/gpt-items"
+model = "openai:gpt-4o"
+"""
 
 benchmark = typer.Typer(help="Build the items of `i2a choice`.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -24,7 +28,7 @@ def group() -> None:
 
 
 @benchmark.command()
-@command("evaluation.choice.settings:ItemBuild", example=EXAMPLE, extra="evaluate")
+@command("evaluation.choice.settings:ItemBuild", example=EXAMPLE, toml=TOML, extra="evaluate")
 def build(config: "ItemBuild", as_json: bool) -> None:
     """Make items for `i2a choice`: dialogues, and four replies to some of their messages, one of which fits.
 

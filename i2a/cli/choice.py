@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from evaluation.choice.settings import Choosing
 
 EXAMPLE = """\
-i2a choice base=hf:runs/base tuned=hf:runs/dpo shuffled=shuffled:hf:runs/dpo \\
-    last=last:hf:runs/dpo --out runs/choice"""
+i2a choice offline last=last:offline --cases 4 --out runs/try-choice
+i2a choice sft=hf:runs/sft dpo=hf:runs/dpo last=last:hf:runs/dpo \\
+    --out runs/choice"""
+TOML = """\
+out = "runs/choice"
+candidates = ["sft=hf:runs/sft", "dpo=hf:runs/dpo", "last=last:hf:runs/dpo"]"""
 
 
-@command("evaluation.choice.settings:Choosing", example=EXAMPLE, extra="evaluate")
+@command("evaluation.choice.settings:Choosing", example=EXAMPLE, toml=TOML, extra="evaluate")
 def choice(config: "Choosing", as_json: bool) -> None:
     """Measure, without any judge, whether candidates know which of four replies suits the person of a dialogue.
 

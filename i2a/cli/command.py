@@ -9,12 +9,15 @@ the command is run or explains itself:
 """
 
 import inspect
+import re
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import typer
+from typer.core import TyperArgument, TyperCommand
 
 from i2a.errors import Interrupted, UsageError
 from i2a.extras import needs
@@ -26,26 +29,63 @@ if TYPE_CHECKING:
 
 
 def command(
-    settings: "str | type[BaseModel] | None" = None, *, example: str, extra: str | None = None
+    settings: "str | type[BaseModel] | None" = None, *, example: str, toml: str = "", extra: str | None = None
 ) -> "Callable[[Callable[..., None]], Command]":
     """Make a function a command of Typer.
 
-    `settings`: the class, or `module:Class`; None: the function's own parameters are the flags. `example`: a whole
-    command line, shown in the help. `extra`: what to install if a package is missing, as in `pip install 'i2a[train]'`.
+    `settings`: the class, or `module:Class`; None: the function's own parameters are the flags. `example`: whole
+    command lines, and `toml`: a file for `--config`; the help shows both. `extra`: what to install if a package is
+    missing, see `i2a.extras`.
     """
-    return lambda function: Command(function, settings, example, extra)
+    return lambda function: Command(function, settings, example, toml, extra)
+
+
+class Explained(TyperCommand):
+    """How a command is shown: what must be given stands in the usage, and arguments without their type in Python.
+
+    To Typer nothing is required, as a TOML file may hold it; the help of a setting says it.
+    """
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        required: list[str] = []
+        optional: list[str] = []
+        for parameter in self.get_params(ctx):
+            must = parameter.required or str(getattr(parameter, "help", "")).endswith("required]")
+            if isinstance(parameter, TyperArgument):
+                (piece,) = parameter.get_usage_pieces(ctx)
+                (required if must else optional).append(re.sub(r"[][{}]", "", piece) if must else piece)
+            elif must:
+                required.append(f"{parameter.opts[0]} {parameter.metavar}")
+        return [*required, *optional, "[OPTIONS]"]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        parameters = self.get_params(ctx)
+        arguments = [part for part in parameters if isinstance(part, TyperArgument)]
+        options = [part for part in parameters if not isinstance(part, TyperArgument)]
+        if arguments:
+            with formatter.section("Arguments"):
+                formatter.write_dl([(part.display_name_raw, part.help or "") for part in arguments])
+        with formatter.section("Options"):
+            formatter.write_dl([record for part in options if (record := part.get_help_record(ctx))])
 
 
 class Command:
     """A callable that Typer reads like a function. Its parameters are worked out when they are asked for."""
 
     def __init__(
-        self, function: Callable[..., None], settings: "str | type[BaseModel] | None", example: str, extra: str | None
+        self,
+        function: Callable[..., None],
+        settings: "str | type[BaseModel] | None",
+        example: str,
+        toml: str,
+        extra: str | None,
     ) -> None:
-        self.function, self.example, self._settings, self._extra = function, example, settings, extra
+        self.function, self.example, self.toml = function, example, toml.rstrip()
+        self._settings, self._extra = settings, extra
         self.__name__, self.__module__ = function.__name__, function.__module__
-        lines = example.replace("\n", "\n  ")
-        self.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n\b\nExample:\n  {lines}"
+        blocks = {"Example": example, "A file for --config": toml}
+        shown = [f"\b\n{title}:\n{indent(text, '  ')}" for title, text in blocks.items() if text]
+        self.__doc__ = "\n\n".join([inspect.cleandoc(function.__doc__ or ""), *shown])
         self.__annotations__: dict[str, object] = {}  # the signature has them
         # A word that belongs to no flag gets our own error.
         self.context_settings = {"allow_extra_args": True} if settings else None

@@ -10,10 +10,16 @@ from i2a.cli.command import command
 if TYPE_CHECKING:
     from i2a.cli.settings import CompareOptions
 
-EXAMPLE = "i2a compare runs/eval-base runs/eval-dpo --baseline base"
+EXAMPLE = """\
+i2a compare runs/controls
+i2a compare runs/eval runs/eval-2 --baseline sft"""
+TOML = """\
+runs = ["runs/eval", "runs/eval-2"]
+baseline = "sft"
+"""
 
 
-@command("i2a.cli.settings:CompareOptions", example=EXAMPLE, extra="evaluate")
+@command("i2a.cli.settings:CompareOptions", example=EXAMPLE, toml=TOML, extra="evaluate")
 def compare(config: "CompareOptions", as_json: bool) -> None:
     """Put the candidates of several evaluations side by side.
 

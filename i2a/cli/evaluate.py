@@ -12,20 +12,30 @@ if TYPE_CHECKING:
     from evaluation.settings import Evaluation
 
 EXAMPLE = """\
-i2a evaluate base=hf:runs/base tuned=hf:runs/dpo --out runs/eval \\
+i2a evaluate offline:generic offline:oracle --cases 4 --turns 3 \\
+    --out runs/controls
+i2a evaluate sft=hf:runs/sft dpo=hf:runs/dpo --out runs/eval \\
     --user openai:gpt-4o-mini --judge openai:gpt-4o"""
+TOML = """\
+out = "runs/eval"
+candidates = ["sft=hf:runs/sft", "dpo=hf:runs/dpo"]
+user = "openai:gpt-4o-mini"
+judge = ["openai:gpt-4o"]"""
 
 
-@command("evaluation.settings:Evaluation", example=EXAMPLE, extra="evaluate")
+@command("evaluation.settings:Evaluation", example=EXAMPLE, toml=TOML, extra="evaluate")
 def evaluate(config: "Evaluation", as_json: bool) -> None:
     """Measure how well candidates adapt to a person as the dialogue continues: the ALOE benchmark.
 
-    Each candidate talks with the same simulated users, and a judge rates every reply. Controls: offline:generic (the
-    floor), offline:oracle (knows the persona, the ceiling), offline:parrot, offline:facts and offline:salad
-    (adversarial baselines, which should score lowest). Writes trees.jsonl, scores.jsonl, summary.json, curves.png and
-    curves.svg. Press Ctrl-C once to finish in-flight requests and stop; --resume continues, and on a complete run only
-    recomputes the results. Exit code 3: some dialogues failed, or
-    none was scored; 4: the budget is spent; 130: interrupted.
+    Each candidate talks with the same simulated users, and a judge rates every reply. AL(k), the alignment level, is
+    the mean score of the replies at turn k; AVG is the mean of AL(k) over the turns; IR, the improvement rate, is the
+    slope of AL(k). The Inducer, who lists what a dialogue has revealed about its user, serves the audit of the users.
+
+    Controls: offline:generic (the floor), offline:oracle (knows the persona, the ceiling), offline:parrot,
+    offline:facts and offline:salad (adversarial baselines, which should score lowest). Writes trees.jsonl,
+    scores.jsonl, summary.json, curves.png and curves.svg. Press Ctrl-C once to finish in-flight requests and stop;
+    --resume continues, and on a complete run only recomputes the results. Exit code 3: some dialogues failed, or none
+    was scored; 4: the budget is spent; 130: interrupted.
     """
     from rich.console import Console
 

@@ -14,10 +14,16 @@ if TYPE_CHECKING:
 
 EXAMPLE = """\
 i2a export runs/first --format dpo --option both_orders=true \\
-    --out data/dpo.parquet"""
+    --out data/dpo.jsonl"""
+TOML = """\
+run = "runs/first"
+format = "dpo"
+option = { both_orders = true }
+out = "data/dpo.jsonl"
+"""
 
 
-@command("i2a.cli.settings:ExportOptions", example=EXAMPLE, extra="train")
+@command("i2a.cli.settings:ExportOptions", example=EXAMPLE, toml=TOML, extra="train")
 def export(config: "ExportOptions", as_json: bool) -> None:
     """Write the trees of a run in another format.
 

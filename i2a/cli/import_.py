@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from i2a.cli.settings import ImportOptions
 
 
-@command("i2a.cli.settings:ImportOptions", example="i2a import aloe.jsonl --out runs/aloe")
+EXAMPLE = """\
+i2a export runs/first --format aloe --out aloe.jsonl
+i2a import aloe.jsonl --out runs/aloe"""
+TOML = """\
+file = "aloe.jsonl"
+out = "runs/aloe"
+"""
+
+
+@command("i2a.cli.settings:ImportOptions", example=EXAMPLE, toml=TOML)
 def import_(config: "ImportOptions", as_json: bool) -> None:
     """Import conversations in the format of the ALOE release as a run, for `show`, `export` and `train` to read.
 

@@ -7,19 +7,22 @@ its place: `i2a ./count.py runs/first`. Only the command that is asked for is bu
 import errno
 import os
 import sys
-from importlib.metadata import EntryPoint, version
+from importlib.metadata import EntryPoint
 from io import TextIOWrapper
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from i2a.cli.command import Command
+from i2a.cli.command import Command, Explained
 from i2a.errors import I2AError, UsageError
-from i2a.plugins import by_place, find, installed
+from i2a.extras import our_version
+from i2a.plugins import blame, by_place, file_of, find, installed
+from i2a.siblings import SIBLINGS, check
 
+DEBUG = "I2A_DEBUG"
 UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG}
 
 
@@ -44,9 +47,11 @@ class Commands(TyperGroup):
         group = typer.Typer(add_completion=False, rich_markup_mode=None)
         group.callback()(lambda: None)
         if isinstance(found, typer.Typer):
+            for info in found.registered_commands:
+                info.cls = Explained if info.cls in (None, TyperCommand) else info.cls
             group.add_typer(found, name=cmd_name)
         else:
-            group.command(cmd_name, context_settings=getattr(found, "context_settings", None))(found)
+            group.command(cmd_name, cls=Explained, context_settings=getattr(found, "context_settings", None))(found)
         return typer.main.get_command(group).commands[cmd_name]  # type: ignore[attr-defined]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -80,21 +85,34 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"max_content_width": 120},
+    context_settings={"max_content_width": 1000},
 )
 
 
 @app.callback(invoke_without_command=True)
 def root(show_version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     if show_version:
-        typer.echo(f"i2a {version('i2a')}")
+        typer.echo(f"i2a {our_version()}")
         raise typer.Exit
 
 
 def main() -> None:
-    """Run the command. An expected error is one line and an exit code; anything else is a bug and shows itself."""
+    """Run the command. A bug shows itself: one in a plug-in of the user's own in a line, any other as a traceback."""
+    try:
+        run()
+    except Exception as error:
+        file = file_of(error)
+        if file is None or os.environ.get(DEBUG):
+            raise
+        print_error(f"{blame(error, file)} ({DEBUG}=1 shows the traceback)")
+        sys.exit(1)
+
+
+def run() -> None:
+    """Run the command. An expected error is one line and an exit code."""
     print_anywhere()
     try:
+        check(*SIBLINGS)
         try:
             app()
         finally:
@@ -102,7 +120,7 @@ def main() -> None:
                 sys.stdout.flush()
     except (I2AError, ExceptionGroup) as error:
         expected = first_expected(error)
-        Console(stderr=True, soft_wrap=True).print(Text(f"i2a: {expected}", style="bold red"))
+        print_error(str(expected))
         sys.exit(expected.exit_code)
     except OSError as error:
         if error.filename is not None or error.errno not in UNWRITABLE:
@@ -111,6 +129,10 @@ def main() -> None:
         if error.errno != errno.EPIPE:  # who reads no further, as `head` does, wants to hear no more
             Console(stderr=True).print(Text(f"i2a: cannot write to standard output: {error.strerror}"))
         sys.exit(1)
+
+
+def print_error(text: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(Text(f"i2a: {text}", style="bold red"))
 
 
 def print_anywhere() -> None:

@@ -14,21 +14,38 @@ if TYPE_CHECKING:
     from i2a.personas.settings import CheckOptions, Growth, SampleOptions
 
 GROW = """\
-i2a personas grow --kind profile --target 1000 --seed 1 \\
-    --out pools/profiles.jsonl"""
+i2a personas grow --kind profile --target 40 --encoder tfidf \\
+    --out pools/profiles.jsonl
+i2a personas grow --kind personality --target 1000 \\
+    --model openai:gpt-4o --out pools/personalities.jsonl"""
+GROW_TOML = """\
+kind = "personality"
+target = 1000
+model = "openai:gpt-4o"
+out = "pools/personalities.jsonl"
+"""
 CHECK = """\
-i2a personas check pools/personalities.jsonl --png pool.png \\
-    --against benchmark/personalities.jsonl"""
+i2a personas check pools/profiles.jsonl --encoder tfidf --png pool.png"""
+CHECK_TOML = """\
+files = ["pools/profiles.jsonl"]
+encoder = "tfidf"
+png = "pool.png"
+"""
 SAMPLE = """\
-i2a personas sample --count 3310 --seed 1 --out personas.jsonl \\
-    --profiles pools/profiles.jsonl \\
-    --personalities pools/personalities.jsonl"""
+i2a personas sample --count 100 --seed 1 \\
+    --profiles pools/profiles.jsonl --out personas.jsonl"""
+SAMPLE_TOML = """\
+count = 100
+seed = 1
+profiles = "pools/profiles.jsonl"
+out = "personas.jsonl"
+"""
 
 personas = typer.Typer(help="Grow, check and sample pools of personas.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @personas.command()
-@command("i2a.personas.settings:Growth", example=GROW, extra="personas")
+@command("i2a.personas.settings:Growth", example=GROW, toml=GROW_TOML, extra="personas")
 def grow(config: "Growth", as_json: bool) -> None:
     """Grow a pool: a model writes new personas, and those unlike all others in the pool are kept.
 
@@ -61,7 +78,7 @@ def grow(config: "Growth", as_json: bool) -> None:
 
 
 @personas.command()
-@command("i2a.personas.settings:CheckOptions", example=CHECK, extra="personas")
+@command("i2a.personas.settings:CheckOptions", example=CHECK, toml=CHECK_TOML, extra="personas")
 def check(config: "CheckOptions", as_json: bool) -> None:
     """Check pools of profiles or personalities: unfit texts, near-duplicates, coverage, overlap.
 
@@ -89,7 +106,7 @@ def _draw(result: "PoolCheck", png: Path) -> None:
 
 
 @personas.command()
-@command("i2a.personas.settings:SampleOptions", example=SAMPLE)
+@command("i2a.personas.settings:SampleOptions", example=SAMPLE, toml=SAMPLE_TOML)
 def sample(config: "SampleOptions", as_json: bool) -> None:
     """Draw pairs of a profile and a personality into a file of personas.
 

@@ -10,10 +10,17 @@ from i2a.cli.command import command
 if TYPE_CHECKING:
     from i2a.cli.settings import ReportOptions
 
-EXAMPLE = "i2a report runs/first runs/sft runs/dpo runs/eval --out report.html"
+EXAMPLE = """\
+i2a report runs/first --out report.html
+i2a report runs/first runs/sft runs/dpo runs/eval --out all.html"""
+TOML = """\
+runs = ["runs/first", "runs/sft", "runs/dpo", "runs/eval"]
+out = "all.html"
+title = "Our experiment"
+"""
 
 
-@command("i2a.cli.settings:ReportOptions", example=EXAMPLE, extra="evaluate")
+@command("i2a.cli.settings:ReportOptions", example=EXAMPLE, toml=TOML, extra="evaluate")
 def report(config: "ReportOptions", as_json: bool) -> None:
     """Write one HTML file about runs: curves, tables, audit, costs, training, and all conversations as trees.
 

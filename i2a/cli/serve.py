@@ -11,7 +11,15 @@ if TYPE_CHECKING:
     from i2a.simulator.settings import ServeOptions
 
 
-@command("i2a.simulator.settings:ServeOptions", example="i2a serve --port 0 --latency 0.2 --slots 64 --faults 0.05")
+EXAMPLE = "i2a serve --port 0 --latency 0.2 --slots 64 --faults 0.05"
+TOML = """\
+port = 0
+latency = 0.2
+slots = 64
+faults = 0.05"""
+
+
+@command("i2a.simulator.settings:ServeOptions", example=EXAMPLE, toml=TOML)
 def serve(config: "ServeOptions", as_json: bool) -> None:
     """Serve the offline engine over the OpenAI protocol, on loopback, with faults on request.
 

@@ -1,32 +1,44 @@
 """`i2a show`: what a run holds, and one tree in the terminal."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from i2a.cli.command import command, warn_of_torn_line
-from i2a.jsonl import JsonMapping, JsonObject
 from i2a.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from i2a.cli.settings import ShowOptions
+    from i2a.trees.summary import Summary
     from i2a.trees.tree import Node, Tree
 
 
-@command("i2a.cli.settings:ShowOptions", example="i2a show runs/first aloe-3")
+EXAMPLE = """\
+i2a show runs/first
+i2a show runs/first aloe-3"""
+TOML = """\
+run = "runs/first"
+tree = "aloe-3"
+"""
+
+
+@command("i2a.cli.settings:ShowOptions", example=EXAMPLE, toml=TOML)
 def show(config: "ShowOptions", as_json: bool) -> None:
     """Show a run and one of its trees: all replies, labels, both verdicts, and what the Inducer knew.
+
+    The Inducer lists, turn by turn, what the dialogue has revealed about the user's persona.
 
     Without TREE it is the first one; --json then prints the run's counts, and else the tree.
     """
     from rich.console import Console
 
     from i2a.errors import UsageError
+    from i2a.progress import say
     from i2a.trees.json import dump, read, trees_of
 
     run, tree = config.run, config.tree
@@ -34,23 +46,25 @@ def show(config: "ShowOptions", as_json: bool) -> None:
     warn_of_torn_line(file)
     console = Console(highlight=False)
     if tree is None and as_json:
-        typer.echo(json.dumps(counts(run, file)))
+        summary, failed = counts(run, file)
+        typer.echo(json.dumps(summary.as_json() | {"failed": failed}))
         return
     for number, found in enumerate(read(file)):
         if tree in (None, found.id, str(number)):
             if as_json:
                 typer.echo(json.dumps(json.loads(dump(found))))  # ASCII, for any terminal
                 return
-            console.print(drawing(found))
+            console.print(drawing(found, persona=uses_personas(run)))
             if tree is None:
-                console.print(f"\n{overview(counts(run, file))}\nAnother one:  i2a show {run} NUMBER", markup=False)
+                lines = [*overview(*counts(run, file)), f"Another one:  i2a show {run} NUMBER"]
+                say(console, "\n" + "\n".join(lines))
             return
     if tree is None:
         raise UsageError(f"{run} holds no tree yet")
     raise UsageError(f"{run} holds no tree {tree!r}; `i2a show {run} 0` shows the first")
 
 
-def counts(run: Path, file: Path) -> JsonObject:
+def counts(run: Path, file: Path) -> "tuple[Summary, int]":
     """Counts over all trees of the file, and how many conversations failed."""
     from i2a.runs.run_folder import RunFolder
     from i2a.trees.json import read
@@ -60,62 +74,89 @@ def counts(run: Path, file: Path) -> JsonObject:
     if run.is_dir():
         folder = RunFolder(run)
         failed = set(folder.failures()) - folder.finished()
-    return Summary.of(read(file)).as_json() | {"failed": len(failed)}
+    return Summary.of(read(file)), len(failed)
 
 
-def overview(counts: JsonMapping) -> str:
-    rate = counts["flip_rate"]
-    return (
-        f"{counts['trees']} trees, {counts['utterances']} utterances, {counts['pairs']} pairs: {counts['labelled']} "
-        f"labelled, {counts['flipped']} flipped{'' if rate is None else f' ({rate:.1%})'}, {counts['unjudged']} "
-        f"unjudged; {counts['failed']} conversations failed"
-    )
+def overview(summary: "Summary", failed: int) -> Iterator[str]:
+    from i2a.runs.outcome import in_words
+    from i2a.text import counted
+
+    yield from in_words(summary)
+    if failed:
+        yield f"{counted(failed, 'conversations')} failed; the reasons are in failures.jsonl"
 
 
-def drawing(tree: "Tree") -> "RenderableType":
+def uses_personas(run: Path) -> bool:
+    """Whether a role of the run was told of a persona, as far as its manifest says."""
+    from i2a.runs.run_folder import RunFolder
+
+    folder = RunFolder(run if run.is_dir() else run.parent)
+    return not folder.manifest_file.exists() or bool(folder.manifest().get("uses_personas", True))
+
+
+def drawing(tree: "Tree", *, persona: bool = True) -> "RenderableType":
     """The tree as a rich renderable. Text of models and personas is never read as markup."""
     from rich.console import Group
     from rich.panel import Panel
     from rich.text import Text
 
-    persona = Text.assemble(
-        ("profile      ", "dim"),
-        one_line(tree.persona.profile),
-        ("\npersonality  ", "dim"),
-        one_line(tree.persona.personality),
-    )
-    title = Text(f"{tree.id}, scenario {tree.scenario}, persona {tree.persona.id}, seed {tree.seed}")
-    parts: list[RenderableType] = [Panel(persona, title=title, title_align="left", border_style="dim")]
-    for root in tree.roots:
-        parts += rows(root, 0)
-    return Group(*parts)
+    title = f"{tree.id}, scenario {tree.scenario}, seed {tree.seed}"
+    parts: list[RenderableType] = []
+    if persona:
+        texts = Text.assemble(
+            ("profile      ", "dim"),
+            one_line(tree.persona.profile),
+            ("\npersonality  ", "dim"),
+            one_line(tree.persona.personality),
+        )
+        title = f"{tree.id}, scenario {tree.scenario}, persona {tree.persona.id}, seed {tree.seed}"
+        parts.append(Panel(texts, title=Text(title), title_align="left", border_style="dim"))
+    else:
+        parts.append(Text(title, style="dim"))
+    return Group(*parts, *rows(tree.roots, 0))
 
 
-def rows(node: "Node", depth: int) -> Iterator["RenderableType"]:
-    """The lines of `node` and of what follows it. Only a fork into several continued branches indents."""
-    yield utterance(node, depth)
-    inner = depth + (sum(child.continued for child in node.children) > 1)
-    for child in sorted(node.children, key=lambda child: child.continued):
-        yield from rows(child, inner)
+def rows(replies: "Sequence[Node]", depth: int) -> Iterator["RenderableType"]:
+    """The lines of alternatives and of what follows each; what the dialogue left behind comes first.
+
+    Only a fork into several continued branches indents.
+    """
+    named = names(replies)
+    for node in sorted(replies, key=lambda node: node.continued):
+        yield utterance(node, named[node], len(replies) > 1, depth)
+        yield from rows(node.children, depth + (sum(child.continued for child in node.children) > 1))
 
 
-def utterance(node: "Node", depth: int) -> "RenderableType":
+def names(replies: "Sequence[Node]") -> "dict[Node, str]":
+    """What each of some alternatives is called: its speaker, with a number where that one spoke several."""
+    speakers = [node.speaker for node in replies]
+    return {
+        node: node.speaker
+        if speakers.count(node.speaker) == 1
+        else f"{node.speaker} {speakers[: place + 1].count(node.speaker)}"
+        for place, node in enumerate(replies)
+    }
+
+
+def utterance(node: "Node", name: str, alternative: bool, depth: int) -> "RenderableType":
+    """A node under its `name`. `alternative`: whether there are others in its place."""
     from rich.padding import Padding
     from rich.text import Text
 
     styles = {"preferred": "green", "rejected": "red", None: "default"}
     arrow = "→" if node.continued else "·"
-    text = Text.assemble((f"{arrow} {node.speaker}", f"bold {styles[node.label]}"))
-    if node.siblings:
+    text = Text.assemble((f"{arrow} {name}", f"bold {styles[node.label]}"))
+    if alternative or node.label:
         text.append(f" [{node.label or 'no label'}]", style=styles[node.label])
     text.append(f"  {one_line(node.content)}")
     if node.inference is not None:
         known = [*node.inference.profile, *node.inference.personality]
         text.append("\n    inducer knew: " + (one_line("; ".join(known)) or "nothing yet"), style="dim")
+    called = names(node.children)
     for verdict in node.verdicts:
-        winner = verdict.winner.speaker if verdict.winner else "no verdict"
-        shown = f"{verdict.first.speaker}, {verdict.second.speaker}"
-        text.append(f"\n    judge, shown {shown}: {winner} - {one_line(verdict.reason)}", style="dim")
-    for name, note in node.metadata.items():
-        text.append(f"\n    {name}: {json.dumps(note, ensure_ascii=False)}", style="dim")
+        first, second = (called.get(shown, shown.speaker) for shown in (verdict.first, verdict.second))
+        winner = called.get(verdict.winner, verdict.winner.speaker) if verdict.winner else "no verdict"
+        text.append(f"\n    judge, shown {first}, {second}: {winner} - {one_line(verdict.reason)}", style="dim")
+    for key, note in node.metadata.items():
+        text.append(f"\n    {key}: {json.dumps(note, ensure_ascii=False)}", style="dim")
     return Padding(text, (0, 0, 0, 2 * depth))

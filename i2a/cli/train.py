@@ -20,12 +20,29 @@ if TYPE_CHECKING:
 # Once a process has failed, a launcher ends the others. So that an error they share is printed once, by the first one,
 # the others wait for this many seconds.
 WAIT = 5.0
-SEVERAL_GPUS = """\
-i2a train sft runs/first --model Qwen/Qwen2.5-7B-Instruct --lora \\
-    --out runs/sft
+SFT_EXAMPLE = """\
+i2a train sft runs/first --model runs/base --out runs/sft
+i2a train sft runs/server --model Qwen/Qwen2.5-7B-Instruct --lora \\
+    --out runs/qwen-sft
 accelerate launch --config_file "$(i2a train accelerate ddp)" \\
     -m i2a.cli train sft runs/first ..."""
+SFT_TOML = """\
+runs = ["runs/server"]
+model = "Qwen/Qwen2.5-7B-Instruct"
+lora = true
+out = "runs/qwen-sft"
+"""
+DPO_EXAMPLE = "i2a train dpo runs/first --model runs/sft --out runs/dpo"
+DPO_TOML = """\
+runs = ["runs/first"]
+model = "runs/sft"
+out = "runs/dpo"
+"""
+BASE_TOML = """\
+out = "runs/base"
+tokens = 1_200_000"""
 SHARDED = """\
+i2a train accelerate ddp
 accelerate launch --config_file "$(i2a train accelerate fsdp)" \\
     -m i2a.cli train sft runs/first ..."""
 
@@ -33,7 +50,7 @@ train = typer.Typer(help="Turn trees into a trained model.", no_args_is_help=Tru
 
 
 @train.command()
-@command("training.settings:SFT", example=SEVERAL_GPUS, extra="train")
+@command("training.settings:SFT", example=SFT_EXAMPLE, toml=SFT_TOML, extra="train")
 def sft(config: "SFT", as_json: bool) -> None:
     """Fine-tune a model on the preferred replies of a corpus, each with the dialogue before it.
 
@@ -46,7 +63,7 @@ def sft(config: "SFT", as_json: bool) -> None:
 
 
 @train.command()
-@command("training.settings:DPO", example="i2a train dpo runs/first --model runs/sft --out runs/dpo", extra="train")
+@command("training.settings:DPO", example=DPO_EXAMPLE, toml=DPO_TOML, extra="train")
 def dpo(config: "DPO", as_json: bool) -> None:
     """Train a model, best one from `i2a train sft`, to prefer the chosen reply of each pair to the rejected one.
 
@@ -60,7 +77,7 @@ def dpo(config: "DPO", as_json: bool) -> None:
 
 
 @train.command()
-@command("i2a.simulator.model.settings:Base", example="i2a train base --out runs/base", extra="train")
+@command("i2a.simulator.model.settings:Base", example="i2a train base --out runs/base", toml=BASE_TOML, extra="train")
 def base(config: "Base", as_json: bool) -> None:
     """Train a small model from scratch that can chat and recall what was said, but does not adapt to the user.
 

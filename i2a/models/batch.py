@@ -157,6 +157,7 @@ class BatchingModel(Model):
         self._name, self._model, self._service, self._log = name, model, service, log
         self._live, self._busy, self._wait, self._poll, self._patience = live, busy, wait, poll, patience
         self.structured_output, self.simulated, self.host = model.structured_output, model.simulated, model.host
+        self.limits_answers = model.limits_answers
         self.notes: list[str] = []
         self._of_key = {key: batch for batch in log.read(name) for key in batch.keys}
         self._asked = Counter[str]()
@@ -166,6 +167,10 @@ class BatchingModel(Model):
         self._first = self._last = 0.0
         self._collector: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def context(self) -> int | None:
+        return self._model.context
 
     @property
     def waiting(self) -> str:

@@ -22,12 +22,13 @@ from i2a.errors import (
     Retryable,
     RunStopped,
     ServerAway,
+    TimedOut,
     Unreachable,
     UsageError,
 )
 from i2a.models.batch import BATCH, BatchingModel
 from i2a.models.limiter import Limiter
-from i2a.models.model import Completion, Message, Model, estimate_tokens
+from i2a.models.model import DEFAULT_MAX_TOKENS, REPLIES, Completion, Message, Model, estimate_tokens
 from i2a.models.usage import UsageTracker
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds
@@ -113,13 +114,17 @@ class Endpoint:
             self.limiter.overloaded(error.retry_after)
 
     def is_away(self, error: ModelError, answers: int) -> bool:
-        """Whether it is not the call that failed: there is no server, and nobody was answered since.
+        """Whether it is not the call that failed: there is no server, or it hangs, and nobody was answered since.
 
-        A proxy's word for it may be about this one request; that nobody takes a connection cannot be.
+        A proxy's word for it may be about this one request, and so may silence, unless others wait as well; that
+        nobody takes a connection cannot be.
         """
-        if not (isinstance(error, Retryable) and error.down and self.max_outage):
+        if not (isinstance(error, Retryable) and self.max_outage):
             return False
-        return isinstance(error, Unreachable) or self.answers == answers
+        if isinstance(error, Unreachable) and error.down:
+            return True
+        hangs = isinstance(error, Unreachable) and (self._down_since is not None or self.limiter.in_flight > 1)
+        return (error.down or hangs) and self.answers == answers
 
     def too_long(self, error: ModelError) -> ServerAway | None:
         """Why the run had better stop than wait for this server."""
@@ -134,11 +139,11 @@ class Endpoint:
     @property
     def waiting(self) -> str:
         """What the calls wait for at the moment, in words; empty if for nothing."""
-        if (seconds := self.limiter.closed_for) < 1 and self._down_since is None:
-            return ""
-        return f"waiting until {clock(seconds)} for {self.host}" + (
-            "" if self._down_since is None else ", which is down"
-        )
+        if self._down_since is not None:
+            stops = self._down_since + self.max_outage - asyncio.get_running_loop().time()
+            return f"{self.host} is down: trying again until {clock(max(stops, 0.0))}"
+        seconds = self.limiter.closed_for
+        return "" if seconds < 1 else f"waiting until {clock(seconds)} for {self.host}"
 
 
 @dataclass(slots=True)
@@ -194,7 +199,7 @@ KEY_NAMES = {"system": "SystemMessage", "user": "UserMessage", "assistant": "Ass
 
 
 class RoleModel(Model):
-    """A model as called by one role of one tree."""
+    """A model as called by one role of one tree. `max_tokens`: the limit of an answer that the user set for it."""
 
     def __init__(
         self,
@@ -205,6 +210,7 @@ class RoleModel(Model):
         in_flight: InFlight,
         *,
         keeps_cut: bool = False,
+        max_tokens: int | None = None,
     ) -> None:
         self._role, self._endpoint, self._keys = role, endpoint, keys
         self._model = endpoint.model.for_role(role)
@@ -212,7 +218,8 @@ class RoleModel(Model):
         self._usage = tracker.usage[role, endpoint.name]
         self.structured_output = endpoint.model.structured_output
         self.simulated = endpoint.model.simulated
-        self.keeps_cut = keeps_cut
+        self.limits_answers = endpoint.model.limits_answers
+        self.keeps_cut, self._max_tokens = keeps_cut, max_tokens
 
     @property
     def context(self) -> int | None:
@@ -224,11 +231,12 @@ class RoleModel(Model):
         If the whole run must stop (budget, access, disk), it does not return: the runner cancels the tree.
         """
         endpoint, in_flight = self._endpoint, self._in_flight
+        parameters, limit = self._limited(parameters)
         key, seed = self._keys.next(self._role, endpoint.name, messages, parameters)
         if (stored := self._keys.answers.get(key)) is not None:
             self._usage.replayed += 1
             return stored
-        failures, answers, sample = 0, endpoint.answers, {"seed": seed, **parameters}
+        failures, answers, sample = 0, endpoint.answers, {"seed": seed, **parameters, **limit}
         while True:
             try:
                 async with endpoint.limiter:
@@ -261,13 +269,20 @@ class RoleModel(Model):
                 self._usage.retries += 1
                 if away:
                     continue
-                if isinstance(error, MalformedResponse) and "seed" not in parameters:
+                if isinstance(error, MalformedResponse | TimedOut) and "seed" not in parameters:
                     sample["seed"] = random.Random(f"{seed}/{failures}").getrandbits(31)
                 wait = backoff(failures, error)
             except (RunStopped, UsageError) as reason:
                 in_flight.stop(reason)
                 await in_flight.suspend()
             await asyncio.sleep(wait)
+
+    def _limited(self, parameters: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, int]]:
+        """The parameters that make the call what it is, and the limit of its answer, which does not."""
+        rest = {name: value for name, value in parameters.items() if name != DEFAULT_MAX_TOKENS}
+        if self._max_tokens is not None and REPLIES not in parameters:
+            return rest, {"max_tokens": self._max_tokens}
+        return rest, {name: value for name, value in parameters.items() if name == DEFAULT_MAX_TOKENS}
 
     def _ends_the_run(self, error: ModelError) -> AccessDenied | None:
         """No call will succeed without a key, and none at the wrong address; but what was answered before is right."""

@@ -24,7 +24,7 @@ Name = Literal[
 ]
 NAMES: tuple[Name, ...] = get_args(Name)
 
-ROOM, SHORT_ROOM = 1024, 256  # tokens of the first answer, which show whether a model thinks
+ROOM, SHORT_ROOM = 512, 256  # tokens of the first answer, which show whether a model thinks
 LEAST_ROOM = 96  # tokens of the later ones, for a model that does not
 FAST = 500  # tokens a second; faster, and the measurement says little
 SMALL_CONTEXT = 4096  # tokens; in the shipped scenarios prompts pass 1,000 by the third turn

@@ -46,6 +46,11 @@ class Completion(NamedTuple):
 REPLIES = "replies"  # the parameter of a call that asks for the likelihoods of replies instead of a reply
 
 
+# The parameter of a call that limits the tokens of an answer where neither the model string nor the user does. It goes
+# only to a model that `limits_answers`, is not part of a call's key, and a model that thinks first may pass it over.
+DEFAULT_MAX_TOKENS = "default_max_tokens"
+
+
 class Likelihood(NamedTuple):
     """The log-probability of a reply, in nats, with what the chat template closes it with; and over how many tokens."""
 
@@ -77,6 +82,9 @@ class Model(ABC):
 
     keeps_cut: bool = False
     """Whether an answer that was cut at its limit of tokens is one; else it is asked for again, and then an error."""
+
+    limits_answers: bool = False
+    """Whether it takes the parameter `DEFAULT_MAX_TOKENS`."""
 
     @property
     def context(self) -> int | None:

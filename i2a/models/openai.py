@@ -10,32 +10,45 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 from pydantic import ValidationError
 from yarl import URL
 
-from i2a.errors import BadRequest, MalformedResponse, ModelError, ServerError, Unreachable, UsageError
+from i2a.errors import (
+    BadRequest,
+    ContextOverflow,
+    MalformedResponse,
+    ModelError,
+    ServerError,
+    TimedOut,
+    Unreachable,
+    UsageError,
+)
 from i2a.jsonl import JsonMapping, JsonObject
 from i2a.models import prompt_logprobs
 from i2a.models.addresses import COMPLETIONS, chat_url, checked, models_url, proxy_for
 from i2a.models.batch import BatchService
-from i2a.models.model import REPLIES, Completion, Message, Model, Price
+from i2a.models.model import DEFAULT_MAX_TOKENS, REPLIES, Completion, Message, Model, Price
 from i2a.models.openai_batch import OpenAIBatches
 from i2a.models.openai_protocol import (
     DOWN,
+    ChatReply,
+    ChatUsage,
     HttpReply,
     ModelList,
     error_text,
     failed_generation,
     failure,
+    parse,
     refused,
     with_its_status,
 )
 from i2a.models.prices import listed_price
 from i2a.models.reply import quote, read_completion
 from i2a.models.request import merged_params, param_value, without
+from i2a.models.room import LIMITS, cuts_thoughts, of_props, of_running, of_show, overflow
 
 DEFAULT_URL = "https://api.openai.com/v1"
 DEFAULT_KEY = "OPENAI_API_KEY"
@@ -48,6 +61,7 @@ _OURS = {"timeout", "key_env", "key_header", "prompt_logprobs"}
 _RESERVED = {"model", "messages", "stream", "n", "tools", "api_key"}
 
 LOGPROBS = "prompt_logprobs"
+ADVICE = "?max_tokens="
 
 
 class OpenAIModel(Model):
@@ -58,6 +72,8 @@ class OpenAIModel(Model):
     of a request (`response_format`, a parameter, the system role) is left out in the same `complete()`, and it is not
     bothered with it afterwards; `notes` say so.
     """
+
+    limits_answers = True
 
     def __init__(
         self,
@@ -91,6 +107,7 @@ class OpenAIModel(Model):
         self._proxy: str | None = None
         self._refused: set[str] = set()
         self._context: int | None = None
+        self._thinks = False
 
     @classmethod
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
@@ -166,10 +183,27 @@ class OpenAIModel(Model):
                     raise Unreachable(f"{self._where}: HTTP {response.status}", down=True)
                 listed = ModelList.model_validate_json(await _read(response))
                 self.simulated, self._context = listed.simulates(self._name), listed.context(self._name)
+                self._context = self._context or await self._asked_room(session, listed.make)
         except aiohttp.ClientConnectorError as error:
             raise self._unreachable(error) from error
         except (aiohttp.ClientError, OSError, TimeoutError, ValidationError, MalformedResponse):
             return
+
+    async def _asked_room(self, session: aiohttp.ClientSession, make: str) -> int | None:
+        """The context as servers say it elsewhere than in their list of models."""
+
+        async def body(path: str, asked: JsonObject | None = None) -> Any:
+            url = self._url.with_path(self._url.path.removesuffix(COMPLETIONS).removesuffix("/v1") + path)
+            method = "GET" if asked is None else "POST"
+            async with session.request(method, url, json=asked, proxy=self._proxy, allow_redirects=False) as response:
+                return parse(await _read(response)) if response.status == 200 else None
+
+        if make == "llamacpp":
+            return of_props(await body("/props"))
+        if make == "library":  # Ollama
+            loaded = of_running(await body("/api/ps"), self._name)
+            return loaded or of_show(await body("/api/show", {"model": self._name}))
+        return None
 
     async def prepare(self) -> None:
         """As `probe`; a server that is not there simulates nothing."""
@@ -183,7 +217,17 @@ class OpenAIModel(Model):
         chat = [{"role": role, "content": content} for role, content in messages]
         if REPLIES in parameters:
             return await self._score(chat, parameters[REPLIES])
-        return await self._call({"model": self._name, "messages": chat, **self._params, **parameters})
+        return await self._call(*self._request(chat, parameters))
+
+    def _request(self, chat: Sequence[JsonMapping], parameters: JsonMapping) -> tuple[JsonObject, int | None]:
+        """The whole body, and the limit of tokens that it has for want of another."""
+        own = {
+            name: value for name, value in self._params.items() if "max_tokens" not in parameters or name not in LIMITS
+        }
+        limit = parameters.get(DEFAULT_MAX_TOKENS)
+        body = {"model": self._name, "messages": chat, **own, **parameters}
+        body.pop(DEFAULT_MAX_TOKENS, None)
+        return body, None if self._thinks or LIMITS & body.keys() else limit
 
     @classmethod
     def scores_replies(cls, params: Mapping[str, str]) -> bool:
@@ -206,7 +250,8 @@ class OpenAIModel(Model):
     def body(self, messages: Sequence[Message], parameters: JsonMapping) -> JsonObject:
         """A request, less what the server is known not to take."""
         chat = [{"role": role, "content": content} for role, content in messages]
-        return without({"model": self._name, "messages": chat, **self._params, **parameters}, self._refused)
+        body, limit = self._request(chat, parameters)
+        return without({**body, "max_tokens": limit} if limit else body, self._refused)
 
     def read(self, body: JsonMapping, reply: HttpReply) -> Completion:
         """The answer to such a request, wherever it was carried out. Raises its `ModelError`.
@@ -217,7 +262,10 @@ class OpenAIModel(Model):
         if (name := refused(reply, body)) and failed_generation(reply) is None:
             self._remember({name})
             raise ServerError(f"{self._where}: {NOTES.get(name, f'takes no {name}')}")
-        return self._read_call(reply, body, set())
+        if not self._thinks and cuts_thoughts(reply):
+            self._found_to_think()
+            raise ServerError(f"{self._where}: cut while it was thinking")
+        return self._written(reply, body, set())
 
     async def send(
         self, method: str, path: str, data: bytes | None = None, kind: str = "application/json"
@@ -246,11 +294,27 @@ class OpenAIModel(Model):
             await self._session.close()
             self._session = None
 
-    async def _call(self, whole: JsonMapping) -> Completion:
-        reply, body, left_out = await self._reply(whole)
-        return self._read_call(reply, body, left_out)
+    async def _call(self, whole: JsonMapping, limit: int | None) -> Completion:
+        """`limit`: of the answer's tokens, unless it is in the way of thoughts, or of a prompt that just fits."""
+        reply, body, left_out = await self._reply({**whole, "max_tokens": limit} if limit else whole)
+        wasted = ChatUsage()
+        if limit and (cuts_thoughts(reply) or overflow(reply)):
+            if cuts_thoughts(reply):
+                wasted = ChatReply.read(reply.body).usage
+                self._found_to_think()
+            reply, body, left_out = await self._reply(whole)
+        answer = self._written(reply, body, left_out)
+        prompt, completion = answer.prompt_tokens, answer.completion_tokens
+        return answer._replace(
+            prompt_tokens=prompt + wasted.prompt_tokens, completion_tokens=completion + wasted.completion_tokens
+        )
 
-    def _read_call(self, reply: HttpReply, body: JsonMapping, left_out: set[str]) -> Completion:
+    def _found_to_think(self) -> None:
+        self._thinks = True
+        self._note(f"thinks before it answers: its answers have no limit of tokens but that in {ADVICE}")
+
+    def _written(self, reply: HttpReply, body: JsonMapping, left_out: set[str]) -> Completion:
+        """What a reply holds. Raises the `ModelError` of one that is no answer."""
         if (written := failed_generation(reply)) is not None and "response_format" in body and written.strip():
             return Completion(written, "stop", 0, 0)  # for the role to repair
         if written is not None:
@@ -268,7 +332,8 @@ class OpenAIModel(Model):
                     body = without(whole, left_out)
                     reply = with_its_status(await self._post(body))
         except TimeoutError as error:
-            raise Unreachable(f"{self._where}: no answer within {self._timeout:g} s") from error
+            why = f"no answer within {self._timeout:g} s; more time: ?timeout=, an answer without end: {ADVICE}"
+            raise TimedOut(f"{self._where}: {why}") from error
         except (aiohttp.ClientError, OSError) as error:
             raise self._unreachable(error) from error
         return reply, body, left_out
@@ -306,7 +371,11 @@ class OpenAIModel(Model):
     def _remember(self, left_out: set[str]) -> None:
         for name in sorted(left_out - self._refused):
             self._refused.add(name)
-            self.notes.append(f"{self._where}: {NOTES.get(name, f'takes no {name}: it is left out')}")
+            self._note(NOTES.get(name, f"takes no {name}: it is left out"))
+
+    def _note(self, what: str) -> None:
+        if (note := f"{self._where}: {what}") not in self.notes:
+            self.notes.append(note)
 
     def _unreachable(self, error: Exception) -> Unreachable:
         trusted = not isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError)
@@ -321,6 +390,11 @@ class OpenAIModel(Model):
         elif status in (404, 405) or 300 <= status < 400:
             advice = f" - check the model name and the URL {self._base_url} (most end in /v1)"
         message = f"{self._where}: HTTP {status}: {self._quote(error_text(reply.body)) or 'no reason given'}{advice}"
+        if (found := overflow(reply)) is not None:
+            self._context = self._context or found.context
+            return ContextOverflow(
+                f"{message} - serve it with a larger context", context=found.context, needed=found.needed
+            )
         return failure(reply, message)
 
     def _quote(self, text: str) -> str:

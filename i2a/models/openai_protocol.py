@@ -276,6 +276,7 @@ class ListedModel(BaseModel):
     id: str = ""
     simulated: bool = False  # only `i2a serve` reports this
     context: int | None = None
+    make: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -286,7 +287,8 @@ class ListedModel(BaseModel):
         meta = found.get("meta")
         slot = meta.get("n_ctx") if isinstance(meta, Mapping) else None
         context = next(filter(None, map(_count, (slot, *map(found.get, _CONTEXT)))), None)
-        return {"id": found.get("id"), "simulated": found.get("simulated") is True, "context": context}
+        about = {"context": context, "make": str(found.get("owned_by"))}
+        return {"id": found.get("id"), "simulated": found.get("simulated") is True, **about}
 
 
 class ModelList(BaseModel):
@@ -301,6 +303,11 @@ class ModelList(BaseModel):
         """The context of the model of this name, or of the only one. None if the server does not say."""
         asked = self._asked(name)
         return asked[0].context if len(asked) == 1 else None
+
+    @property
+    def make(self) -> str:
+        """Who serves the models, in the server's words: "llamacpp"; "library" for Ollama."""
+        return self.data[0].make if self.data else ""
 
     def _asked(self, name: str) -> list[ListedModel]:
         return [model for model in self.data if model.id == name] or self.data

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from i2a.errors import MalformedResponse, ModelError, Unreachable
+from i2a.errors import ContextOverflow, MalformedResponse, ModelError, Unreachable
 from i2a.markup import spoken
 from i2a.models.model import Completion, Message
 from i2a.models.openai_protocol import ChatReply, HttpReply, error_text, failure, refused
+from i2a.models.room import overflow
 from i2a.text import is_blank, one_line
 
 QUOTED = 200  # characters of foreign text in an error message
@@ -31,7 +32,7 @@ def read_completion(raw: bytes, where: str, quote: Callable[[str], str]) -> Comp
         content = reply.message.refusal or content
     content = content.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")  # half a pair fits into no file
     if is_blank(content):
-        advice = "; raise max_tokens" if finish == "length" else ""
+        advice = "; raise max_tokens: ?max_tokens=" if finish == "length" else ""
         reason = quote(reply.said) or "None"
         raise MalformedResponse(f"{where}: an empty reply (finish_reason {reason}){advice}", billed=billed)
     return Completion(
@@ -57,7 +58,10 @@ def library_error(error: Exception, secrets: Collection[str] = ()) -> ModelError
     if isinstance(status, int) and status >= 400:
         theirs = getattr(error, "litellm_response_headers", None)
         headers = theirs or getattr(getattr(error, "response", None), "headers", None) or {}
-        return failure(HttpReply(status, headers, message.encode()), message)
+        reply = HttpReply(status, headers, message.encode())
+        if (found := overflow(reply)) is not None:
+            return ContextOverflow(message, context=found.context, needed=found.needed)
+        return failure(reply, message)
     return None
 
 

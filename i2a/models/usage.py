@@ -2,13 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from math import inf
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from i2a.errors import BudgetSpent, UsageError
 from i2a.models.model import Completion, Price
 from i2a.models.spec import ModelSpec
+from i2a.trees.frame import to_dataframe
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 _RARE = ("estimated", "cached_tokens", "written_tokens")  # told where there are any
 
@@ -120,6 +124,19 @@ class UsageTracker:
         for (role, _), used in self.usage.items():
             roles[role] += used
         return dict(roles)
+
+    def to_dataframe(self) -> "DataFrame":
+        """A table of what each role used of each model; an unknown cost is missing. Needs pandas."""
+        return to_dataframe(
+            {
+                "role": role,
+                "model": model,
+                **asdict(used),
+                "cost": None if price is None else cost(price, used),
+            }
+            for (role, model), used in sorted(self.usage.items())
+            for price in [self.prices.get(model)]
+        )
 
     def as_json(self) -> dict[str, dict[str, int | float | None]]:
         """What each role has used, over all sessions of the run; an unknown cost is null."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from i2a.errors import UsageError
+from i2a.extras import needs
 from i2a.trees.persona import clean
 
 if TYPE_CHECKING:
@@ -172,10 +173,8 @@ def _text_columns(file: "ParquetFile") -> list[str]:
 
 
 def _open_parquet(path: Path) -> "ParquetFile":
-    try:
+    with needs("personas", f"{path}: Parquet"):
         import pyarrow.parquet as parquet
-    except ImportError:
-        raise UsageError(f'{path}: Parquet needs more packages: pip install "i2a[personas]"') from None
     try:
         return parquet.ParquetFile(path)
     except (OSError, ValueError) as error:  # pyarrow's own errors are both

@@ -12,33 +12,17 @@ On the pools that the paper published (331 profiles and 71 personalities), with 
                           0.86 with the sentences in any order, 0.63 with every tenth word changed
 """
 
-import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+
+from i2a.words import words
 
 LENGTH = 3  # words of a shingle
 THRESHOLD = 0.5
 # Of a text with fewer shingles, a part says too little: both must be about as long.
 SHORT = 10
 
-# Cyrillic and Greek letters, after case folding, and the Latin ones that they look like.
-LOOKALIKES = str.maketrans(
-    "аеіјорсухѕԁԛԝһӏвкмнтгпαβγεηικνορτυχω",
-    "aeijopcyxsdqwhlbkmhtrnabyenikvoptuxw",
-)
-# A letter of a script without spaces (Thai, Lao, Burmese, Khmer, Japanese, Chinese) is a word of its own.
-SPACELESS = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
-WORD = re.compile(rf"[{SPACELESS}]|[^\W_{SPACELESS}]+")
-
 Shingles = frozenset[tuple[str, ...]]
-
-
-def words(text: str) -> list[str]:
-    """The words of `text`: without case, accents, punctuation and marks that do not show, letters by their looks."""
-    plain = unicodedata.normalize("NFKD", text)
-    seen = "".join(char for char in plain if unicodedata.category(char) not in ("Mn", "Cf"))
-    return WORD.findall(seen.casefold().translate(LOOKALIKES))
 
 
 def normal(text: str) -> str:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from i2a.digests import digest
 from i2a.errors import UsageError
+from i2a.extras import install
 from i2a.plugins import by_place, find, installed
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ COMMON_WORDS = frozenset(
     | {"loves", "often", "old", "passionate", "people", "person", "spend", "spends", "time", "usually", "weekend"}
     | {"weekends", "work", "works", "year", "years"}
 )
-INSTALL = "pip install 'i2a[personas]'"
+INSTALL = install("personas")
 
 
 class Encoder(Protocol):

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from i2a.errors import UsageError
+from agents.echo import utterance_echoes
+from i2a.extras import needs
 from i2a.personas.copies import normal
 from i2a.personas.encoders import Encoder
 from i2a.personas.parse import parse
@@ -38,7 +39,7 @@ class Rules:
 
     `threshold`: the largest cosine similarity to a kept one. `checked`: whether texts must have the right form.
     Saturated is a pool when, of the last `window` candidates, less than the share `saturation` was new; an answer
-    without any text counts as `batch` candidates.
+    without any text counts as `batch` candidates. A text that repeats the `instructions` of its writer is none.
     """
 
     kind: Literal["profile", "personality"]
@@ -48,6 +49,7 @@ class Rules:
     saturation: float = 0.05
     batch: int = 20
     checked: bool = True
+    instructions: tuple[str, ...] = ()
 
 
 class GrowingPool:
@@ -87,6 +89,8 @@ class GrowingPool:
             self.candidates += 1
             if reason := check(text, self.rules.kind) if self.rules.checked else None:
                 self._reject(reason)
+            elif utterance_echoes(text, self.rules.instructions, frozenset()):
+                self._reject("repeats the prompt")
             elif normal(text) in self._known:
                 self._reject("duplicate")
             else:
@@ -206,9 +210,7 @@ def _empty_graph(dimensions: int) -> "Index":
 
     hnswlib finds as much, as fast, but has no wheels; faiss-cpu brings 20 MB and a second OpenMP beside torch's.
     """
-    try:
+    with needs("personas", "a pool of this size"):
         from usearch.index import Index
-    except ImportError as error:
-        raise UsageError("a pool of this size needs the index usearch: pip install 'i2a[personas]'") from error
     # Twice the usual links and four times the usual breadth of search: recall above the threshold 0.99 at 100,000.
     return Index(ndim=dimensions, metric="ip", dtype="f16", connectivity=32, expansion_add=128, expansion_search=256)

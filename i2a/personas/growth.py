@@ -215,7 +215,8 @@ def sifted(config: Growth, collection: Path, console: Console | None) -> GrowthR
 def rules_of(config: Growth, encoder: Encoder, seeds: Sequence[str]) -> Rules:
     threshold = encoder.threshold if config.threshold is None else config.threshold
     target = config.target + (len(seeds) if config.without_seeds else 0)
-    return Rules(config.kind, threshold, target, config.window, config.saturation, config.batch, config.checked)
+    own = WRITERS[config.kind].prompt.own_texts
+    return Rules(config.kind, threshold, target, config.window, config.saturation, config.batch, config.checked, own)
 
 
 def unit_of(config: Growth) -> str:

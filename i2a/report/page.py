@@ -6,13 +6,13 @@ Jinja escapes every value; the page's security policy allows our one script and 
 import base64
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from evaluation.metrics import MEASURES
+from i2a.extras import our_version
 from i2a.jsonl import JsonObject
 from i2a.report import choice
 from i2a.report.charts import stored, training
@@ -50,7 +50,7 @@ def page(title: str, runs: Sequence[Run], trees: Packed) -> str:
     trainings = [(run, training(run.log, run.name)) for run in runs if run.kind == "training"]
     return environment.get_template("page.html").render(
         title=title,
-        version=version("i2a"),
+        version=our_version(),
         runs=runs,
         simulated=any(run.simulated for run in runs),
         evaluations=[run for run in runs if run.kind == "evaluation"],

@@ -35,6 +35,9 @@ class RunConfig(BaseModel):
         "fail",
         description="An utterance cut at its limit of tokens: ask again and then fail, or keep and mark it.",
     )
+    role_max_tokens: Annotated[dict[str, Annotated[int, Field(ge=1)]], Flag(metavar="ROLE=N")] = Field(
+        {}, description="Most tokens of an answer of one role, e.g. judge=300. [default: the role's own limit]"
+    )
     check: Annotated[bool, Flag("--check/--no-check")] = Field(
         True,
         description="Before a run of 20 or more, ask each server three short questions (answers, seed, schema), and "

@@ -4,19 +4,26 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.text import Text
 
 from i2a.errors import ConversationsFailed, I2AError
 from i2a.jsonl import JsonObject
 from i2a.models.usage import UsageTracker
+from i2a.progress import say
 from i2a.runs.live import money, roles_table
 from i2a.text import counted
+from i2a.trees.frame import to_dataframe, utterances
+from i2a.trees.json import read, trees_of
 from i2a.trees.summary import Summary
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 CUT = "utterances cut at their limit of tokens: {}; raise max_tokens"
 OVERRAN = "utterances that ran past their end, and are cut there: {}; the server lets stop strings through"
+SHORTENED = "utterances for which the oldest turns were left out of a call: {}; serve the model with a larger context"
 UNCLEAR = "utterances that hold what may be a thought or a special token: {}; look at them"
 
 
@@ -57,6 +64,10 @@ class RunResult:
         """How many trees failed with each reason; the last failure of a tree counts."""
         return Counter(str(failure["reason"]) for failure in self.failures.values())
 
+    def to_dataframe(self) -> "DataFrame":
+        """A table of every utterance of the finished trees; `usage.to_dataframe()` is what they cost. Needs pandas."""
+        return to_dataframe(utterances(read(trees_of(self.folder))))
+
     def raise_for_status(self) -> None:
         """Raise what the exit code of a command follows from: why the run stopped, or that some of it failed."""
         if self.stopped:
@@ -89,7 +100,7 @@ def print_result(result: RunResult, console: Console) -> None:
 
 
 def print_usage(result: RunResult, console: Console) -> None:
-    console.print(roles_table(result.usage))
+    console.print(roles_table(result.usage, console.width))
 
 
 def print_next(result: RunResult, console: Console, *lines: str) -> None:
@@ -101,19 +112,34 @@ def print_next(result: RunResult, console: Console, *lines: str) -> None:
         last.append(f"{result.left} {result.unit} left; the same command with --resume continues")
     elif result.finished:
         last.append(f"Look at one:  i2a show {result.folder}")
-    console.print(Text("\n".join([*lines, *last])))
+    say(console, "\n".join([*lines, *last]))
 
 
 def corpus_lines(result: RunResult) -> Iterator[str]:
     """The trees in words."""
-    summary = result.summary
-    yield f"{summary.trees} trees with {summary.utterances} utterances in {result.folder}/trees.jsonl"
-    for count, what in ((summary.cut, CUT), (summary.overran, OVERRAN), (summary.unclear, UNCLEAR)):
+    first, *rest = in_words(result.summary)
+    yield f"{first} in {result.folder}/trees.jsonl"
+    yield from rest
+
+
+def in_words(summary: Summary) -> Iterator[str]:
+    """What a corpus holds, a line each: trees, utterances that are not whole, and what became of the pairs."""
+    yield f"{counted(summary.trees, 'trees')} with {counted(summary.utterances, 'utterances')}"
+    rare = ((summary.cut, CUT), (summary.overran, OVERRAN), (summary.unclear, UNCLEAR), (summary.shortened, SHORTENED))
+    for count, what in rare:
         if count:
             yield what.format(f"{count:,}")
+    for counts, what in ((summary.asked_again, "asked for again"), (summary.faults, "kept with a fault, and marked")):
+        if counts:
+            yield f"utterances {what}: " + ", ".join(f"{count:,} ({name})" for name, count in counts.most_common())
     if summary.pairs:
-        rate = "" if summary.flip_rate is None else f" (flip rate {summary.flip_rate:.1%})"
-        yield (
-            f"{summary.labelled} of {summary.pairs} pairs labelled, {summary.hint_won} for the hinted reply; "
-            f"not labelled: {summary.flipped} where the judge's two orders disagree{rate}, {summary.unjudged} unjudged"
-        )
+        line = f"{summary.labelled:,} of {counted(summary.pairs, 'pairs')} labelled"
+        if {"preferred", "rejected"} <= summary.wins.keys() or summary.hint_won:
+            line += f", {summary.hint_won:,} for the hinted reply"
+        lost = []
+        if summary.flipped:
+            rate = "" if summary.flip_rate is None else f" ({summary.flip_rate:.1%})"
+            lost.append(f"{summary.flipped:,} where the two orders name different winners{rate}")
+        if summary.unjudged:
+            lost.append(f"{summary.unjudged:,} without a usable verdict")
+        yield line + (f"; not labelled: {', '.join(lost)}" if lost else "")

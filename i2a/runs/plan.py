@@ -8,6 +8,7 @@ from rich.console import RenderableType
 
 from i2a.errors import UsageError
 from i2a.models.spec import ModelSpec
+from i2a.runs.panels import turns_of
 from i2a.trees.tree import Tree
 
 if TYPE_CHECKING:
@@ -26,12 +27,16 @@ class RunPlan:
     grow          grows one tree; an `i2a.errors.ModelError` becomes a failure record, any other error is a bug
     work          instead of trees: a coroutine that calls models in its own order, e.g. in waves
     unit          what is counted, in the plural
+    steps         how far a growing tree is, and how far it is to come (0: unknown); default: its turns
+    step_unit     what these steps are, in the plural
     target        the final count of these; default: the number of trees
     panel         what the live view shows of `work`; default: one of the trees
     warnings      for the manifest
     failures      copied from an earlier run
     metadata      what else the manifest of a new run contains; a resumed run keeps what it has
     keeps_broken  whether the nodes of a failed tree are kept
+    needed        about how many tokens a call of each role takes, if that can be told: at first, and more by each turn
+    turns         how many these are
     simulated     for models that are not called here, by model string: whether they are a simulator
     """
 
@@ -41,12 +46,16 @@ class RunPlan:
     grow: "Callable[[Tree, Session], Awaitable[None]] | None" = None
     work: "Callable[[Session, View], Coroutine[Any, Any, None]] | None" = None
     unit: str = "conversations"
+    steps: Callable[[Tree], tuple[int, int]] = turns_of
+    step_unit: str = "turns"
     target: int | None = None
     panel: Callable[[], RenderableType | None] | None = None
     warnings: Sequence[str] = ()
     failures: Sequence[Mapping[str, object]] = ()
     metadata: Mapping[str, object] = field(default_factory=dict)
     keeps_broken: bool = False
+    needed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    turns: int = 0
     simulated: Mapping[str, bool] = field(default_factory=dict)
     roles: Mapping[str, Collection[ModelSpec]] = field(default_factory=dict)
 

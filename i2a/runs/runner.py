@@ -49,6 +49,7 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
     say = View(console, UsageTracker({}), unit=plan.unit, total=0).say
     async with Session.open(plan, config, say) as session:
         todo, summary = remaining(plan, config, session)
+        steps = [sum(plan.steps(tree)[1] for tree in trees) for trees in (plan.trees, todo)]
         total = len(plan.trees) if plan.target is None else plan.target
         view = View(
             console,
@@ -57,11 +58,16 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
             total=total,
             done=len(plan.trees) - len(todo),
             quiet=console is None or config.quiet,
+            steps=plan.steps,
+            step_unit=plan.step_unit,
+            steps_done=steps[0] - steps[1],
+            steps_total=steps[0],
             panel=plan.panel,
+            in_flight=session.in_flight,
             waiting=lambda: session.waiting,
             notes=lambda: session.notes,
         )
-        view.say_notes()
+        view.say_news()
         if plan.work is not None:
             work = [plan.work(session, view)]
         else:
@@ -74,7 +80,7 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
                 await supervise(work, session.in_flight, view)
             finally:
                 session.folder.add_notes(session.notes)
-        view.say_notes()
+        view.say_news(final=True)
         return ended(plan, session, summary)
 
 
@@ -208,8 +214,8 @@ def stop_on_interrupt(in_flight: InFlight, view: View) -> Iterator[None]:
 
     def interrupted() -> None:
         if in_flight.stopped is None:
-            view.say("Stopping: waiting for the calls in flight. Ctrl-C again to stop at once.")
             in_flight.stop(Interrupted("interrupted"))
+            view.interrupted()
         elif task is not None:
             task.cancel()
 

@@ -163,6 +163,7 @@ async def simulate(plan: RunPlan, config: RunConfig, left: Sequence[Tree]) -> Sa
             failures={},
             manifest={},
             keeps_cut=config.on_length == "keep",
+            max_tokens=config.role_max_tokens,
         )
         if plan.work is not None:
             held, sizes = await worked(plan, session, CALLS)

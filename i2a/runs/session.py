@@ -3,12 +3,13 @@
 import asyncio
 import platform
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from i2a.errors import ServerAway, Unreachable, UsageError
+from i2a.extras import our_version
 from i2a.models.batch import BATCH, BatchingModel, BatchLog, BatchService, half
 from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel, backoff, clock
 from i2a.models.check import check
@@ -41,6 +42,8 @@ class Session:
     failures: Mapping[str, list[dict[str, object]]]
     manifest: Mapping[str, object]
     keeps_cut: bool = False
+    max_tokens: Mapping[str, int] = field(default_factory=dict)
+    room: Sequence[str] = ()
     batched: Mapping[tuple[str, ModelSpec], Endpoint] = field(default_factory=dict)
 
     @classmethod
@@ -60,7 +63,9 @@ class Session:
                 models[spec] = spec.open()
                 if not isinstance(spec, ClientSpec):  # what the caller opened, the caller closes
                     stack.push_async_callback(models[spec].close)
-                await reach(models[spec], config.patience, say)
+                roles = [role for role, of in plan.models.items() if of == spec and role != str(spec)]
+                called = f"{spec} ({', '.join(roles)})" if roles else str(spec)
+                await reach(models[spec], called, config.patience, say)
             services = services_of(plan, config, models)
             fingerprint, metadata = manifest_of(plan, config, models)
             folder = stack.enter_context(RunFolder.open(config.folder, fingerprint, metadata, resume=config.continues))
@@ -106,14 +111,16 @@ class Session:
                 folder.failures(),
                 folder.manifest(),
                 keeps_cut=config.on_length == "keep",
+                max_tokens=config.role_max_tokens,
+                room=room_in_words(plan, models),
                 batched={(role, spec): batched[spec] for role in config.batched for spec in plan.models_of(role)},
             )
 
     @property
     def notes(self) -> list[str]:
-        """What came out about the servers, in words: what they do not take, and whether they count tokens."""
-        endpoints = (*self.endpoints.values(), *self.batched.values())
-        said = [note for endpoint in dict.fromkeys(endpoints) for note in endpoint.model.notes]
+        """What came out about the servers, in words: their room, what they do not take, whether they count tokens."""
+        endpoints = dict.fromkeys((*self.endpoints.values(), *self.batched.values()))
+        said = [*self.room] + [note for endpoint in endpoints for note in endpoint.model.notes]
         estimated = Counter[str]()
         for (_, model), used in self.usage.usage.items():
             estimated[model] += used.estimated
@@ -162,6 +169,7 @@ class Session:
                 self.usage,
                 self.in_flight,
                 keeps_cut=self.keeps_cut,
+                max_tokens=self.max_tokens.get(role),
             )
             for role, spec in models.items()
         }
@@ -177,10 +185,8 @@ def forgotten(failures: Iterable[Mapping[str, object]]) -> list[tuple[int, int]]
     return slices
 
 
-async def reach(model: Model, patience: float, say: Callable[[str], None]) -> None:
+async def reach(model: Model, name: str, patience: float, say: Callable[[str], None]) -> None:
     """Return once the model can be called; say so where that takes a while. Raises `ServerAway`."""
-    if not patience:
-        return await model.prepare()
     loop = asyncio.get_running_loop()
     start, tries = loop.time(), 0
     while True:
@@ -188,11 +194,36 @@ async def reach(model: Model, patience: float, say: Callable[[str], None]) -> No
             return await model.probe()
         except Unreachable as error:
             left, tries = start + patience - loop.time(), tries + 1
+            what = f"no server for {name}: {error}"
             if left <= 0:
-                raise ServerAway(f"{error}; no server for {patience:g} s, start it first") from None
+                waited = f" (waited {patience:g} s)" if patience else ""
+                raise ServerAway(f"{what}{waited}; start it first, or check the URL") from None
             if tries == 1:
-                say(f"waiting until {clock(left)} for {model.host}: {error} (--max-outage is how long; Ctrl-C stops)")
+                say(
+                    f"{what}; start it, or check the URL. Waiting until {clock(left)} (--max-outage is how long; "
+                    "Ctrl-C stops)"
+                )
             await asyncio.sleep(min(left, backoff(tries)))
+
+
+def room_in_words(plan: RunPlan, models: Mapping[ModelSpec, Model]) -> list[str]:
+    """For each model whose context is known, what its longest call needs by the last turn, and whether that fits."""
+    lines = []
+    for spec, model in models.items():
+        needs = {role: plan.needed[role] for role, used in plan.models.items() if used == spec and role in plan.needed}
+        if not (model.context and needs):
+            continue
+        role = max(needs, key=lambda name: needs[name][0] + plan.turns * needs[name][1])
+        first, more = needs[role]
+        need = first + plan.turns * more
+        line = f"{spec} has room for {model.context:,} tokens a call; the {role} needs about {need:,} by the last turn"
+        if need > model.context:
+            turn = max(1, (model.context - first) // more)
+            line += (
+                f": from turn {turn} or so on the oldest turns are left out; serve a larger context, or fewer --turns"
+            )
+        lines.append(line)
+    return lines
 
 
 def prices_of(plan: RunPlan, config: RunConfig) -> dict[str, Price | None]:
@@ -221,7 +252,8 @@ def manifest_of(
     plan: RunPlan, config: RunConfig, models: Mapping[ModelSpec, Model]
 ) -> tuple[dict[str, object], dict[str, object]]:
     """The fingerprint and the metadata of the run. A local model is identified by its weights, not by its path."""
-    fingerprint = {**plan.fingerprint, "versions": {name: version(name) for name in ("i2a", "autogen-agentchat")}}
+    versions = {"i2a": our_version(), "autogen-agentchat": version("autogen-agentchat")}
+    fingerprint = {**plan.fingerprint, "versions": versions}
     metadata: dict[str, object] = {
         **plan.metadata,
         "config": config.as_json(),

@@ -16,17 +16,16 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from safetensors import SafetensorError
-
 from i2a import jsonl
 from i2a.errors import UsageError
+from i2a.extras import our_version
 from i2a.files import atomic_write
 from i2a.jsonl import JsonObject
 from i2a.runs.folder import Folder
 
 COMPLETE = "complete"
 PERSONAS = "personas"  # the key of a manifest for the texts of the personas that were trained on
-LIBRARIES = ("i2a", "torch", "transformers", "trl", "peft", "accelerate")
+LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate")
 # Writes the model card, as Markdown, from a result and a manifest.
 Card = Callable[[Mapping[str, object], Mapping[str, object]], str]
 NO_SPACE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
@@ -135,12 +134,14 @@ def rewrite_log(file: Path, *, upto: int) -> list[JsonObject]:
 
 def versions() -> dict[str, str]:
     """Of Python and of the libraries that decide what a training computes."""
-    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+    return {"python": platform.python_version(), "i2a": our_version()} | {name: version(name) for name in LIBRARIES}
 
 
 @contextmanager
 def room_on_disk(folder: TrainingFolder) -> Iterator[None]:
     """Turns a full disk into a `UsageError`, whether a library reports it as `OSError` or as text."""
+    from safetensors import SafetensorError  # an evaluation, which has no use for it, reads such folders too
+
     try:
         yield
     except OSError as error:

@@ -13,6 +13,7 @@ from typing import IO, cast
 
 from i2a import jsonl
 from i2a.errors import UsageError
+from i2a.extras import needs
 from i2a.files import atomic_write
 from i2a.trees.formats import Exported, Format
 from i2a.trees.tree import Tree
@@ -121,11 +122,9 @@ def _csv_line(values: Iterable[object]) -> bytes:
 
 def _write_parquet(rows: Iterator[Row], target: IO[bytes]) -> None:
     """The columns are those of the first rows. Holds one batch."""
-    try:
+    with needs("personas", "Parquet"):
         import pyarrow as pa
         import pyarrow.parquet as parquet
-    except ImportError:
-        raise UsageError("Parquet needs pyarrow: pip install 'i2a[train]', or write JSONL") from None
     if not (batch := list(islice(rows, BATCH))):
         return
     schema = pa.Table.from_pylist(batch).schema

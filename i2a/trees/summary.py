@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
+from i2a.jsonl import JsonObject
 from i2a.markup import unclear
-from i2a.trees.tree import Node, Tree
+from i2a.trees.tree import ASKED_AGAIN, FAULTS, LEFT_OUT, Node, Tree
 
 
 @dataclass(slots=True)
@@ -18,7 +19,9 @@ class Summary:
     A pair whose verdicts agree but that the script left without labels is none of these.
 
     Of the utterances, `cut` break off at their limit of tokens, `overran` were cut where the model went on past its
-    end, and `unclear` hold what may be a thought or a special token, or somebody's words about one.
+    end, and `unclear` hold what may be a thought or a special token, or somebody's words about one. `faults` counts
+    those that are kept with a fault, by speaker and fault, and `asked_again` those that were said in the place of one.
+    `shortened`: for which the oldest turns were left out of a call.
     """
 
     trees: int = 0
@@ -30,6 +33,9 @@ class Summary:
     cut: int = 0
     overran: int = 0
     unclear: int = 0
+    shortened: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    asked_again: Counter[str] = field(default_factory=Counter)
     wins: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -47,9 +53,10 @@ class Summary:
         judged = self.labelled - self.imported + self.flipped
         return self.flipped / judged if judged else None
 
-    def as_json(self) -> dict[str, float | int | None]:
+    def as_json(self) -> JsonObject:
         names = ("trees", "utterances", "pairs", "labelled", "flipped", "unjudged", "imported", "hint_won", "flip_rate")
-        rare = {name: getattr(self, name) for name in ("cut", "overran", "unclear")}
+        rare = {name: getattr(self, name) for name in ("cut", "overran", "unclear", "shortened")}
+        rare |= {"faults": dict(sorted(self.faults.items())), "asked_again": dict(sorted(self.asked_again.items()))}
         return {name: getattr(self, name) for name in names} | {name: count for name, count in rare.items() if count}
 
     def add(self, tree: Tree) -> None:
@@ -65,6 +72,9 @@ class Summary:
             self.cut += node.cut
             self.overran += node.finish_reason == "stop_string"
             self.unclear += unclear(node.content)
+            self.shortened += LEFT_OUT in node.metadata
+            self.faults.update(f"{node.speaker}: {fault}" for fault in node.metadata.get(FAULTS, ()))
+            self.asked_again.update(f"{node.speaker}: {fault}" for fault in node.metadata.get(ASKED_AGAIN, ()))
             for pair, winners in compared(node).items():
                 if pair not in labelled:
                     self.unjudged += None in winners

@@ -6,17 +6,29 @@ It does not know agents or models, and stores who spoke, not chat roles. Its for
 from __future__ import annotations
 
 import random
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from i2a.jsonl import JsonMapping, JsonObject
+from i2a.text import counted, one_line
 from i2a.trees.persona import Persona
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 Label = Literal["preferred", "rejected"]
+MessageDict = dict[str, str]  # `role` and `content`, as the chat API of OpenAI has them
+SHOWN = 60  # characters of an utterance in a line
+
+# In the metadata of a node: the faults that an utterance was kept with, those for which it was asked for again before,
+# and by role how many of the oldest turns were left out of the calls that it comes from or that are about it.
+FAULTS, ASKED_AGAIN, LEFT_OUT = "faults", "asked_again", "turns_left_out"
 
 
 class Inference(BaseModel):
@@ -37,12 +49,16 @@ class TokenUsage(NamedTuple):
 
 
 class Utterance(NamedTuple):
-    """What a role says, before it stands in a tree. `finish_reason`: why the model ended there, see `Node`."""
+    """What a role says, before it stands in a tree. `finish_reason`: why the model ended there, see `Node`.
+
+    `notes`: what the metadata of its node begins with, such as the faults that it was kept with.
+    """
 
     speaker: str
     content: str
     usage: TokenUsage | None = None
     finish_reason: str | None = None
+    notes: JsonMapping = MappingProxyType({})
 
 
 class Verdict(NamedTuple):
@@ -57,7 +73,7 @@ class Verdict(NamedTuple):
     reason: str
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Node:
     """One utterance. `verdicts` compare its children; `label` is what agreeing verdicts say about this node.
 
@@ -76,6 +92,11 @@ class Node:
     continued: bool = False
     metadata: JsonObject = field(default_factory=dict)
     children: list[Node] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        text = one_line(self.content)
+        said = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+        return f"<Node {self.speaker}{f' [{self.label}]' if self.label else ''}: {said!r}>"
 
     @property
     def cut(self) -> bool:
@@ -106,7 +127,22 @@ class Pair(NamedTuple):
     rejected: Node
 
 
-@dataclass(eq=False)
+def chat_messages(path: Sequence[Node], answering: AbstractSet[str]) -> list[MessageDict]:
+    """A path as chat messages, in the view of the speakers who are `answering`: they are the assistant.
+
+    So are those whose utterance stands in place of theirs. Consecutive messages of one side become one.
+    """
+    messages: list[MessageDict] = []
+    for node in path:
+        mine = node.speaker in answering or any(other.speaker in answering for other in node.siblings)
+        role, content = "assistant" if mine else "user", node.content.strip()
+        if messages and messages[-1]["role"] == role:
+            content = f"{messages.pop()['content']}\n\n{content}"
+        messages.append({"role": role, "content": content})
+    return messages
+
+
+@dataclass(eq=False, repr=False)
 class Tree:
     """A conversation with one persona. The same (scenario, options, persona, seed) and models grow the same tree."""
 
@@ -134,7 +170,8 @@ class Tree:
             raise TypeError(
                 f"tree.add takes an Utterance, not a {type(utterance).__name__}; add what a role says in text"
             )
-        node = Node(parent, *utterance)
+        speaker, content, usage, finish_reason, notes = utterance
+        node = Node(parent, speaker, content, usage, finish_reason, metadata=dict(notes))
         if parent is None:
             self.roots.append(node)
         else:
@@ -151,6 +188,11 @@ class Tree:
         """Be empty again, as before it grew."""
         self.roots.clear()
         self.__dict__.pop("random", None)
+
+    def __repr__(self) -> str:
+        nodes = sum(1 for _ in self)
+        said = f"{counted(nodes, 'utterances')}, {counted(len(self.pairs), 'labelled pairs')}"
+        return f"<Tree {self.id}: scenario {self.scenario}, persona {self.persona.id}, seed {self.seed}, {said}>"
 
     def __iter__(self) -> Iterator[Node]:
         """All nodes, depth first, siblings in the order in which they were added."""
@@ -175,3 +217,29 @@ class Tree:
             for rejected in chosen.siblings
             if rejected.label == "rejected"
         ]
+
+    def to_messages(self, node: Node | None = None, *, viewpoint: str | None = None) -> list[MessageDict]:
+        """The dialogue up to `node` as OpenAI's chat messages; None: the whole of it.
+
+        `viewpoint` is the speaker who is the assistant; the others are the user. None: all but the speaker who opened
+        the dialogue are the assistant. Raises `ValueError` where several dialogues took place (see `ends`), and for a
+        viewpoint that nobody has.
+        """
+        ends = [node] if node else self.ends
+        if not ends:
+            return []
+        if len(ends) > 1:
+            raise ValueError(f"{self.id} holds {len(ends)} dialogues; say which: to_messages(tree.ends[0])")
+        path = ends[0].path
+        if viewpoint is None:
+            return chat_messages(path, {one.speaker for one in path} - {path[0].speaker})
+        speakers = dict.fromkeys(one.speaker for one in self)
+        if viewpoint not in speakers:
+            raise ValueError(f"nobody called {viewpoint!r} speaks in {self.id}; there are: {', '.join(speakers)}")
+        return chat_messages(path, {viewpoint})
+
+    def to_dataframe(self) -> DataFrame:
+        """A table of its utterances, a row each, see `i2a.trees.frame.utterances`. Needs pandas."""
+        from i2a.trees.frame import to_dataframe, utterances
+
+        return to_dataframe(utterances([self]))

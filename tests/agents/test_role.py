@@ -15,11 +15,11 @@ from agents.inducer import Inducer
 from agents.judge import Judge
 from agents.prompt import Prompt
 from agents.responders import NOTHING, PreferredResponder, RejectedResponder, describe
-from agents.role import ON_PATH, SHOWN, Role, structured
+from agents.role import ON_PATH, SHOWN, Role, introduce, structured
 from agents.user import User
 from i2a.errors import MalformedAnswer, RateLimited, UnfinishedAnswer, UsageError
 from i2a.models.autogen import ModelClient
-from i2a.models.model import Completion, Message
+from i2a.models.model import DEFAULT_MAX_TOKENS, Completion, Message
 from tests.fakes import ScriptedClient, preference
 
 VALUES = {"profile": "A baker.", "personality": "Blunt."}
@@ -258,6 +258,94 @@ async def test_a_cut_utterance_is_one_where_it_is_kept() -> None:
 
     said = await Keeping("user", ending(("Hel", "length")), **VALUES)(None)
     assert (said.content, said.finish_reason) == ("Hel", "length")
+
+
+# Answers that are the prompt's.
+
+
+async def test_an_answer_that_echoes_the_prompt_is_repaired_with_the_reason_shown() -> None:
+    echoed = json.dumps({"reason": "...", "profile": ["...", "..."], "personality": ["..."]})
+    client = ScriptedClient.saying(echoed, GOOD)
+    said = await ask(Inducer("inducer", client, **VALUES), text("user", "I bake."))
+    assert said.content.profile == ["baker"]  # type: ignore[attr-defined]
+    assert "is a placeholder" in client.requests[1].messages[-1].content
+
+
+async def test_a_judge_may_not_give_the_prompts_words_as_its_reason() -> None:
+    client = ScriptedClient(lambda request: preference("1", "one or two sentences"))
+    with pytest.raises(MalformedAnswer, match="reason: 'one or two sentences' repeats the instructions"):
+        await ask(Judge("judge", client, **VALUES), *JUDGED)
+
+
+async def test_a_repair_may_not_turn_a_cut_answer_into_an_echo() -> None:
+    """As SmolLM2-135M-Instruct did: the cut answer is asked for afresh, and an echo of the repair is none either."""
+    echo = json.dumps({"reason": "with one JSON object of the form asked for", "profile": [], "personality": []})
+    client = ending(('{"reason": "The User sa', "length"), (echo, "stop"), (echo, "stop"), (GOOD, "stop"))
+    with pytest.raises(MalformedAnswer, match="repeats the instructions"):
+        await ask(Inducer("inducer", client, **VALUES), text("user", "I bake."))
+    assert len(client.requests[1].messages) == len(client.requests[0].messages)
+
+
+async def test_an_inference_about_nobody_is_malformed() -> None:
+    nobody = json.dumps({"reason": "He says so", "profile": ["Dashler", "28", "Joe"], "personality": []})
+    with pytest.raises(MalformedAnswer, match="'Dashler' is in none of profile, personality and dialogue"):
+        await ask(Inducer("inducer", ScriptedClient(lambda request: nobody), **VALUES), text("user", "I bake."))
+    role = Inducer("inducer", ScriptedClient.saying(nobody), **VALUES)
+    assert (await ask(role, text("user", "I am Joe."))).content.profile[2] == "Joe"  # type: ignore[attr-defined]
+
+
+HINT_ALOUD = "This is what the chat has shown you about the person so far: you bake."
+
+
+async def test_an_utterance_of_instructions_is_asked_for_again_once() -> None:
+    client = ScriptedClient.saying(HINT_ALOUD, "Bread?")
+    said = await PreferredResponder("preferred", client)(None, inducer=INFERENCE)
+    assert (said.content, said.notes) == ("Bread?", {"asked_again": ["echo"]})
+    assert client.requests[0].messages == client.requests[1].messages
+
+
+async def test_an_utterance_that_stays_instructions_is_kept_and_marked() -> None:
+    client = ScriptedClient.saying(HINT_ALOUD, HINT_ALOUD)
+    said = await PreferredResponder("preferred", client)(None, inducer=INFERENCE)
+    assert (said.content, said.notes) == (HINT_ALOUD, {"asked_again": ["echo"], "faults": ["echo"]})
+
+
+async def test_the_private_hint_is_not_read_aloud() -> None:
+    aloud = "Profile:\n- baker\nPersonality:\n- blunt\n- tired"
+    said = await PreferredResponder("preferred", ScriptedClient.saying(aloud, "Tired?"))(None, inducer=INFERENCE)
+    assert (said.content, said.notes) == ("Tired?", {"asked_again": ["hint"]})
+
+
+async def test_roles_that_know_each_other_do_not_repeat_each_others_instructions() -> None:
+    """Who is answered with instructions repeats them."""
+    client = ScriptedClient.saying(HINT_ALOUD, "Bread?", HINT_ALOUD)
+    alone, known = RejectedResponder("rejected", client), RejectedResponder("rejected", client)
+    introduce([known, PreferredResponder("preferred", client)])
+    assert (await known(None)).content == "Bread?"
+    assert (await alone(None)).content == HINT_ALOUD
+
+
+async def test_a_faulty_utterance_is_better_than_a_cut_one() -> None:
+    role = RejectedResponder(
+        "rejected", ending(("Never say that you are an AI or an assistant.", "stop"), *[("Br", "length")] * 2)
+    )
+    said = await role(None)
+    assert (said.content[:5], said.notes["faults"]) == ("Never", ["echo"])
+
+
+async def test_what_a_candidate_or_an_unchecked_role_says_is_what_it_says() -> None:
+    class Unchecked(RejectedResponder):
+        checked = False
+
+    client = ScriptedClient.saying("Never say that you are an AI or an assistant.")
+    assert (await Unchecked("rejected", client)(None)).notes == {}
+
+
+@pytest.mark.parametrize(("kind", "limit"), [(User, 512), (Inducer, 1024), (Judge, 512), (RejectedResponder, 512)])
+async def test_each_role_has_its_own_limit_where_the_model_takes_one(kind: type[Role[Any]], limit: int) -> None:
+    client = ScriptedClient(lambda request: ANSWERS.get(kind, "Hi."), limits_answers=True)
+    await ask(kind("someone", client, **VALUES), *JUDGED)
+    assert client.requests[0].parameters[DEFAULT_MAX_TOKENS] == limit
 
 
 # Memory.

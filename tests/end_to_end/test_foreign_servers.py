@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -221,14 +222,26 @@ async def test_a_run_waits_for_a_server_that_is_not_up_yet_and_says_so(tmp_path:
         fake.otherwise = sensible
         assert (await running).complete
     assert isinstance(console.file, io.StringIO)
-    assert f"for 127.0.0.1:{port}" in console.file.getvalue()
-    assert "waiting until" in console.file.getvalue()
+    assert f"no server for {model} (user, inducer, preferred, rejected, judge)" in console.file.getvalue()
+    assert "Waiting until" in console.file.getvalue()
 
 
 async def test_a_server_that_never_comes_up_is_given_up_before_anything_is_written(tmp_path: Path) -> None:
     model = f"openai:m@http://127.0.0.1:{unused_port()}/v1"
     config = Simulation(out=tmp_path / "a", model=model, conversations=2, quiet=True, max_outage=1)
     with pytest.raises(ServerAway, match="start it first"):
+        await simulate_async(config)
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("given", [{"retries": 0}, {"max_outage": 0}])
+async def test_whoever_does_not_wait_is_told_at_once_whose_server_is_missing(
+    tmp_path: Path, given: dict[str, int]
+) -> None:
+    model = f"openai:m@http://127.0.0.1:{unused_port()}/v1"
+    models = dict.fromkeys(("user", "inducer", "preferred", "rejected"), "offline")
+    config = Simulation(out=tmp_path / "a", model=model, role_model=models, conversations=40, quiet=True, **given)
+    with pytest.raises(ServerAway, match=rf"no server for {re.escape(model)} \(judge\): .* check the URL"):
         await simulate_async(config)
     assert not (tmp_path / "a").exists()
 

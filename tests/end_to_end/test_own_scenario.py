@@ -119,3 +119,45 @@ def test_a_broken_one_gets_one_line(script: Path, old: str, new: str, said: str)
     done = i2a("scenarios", "check", script, check=2)
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_bug_in_a_scenario_is_a_line_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    i2a("scenarios", "new", "broken", cwd=tmp_path)
+    script = tmp_path / "broken.py"
+    script.write_text(
+        script.read_text("utf-8").replace("    for _ in", "    turns += {}['more']\n    for _ in"), "utf-8"
+    )
+    number = next(i for i, line in enumerate(script.read_text("utf-8").splitlines(), 1) if "'more'" in line)
+    flags = ("simulate", "--scenario", "broken.py", "--conversations", "3")
+    done = i2a(*flags, "--out", "run", cwd=tmp_path, check=1)
+    assert done.stderr.splitlines() == [f"i2a: {script}:{number}: KeyError: 'more' (I2A_DEBUG=1 shows the traceback)"]
+    monkeypatch.setenv("I2A_DEBUG", "1")
+    assert "Traceback" in i2a(*flags, "--out", "again", cwd=tmp_path, check=1).stderr
+
+
+def test_a_scenario_that_tells_nobody_of_a_persona_needs_none(tmp_path: Path) -> None:
+    script = tmp_path / "plain.py"
+    script.write_text(PLAIN, "utf-8")
+    flags = ("--scenario", "plain.py", "--conversations", "401", "--turns", "1", "--out", "run", "--quiet")
+    i2a("simulate", *flags, cwd=tmp_path)
+    assert len((tmp_path / "run/trees.jsonl").read_text("utf-8").splitlines()) == 401
+    assert "profile" not in i2a("show", "run", cwd=tmp_path).stdout
+
+
+PLAIN = """
+from agents.prompt import Prompt
+from agents.role import Role
+from i2a.trees.tree import Tree
+from scenarios import scenario
+
+
+class Poet(Role):
+    prompt = Prompt("Write a line.")
+
+
+@scenario
+async def plain(tree: Tree, poet: Poet, *, turns: int = 2) -> None:
+    here = None
+    for _ in range(turns):
+        here = tree.add(here, await poet(here))
+"""

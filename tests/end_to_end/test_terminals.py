@@ -1,9 +1,14 @@
 """Every command prints on any terminal: one without the characters, of 20 columns, or one that nobody reads."""
 
+import fcntl
 import json
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -65,3 +70,36 @@ def test_output_that_cannot_be_written_is_one_line(folder: Path) -> None:
         done = i2a(folder, "show run --json", {}, stdout=full)
     assert done.returncode == 1
     assert done.stderr == b"i2a: cannot write to standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(50, 20), (80, 24), (200, 50)])
+def test_the_live_view_fits_a_terminal_and_leaves_nothing_behind(tmp_path: Path, columns: int, lines: int) -> None:
+    terminal, inside = pty.openpty()
+    fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    environment = {name: text for name, text in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+    command = "i2a.cli simulate --conversations 6 --turns 6 --concurrency 3 --out run"
+    running = subprocess.Popen(
+        [sys.executable, "-m", *command.split()],
+        cwd=tmp_path,
+        env={**environment, "TERM": "xterm-256color"},
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+    )
+    os.close(inside)
+    printed = b""
+    try:
+        while part := os.read(terminal, 65536):
+            printed += part
+    except OSError:  # the other side is closed
+        pass
+    os.close(terminal)
+    assert running.wait() == 0
+    *frames, last = re.split(r"\r(?:\x1b\[1A|\x1b\[2K)+", printed.decode())
+    for frame in frames:
+        drawn = re.sub(r"\x1b\[[?\d;]*[a-zA-Z]", "", frame).splitlines()
+        assert len(drawn) < lines
+        assert max(map(len, drawn), default=0) <= columns
+    assert any("6 conversations" in frame and "Ctrl-C" in frame for frame in frames)
+    assert "conversations ━" not in last
+    assert "6 trees with 108 utterances" in " ".join(last.split())

@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import json
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 import i2a
-from i2a import evaluate, read_trees, simulate, train_dpo, train_sft
+from i2a import evaluate, read_trees, simulate, to_dataframe, train_dpo, train_sft
 from i2a.errors import UsageError
 from i2a.testing import ScriptedModel
 from scenarios.settings import Simulation
@@ -32,6 +33,7 @@ NAMES = {
     "read_trees": "i2a.api",
     "scenario": "scenarios.script",
     "simulate": "i2a.api",
+    "to_dataframe": "i2a.api",
     "train_dpo": "i2a.api",
     "train_sft": "i2a.api",
 }
@@ -48,7 +50,7 @@ def python(code: str, cwd: Path) -> str:
 def test_these_are_the_public_names() -> None:
     assert sorted(i2a.__all__) == sorted(NAMES)
     assert set(dir(i2a)) >= {*NAMES, "__version__"}
-    assert i2a.__version__ == version("i2a")
+    assert i2a.__version__ == version("interact-to-align")
     with pytest.raises(ImportError, match="cannot import name 'train_grpo'"):
         from i2a import train_grpo  # type: ignore[attr-defined]  # noqa: F401
 
@@ -106,6 +108,16 @@ async def test_they_work_where_an_event_loop_is_running(tmp_path: Path) -> None:
     assert simulate(out=tmp_path / "run", conversations=2, turns=1).complete
     result = evaluate(out=tmp_path / "eval", candidates=["offline"], cases=2, turns=2)
     assert result.summary is not None
+
+
+async def test_what_the_readme_shows_runs_in_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    cells = [cell for cell in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "from i2a import" in cell]
+    assert cells
+    for cell in cells:
+        exec(cell, {})
+    assert to_dataframe("runs/python").tree.nunique() == 4
 
 
 def test_a_script_prints_nothing_that_it_did_not_ask_for(tmp_path: Path) -> None:

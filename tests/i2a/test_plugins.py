@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from i2a.errors import UsageError
-from i2a.plugins import NotFound, by_place, find, find_class
+from i2a.plugins import NotFound, blame, by_place, file_of, find, find_class, load_file
 
 HERE = "tests.i2a.test_plugins"
 
@@ -104,3 +104,15 @@ def test_an_unknown_name_is_told_with_those_that_there_are() -> None:
 
 def test_a_name_says_where_it_is_or_is_installed() -> None:
     assert [by_place(name) for name in ("aloe", "./a.py", "a.py", "a.py:x", "a.b:x")] == [False, True, True, True, True]
+
+
+def test_an_error_in_what_a_file_defines_is_found_there(tmp_path: Path) -> None:
+    file = written(tmp_path, "def half(x):\n    return x / 0\n\nfrom fractions import Fraction\nn = Fraction(1)\n")
+    half = vars(load_file(Path(file)))["half"]
+    with pytest.raises(ZeroDivisionError) as caught:
+        half(1)
+    assert file_of(ExceptionGroup("", [caught.value])) == Path(file)
+    assert blame(caught.value, Path(file)) == f"{file}:2: ZeroDivisionError: division by zero"
+    with pytest.raises(ValueError, match="x") as ours:
+        int("x")
+    assert file_of(ours.value) is None

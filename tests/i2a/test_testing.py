@@ -83,7 +83,7 @@ async def test_it_counts_what_is_in_flight() -> None:
 @pytest.mark.parametrize("name", ["aloe", "full_tree", "tutor"])
 async def test_a_scenario_grows_on_it(name: str) -> None:
     scenario, model = find(name), ScriptedModel()
-    tree = Tree("t-0", name, Persona("p", "A baker.", "Blunt."), 7)
+    tree = Tree("t-0", name, Persona("p", "A baker.", "Blunt."), 8)
     await scenario.grow(tree, dict.fromkeys(scenario.roles, model), **scenario.resolve({"turns": 2}))
     assert len(list(tree)) >= 3
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agents.inducer import Inducer
 from agents.judge import Judge
 from agents.responders import PreferredResponder, RejectedResponder
-from i2a.errors import BadRequest
+from i2a.errors import BadRequest, ContextOverflow, ModelError, Unreachable
 from i2a.testing import Request
 from i2a.trees.persona import Persona
 from i2a.trees.summary import Summary
@@ -98,15 +98,17 @@ def test_to_swap_the_pair_swaps_nothing_but_the_order_of_the_verdicts(answers: t
     assert found[0] == found[1]
 
 
-async def test_a_judge_that_refuses_fails_the_conversation() -> None:
-    _, here, one, other = pair()
+@pytest.mark.parametrize("error", [BadRequest("too long"), ContextOverflow("no room"), Unreachable("gone")])
+async def test_a_judge_whose_call_fails_leaves_the_pair_without_a_label_and_says_why(error: ModelError) -> None:
+    tree, here, one, other = pair()
 
-    def refuse(request: Request) -> str:
-        raise BadRequest("too long")
+    def fail(request: Request) -> str:
+        raise error
 
-    with pytest.raises(BadRequest):
-        await compare(judge_on(ScriptedClient(refuse)), here, one, other)
+    assert await compare(judge_on(ScriptedClient(fail)), here, one, other) is None
     assert labels(one, other) == [None, None]
+    assert [(verdict.winner, verdict.reason) for verdict in here.verdicts] == [(None, str(error))] * 2
+    assert Summary.of([tree]).unjudged == 1
 
 
 async def test_of_three_replies_each_pair_can_be_compared_and_the_tree_is_the_same_in_any_order() -> None:
@@ -140,14 +142,14 @@ def responders(client: ScriptedClient) -> tuple[Inducer, PreferredResponder, Rej
 
 async def test_the_inference_reaches_the_hinted_reply_only_and_stays_with_the_message() -> None:
     _, here, *_ = pair()
-    inference = json.dumps({"reason": "so", "profile": ["secret"], "personality": []})
+    inference = json.dumps({"reason": "so", "profile": ["baker, secretly"], "personality": []})
     client = ScriptedClient(lambda request: inference if request.role == "inducer" else f"by {request.role}")
     hinted, plain = await replies(*responders(client), here)
     assert (hinted.speaker, hinted.content) == ("preferred", "by preferred")
     assert (plain.speaker, plain.content) == ("rejected", "by rejected")
     assert here.inference is not None
-    assert here.inference.profile == ["secret"]
-    assert [("secret" in request.text) for request in (*client.of("preferred"), *client.of("rejected"))] == [
+    assert here.inference.profile == ["baker, secretly"]
+    assert [("secretly" in request.text) for request in (*client.of("preferred"), *client.of("rejected"))] == [
         True,
         False,
     ]

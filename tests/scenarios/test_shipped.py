@@ -117,7 +117,7 @@ async def test_in_aloe_the_next_message_does_not_wait_for_the_verdicts() -> None
 async def test_in_aloe_the_hint_reaches_the_preferred_responder_only() -> None:
     def answer(request: Request) -> str:
         if request.role == "inducer":
-            return json.dumps({"reason": "r", "profile": [f"secret {mark(request.text)}"], "personality": []})
+            return json.dumps({"reason": "r", "profile": [f"blunt secret {mark(request.text)}"], "personality": []})
         return plausible(request)
 
     client = ScriptedClient(answer)
@@ -138,13 +138,14 @@ async def test_in_aloe_nobody_sees_the_reply_that_was_left_lying() -> None:
         assert not any(left.content in request.text for request in seen)
 
 
-async def test_a_judge_that_refuses_fails_the_conversation() -> None:
+async def test_a_judge_that_refuses_leaves_a_whole_conversation_without_labels() -> None:
     def refuse(request: Request) -> str:
         raise BadRequest("too long")
 
-    with pytest.raises(ExceptionGroup) as caught:
-        await grown("aloe", judging(refuse), turns=3)
-    assert caught.group_contains(BadRequest)
+    tree = await grown("aloe", judging(refuse), turns=3)
+    assert len(tree.ends[0].path) == 6
+    assert not tree.pairs
+    assert {verdict.reason for node in tree for verdict in node.verdicts} == {"too long"}
 
 
 async def test_aloe_of_one_turn_ends_with_the_reply_that_was_drawn() -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Self
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
@@ -35,6 +35,9 @@ ADAPTER = "adapter_config.json"
 FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
 OTHER_FILES = ["*/*", "consolidated*"]  # the same weights in other forms
 TAIL = 2**20
+HUB_TIMEOUT = 10  # seconds
+# The bases are the errors of the HTTP library that the hub's client has.
+HUB_ERRORS = (HFValidationError, OSError, ValueError, *HfHubHTTPError.__bases__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,12 @@ class Checkpoint:
         except (OSError, ValueError, KeyError, TypeError):
             raise UsageError(f"{folder / ADAPTER} cannot be read; save the adapter again") from None
         try:
-            return cls(name, folder, revision, cls.find(base, config.get("revision")), kind)
+            return cls(name, folder, revision, cls.find(_moved(base, folder), config.get("revision")), kind)
         except UsageError as error:
-            raise UsageError(f"{name} is an adapter, and its base is not there: {error}") from None
+            raise UsageError(
+                f"{name} is an adapter, and its base is not there: {error}; put the base back, or change "
+                f"base_model_name_or_path in {folder / ADAPTER}"
+            ) from None
 
     @property
     def source(self) -> str:
@@ -187,14 +193,44 @@ def _find(name: str, revision: str | None) -> Path:
         unfinished = (folder / "checkpoints").is_dir()
         why = "contains an unfinished training; --resume it first" if unfinished else "holds no model"
         raise UsageError(f"{name} {why}")
+    if name.startswith(("/", "./", "../", "~")) or name.count("/") > 1:
+        raise UsageError(f"there is no folder {name}")
+    try:
+        # Asked first, as a download waits for a hub that does not answer for minutes.
+        HfApi().model_info(name, revision=revision, timeout=HUB_TIMEOUT)
+        unreachable = None
+    except HUB_ERRORS as error:
+        unreachable = error
     try:
         path = snapshot_download(
-            name, revision=revision, allow_patterns=FILES, ignore_patterns=OTHER_FILES, etag_timeout=10
+            name,
+            revision=revision,
+            allow_patterns=FILES,
+            ignore_patterns=OTHER_FILES,
+            etag_timeout=HUB_TIMEOUT,
+            local_files_only=unreachable is not None,
         )
-    except (HFValidationError, OSError, ValueError) as error:
-        why = f"{name} is no folder, and the Hugging Face hub has no model of that name that can be downloaded"
-        raise UsageError(f"{why} ({one_line(str(error)):.120})") from None
+    except HUB_ERRORS as error:
+        why = f"{name} is no folder, and no model of that name can be downloaded from the Hugging Face hub"
+        raise UsageError(f"{why} ({one_line(str(unreachable or error)):.120})") from None
     return Path(path)
+
+
+def _moved(base: str, adapter: Path) -> str:
+    """The base of an adapter: where it says, or where that is now if both were moved together.
+
+    PEFT writes an absolute path. If that is gone, it is looked for in the same place relative to a folder above the
+    adapter: `/old/runs/base` is `/new/runs/base` for an adapter in `/new/runs/sft/model`.
+    """
+    stored = Path(base)
+    if not stored.is_absolute() or stored.is_dir():
+        return base
+    for start in range(1, len(stored.parts)):
+        for above in adapter.resolve().parents:
+            candidate = above.joinpath(*stored.parts[start:])
+            if candidate.is_dir() and adapter.resolve() not in (candidate, candidate / "model"):
+                return str(candidate)
+    return base
 
 
 @contextmanager

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from i2a.errors import BadRequest, ModelError, UsageError
+from i2a.errors import BadRequest, ContextOverflow, ModelError, UsageError
+from i2a.extras import needs
 from i2a.jsonl import JsonMapping
 from i2a.markup import spoken
 from i2a.models.local.batching import Batcher, Row
 from i2a.models.local.repetition import Dry
-from i2a.models.model import FREE, REPLIES, Completion, Likelihood, Message, Model, Price
+from i2a.models.model import DEFAULT_MAX_TOKENS, FREE, REPLIES, Completion, Likelihood, Message, Model, Price
 from i2a.text import is_blank
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 TRIES = 3  # for a reply that is not empty
 ARGUMENTS = {"seed", "temperature", "top_p", "max_tokens", "max_completion_tokens"}
+LIMIT = "max_new_tokens"  # as transformers calls it; every other kind of model calls it max_tokens
 
 
 class HFConfig(BaseModel):
@@ -67,6 +69,7 @@ class HFModel(Model):
     """
 
     structured_output = False
+    limits_answers = True
     in_process = True
 
     def __init__(self, config: HFConfig) -> None:
@@ -92,14 +95,19 @@ class HFModel(Model):
         if not name or url:
             raise UsageError("hf: takes a folder or a name on the hub, and no URL; write for instance hf:runs/sft")
         try:
-            return cls(HFConfig(name=name, **params))
+            if "max_tokens" in params and LIMIT in params:
+                raise UsageError(f"hf:{name}: max_tokens and {LIMIT} are one; write one of them")
+            named = {LIMIT if parameter == "max_tokens" else parameter: value for parameter, value in params.items()}
+            return cls(HFConfig(name=name, **named))
         except ValidationError as error:
             problem = error.errors()[0]
             parameter = ".".join(map(str, problem["loc"]))
             if problem["type"] == "extra_forbidden":
                 known = ", ".join(field for field in HFConfig.model_fields if field != "name")
                 raise UsageError(f"hf:{name}: there is no parameter {parameter!r}; there are: {known}") from None
-            raise UsageError(f"hf:{name}: {parameter}={params[parameter]}: {problem['msg']}") from None
+            raise UsageError(
+                f"hf:{name}: {parameter}={params.get(parameter, params.get('max_tokens'))}: {problem['msg']}"
+            ) from None
 
     @classmethod
     def list_price(cls, name: str, url: str | None, params: Mapping[str, str]) -> Price | None:
@@ -145,7 +153,8 @@ class HFModel(Model):
         prompt = self._prompt(messages)
         room = (self._loaded.context or len(prompt) + config.max_new_tokens) - len(prompt)
         if room < 1:
-            raise BadRequest(f"{self}: the prompt has {len(prompt)} tokens, and the model takes {self._loaded.context}")
+            why = f"{self}: the prompt has {len(prompt)} tokens, and the model takes {self._loaded.context}"
+            raise ContextOverflow(why, context=self._loaded.context, needed=len(prompt) + 1)
         dry = Dry(config.dry_multiplier, config.dry_base, config.dry_allowed_length) if config.dry_multiplier else None
         earlier = self._loaded.chat.replies(as_json(messages)) if dry else ()
         seed = random.getrandbits(32) if config.seed is None else config.seed
@@ -166,10 +175,14 @@ class HFModel(Model):
             if not is_blank(text):
                 end = "stop_string" if went_on else "length" if row.end == "length" else "stop"
                 return Completion(text, end, len(prompt), spent)
-        advice = "; raise max_new_tokens" if row.end == "length" else ""
+        advice = "; raise max_tokens: ?max_tokens=" if row.end == "length" else ""
         error = ModelError(f"{self}: an empty reply{advice}")
         error.billed = (len(prompt), spent)
         raise error
+
+    @property
+    def context(self) -> int | None:
+        return self._loaded.context
 
     @classmethod
     def scores_replies(cls, params: Mapping[str, str]) -> bool:
@@ -199,12 +212,16 @@ class HFModel(Model):
         return self._loaded.chat.prompt(as_json(messages), thinking=self._config.thinking, today=self._today)
 
     def _resolved(self, args: Mapping[str, object]) -> HFConfig:
-        """The settings with those of the call, which have OpenAI's names."""
+        """The settings with those of the call, which have OpenAI's names. A role's own limit only adds room."""
+        args = dict(args)
+        limit = args.pop(DEFAULT_MAX_TOKENS, None)
+        if isinstance(limit, int) and LIMIT not in self._config.model_fields_set:
+            args.setdefault("max_tokens", max(limit, self._config.max_new_tokens))
         if unknown := sorted(args.keys() - ARGUMENTS):
             raise BadRequest(f"{self} does not take {', '.join(unknown)}; it takes {', '.join(sorted(ARGUMENTS))}")
         if not args:
             return self._config
-        changes = {"max_new_tokens" if name.startswith("max_") else name: value for name, value in args.items()}
+        changes = {LIMIT if name.startswith("max_") else name: value for name, value in args.items()}
         try:
             return HFConfig(**{**dict(self._config), **changes})
         except ValidationError as error:
@@ -234,8 +251,6 @@ def as_json(messages: Sequence[Message]) -> list[dict[str, str]]:
 def _load(config: HFConfig) -> "Loaded":
     # The event loop needs a core too; torch threads that spin while they wait can be ten times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    try:
+    with needs("train", f"hf:{config.name}"):
         from i2a.models.local.loading import Source, load
-    except ImportError as error:
-        raise UsageError(f"hf:{config.name} needs torch and transformers ({error}): pip install 'i2a[train]'") from None
     return load(Source(config.name, config.revision, config.dtype, config.device))

@@ -1,8 +1,9 @@
 """`i2a evaluate` as it is typed: what it prints, what it refuses, with which exit code it ends."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import typer
@@ -10,7 +11,9 @@ from typer.testing import CliRunner
 
 from i2a.cli.compare import compare
 from i2a.cli.evaluate import evaluate
-from i2a.errors import BudgetSpent, ConversationsFailed, UsageError
+from i2a.errors import BadRequest, BudgetSpent, ConversationsFailed, UsageError
+from i2a.testing import Request, ScriptedModel
+from tests.fakes import install_plugins
 
 SMALL = ("--cases", "3", "--turns", "2", "--quiet")
 
@@ -83,10 +86,22 @@ def test_a_spent_budget_ends_it_and_says_how_much_is_left(tmp_path: Path) -> Non
     assert not (tmp_path / "run/summary.json").exists()
 
 
-def test_failed_dialogues_end_it_with_their_reason(tmp_path: Path) -> None:
-    nobody = "openai:x@http://127.0.0.1:9/v1"
-    said = i2a(nobody, "offline", *SMALL, "--retries", "0", "--out", tmp_path / "run", raises=ConversationsFailed)
-    assert said.startswith("3 dialogues failed, most often because: ")
+class Refusing(ScriptedModel):
+    """A kind of model that answers nobody."""
+
+    @classmethod
+    def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
+        def refuse(request: Request) -> str:
+            raise BadRequest(f"{name} is not served")
+
+        return cls(refuse)
+
+
+def test_failed_dialogues_end_it_with_their_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_plugins(tmp_path, monkeypatch, "models", refusing="tests.i2a.cli.test_evaluate:Refusing")
+    nobody = "refusing:x"
+    said = i2a(nobody, "offline", *SMALL, "--out", tmp_path / "run", raises=ConversationsFailed)
+    assert said.startswith("3 dialogues failed, most often because: x is not served")
     assert "--retry-failed" in said
     assert json.loads((tmp_path / "run/summary.json").read_text("utf-8"))["failed"] == {nobody: 3, "offline": 0}
 

@@ -1,8 +1,11 @@
 """Every command: its flags are its settings, its help explains them, its example can be typed."""
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -121,6 +124,23 @@ def test_the_help_tells_the_default_of_each_setting(words: tuple[str, ...]) -> N
             assert told[1] == str(default), name
 
 
+@every_command
+def test_what_must_be_given_stands_in_the_usage(words: tuple[str, ...]) -> None:
+    usage = " ".join(shown(words).partition("\n\n")[0].split())
+    assert usage.startswith(f"Usage: root {' '.join(words)} ") or usage.startswith(f"Usage: i2a {' '.join(words)} ")
+    for name, field in MODELS[words].model_fields.items() if words in MODELS else ():
+        word = Flag.of(field).metavar if Flag.of(field).positional else f"--{name.replace('_', '-')} "
+        assert (f" {word}" in usage) == field.is_required(), name
+
+
+def test_the_help_is_as_wide_as_the_terminal() -> None:
+    for width in (80, 120, 180):
+        command = [sys.executable, "-m", "i2a.cli", "train", "sft", "--help"]
+        text = subprocess.check_output(command, env=os.environ | {"COLUMNS": str(width)}, text=True)
+        longest = max(map(len, text.splitlines()))
+        assert 0.8 * width < longest <= width, width
+
+
 @with_settings
 def test_each_command_takes_a_file_and_prints_json(words: tuple[str, ...]) -> None:
     text = shown(words)
@@ -136,6 +156,8 @@ def values_of(model: type[BaseModel]) -> Iterator[tuple[str, list[str], Any]]:
         low = next((part.ge for part in field.metadata if hasattr(part, "ge")), None)
         if holds(field.annotation, bool):
             yield name, [(flag.names or dashed).split("/")[0]], True
+        elif flag.metavar == "ROLE=N":
+            yield name, [dashed, "judge=3", dashed, "user=4"], {"judge": 3, "user": 4}
         elif holds(field.annotation, dict):
             yield name, [dashed, "judge=offline", dashed, "user=x=1"], {"judge": "offline", "user": "x=1"}
         elif (literal := re.search(r"Literal\['(\w+)'", str(field.annotation))) is not None:
@@ -221,7 +243,7 @@ def test_a_missing_package_is_one_line_with_what_to_install_but_a_bug_of_ours_is
 
         return of(job, extra="train")
 
-    with pytest.raises(UsageError, match=r"this needs the package torch: pip install 'i2a\[train\]'"):
+    with pytest.raises(UsageError, match=r"this needs the package torch: pip install 'interact-to-align\[train\]'"):
         CliRunner().invoke(missing("torch"), ["--name", "a"], catch_exceptions=False)
     with pytest.raises(ModuleNotFoundError):
         CliRunner().invoke(missing("i2a.trees.tre"), ["--name", "a"], catch_exceptions=False)

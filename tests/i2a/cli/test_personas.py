@@ -141,4 +141,4 @@ def test_a_missing_extra_is_one_line(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.count("\n") == 1, done.stderr
     assert "pip install" in done.stdout
-    assert "i2a[personas]" in done.stdout
+    assert "interact-to-align[personas]" in done.stdout

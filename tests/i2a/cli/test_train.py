@@ -42,7 +42,7 @@ def test_what_is_not_installed_is_named_with_what_to_install(monkeypatch: pytest
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without_trl)
-    with pytest.raises(UsageError, match=r"this needs the package trl: pip install 'i2a\[train\]'"):
+    with pytest.raises(UsageError, match=r"this needs the package trl: pip install 'interact-to-align\[train\]'"):
         called("dpo", *NEEDED)
 
 

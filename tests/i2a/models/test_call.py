@@ -20,11 +20,12 @@ from i2a.errors import (
     Retryable,
     ServerAway,
     ServerError,
+    TimedOut,
     Unreachable,
     UsageError,
 )
 from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel
-from i2a.models.model import Completion, Message, Price
+from i2a.models.model import DEFAULT_MAX_TOKENS, REPLIES, Completion, Message, Price
 from i2a.models.usage import UsageTracker
 from i2a.runs.journal import Journal
 from i2a.testing import Request
@@ -327,7 +328,7 @@ def test_while_a_server_is_away_one_call_at_a_time_looks_for_it_and_none_fails()
             rig = Rig(journal, ScriptedClient(away), retries=1)
             calls = [asyncio.create_task(said(rig.tree(f"t-{i}")())) for i in range(30)]
             await asyncio.sleep(100)
-            assert re.fullmatch(r"waiting until \d\d:\d\d for m, which is down", rig.endpoint.waiting)
+            assert re.fullmatch(r"m is down: trying again until \d\d:\d\d", rig.endpoint.waiting)
             assert await asyncio.gather(*calls) == ["Hello."] * 30
             assert rig.endpoint.waiting == ""
             assert len(away.tries) < 60
@@ -344,6 +345,44 @@ def test_a_server_that_is_away_for_too_long_stops_the_run() -> None:
             await asyncio.sleep(200)
             assert isinstance(rig.in_flight.stopped, ServerAway)
             await end(parked)
+
+    virtually(main())
+
+
+def test_a_server_that_hangs_is_waited_for_as_one_that_is_down() -> None:
+    """Nobody is answered, though several wait: no call has failed, one at a time tries on, and all are answered."""
+
+    async def main() -> None:
+        since: list[float] = []
+
+        async def answer(request: Request) -> str:
+            since.append(seconds())
+            if len(since) > 3 and seconds() < since[0] + 1500:
+                await asyncio.sleep(120)
+                raise Unreachable("no answer within 120 s")
+            return "Hello."
+
+        with fresh() as journal:
+            rig = Rig(journal, ScriptedClient(answer), retries=1, max_outage=2000)
+            calls = [asyncio.create_task(said(rig.tree(f"t-{i}")())) for i in range(20)]
+            await asyncio.sleep(700)
+            assert rig.endpoint.waiting.startswith("m is down")
+            assert await asyncio.gather(*calls) == ["Hello."] * 20
+            assert rig.in_flight.stopped is None
+            assert len(since) < 60
+
+    virtually(main())
+
+
+def test_a_request_that_alone_gets_no_answer_fails() -> None:
+    async def main() -> None:
+        def answer(request: Request) -> str:
+            raise Unreachable("no answer within 120 s")
+
+        with fresh() as journal:
+            rig = Rig(journal, ScriptedClient(answer), retries=2)
+            with pytest.raises(Unreachable, match="no answer"):
+                await said(rig.tree()())
 
     virtually(main())
 
@@ -624,3 +663,39 @@ def test_a_call_that_waits_for_its_next_try_does_not_hold_up_a_stop(reason: I2AE
             assert len(rig.model.requests) == 1
 
     virtually(main())
+
+
+# Limits of an answer.
+
+
+async def test_the_limit_of_an_answer_is_no_part_of_what_the_call_is(journal: Journal) -> None:
+    """A run may be resumed under another limit, and gets what it has."""
+    first = Rig(journal, ScriptedClient(limits_answers=True))
+    answer = await said(first.tree()(), **{DEFAULT_MAX_TOKENS: 512})
+    assert first.model.requests[0].parameters[DEFAULT_MAX_TOKENS] == 512
+    for parameters in ({}, {DEFAULT_MAX_TOKENS: 300}):
+        assert await said(Rig(journal, ScriptedClient.saying()).tree()(), **parameters) == answer
+
+
+async def test_the_limit_that_the_user_sets_for_a_role_takes_the_place_of_its_own(journal: Journal) -> None:
+    rig = Rig(journal, ScriptedClient(limits_answers=True))
+    keys = RequestKeys("t-0", 7, journal)
+    model = RoleModel("judge", rig.endpoint, keys, rig.tracker, rig.in_flight, max_tokens=40)
+    await said(model, **{DEFAULT_MAX_TOKENS: 512})
+    await said(model)
+    assert [request.parameters.get("max_tokens") for request in rig.model.requests] == [40, 40]
+    assert DEFAULT_MAX_TOKENS not in rig.model.requests[0].parameters
+    await said(model, **{REPLIES: ["a"]})
+    assert "max_tokens" not in rig.model.requests[2].parameters
+
+
+def test_a_call_without_an_answer_in_time_is_tried_again_with_another_seed(journal: Journal) -> None:
+    """The same seed would loop again."""
+
+    async def run() -> None:
+        client = ScriptedClient.saying(TimedOut("no answer within 120 s"), "Hello.")
+        assert await said(Rig(journal, client).tree()()) == "Hello."
+        one, other = client.requests
+        assert one.seed != other.seed
+
+    virtually(run())

@@ -152,10 +152,10 @@ async def test_what_a_server_does_not_do_is_found(
 
 
 async def test_a_model_that_thinks_gets_more_room_than_one_that_does_not(fake: Fake) -> None:
-    for server, room in ((Server(), 96), (Server(thoughts=200), 1024)):
+    for server, room in ((Server(), 96), (Server(thoughts=200), 512)):
         fake.bodies.clear()
         await checked(fake, server)
-        assert fake.bodies[0]["max_tokens"] == 1024
+        assert fake.bodies[0]["max_tokens"] == 512
         assert {body["max_tokens"] for body in fake.bodies[1:] if "prompt_logprobs" not in body} == {room}
 
 

@@ -235,4 +235,4 @@ from i2a.models.spec import ModelSpec
 ModelSpec.parse("litellm:anthropic/x").open()
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert "pip install 'i2a[providers]'" in done.stderr
+    assert "[providers]'" in done.stderr

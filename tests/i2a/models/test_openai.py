@@ -14,16 +14,18 @@ from aiohttp.test_utils import TestServer, unused_port
 from i2a.errors import (
     AccessDenied,
     BadRequest,
+    ContextOverflow,
     MalformedResponse,
     ModelError,
     RateLimited,
     Retryable,
     ServerError,
+    TimedOut,
     Unreachable,
     UsageError,
 )
 from i2a.markup import spoken
-from i2a.models.model import Completion, Message
+from i2a.models.model import DEFAULT_MAX_TOKENS, Completion, Message
 from i2a.models.openai import OpenAIModel
 from i2a.models.openai_protocol import ChatMessage, retry_after
 from i2a.models.spec import ModelSpec
@@ -159,7 +161,6 @@ async def test_a_limit_of_tokens_has_two_names(fake: Fake, sent: str, other: str
 @pytest.mark.parametrize(
     "text",
     [
-        "maximum context length is 8192 tokens, however you requested 9000 (8000 in the messages, 1000 of max_tokens)",
         "Invalid 'temperature': decimal above maximum value. Expected a value <= 2, but got 5 instead.",
         "max_tokens is too large: 99999. This model supports at most 16384 completion tokens",
         "The response was filtered due to the prompt triggering content management policy",
@@ -513,7 +514,9 @@ async def test_a_dropped_connection_is_unreachable_and_not_asked_again(fake: Fak
 
 async def test_no_answer_in_time_is_unreachable(fake: Fake) -> None:
     caught = await failure(fake, dawdle, timeout=0.05)
-    assert type(caught) is Unreachable
+    assert type(caught) is TimedOut
+    assert "?timeout=" in str(caught)
+    assert "?max_tokens=" in str(caught)
     assert "no answer within 0.05 s" in str(caught)
 
 
@@ -812,3 +815,72 @@ async def test_openai_itself_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> No
     price = model.price()
     assert price is not None
     assert 0 < price.prompt < price.completion < 100
+
+
+# The room for a prompt and its answer
+
+ROOM = {DEFAULT_MAX_TOKENS: 300}
+FULL = "maximum context length is 8192 tokens, however you requested 9000 (8000 in the messages, 1000 of max_tokens)"
+
+
+async def test_a_role_limits_an_answer_unless_the_model_string_does(fake: Fake) -> None:
+    for params in ({}, {"max_tokens": 9}, {"max_completion_tokens": 9}, {"options": {"num_predict": 9}}):
+        await fake.client(params=params).complete(HELLO, ROOM)
+    limits = [
+        {name: value for name, value in body.items() if name not in ("model", "messages")} for body in fake.bodies
+    ]
+    assert limits == [
+        {"max_tokens": 300},
+        {"max_tokens": 9},
+        {"max_completion_tokens": 9},
+        {"options": {"num_predict": 9}},
+    ]
+
+
+async def test_the_limit_that_a_user_sets_for_a_role_wins_over_the_model_string(fake: Fake) -> None:
+    await fake.client(params={"max_completion_tokens": 9, "top_p": 1}).complete(HELLO, {"max_tokens": 40})
+    assert fake.bodies[0] | {"model": "", "messages": []} == {
+        "model": "",
+        "messages": [],
+        "max_tokens": 40,
+        "top_p": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "thought", [{"reasoning_content": "Well, the user says"}, {"content": "<think>Well, the user"}, {"content": ""}]
+)
+async def test_a_model_that_thinks_is_asked_without_a_limit_from_then_on(fake: Fake, thought: dict[str, str]) -> None:
+    fake.script = [completion(**{"content": "", "finish": "length"} | thought)]
+    client = fake.client()
+    assert await client.complete(HELLO, ROOM) == Completion("hi", "stop", 14, 6)  # both are paid
+    assert ["max_tokens" in body for body in fake.bodies] == [True, False]
+    assert any("thinks before it answers" in note for note in client.notes)
+    await client.complete(HELLO, ROOM)
+    assert "max_tokens" not in fake.bodies[2]
+    assert len(client.notes) == 1
+
+
+async def test_an_answer_without_end_is_cut_and_says_so(fake: Fake) -> None:
+    fake.script = [completion("I am happy, I am happy, I", "length")]
+    assert (await fake.client().complete(HELLO, ROOM)).finish_reason == "length"
+    assert len(fake.bodies) == 1
+
+
+async def test_a_limit_of_ones_own_is_kept_though_the_model_thinks(fake: Fake) -> None:
+    caught = await failure(fake, completion("", "length", reasoning="Well,"), params={"max_tokens": 9})
+    assert "raise max_tokens" in str(caught)
+
+
+async def test_a_prompt_that_just_fits_is_sent_without_the_roles_limit(fake: Fake) -> None:
+    fake.script = [refusal(400, FULL)]
+    assert (await fake.client().complete(HELLO, ROOM)).content == "hi"
+    assert ["max_tokens" in body for body in fake.bodies] == [True, False]
+
+
+async def test_a_prompt_that_does_not_fit_says_how_much_room_there_is(fake: Fake) -> None:
+    fake.script = [refusal(400, FULL), refusal(400, FULL)]
+    client = fake.client()
+    with pytest.raises(ContextOverflow, match="larger context") as caught:
+        await client.complete(HELLO, ROOM)
+    assert (caught.value.context, caught.value.needed, client.context) == (8192, 9000, 8192)

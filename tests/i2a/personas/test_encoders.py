@@ -134,7 +134,7 @@ def test_what_cannot_be_loaded_is_one_line_that_says_what_to_do(name: str, says:
 @pytest.mark.skipif(INSTALLED, reason="sentence-transformers is installed")
 def test_without_the_library_the_error_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "modules.json").write_text("[]", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"needs sentence-transformers: pip install 'i2a\[personas\]'"):
+    with pytest.raises(UsageError, match=r"needs sentence-transformers: pip install 'interact-to-align\[personas\]'"):
         open_encoder(str(tmp_path))
 
 

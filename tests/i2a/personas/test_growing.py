@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 np = pytest.importorskip("numpy", reason="the extra `personas` is not installed")
 
+from agents.persona_writers import ProfileWriter  # noqa: E402
 from i2a.personas.encoders import open_encoder  # noqa: E402
-from i2a.personas.growing import KeptVectors, Matrix, filter_batch  # noqa: E402
+from i2a.personas.growing import GrowingPool, KeptVectors, Matrix, Rules, filter_batch  # noqa: E402
 from i2a.personas.pool import PersonaPool  # noqa: E402
 
 
@@ -122,3 +123,13 @@ def test_the_filter_keeps_the_seeds_and_rejects_their_copies_by_tfidf() -> None:
     shuffled = [". ".join(reversed(text.rstrip(".").split(". "))).replace("He ", "She ") for text in profiles]
     assert all(filter_batch(kept, encoder.encode(profiles), encoder.threshold))
     assert not any(filter_batch(kept, encoder.encode(shuffled), encoder.threshold))
+
+
+def test_a_writer_that_repeats_its_prompt_has_written_nobody() -> None:
+    instructions = ProfileWriter.prompt.own_texts
+    line = next(line for line in ProfileWriter.prompt.text.splitlines() if line.startswith("- Each profile holds"))
+    seeds = list(PersonaPool.read(None, None).profiles.values())
+    pool = GrowingPool(Rules("profile", 0.9, 60, instructions=instructions), seeds[:10], open_encoder("tfidf"))
+    pool.offer(f"1. {line[2:]}\n2. {seeds[11]}")
+    assert pool.rejections == {"repeats the prompt": 1}
+    assert pool.texts[10:] == [seeds[11]]

@@ -145,3 +145,68 @@ async def test_a_call_that_was_not_awaited_is_told_what_to_write(tree: Tree) -> 
     with pytest.raises(TypeError, match="takes an Utterance, not a str"):
         tree.add(None, "Hello.")  # type: ignore[arg-type]
     assert list(tree) == []
+
+
+def conversation(tree: Tree) -> Node:
+    """Two turns; the reply that was rejected in the first one opens nothing. Its last node."""
+    opening = tree.add(None, Utterance("user", "Hello.\n"))
+    kept, _ = fork(tree, opening)
+    asked = tree.add(kept, Utterance("user", "Guess what."))
+    _, last = fork(tree, asked)
+    return tree.keep(last)
+
+
+def test_a_tree_a_node_and_a_pair_are_one_short_line_however_large_the_tree_is(tree: Tree) -> None:
+    here = conversation(tree)
+    for _ in range(2000):
+        here = tree.add(here, Utterance("user", "word\n" * 100))
+    assert repr(tree) == "<Tree t-0: scenario test, persona p, seed 7, 2,006 utterances, 0 labelled pairs>"
+    assert repr(here) == f"<Node user: {('word ' * 12)[:60] + '...'!r}>"
+    here.label = "preferred"
+    assert repr(here).startswith("<Node user [preferred]: 'word")
+    assert len(repr(Pair(tree.roots, here, here))) < 400
+
+
+def test_the_dialogue_that_took_place_is_a_list_of_chat_messages(tree: Tree) -> None:
+    conversation(tree)
+    assert tree.to_messages() == [
+        {"role": "user", "content": "Hello."},
+        {"role": "assistant", "content": "Oh?"},
+        {"role": "user", "content": "Guess what."},
+        {"role": "assistant", "content": "I see."},
+    ]
+
+
+def test_messages_end_at_a_node_and_are_seen_by_a_speaker(tree: Tree) -> None:
+    last = conversation(tree)
+    assert last.parent is not None
+    assert tree.to_messages(last.parent) == tree.to_messages()[:3]
+    other = {"user": "assistant", "assistant": "user"}
+    turned = [{"role": other[message["role"]], "content": message["content"]} for message in tree.to_messages()]
+    assert tree.to_messages(viewpoint="user") == turned
+    assert tree.to_messages(viewpoint="rejected") == tree.to_messages()  # it answers in the same place
+    with pytest.raises(ValueError, match="nobody called 'judge' speaks in t-0; there are: user, preferred, rejected"):
+        tree.to_messages(viewpoint="judge")
+
+
+def test_messages_need_one_dialogue(tree: Tree) -> None:
+    assert tree.to_messages() == []
+    opening = tree.add(None, Utterance("user", "Hello."))
+    for reply in fork(tree, opening):
+        tree.add(reply, Utterance("user", "And then?"))
+    for end in opening.children:
+        tree.keep(end.children[0])
+    with pytest.raises(ValueError, match=r"t-0 holds 2 dialogues; say which: to_messages\(tree.ends\[0\]\)"):
+        tree.to_messages()
+    assert [message["role"] for message in tree.to_messages(tree.ends[1])] == ["user", "assistant", "user"]
+
+
+def test_what_one_side_says_in_a_row_is_one_message(tree: Tree) -> None:
+    here = tree.add(None, Utterance("user", "Hello."))
+    here = tree.add(here, Utterance("doctor", "Sit down."))
+    tree.keep(tree.add(here, Utterance("nurse", "Here.")))
+    assert tree.to_messages()[1:] == [{"role": "assistant", "content": "Sit down.\n\nHere."}]
+    assert tree.to_messages(viewpoint="nurse") == [
+        {"role": "user", "content": "Hello.\n\nSit down."},
+        {"role": "assistant", "content": "Here."},
+    ]

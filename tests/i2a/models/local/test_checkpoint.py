@@ -1,7 +1,11 @@
 """A checkpoint is found and opened the same way for inference and for training."""
 
 import json
+import os
 import shutil
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,10 +119,14 @@ def test_what_cannot_be_found_is_one_line(hub: dict[str | None, Path], tmp_path:
     broken = shutil.copytree(folder, tmp_path / "broken")
     (broken / "adapter_config.json").write_text("{}", "utf-8")
     reasons = {
-        "somebody/else": "is no folder, and the Hugging Face hub has no model of that name",
+        "somebody/else": "is no folder, and no model of that name can be downloaded from the Hugging Face hub",
+        "runs/trained/sft": "there is no folder runs/trained/sft",
+        str(tmp_path / "sft"): f"there is no folder {tmp_path / 'sft'}",
         str(tmp_path): "holds no model",
         str(tmp_path / "unfinished"): "contains an unfinished training; --resume it first",
-        str(gone): "is an adapter, and its base is not there: /nowhere",
+        str(
+            gone
+        ): "is an adapter, and its base is not there: there is no folder /nowhere; put the base back, or change",
         str(broken): "cannot be read; save the adapter again",
     }
     for name, reason in reasons.items():
@@ -126,6 +134,37 @@ def test_what_cannot_be_found_is_one_line(hub: dict[str | None, Path], tmp_path:
             Checkpoint.find(name)
         assert reason in str(error.value)
         assert "\n" not in str(error.value)
+
+
+def test_an_adapter_finds_its_base_where_both_were_moved_together(tmp_path: Path) -> None:
+    base = tiny.checkpoint(tmp_path / "old/runs/base")
+    folder = adapter(Checkpoint.find(str(base)), tmp_path / "old/runs/sft/model")
+    expected = Checkpoint.find(str(folder)).fingerprint
+    moved = Path(shutil.move(tmp_path / "old", tmp_path / "new"))
+    found = Checkpoint.find(str(moved / "runs/sft"))
+    assert found.base is not None
+    assert found.base.folder == moved / "runs/base"
+    assert found.fingerprint == expected
+    shutil.move(moved / "runs/base", tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match=f"its base is not there: there is no folder {tmp_path}/old/runs/base; put"):
+        Checkpoint.find(str(moved / "runs/sft"))
+
+
+def test_a_hub_that_does_not_answer_is_given_up_soon() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        code = (
+            "import time; from i2a.models.local import checkpoint as module; module.HUB_TIMEOUT = 0.5\n"
+            "start = time.monotonic()\n"
+            "try: module.Checkpoint.find('somebody/else')\n"
+            "except module.UsageError as error: print(time.monotonic() - start, error)"
+        )
+        hub = {"HF_ENDPOINT": f"http://127.0.0.1:{deaf.getsockname()[1]}", "HF_HUB_OFFLINE": "0"}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | hub, capture_output=True, text=True, timeout=100, check=True
+        )
+    seconds, _, said = done.stdout.partition(" ")
+    assert said.startswith("somebody/else is no folder, and no model of that name can be downloaded from the Hugging")
+    assert float(seconds) < 10
 
 
 # Weights that do not fit.

@@ -15,7 +15,7 @@ from i2a.errors import BadRequest, ModelError, UsageError
 from i2a.models.local import HFModel
 from i2a.models.local.batching import Row
 from i2a.models.local.repetition import Dry
-from i2a.models.model import Message, Price
+from i2a.models.model import DEFAULT_MAX_TOKENS, Message, Price
 from i2a.models.spec import ModelSpec
 from i2a.models.usage import find_price
 from scenarios import Simulation, simulate
@@ -75,6 +75,26 @@ async def test_arguments_of_the_call_win(folder: Path) -> None:
     assert len(greedy) == 1
     result = await model.complete(HELLO, {"seed": 1, "max_tokens": 5})
     assert (result.finish_reason, result.completion_tokens) == ("length", 5)
+
+
+async def test_a_limit_has_one_name_for_every_kind_of_model(folder: Path) -> None:
+    model = HFModel.from_spec(str(folder), None, {"dtype": "float64", "max_tokens": "5"})
+    result = await model.complete(HELLO, {"seed": 1})
+    assert (result.finish_reason, result.completion_tokens) == ("length", 5)
+    with pytest.raises(UsageError, match="max_tokens and max_new_tokens are one"):
+        client(folder, max_tokens=5)
+    with pytest.raises(UsageError, match="max_new_tokens=0: "):
+        HFModel.from_spec(str(folder), None, {"max_tokens": "0"})
+
+
+async def test_a_role_may_need_more_room_than_others_unless_the_model_string_says_how_much(folder: Path) -> None:
+    limited = client(folder)
+    result = await limited.complete(HELLO, {"seed": 1, DEFAULT_MAX_TOKENS: 5})
+    assert result.completion_tokens == (await limited.complete(HELLO, {"seed": 1})).completion_tokens
+    free = HFModel.from_spec(str(folder), None, {"dtype": "float64"})
+    assert free._resolved({DEFAULT_MAX_TOKENS: 1024}).max_new_tokens == 1024
+    assert free._resolved({DEFAULT_MAX_TOKENS: 5}).max_new_tokens == 512
+    assert free.limits_answers
 
 
 async def test_it_may_be_told_not_to_repeat_what_it_has_said_and_only_that(
@@ -211,7 +231,7 @@ async def test_an_adapter_folder_is_its_base_with_the_adapter(folder: Path, adap
 def test_an_adapter_without_its_base_is_refused(adapter: Path) -> None:
     config = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
     (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": "/gone"}), "utf-8")
-    assert "its base is not there: /gone" in refusal(adapter)
+    assert "its base is not there: there is no folder /gone" in refusal(adapter)
 
 
 # What it refuses
@@ -242,8 +262,8 @@ def test_a_parameter_that_cannot_be_is_refused(folder: Path, param: dict[str, An
 
 
 def test_what_holds_no_model_is_refused(tmp_path: Path) -> None:
-    assert "is no folder, and the Hugging Face hub has no model of that name" in refusal(tmp_path / "gone")
-    assert "is no folder, and the Hugging Face hub has no model of that name" in refusal("somebody/no-such-model")
+    assert "there is no folder" in refusal(tmp_path / "gone")
+    assert "is no folder, and no model of that name can be downloaded" in refusal("somebody/no-such-model")
     assert "holds no model" in refusal(tmp_path)
     (tmp_path / "checkpoints").mkdir()
     assert "contains an unfinished training" in refusal(tmp_path)
@@ -270,8 +290,9 @@ def test_broken_weights_are_refused(folder: Path, tmp_path: Path) -> None:
 
 
 def test_without_the_extra_it_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "i2a.models.local.loading", None)
-    assert "pip install 'i2a[train]'" in refusal(folder)
+    monkeypatch.delitem(sys.modules, "i2a.models.local.loading")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert "pip install 'interact-to-align[train]'" in refusal(folder)
 
 
 async def test_a_prompt_that_does_not_fit_is_a_bad_request_with_the_numbers(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evaluation.claims import unsupported_claim
+from scenarios.claims import unsupported_claim
 
 DEAF = "She was born deaf. She restores furniture in a workshop in Ghent. She has a dog named Pip."
 CLEANER = "She is a 41-year-old hotel cleaner. She cleans fourteen rooms a day. She sings in a church choir."
