@@ -67,8 +67,8 @@ class BatchService(ABC):
         """The id of a file with these requests, which nobody carries out yet."""
 
     @abstractmethod
-    async def start(self, file: str) -> str:
-        """The id of a batch with the requests of a file."""
+    async def start(self, file: str) -> str | None:
+        """The id of a batch with the requests of a file; None if these are no longer there."""
 
     @abstractmethod
     async def find(self, file: str) -> str | None:
@@ -80,6 +80,9 @@ class BatchService(ABC):
     @abstractmethod
     async def answers(self, state: BatchState) -> Mapping[str, HttpReply]:
         """What has come back, by key."""
+
+    async def close(self) -> None:  # noqa: B027
+        """Nothing is open."""
 
 
 @dataclass(slots=True)
@@ -255,6 +258,9 @@ class BatchingModel(Model):
                 self._log.handed_in(batch)
             if batch.id is None:
                 batch.id = await self._started(batch, new=new)
+                if batch.id is None:
+                    self._hand_out(batch, {})
+                    return
                 self._log.started(batch)
             id = batch.id
             state = await self._patiently(lambda: self._service.look(id))
@@ -268,6 +274,9 @@ class BatchingModel(Model):
             return
         if state.failure:
             self.notes.append(f"{self._name}: a batch was not carried out: {state.failure}")
+        self._hand_out(batch, found)
+
+    def _hand_out(self, batch: Batch, found: Mapping[str, HttpReply]) -> None:
         for key in batch.keys:
             self._of_key.pop(key, None)
             waiting = self._handed_in.pop(key, None)
@@ -276,13 +285,13 @@ class BatchingModel(Model):
             elif waiting is not None and not waiting.answer.done():
                 waiting.answer.set_result(found.get(key))
 
-    async def _started(self, batch: Batch, *, new: bool) -> str:
-        """The id of the batch; one that a killed process started may be there already."""
+    async def _started(self, batch: Batch, *, new: bool) -> str | None:
+        """The id of the batch, if there is one; one that a killed process started may be there already."""
 
-        async def start() -> str:
+        async def start() -> str | None:
             return (not new and await self._service.find(batch.file)) or await self._service.start(batch.file)
 
-        async def again() -> str:
+        async def again() -> str | None:
             return await self._service.find(batch.file) or await self._service.start(batch.file)
 
         return await self._patiently(start, again)
@@ -330,3 +339,4 @@ class BatchingModel(Model):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._service.close()
