@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from evaluation.audit import Audit
+from evaluation.candidates import is_control
 from evaluation.judge import scores
 from evaluation.leaks import in_words
 from evaluation.plan import EvalPlan, plan_evaluation
@@ -133,7 +134,13 @@ def derive(plan: EvalPlan, run: RunResult, config: Evaluation) -> EvalResult:
     audit = score(folder, broken, Audit(conditions.turns, replayed=conditions.mode == "replay"))
     if not any(True for _ in read_scores(file)):
         return EvalResult(run)
-    summary = summarise(read_scores(file), conditions, candidates=list(plan.candidates), baseline=config.baseline)
+    summary = summarise(
+        read_scores(file),
+        conditions,
+        candidates=list(plan.candidates),
+        baseline=config.baseline,
+        controls=[name for name, identity in plan.candidates.items() if is_control(identity)],
+    )
     agreed = None
     if len(conditions.judges) > 1 or config.ratings is not None:
         from evaluation.agreement import agreement  # imports scikit-learn, which takes a second

@@ -1,6 +1,7 @@
 """Candidates: what is evaluated. A model string, with or without a wrapper that changes the prompt.
 
-A plain candidate gets the dialogue and nothing else: no system message, no persona.
+A plain candidate gets the dialogue and nothing else: no system message, no persona. What its chat template adds, it
+gets in training and from a server too; the manifest says what that is.
 """
 
 import re
@@ -9,12 +10,14 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from agents.prompt import Prompt
-from agents.responders import PreferredResponder, describe
+from agents.responders import RejectedResponder, describe
 from agents.role import Role
 from i2a.errors import UsageError
+from i2a.jsonl import JsonMapping
 from i2a.models.model import Model
 from i2a.models.spec import ModelSpec
 from i2a.plugins import NotFound, find_class, installed
+from i2a.simulator.parts.controls import CONTROLS
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Inference, Node
 
@@ -59,9 +62,10 @@ class Brief(Plain):
 
 
 class Oracle(Plain):
-    """Gets the whole persona in its prompt: the ceiling. Values: `known`."""
+    """Gets the whole persona in its prompt, and is told that the chat may not have shown it yet: the ceiling. Values:
+    `known`."""
 
-    prompt = PreferredResponder.prompt
+    prompt = Prompt(f"{RejectedResponder.prompt.text}\n\n{Prompt.beside(__file__, 'oracle.txt').text}")
 
 
 class Shuffled(Plain):
@@ -134,6 +138,13 @@ class Candidate:
         whole = Inference(reason="", profile=[persona.profile], personality=[persona.personality])
         known = {"profile": persona.profile, "personality": persona.personality, "known": describe(whole)}
         return self.role(CANDIDATE, model, **{name: known[name] for name in known if name in self.role.prompt.names})
+
+
+def is_control(identity: JsonMapping) -> bool:
+    """Whether a candidate of this identity is a control of the offline engine, whatever it is called: `offline:babble`,
+    with no wrapper around it."""
+    kind, _, name = str(identity.get("model", "")).partition(":")
+    return identity.get("wrapper") == "plain" and kind == "offline" and name in CONTROLS
 
 
 def _unwrapped(text: str) -> tuple[str, type[Plain], str]:

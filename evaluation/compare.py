@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field, ValidationError
 
 from evaluation.bootstrap import RESAMPLES
+from evaluation.candidates import is_control
 from evaluation.scores import Protocol, Score, read
 from evaluation.summary import FORMAT, BenchmarkSummary, Conditions, summarise
 from i2a import jsonl
@@ -208,11 +209,15 @@ def _together(
         mode=" and ".join(dict.fromkeys(run.conditions.mode for run in runs)),
     )
     listed = [name for run in runs for name in names[run.name].values()]
+    controls = [
+        shown for run in runs for name, shown in names[run.name].items() if is_control(run.models.get(name, {}))
+    ]
     return summarise(
         scores(),
         conditions,
         candidates=listed,
         baseline=baseline if baseline in listed else None,
+        controls=controls,
         resamples=resamples,
         seed=seed,
     )

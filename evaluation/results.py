@@ -3,7 +3,7 @@
 Knows arrays of levels (cases, K) and the bootstrap; no scores, files or conditions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
@@ -129,14 +129,23 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class JudgeResults:
-    """All candidates by the scores of one judge, in their order; the differences without the baseline."""
+    """All candidates by the scores of one judge, in their order; the differences without the baseline.
+
+    `best_control`: the control with the highest AVG, None without any. `over_control`: the differences of the others to
+    it, no part of the family that is corrected.
+    """
 
     judge: str
     candidates: tuple[CandidateResult, ...]
     differences: tuple[Difference, ...]
+    best_control: str | None = None
+    over_control: tuple[Difference, ...] = ()
 
     def difference(self, candidate: str) -> Difference | None:
         return next((found for found in self.differences if found.candidate == candidate), None)
+
+    def gain_over_control(self, candidate: str) -> Difference | None:
+        return next((found for found in self.over_control if found.candidate == candidate), None)
 
     @property
     def comparisons(self) -> int:
@@ -152,6 +161,11 @@ class JudgeResults:
                 "correction": "Holm",
                 "survive": [[d.candidate, name] for d in self.differences for name in d.tests if d.survives(name)],
             },
+            "best_control": (
+                {"candidate": self.best_control, "gains": {d.candidate: _gain(d) for d in self.over_control}}
+                if self.best_control is not None
+                else None
+            ),
         }
 
 
@@ -162,9 +176,10 @@ def judge_results(
     counts: Mapping[str, Counts],
     baseline: str,
     scale: Interval = UNBOUNDED,
+    controls: Collection[str] = (),
 ) -> JudgeResults:
     """`levels`: of each candidate, (cases of the bootstrap, K), NaN where there is no score; on a `scale` that no
-    interval leaves."""
+    interval leaves. `controls`: which of them are controls."""
     results = dict[str, CandidateResult]()
     for name, own in levels.items():
         found = _measured(bootstrap, own)
@@ -173,7 +188,21 @@ def judge_results(
         known = _with_shape(level_curves([own])[0], found) | {"avg": found.measures["avg"].within(scale)}
         results[name] = CandidateResult(name, al, known, counts[name].cases, scored, counts[name].unscored)
     against = [_difference(bootstrap, name, levels, results, baseline, scale) for name in levels if name != baseline]
-    return JudgeResults(judge, tuple(results.values()), corrected(against))
+    best = max((name for name in results if name in controls), key=lambda name: _avg(results[name]), default=None)
+    if best is None or results[best].measures["avg"].value is None:
+        return JudgeResults(judge, tuple(results.values()), corrected(against))
+    over = tuple(_difference(bootstrap, name, levels, results, best, scale) for name in levels if name != best)
+    return JudgeResults(judge, tuple(results.values()), corrected(against), best, over)
+
+
+def _avg(result: CandidateResult) -> float:
+    value = result.measures["avg"].value
+    return -np.inf if value is None else value
+
+
+def _gain(difference: Difference) -> JsonObject:
+    """AVG minus the best control's, and that as a share of it."""
+    return {"avg": difference.measures["avg"].as_json(), "relative": difference.relative["avg"].as_json()}
 
 
 def _difference(

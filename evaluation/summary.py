@@ -5,7 +5,7 @@
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -87,13 +87,15 @@ def summarise(
     *,
     candidates: Sequence[str] = (),
     baseline: str | None = None,
+    controls: Collection[str] = (),
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> BenchmarkSummary:
     """The summary of `scores` under `conditions`.
 
     `candidates`: all candidates, in the order of the table; default: those of the scores, in their order. `baseline`:
-    the candidate that others are compared with; default: the first. Raises `UsageError`: no scores, a score that the
+    the candidate that others are compared with; default: the first. `controls`: those that understand nothing; the
+    gain over the best of them stands beside that over the baseline. Raises `UsageError`: no scores, a score that the
     protocol does not have, a case with two personas, two scores for one reply, an unknown name.
     """
     table = ScoreTable(conditions)
@@ -114,7 +116,7 @@ def summarise(
     for judge in conditions.judges:
         levels = {name: table.levels(judge, name, bootstrap.cases) for name in names}
         counts = {name: table.counts(judge, name) for name in names}
-        by_judge.append(judge_results(judge, bootstrap, levels, counts, baseline, scale))
+        by_judge.append(judge_results(judge, bootstrap, levels, counts, baseline, scale, controls))
     return BenchmarkSummary(conditions, baseline, tuple(by_judge), resamples, seed)
 
 

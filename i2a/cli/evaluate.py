@@ -31,11 +31,12 @@ def evaluate(config: "Evaluation", as_json: bool) -> None:
     the mean score of the replies at turn k; AVG is the mean of AL(k) over the turns; IR, the improvement rate, is the
     slope of AL(k). The Inducer, who lists what a dialogue has revealed about its user, serves the audit of the users.
 
-    Controls: offline:generic (the floor), offline:oracle (knows the persona, the ceiling), offline:parrot,
-    offline:facts and offline:salad (adversarial baselines, which should score lowest). Writes trees.jsonl,
-    scores.jsonl, summary.json, curves.png and curves.svg. Press Ctrl-C once to finish in-flight requests and stop;
-    --resume continues, and on a complete run only recomputes the results. Exit code 3: some dialogues failed, or none
-    was scored; 4: the budget is spent; 130: interrupted.
+    Controls: offline:generic (the floor), offline:oracle (knows the persona, the ceiling), and those that understand
+    nothing and should stay near the floor: offline:parrot, offline:facts, offline:salad, offline:manner,
+    offline:babble and offline:retrieval. The gain over the best of them stands beside that over the baseline. Writes
+    trees.jsonl, scores.jsonl, summary.json, curves.png and curves.svg. Press Ctrl-C once to finish in-flight requests
+    and stop; --resume continues, and on a complete run only recomputes the results. Exit code 3: some dialogues failed,
+    or none was scored; 4: the budget is spent; 130: interrupted.
     """
     from rich.console import Console
 

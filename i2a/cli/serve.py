@@ -24,8 +24,8 @@ def serve(config: "ServeOptions", as_json: bool) -> None:
     """Serve the offline engine over the OpenAI protocol, on loopback, with faults on request.
 
     It prints the model to use, such as openai:offline@http://127.0.0.1:8000/v1; GET /stats shows what it was asked.
-    The models generic, parrot, facts and salad each behave like offline:generic etc., whatever the prompt. Ctrl-C stops
-    the server.
+    The models generic, parrot, facts, salad, manner, babble and retrieval each behave like offline:generic etc.,
+    whatever the prompt. Ctrl-C stops the server.
     """
     import asyncio
 

@@ -37,6 +37,7 @@ class ResultRow(NamedTuple):
     candidate: str
     cells: list[Cell]
     over_baseline: Cell
+    over_control: Cell | None
     unscored: int
     failed: int
 
@@ -74,7 +75,7 @@ def page(title: str, runs: Sequence[Run], trees: Packed) -> str:
 
 def tables(run: Run) -> Iterator[tuple[str, list[ResultRow]]]:
     """The results of an evaluation: the rows of the table of each judge."""
-    first = {"candidates": run.summary["candidates"], "differences": run.summary["differences"]}
+    first = {key: run.summary.get(key) for key in ("candidates", "differences", "best_control")}
     for judge, results in {run.summary["judge"]: first, **run.summary["other_judges"]}.items():
         yield judge, [row(name, run, results) for name in results["candidates"]]
 
@@ -88,8 +89,13 @@ def row(name: str, run: Run, results: JsonObject) -> ResultRow:
         survives = difference.get("tests", {}).get("avg", {}).get("survives", False)  # none before version 0.2
         value = number(relative["value"], 1, percent=True) + SURVIVES * survives
         over = Cell(value, interval(relative["interval"], 1, percent=True))
+    control = None
+    if best := results.get("best_control"):  # none before version 0.2, or without controls
+        gain = best["gains"].get(name, {}).get("relative")
+        value = number(gain["value"], 1, percent=True) if gain else "control"
+        control = Cell(value, interval(gain["interval"], 1, percent=True) if gain else "")
     counts = found["counts"]
-    return ResultRow(name, cells, over, sum(counts["unscored"]), run.summary.get("failed", {}).get(name, 0))
+    return ResultRow(name, cells, over, control, sum(counts["unscored"]), run.summary.get("failed", {}).get(name, 0))
 
 
 def audit(run: Run) -> Iterator[tuple[str, list[str]]]:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from evaluation.bootstrap import LEVEL, Estimate
 from evaluation.metrics import MEASURES
-from evaluation.results import NAMES, CandidateResult, JudgeResults
+from evaluation.results import NAMES, CandidateResult, Difference, JudgeResults
 from evaluation.summary import BenchmarkSummary
 from i2a.text import counted, one_line
 
@@ -100,22 +100,29 @@ class _Cell(NamedTuple):
 
 
 def _results(results: JudgeResults, baseline: str) -> Table:
-    table = _table("candidate", *(measure.symbol for measure in MEASURES), "AVG over\nbaseline", "unscored")
+    control = ["AVG over\ncontrol"] * (results.best_control is not None)
+    table = _table("candidate", *(measure.symbol for measure in MEASURES), "AVG over\nbaseline", *control, "unscored")
     for result in results.candidates:
+        cells: list[_Cell | str] = [_Cell(result.measures[measure.name], measure.digits) for measure in MEASURES]
         difference = results.difference(result.candidate)
-        cells = [_Cell(result.measures[measure.name], measure.digits) for measure in MEASURES]
-        if difference is not None:
-            mark = SURVIVES * difference.survives("avg")
-            cells.append(_Cell(difference.relative["avg"], 1, signed=True, percent=True, mark=mark))
-        last = "baseline" if result.candidate == baseline else ""
-        _row(table, result.candidate, cells, [last] * bool(last) + [_unscored(result)])
+        mark = SURVIVES * (difference is not None and difference.survives("avg"))
+        cells.append(_gain(difference, mark) or "baseline")
+        if control:
+            cells.append(_gain(results.gain_over_control(result.candidate)) or "control")
+        _row(table, result.candidate, cells, [_unscored(result)])
     return table
+
+
+def _gain(difference: Difference | None, mark: str = "") -> _Cell | None:
+    if difference is None:
+        return None
+    return _Cell(difference.relative["avg"], 1, signed=True, percent=True, mark=mark)
 
 
 def _differences(results: JudgeResults) -> Table:
     table = _table("minus the baseline", *(measure.symbol for measure in MEASURES), "replies\nin both", "")
     for difference in results.differences:
-        cells = [
+        cells: list[_Cell | str] = [
             _Cell(difference.measures[m.name], m.digits, signed=True, mark=SURVIVES * difference.survives(m.name))
             for m in MEASURES
         ]
@@ -132,11 +139,12 @@ def _table(*heads: str) -> Table:
     return table
 
 
-def _row(table: Table, name: str, cells: Sequence[_Cell], more: Sequence[str]) -> None:
-    """Three lines: the numbers, and below them where their intervals begin and end."""
-    table.add_row(Text(one_line(name)), *(Text(cell.value) for cell in cells), *map(Text, more))
+def _row(table: Table, name: str, cells: Sequence[_Cell | str], more: Sequence[str]) -> None:
+    """Three lines: the numbers or words, and below them where their intervals begin and end."""
+    values = (cell if isinstance(cell, str) else cell.value for cell in cells)
+    table.add_row(Text(one_line(name)), *map(Text, values), *map(Text, more))
     for word, which in ((f"  {LEVEL:.0%} from", 0), ("      to", 1)):
-        ends = [Text(cell.end(which)) for cell in cells]
+        ends = [Text("" if isinstance(cell, str) else cell.end(which)) for cell in cells]
         table.add_row(Text(word), *ends, style="dim", end_section=which == 1)
 
 
@@ -148,6 +156,8 @@ def _explanations(results: JudgeResults, summary: BenchmarkSummary) -> Iterator[
     """What a reader must know beside the numbers."""
     low, high = summary.conditions.protocol.range
     yield f"baseline: {summary.baseline}; levels {low:g} to {high:g}, IR in points a turn"
+    if results.best_control is not None:
+        yield f"control: {results.best_control}, the best of the controls, which understand nothing of what they answer"
     yield f"intervals: bootstrap by profile and by personality, {summary.resamples:,} resamples; Student's t"
     if results.comparisons:
         family = f"{counted(results.comparisons, 'comparisons')} with the baseline, AVG and IR of each candidate"

@@ -239,6 +239,8 @@ def roles_table(usage: UsageTracker, width: int = 80) -> Table:
     }
     if known:
         columns["cost"] = [f"{about(c)}{money(usage.cost(role))}" if role in known else "?" for role, c in roles]
+    if any(count.cached_tokens for _, count in roles):
+        columns["cached"] = [f"{count.cached_tokens:,}" for _, count in roles]
     if any(count.retries for _, count in roles):
         columns["retries"] = [f"{count.retries:,}" for _, count in roles]
     if any(count.replayed for _, count in roles):

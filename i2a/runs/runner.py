@@ -49,8 +49,8 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
     say = View(console, UsageTracker({}), unit=plan.unit, total=0).say
     async with Session.open(plan, config, say) as session:
         todo, summary = remaining(plan, config, session)
-        steps = [sum(plan.steps(tree)[1] for tree in trees) for trees in (plan.trees, todo)]
         total = len(plan.trees) if plan.target is None else plan.target
+        steps = [sum(plan.steps(tree)[1] for tree in trees) for trees in (plan.trees, todo)]
         view = View(
             console,
             session.usage,
@@ -76,7 +76,7 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
         with stop_on_interrupt(session.in_flight, view):
             try:
                 if config.check and total >= LONG and (todo or plan.work):
-                    await supervise([session.check_models(view.say)], session.in_flight, view)
+                    work = [after_check(session, view, work)]
                 await supervise(work, session.in_flight, view)
             finally:
                 session.folder.add_notes(session.notes)
@@ -120,6 +120,18 @@ async def grow_trees(waiting: Iterator[Tree], plan: RunPlan, session: Session, s
         except UsageError as full_disk:
             in_flight.stop(full_disk)
         tree.forget()  # it is on disk: free the memory
+
+
+async def after_check(session: Session, view: View, work: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """`work`, once the servers have been asked what they can do."""
+    try:
+        await session.check_models(view.say)
+        async with asyncio.TaskGroup() as group:
+            for part in work:
+                group.create_task(part)
+    finally:
+        for part in work:
+            part.close()
 
 
 async def supervise(work: Sequence[Coroutine[Any, Any, None]], in_flight: InFlight, view: View) -> None:

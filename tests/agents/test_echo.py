@@ -1,6 +1,7 @@
 """The prompt's own words are found in an answer, and an answer that brings up what it was told about is none."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,7 @@ def test_an_inference_of_few_words_is_one(answer: dict[str, object]) -> None:
     assert fault_of(Inference.model_validate(answer), OWN) == ""
 
 
-FORMS = [
+FORMS: list[tuple[Any, type[Answer], object]] = [
     (Judge, Preference, {"winner": "1"}),
     (AloeRater, Rating, {"score": 4}),
     (StrictRater, PassFail, {"passes": True}),

@@ -16,7 +16,8 @@ pytest.importorskip("sklearn", reason="the extra `evaluate` is not installed")
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 
 TINY = ("SMALL=1", "CONVERSATIONS=8", "PAIRS=6", "TURNS=2", "CASES=4", "TOKENS=2000")
-NAMES = ("base", "sft", "dpo", "generic", "oracle", "shuffled", "brief", "parrot", "facts", "salad")
+CONTROLS = ("generic", "parrot", "facts", "salad", "manner", "babble", "retrieval")
+NAMES = ("base", "sft", "dpo", "oracle", "shuffled", "brief", *CONTROLS)
 
 
 def start(demo: Path) -> subprocess.Popen[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.candidates import Candidate, parse_all
+from evaluation.candidates import Candidate, Oracle, is_control, parse_all
 from i2a.errors import UsageError
 from i2a.models.model import Completion
 from i2a.testing import Request, ScriptedModel
@@ -152,3 +152,19 @@ async def test_a_reply_that_is_cut_is_what_the_candidate_says() -> None:
     model = ScriptedModel(lambda request: Completion("I was just", "length", 1, 1))
     reply = await parse_all(["offline"])[0].play(model, PERSONA)(None)
     assert (reply.content, reply.finish_reason) == ("I was just", "length")
+
+
+def test_a_control_is_known_by_its_model_not_by_its_name() -> None:
+    controls = {
+        text: is_control(Candidate.parse(text).identity)
+        for text in ("tuned=offline:babble", "offline:generic", "babble=offline", "shuffled:offline:manner",
+                     "offline:oracle", "babble=openai:babble@http://127.0.0.1:8000/v1")
+    }  # fmt: skip
+    assert [text for text, found in controls.items() if found] == ["tuned=offline:babble", "offline:generic"]
+
+
+def test_the_oracle_is_told_that_the_chat_may_not_have_shown_it() -> None:
+    told = " ".join(Oracle.prompt.text.split())
+    assert "the chat may not have revealed it yet" in told
+    assert "has shown you" not in told
+    assert "$known" in told

@@ -198,3 +198,21 @@ def test_scores_that_cannot_be_are_refused(found: list[Score], said: str) -> Non
 def test_a_baseline_that_is_not_there_is_refused() -> None:
     with pytest.raises(UsageError, match=r"no candidate 'none'.*generic, tuned, oracle"):
         summary(baseline="none")
+
+
+def test_the_gain_over_the_best_control_is_paired_and_says_which_it_is() -> None:
+    found = summary(controls=[GENERIC, TUNED]).as_json()
+    best, gains = found["best_control"]["candidate"], found["best_control"]["gains"]
+    assert best == max((GENERIC, TUNED), key=lambda name: float(found["candidates"][name]["avg"]))
+    assert set(gains) == {GENERIC, TUNED, ORACLE} - {best}
+    difference = found["candidates"][ORACLE]["avg"] - found["candidates"][best]["avg"]
+    assert gains[ORACLE]["avg"]["value"] == pytest.approx(difference)
+    low, high = gains[ORACLE]["avg"]["interval"]
+    assert low < difference < high
+    assert gains[ORACLE]["relative"]["value"] == pytest.approx(difference / found["candidates"][best]["avg"])
+    alone = summary(baseline=best).as_json()["differences"][ORACLE]["avg"]
+    assert gains[ORACLE]["avg"]["interval"] == pytest.approx(alone["interval"])
+
+
+def test_without_controls_there_is_no_gain_over_one() -> None:
+    assert summary().as_json()["best_control"] is None

@@ -131,6 +131,24 @@ def test_bf16_computes_in_halves_and_writes_them(corpus: Path, base: Path, tmp_p
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "out").dtype == torch.bfloat16
 
 
+def test_weights_that_come_in_halves_are_trained_and_saved_in_fp32_which_is_said(corpus: Path, tmp_path: Path) -> None:
+    base = checkpoint(tmp_path / "base")
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16)
+    model.save_pretrained(base)
+    result = train("sft", corpus, base, tmp_path / "out", max_steps=1)
+    said = "the weights come in bfloat16 and are saved in float32, in which they are trained: twice the size"
+    assert said in result["notes"]
+    assert AutoModelForCausalLM.from_pretrained(tmp_path / "out").dtype == torch.float32
+    lora = train("sft", corpus, base, tmp_path / "lora", max_steps=1, lora=True)
+    assert said not in lora["notes"]
+
+
+@pytest.mark.parametrize("packing", ["tree", "rows"])
+def test_what_is_saved_writes_with_its_cache(corpus: Path, base: Path, tmp_path: Path, packing: str) -> None:
+    train("sft", corpus, base, tmp_path / "out", max_steps=1, packing=packing)
+    assert AutoModelForCausalLM.from_pretrained(tmp_path / "out").config.use_cache is True
+
+
 def test_tied_weights_are_written_once(corpus: Path, tmp_path: Path) -> None:
     checkpoint(tmp_path / "base", tie_word_embeddings=True)
     train("sft", corpus, tmp_path / "base", tmp_path / "out", dtype="bf16", max_steps=1)

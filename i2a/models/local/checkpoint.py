@@ -1,7 +1,8 @@
 """A checkpoint on disk or on the hub: finding its files, and loading tokenizer and model from them.
 
-The same for inference and for training: a folder, the `model` folder in it, a name on the Hugging Face hub, or an
-adapter on a base model at its own revision. Anything missing or broken raises a `UsageError`.
+The same for inference and for training: a folder, the `model` folder in it, a GGUF file, a name of `names.NAMES` or on
+the Hugging Face hub, or an adapter on a base model at its own revision. Anything missing or broken raises a
+`UsageError`.
 """
 
 import json
@@ -28,6 +29,8 @@ from transformers.utils import logging
 
 from i2a.digests import digest
 from i2a.errors import UsageError
+from i2a.models.local.gguf import Origin, converted, is_gguf, origin_of
+from i2a.models.local.names import NAMES
 from i2a.models.local.weights import fit_embeddings, refuse_adapter_misfits, refuse_misfits, words_of
 from i2a.text import counted, one_line
 
@@ -55,7 +58,7 @@ class Checkpoint:
     def find(cls, name: str, revision: str | None = None) -> Self:
         """Downloads what is on the hub. Raises `UsageError`: there is no such model, or no base of an adapter."""
         folder = _find(name, revision)
-        if _is_local(name):
+        if _is_local(name) or name in NAMES:
             revision = None
         if not (folder / ADAPTER).is_file() or (folder / "config.json").is_file():
             return cls(name, folder, revision)
@@ -74,13 +77,19 @@ class Checkpoint:
 
     @property
     def source(self) -> str:
-        """A name that works from any folder: the absolute path of a local folder, else the name on the hub."""
+        """A name that works from any folder: the absolute path of a folder or file, else the name as it is."""
         return str(Path(self.name).expanduser().resolve()) if _is_local(self.name) else self.name
 
     @property
     def identity(self) -> dict[str, object]:
         """As JSON, for the manifest of a training or run that uses it."""
-        return {"source": self.source, "revision": self.revision, "fingerprint": self.fingerprint}
+        identity = {"source": self.source, "revision": self.revision, "fingerprint": self.fingerprint}
+        return identity | ({"gguf": self.origin} if self.origin else {})
+
+    @property
+    def origin(self) -> Origin | None:
+        """The GGUF file that it was converted from, if it was."""
+        return origin_of(self.folder)
 
     @property
     def fingerprint(self) -> str:
@@ -175,12 +184,13 @@ class Checkpoint:
             )
             refuse_misfits(model, info)
         # A new adapter writes down this name of its base, and must find it from anywhere.
-        model.name_or_path = str(self.folder.resolve()) if _is_local(self.name) else self.name
+        folder = _is_local(self.name) and not is_gguf(self.name)
+        model.name_or_path = str(self.folder.resolve()) if folder else self.source
         return model
 
 
 def _is_local(name: str) -> bool:
-    return Path(name).expanduser().is_dir()
+    return Path(name).expanduser().is_dir() or is_gguf(name)
 
 
 def _find(name: str, revision: str | None) -> Path:
@@ -193,6 +203,10 @@ def _find(name: str, revision: str | None) -> Path:
         unfinished = (folder / "checkpoints").is_dir()
         why = "contains an unfinished training; --resume it first" if unfinished else "holds no model"
         raise UsageError(f"{name} {why}")
+    if name in NAMES or is_gguf(name):
+        place = NAMES[name]() if name in NAMES else folder
+        with _opening(name):
+            return converted(place) if is_gguf(place.name) else place
     if name.startswith(("/", "./", "../", "~")) or name.count("/") > 1:
         raise UsageError(f"there is no folder {name}")
     try:

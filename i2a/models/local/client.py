@@ -88,12 +88,15 @@ class HFModel(Model):
 
     @classmethod
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
-        """The model that `hf:FOLDER_OR_HUB_ID[?param=value&...]` names, with the parameters of `HFConfig`.
+        """The model that `hf:FOLDER_OR_HUB_ID[?param=value&...]` names, with the parameters of `HFConfig`;
+        it may also be a GGUF file, or a name of `names.NAMES`.
 
         Raises `UsageError`.
         """
         if not name or url:
-            raise UsageError("hf: takes a folder or a name on the hub, and no URL; write for instance hf:runs/sft")
+            raise UsageError(
+                "hf: takes a folder, a GGUF file or a name on the hub, and no URL; for instance hf:runs/sft"
+            )
         try:
             if "max_tokens" in params and LIMIT in params:
                 raise UsageError(f"hf:{name}: max_tokens and {LIMIT} are one; write one of them")

@@ -267,6 +267,8 @@ class ChatTemplate:
         found = []
         if self.moves_system:
             found.append("the system message is merged into the first user message: the template has no place for it")
+        if own := self._own_system():
+            found.append(f"the chat template gives a dialogue without a system message one of its own: {own!r:.120}")
         if self.drops_opening:
             found.append("messages before the user's first are left out: the template has no place for them")
         if self.dated:
@@ -274,6 +276,18 @@ class ChatTemplate:
         if opening := self._unlearnt_opening():
             found.append(f"generation opens a reply with {opening!r}, which the replies trained on do not begin with")
         return tuple(found)
+
+    def _own_system(self) -> str:
+        """What stands in the place of a system message where there is none; mostly nothing. A server that uses the
+        template writes it too, so it stays as it is."""
+        if self.moves_system:
+            return ""
+        without = self._render(PROBE)
+        given = self._render([_says("system", ENDS[0]), *PROBE])
+        start = _common(without, given)
+        end = min(_common(without[::-1], given[::-1]), min(len(without), len(given)) - start)
+        own, theirs = (self.tokenizer.decode(ids[start : len(ids) - end]).strip() for ids in (without, given))
+        return str(own) if theirs == ENDS[0] else ""
 
     def _unlearnt_opening(self) -> str:
         """What opens a reply in a prompt, but does not stand before a reply that is there; mostly nothing."""

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from i2a.simulator.language.text import STOP, lexicon, words
 from i2a.simulator.parts.prompt_parser import Dialogue
+from i2a.simulator.parts.unkind import insults, is_flippant, is_grave, wishes_ill
 from i2a.simulator.persona.style import plain, shown
 
 _ORDER = re.compile(
@@ -26,6 +27,8 @@ SELF = {"i": "you", "me": "you", "my": "your", "mine": "yours", "i'm": "you're",
          "myself": "yourself", "i'd": "you'd", "i'll": "you'll", "am": "are"}  # fmt: skip
 _FUNCTION = STOP - {"enjoys", "enjoy", "loves", "love", "likes", "named", "called"}
 _MANNERS = 3
+_ENDED = re.compile(r"[.!?\u2026][\"')\]]*\s*(?:[\u2600-\u27bf\U0001f300-\U0001faff]\s*)*$")
+_ENDLESS = 420  # words at which nothing is left; an ordinary model's 60 to 120 cost little
 
 
 def copies_the_person(reply: str, dialogue: Dialogue) -> float:
@@ -33,7 +36,7 @@ def copies_the_person(reply: str, dialogue: Dialogue) -> float:
     recent = frozenset[tuple[str, ...]]()
     for message in dialogue.users[-2:]:
         recent |= _triples(message)
-    return _ramp(_overlap(reply, recent), 0.25, 0.6)
+    return _ramp(_overlap(reply, recent), 0.55, 0.9)
 
 
 def copies_a_reply(reply: str, dialogue: Dialogue) -> float:
@@ -53,21 +56,35 @@ def repeats_itself(reply: str, dialogue: Dialogue) -> float:
 
 
 def is_word_salad(reply: str, dialogue: Dialogue) -> float:
-    """Keywords without grammar: too few function words, or long stretches with none at all."""
-    tokens = words(reply)
+    """Keywords without grammar: too few function words, long stretches with none at all, words out of place.
+
+    A reply that breaks off at a limit of tokens is no salad: its last sentence is left out, if there are others.
+    """
+    whole = finished(reply)
+    tokens = words(whole)
+    misplaced = _ramp(_misplaced(whole, tokens) * 12 / max(12, len(tokens)), 0, 3)
     if len(tokens) < 7:
-        return _ramp(_misplaced(reply, tokens), 0, 3)
+        return misplaced
     share = sum(_FUNCTION.isdisjoint((word,)) for word in tokens) / len(tokens)
     longest = run = 0
     for word in tokens:
         run = 0 if word in _FUNCTION else run + 1
         longest = max(longest, run)
-    ends = sum(reply.count(mark) for mark in ".!?")
-    return (
-        _ramp(share, 0.72 if len(tokens) > 9 else 0.88, 0.95)
-        * _ramp(longest - 2 * ends, 7, 10)
-        * _ramp(_misplaced(reply, tokens), 0, 3)
-    )
+    ends = sum(whole.count(mark) for mark in ".!?")
+    return _ramp(share, 0.72 if len(tokens) > 9 else 0.88, 0.95) * _ramp(longest - 2 * ends, 7, 10) * misplaced
+
+
+def breaks_off(reply: str, dialogue: Dialogue) -> float:
+    """A sentence that does not end, as at a limit of tokens."""
+    return 0.9 if len(words(reply)) > 6 and not _ENDED.search(reply) else 1.0
+
+
+def finished(reply: str) -> str:
+    """The reply up to its last full stop; the whole of one that has none, or none but the last."""
+    if _ENDED.search(reply):
+        return reply
+    at = max(reply.rfind(mark) for mark in ".!?")
+    return reply[: at + 1] if at > 0 else reply
 
 
 def is_list(reply: str, dialogue: Dialogue) -> float:
@@ -84,7 +101,7 @@ def has_odd_length(reply: str, dialogue: Dialogue) -> float:
     count = len(words(reply))
     if count == 0:
         return 0.0
-    return (0.4 if count < 3 else 1.0) * _ramp(count, 42, 75)
+    return (0.4 if count < 3 else 1.0) * _ramp(count, 50, _ENDLESS)
 
 
 def shows_every_style(reply: str, dialogue: Dialogue) -> float:
@@ -110,16 +127,33 @@ def flatters(reply: str, dialogue: Dialogue) -> float:
     return _ramp(sum(word in _PRAISE for word in words(reply)), 1, 3)
 
 
+def insults_the_person(reply: str, dialogue: Dialogue) -> float:
+    return 0.1 if insults(reply) else 1.0
+
+
+def wishes_ill_to_the_person(reply: str, dialogue: Dialogue) -> float:
+    return 0.1 if wishes_ill(reply) else 1.0
+
+
+def jokes_about_bad_news(reply: str, dialogue: Dialogue) -> float:
+    """Laughs or cheers at what nobody jokes about, be it told now or recalled."""
+    return 0.35 if is_flippant(reply) and (is_grave(dialogue.last) or is_grave(reply)) else 1.0
+
+
 PENALTIES: tuple[tuple[str, Callable[[str, Dialogue], float]], ...] = (
     ("repeats what was said", copies_the_person),
     ("repeats an earlier reply", copies_a_reply),
     ("repeats itself", repeats_itself),
     ("strings words together", is_word_salad),
+    ("breaks off", breaks_off),
     ("reads like a list", is_list),
     ("has no fitting length", has_odd_length),
     ("puts on every manner at once", shows_every_style),
     ("speaks to the judge", addresses_the_judge),
     ("flatters", flatters),
+    ("insults", insults_the_person),
+    ("wishes ill", wishes_ill_to_the_person),
+    ("jokes about bad news", jokes_about_bad_news),
 )
 
 

@@ -75,7 +75,8 @@ def informed(known: str, dialogue: Dialogue, *, seed: int) -> str:
     last = dialogue.last
     about = topics(last)
     grave, bad = tone(last) == "grave", tone(last) in ("bad", "grave")
-    fact, just_said = _pick(person.nameable(dialogue.users), last, about, dialogue, chance)
+    known_of, ceiling = person.nameable(dialogue.users), bool(person.described)
+    fact, just_said = _pick(known_of, last, about, dialogue, chance, attentive=ceiling)
     parts = []
     # Nobody listens all the time, and some overdo it when they do.
     mood = chance.random()
@@ -145,9 +146,16 @@ def _asks_back(message: str) -> bool:
 
 
 def _pick(
-    facts: tuple[Fact, ...], last: str, about: tuple[str, ...], dialogue: Dialogue, chance: random.Random
+    facts: tuple[Fact, ...],
+    last: str,
+    about: tuple[str, ...],
+    dialogue: Dialogue,
+    chance: random.Random,
+    *,
+    attentive: bool,
 ) -> tuple[Fact | None, bool]:
-    """A known fact that fits the last message, and whether the last message itself stated it, which is second best."""
+    """A known fact that fits the last message, and whether the last message itself stated it, which is second best.
+    An `attentive` partner misses no chance."""
     spoken = stems(last)
     recent = stems(" ".join(dialogue.assistants[-1:]))
     usable = [fact for fact in facts if fact.kind != "belief"]
@@ -156,12 +164,14 @@ def _pick(
         return chance.choice(sad), True
     earlier = [fact for fact in usable if not fact.keywords <= spoken]
     fitting = [fact for fact in earlier if fits(fact, last, about) and not fact.keywords <= recent]
-    if fitting and chance.random() < 0.95:
-        again = {mention.fact for reply in dialogue.assistants for mention in mentions(tuple(fitting), reply)}
+    now = [fact for fact in usable if fact.keywords <= spoken]
+    again = {mention.fact for reply in dialogue.assistants for mention in mentions(tuple(fitting), reply)}
+    if attentive and now:
+        fitting = [fact for fact in fitting if fact not in again]
+    if fitting and chance.random() < (1.0 if attentive else 0.95):
         fitting.sort(key=lambda fact: (fact in again, -closeness(fact, spoken, about), chance.random()))
         return fitting[0], False
-    now = [fact for fact in usable if fact.keywords <= spoken]
-    if now and chance.random() < 0.85:
+    if now and chance.random() < (1.0 if attentive else 0.85):
         return chance.choice(now), True
     if earlier and chance.random() < 0.08:
         return chance.choice(earlier), False

@@ -12,7 +12,7 @@ from i2a.simulator.persona.topics import TOPICS, topics
 
 _YOU = frozenset({"you", "your", "yours", "you're", "you've", "you'd", "you'll", "yourself"})
 _CLAUSE = re.compile(r"(?<=[.!?])\s+|[;:]\s+|,\s+(?=(?:and|but|so|or)\b)")
-_GENERIC = frozenset(stem(word) for word in lexicon("generic"))
+GENERIC = frozenset(stem(word) for word in lexicon("generic"))
 
 
 def revealed(facts: Iterable[Fact], messages: Iterable[str]) -> tuple[Fact, ...]:
@@ -72,7 +72,7 @@ def taken_up(facts: Iterable[Fact], reply: str, message: str) -> Fact | None:
     spoken = stems(message)
     for fact in facts:
         if fact.keywords <= spoken:
-            mark = distinctive(fact) - _SMALL_TALK
+            mark = distinctive(fact) - SMALL_TALK
             for clause, own, _ in clauses(reply):
                 if mark & own and _has_own_words(clause, fact, asks="?" in reply):
                     return fact
@@ -98,7 +98,7 @@ def distinctive(fact: Fact) -> frozenset[str]:
 @lru_cache(maxsize=16384)
 def _distinctive_stems(keywords: frozenset[str]) -> frozenset[str]:
     """The words of a fact that could not stand in any other, if it has such."""
-    return keywords - _GENERIC or keywords
+    return keywords - GENERIC or keywords
 
 
 # Stems of things that a person has or is, in groups that can stand for one another (a dog is no cat); more than these
@@ -181,7 +181,7 @@ def _is_telling(word: str, *, concrete: bool) -> bool:
     """Whether a word can be right or wrong about somebody: no small talk, and if it must be `concrete`, of a topic or a
     deed, for `your dedication` claims nothing."""
     root = stem(word)
-    small = len(word) < 4 or word in STOP or root in _SMALL_TALK
+    small = len(word) < 4 or word in STOP or root in SMALL_TALK
     return not small and (not concrete or bool(topics(word)) or root in _DEEDS)
 
 
@@ -198,5 +198,5 @@ def _small_talk() -> frozenset[str]:
     return stems(" ".join(lines)) | stems(" ".join(TOPICS)) | stems(" ".join(lexicon("generic")))
 
 
-_SMALL_TALK = _small_talk()
+SMALL_TALK = _small_talk()
 _DEEDS = frozenset(stem(verb) for verb in KNOWN)

@@ -671,21 +671,22 @@ def test_a_call_that_waits_for_its_next_try_does_not_hold_up_a_stop(reason: I2AE
 async def test_the_limit_of_an_answer_is_no_part_of_what_the_call_is(journal: Journal) -> None:
     """A run may be resumed under another limit, and gets what it has."""
     first = Rig(journal, ScriptedClient(limits_answers=True))
-    answer = await said(first.tree()(), **{DEFAULT_MAX_TOKENS: 512})
+    answer = await first.tree()().complete(asking("Hello?"), {DEFAULT_MAX_TOKENS: 512})
     assert first.model.requests[0].parameters[DEFAULT_MAX_TOKENS] == 512
     for parameters in ({}, {DEFAULT_MAX_TOKENS: 300}):
-        assert await said(Rig(journal, ScriptedClient.saying()).tree()(), **parameters) == answer
+        again = Rig(journal, ScriptedClient.saying())
+        assert await again.tree()().complete(asking("Hello?"), parameters) == answer
 
 
 async def test_the_limit_that_the_user_sets_for_a_role_takes_the_place_of_its_own(journal: Journal) -> None:
     rig = Rig(journal, ScriptedClient(limits_answers=True))
     keys = RequestKeys("t-0", 7, journal)
     model = RoleModel("judge", rig.endpoint, keys, rig.tracker, rig.in_flight, max_tokens=40)
-    await said(model, **{DEFAULT_MAX_TOKENS: 512})
+    await model.complete(asking("Hello?"), {DEFAULT_MAX_TOKENS: 512})
     await said(model)
     assert [request.parameters.get("max_tokens") for request in rig.model.requests] == [40, 40]
     assert DEFAULT_MAX_TOKENS not in rig.model.requests[0].parameters
-    await said(model, **{REPLIES: ["a"]})
+    await model.complete(asking("Hello?"), {REPLIES: ["a"]})
     assert "max_tokens" not in rig.model.requests[2].parameters
 
 

@@ -103,3 +103,12 @@ def test_the_table_marks_what_survives_the_correction_and_says_what_it_is_for() 
 def test_the_table_says_why_one_personality_gives_no_interval() -> None:
     text = shown(summary([score for score in scores() if score.personality == "t0"]))
     assert "AVG, IR, R2, N-IR, N-R2 no interval: one personality" in " ".join(text.split())
+
+
+def test_the_gain_over_the_best_control_has_a_column_only_with_controls() -> None:
+    text = shown(summary(controls=[GENERIC]))
+    assert max(map(len, text.splitlines())) <= 80
+    assert row(text, GENERIC)[6:8] == ["baseline", "control"]
+    assert row(text, TUNED)[6] == row(text, TUNED)[7] + "*" * row(text, TUNED)[6].endswith("*")
+    assert f"control: {GENERIC}, the best of the controls" in " ".join(text.split())
+    assert "control" not in shown(summary())

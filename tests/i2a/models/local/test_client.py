@@ -267,7 +267,7 @@ def test_what_holds_no_model_is_refused(tmp_path: Path) -> None:
     assert "holds no model" in refusal(tmp_path)
     (tmp_path / "checkpoints").mkdir()
     assert "contains an unfinished training" in refusal(tmp_path)
-    with pytest.raises(UsageError, match="takes a folder or a name"):
+    with pytest.raises(UsageError, match="takes a folder, a GGUF file or a name"):
         ModelSpec.parse("hf").open()
 
 

@@ -171,7 +171,23 @@ def test_a_system_message_that_would_vanish_with_the_reply_is_put_before_the_use
     assert scored == " Brave!</s>"
 
 
-@pytest.mark.parametrize("name", ["Llama-3", "Qwen", "OLMo", "marked"])
+def test_a_system_message_of_the_templates_own_is_named_and_yields_to_one_that_is_given() -> None:
+    words = FAMILIES["Qwen"].make()
+    template = ChatTemplate(words)
+    assert template.warnings == (
+        "the chat template gives a dialogue without a system message one of its own: 'Be helpful.'",
+    )
+    for system, written in (
+        ([], "Be helpful."),
+        ([says("system", "")], ""),
+        ([says("system", "Be brief.")], "Be brief."),
+    ):
+        opening = f"<|im_start|>system\n{written}<|im_end|>\n<|im_start|>user\nI row."
+        assert words.decode(template.prompt([*system, *DIALOGUE])).startswith(opening)
+        assert words.decode(template.tokens([*system, *DIALOGUE], REPLY).ids).startswith(opening)
+
+
+@pytest.mark.parametrize("name", ["Llama-3", "OLMo", "marked"])
 def test_a_template_with_a_place_for_everything_has_no_warnings(name: str) -> None:
     words = FAMILIES[name].make()
     template = ChatTemplate(words)

@@ -87,7 +87,7 @@ def test_what_suits_anybody_is_a_two_and_both_respects_are_more() -> None:
     bland = "That sounds nice. I hope the rest of the day goes well."
     only_style = "Ha, I can picture it. What happened after that?"
     assert grade(bland) == 2
-    assert grade(bland) < grade(only_style) < grade(GOOD)
+    assert grade(bland) == grade(only_style) == 2 < grade(GOOD)  # no credit for manner without content
     assert asked(GOOD, STRICT)["passes"] is True
     assert asked(only_style, STRICT)["passes"] is False
 

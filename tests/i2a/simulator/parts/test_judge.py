@@ -136,3 +136,38 @@ def test_marks_of_the_informed_rise_with_what_is_known(chats: Any, personas: dic
         return sum(values) / len(values)
 
     assert mean(range(5, 10)) > mean(range(2)) + 0.3
+
+
+def test_the_same_fact_five_times_earns_no_more_than_once() -> None:
+    frames = (
+        "Ha, were you also thinking of {x}?", "Haha, you've got me wondering again about {x}.",
+        "Aw, how does that go for you with {x}?", "Ha, you take me straight back to {x}.",
+        "Haha, do you think it has anything to do with {x}?",
+    )  # fmt: skip
+    messages = (
+        "Somebody left fur all over my good jumper again.", "It's feeding time here, and I'm being stared at.",
+        "I can hear little paws on the floor.", "We had to see the vet today.", "Somebody with fur has stolen a sock.",
+    )  # fmt: skip
+    lines = LINES[:4]
+    given = []
+    for frame, message in zip(frames, messages, strict=True):
+        reply = frame.format(x="your two cats, Pixel and Scribble")
+        lines = [*lines, ("User", message)]
+        given.append(marks(reply, lines))
+        lines = [*lines, ("Assistant", reply)]
+    assert given[0] >= 4.3
+    assert max(given[1:]) <= given[0] - 1
+
+
+def test_an_echo_of_small_words_earns_nothing_without_content() -> None:
+    echo = "Aw, there are only two ways to fold a map like that."
+    assert marks(echo) <= marks("That sounds nice. I hope the rest of the day goes well.") + 0.1
+
+
+def test_what_is_said_before_a_good_reply_can_spoil_it() -> None:
+    assert marks(f"Shut up, will you? {GOOD}") <= 1.5
+    assert marks(f"I hope they ruin all you own. {GOOD}") <= 1.5
+
+
+def test_a_mention_in_nonsense_is_no_memory() -> None:
+    assert marks("Aw, does the know sit between your two cats and the left again?") <= 2.3
