@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from evaluation.settings import Evaluation
     from i2a.models.autogen import Client
     from i2a.runs.config import RunConfig
-    from i2a.runs.dry_run import Estimate
+    from i2a.runs.dry_run import RunEstimate
     from i2a.runs.outcome import RunResult
     from i2a.runs.plan import RunPlan
     from scenarios.settings import Simulation
@@ -114,7 +114,7 @@ def build_items(
     return run(_settled(ItemBuild, config, settings), clients=clients, console=console)
 
 
-def estimate(config: "RunConfig", *, clients: Mapping[str, "Client"] = {}) -> "Estimate":
+def estimate(config: "RunConfig", *, clients: Mapping[str, "Client"] = {}) -> "RunEstimate":
     """What a run with these settings would take, as `--dry-run` tells it: `estimate(Simulation(out="runs/a", ...))`.
 
     The settings are those of `simulate`, `evaluate`, `choose`, `build_items` or of `i2a personas grow`. Nothing is

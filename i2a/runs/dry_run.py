@@ -41,7 +41,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class RunEstimate:
     """What a run will take. `units`: how many of `unit` are left to do. `basis`: what it is based on, in words.
 
     `amounts`: by role and model. `cost` is None if a price is unknown.
@@ -87,7 +87,7 @@ class Estimate:
         }
 
 
-async def estimate(plan: RunPlan, config: RunConfig) -> Estimate:
+async def estimate(plan: RunPlan, config: RunConfig) -> RunEstimate:
     """What `execute(plan, config)` will take; of a run that is continued, what is left of it.
 
     Raises `UsageError` for settings that cannot work, and what `i2a.runs.sample.take` raises.
@@ -101,7 +101,7 @@ async def estimate(plan: RunPlan, config: RunConfig) -> Estimate:
     return extrapolated(plan, config, sample, prices)
 
 
-def extrapolated(plan: RunPlan, config: RunConfig, sample: Sample, prices: Prices) -> Estimate:
+def extrapolated(plan: RunPlan, config: RunConfig, sample: Sample, prices: Prices) -> RunEstimate:
     """From the sample to the run."""
     whole = of_all(sample)
     few, some, many = (
@@ -114,7 +114,7 @@ def extrapolated(plan: RunPlan, config: RunConfig, sample: Sample, prices: Price
         return Span(measure(some), measure(few) * (1 - margin), measure(many) * (1 + margin))
 
     known = None not in prices.values()
-    return Estimate(
+    return RunEstimate(
         unit=plan.unit,
         units=plan.target or 0 if plan.work is not None else round(sum(sample.sizes.values())),
         basis=sample.basis,
@@ -210,7 +210,7 @@ def notes_on(config: RunConfig, sample: Sample) -> list[str]:
     return notes
 
 
-def print_estimate(found: Estimate, config: RunConfig, console: Console) -> None:
+def print_estimate(found: RunEstimate, config: RunConfig, console: Console) -> None:
     """Print the table by role, the sum, and what it is based on."""
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("role", "model", "calls", "prompt tokens", "cached", "answer tokens", "money"):
@@ -224,7 +224,7 @@ def print_estimate(found: Estimate, config: RunConfig, console: Console) -> None
     console.print(Text("\n".join(in_words(found, config))))
 
 
-def in_words(found: Estimate, config: RunConfig) -> list[str]:
+def in_words(found: RunEstimate, config: RunConfig) -> list[str]:
     """The sum, each with its range, and what it is based on."""
     size, time = found.tokens, found.seconds
     lines = [

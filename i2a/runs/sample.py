@@ -24,7 +24,7 @@ from i2a.runs.run_folder import RunFolder
 from i2a.runs.runner import model_errors, supervise
 from i2a.runs.session import Session
 from i2a.runs.simulated import simulated_by_name
-from i2a.runs.stand_in import Talk, stand_ins
+from i2a.runs.stand_in import StandInLog, stand_ins
 from i2a.text import counted
 from i2a.trees.json import read
 from i2a.trees.tree import Tree
@@ -149,7 +149,7 @@ def candidate_of(tree: Tree) -> str:
 
 async def simulate(plan: RunPlan, config: RunConfig, left: Sequence[Tree]) -> Sample:
     """Conversations held by the offline engine in the place of all models, one after another."""
-    talk = Talk()
+    log = StandInLog()
     with Journal() as journal:
         session = Session(
             folder=RunFolder(config.folder),
@@ -158,7 +158,7 @@ async def simulate(plan: RunPlan, config: RunConfig, left: Sequence[Tree]) -> Sa
             in_flight=InFlight(),
             endpoints={
                 spec: Endpoint(str(spec), model, max_calls=config.calls_at_once, retries=0)
-                for spec, model in stand_ins(plan.models, talk).items()
+                for spec, model in stand_ins(plan.models, log).items()
             },
             failures={},
             manifest={},
@@ -169,17 +169,17 @@ async def simulate(plan: RunPlan, config: RunConfig, left: Sequence[Tree]) -> Sa
             held, sizes = await worked(plan, session, CALLS)
         else:
             chosen, sizes = drawn(left, HELD)
-            held, _ = await conversed(plan, session, chosen, talk)
-    said = mean(talk.utterances) if talk.utterances else SENTENCES
+            held, _ = await conversed(plan, session, chosen, log)
+    said = mean(log.utterances) if log.utterances else SENTENCES
     rules = all(simulated_by_name(str(spec)) for spec in plan.models.values())
     return Sample(
         held,
         sizes,
         "the offline engine in the place of the models; nothing was paid",
-        rounds=max(1.0, talk.rounds / max(1, len(held))),
+        rounds=max(1.0, log.rounds / max(1, len(held))),
         longer=1.0 if rules else max(1.0, SENTENCES / said),
         rejected=1.0 if rules or plan.work is None else REJECTED,
-        quoted={who: talk.quoted[who] / size for who, size in talk.prompts.items() if size},
+        quoted={who: log.quoted[who] / size for who, size in log.prompts.items() if size},
     )
 
 
@@ -198,9 +198,9 @@ async def probe(plan: RunPlan, config: RunConfig, left: Sequence[Tree], count: i
 
 
 async def conversed(
-    plan: RunPlan, session: Session, trees: Sequence[Tree], talk: Talk | None = None
+    plan: RunPlan, session: Session, trees: Sequence[Tree], log: StandInLog | None = None
 ) -> tuple[list[Held], float]:
-    """What each tree took to grow, and the seconds that one takes. One after another where there is a `talk`."""
+    """What each tree took to grow, and the seconds that one takes. One after another where there is a `log`."""
     grow, failures, seconds = plan.grow, list[ModelError](), list[float]()
     assert grow is not None
 
@@ -212,12 +212,12 @@ async def conversed(
         except (ModelError, ExceptionGroup) as error:
             failures.extend(model_errors(error))
 
-    async def in_turn(talk: Talk) -> None:
+    async def in_turn(log: StandInLog) -> None:
         for tree in trees:
-            talk.begins()
+            log.begins()
             await one(tree)
 
-    await carried_out([in_turn(talk)] if talk is not None else [one(tree) for tree in trees], session)
+    await carried_out([in_turn(log)] if log is not None else [one(tree) for tree in trees], session)
     if trees and not seconds:
         raise failures[0]
     taken = session.journal.spent_by_tree()

@@ -19,7 +19,7 @@ SETTLED = 20  # steps of the event loop without a new call, after which all that
 
 
 @dataclass(slots=True)
-class Talk:
+class StandInLog:
     """What stand-ins share. By (role, model): the characters of all prompts, and of these the ones that somebody had
     said before. `rounds`: how many times calls were answered."""
 
@@ -68,13 +68,13 @@ class StandIn(Model):
 
     in_process = True
 
-    def __init__(self, spec: ModelSpec, talk: Talk, role: str = "") -> None:
-        self._spec, self._talk, self._role = spec, talk, role
+    def __init__(self, spec: ModelSpec, log: StandInLog, role: str = "") -> None:
+        self._spec, self._log, self._role = spec, log, role
         self.simulated = simulated_by_name(str(spec))
         self._engine = (spec if spec.kind == OFFLINE else ModelSpec.parse(OFFLINE)).open()
 
     def for_role(self, role: str) -> "StandIn":
-        return StandIn(self._spec, self._talk, role)
+        return StandIn(self._spec, self._log, role)
 
     async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         text = "\n".join(message.content for message in messages)
@@ -82,20 +82,20 @@ class StandIn(Model):
             return await self._scored(text, parameters[REPLIES])
         found = await self._engine.complete(messages, parameters)
         utterance = "response_format" not in parameters
-        self._talk.note((self._role, str(self._spec)), text, found.content.strip(), utterance=utterance)
-        await self._talk.turn()
+        self._log.note((self._role, str(self._spec)), text, found.content.strip(), utterance=utterance)
+        await self._log.turn()
         return found
 
     async def _scored(self, prompt: str, replies: Sequence[str]) -> Completion:
         """Likelihoods as a server gives them: a request more than there are replies."""
         lengths = list(map(estimate_tokens, replies))
-        await self._talk.turn()
+        await self._log.turn()
         tokens = (1 + len(replies)) * estimate_tokens(prompt) + sum(lengths)
         return Completion(
             json.dumps([(-float(length), length) for length in lengths]), "stop", tokens, 1 + len(replies)
         )
 
 
-def stand_ins(models: Mapping[str, ModelSpec], talk: Talk) -> dict[ModelSpec, Model]:
+def stand_ins(models: Mapping[str, ModelSpec], log: StandInLog) -> dict[ModelSpec, Model]:
     """One for each model."""
-    return {spec: StandIn(spec, talk) for spec in dict.fromkeys(models.values())}
+    return {spec: StandIn(spec, log) for spec in dict.fromkeys(models.values())}

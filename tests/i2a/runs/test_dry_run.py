@@ -19,7 +19,7 @@ from i2a.models.spec import ModelSpec
 from i2a.models.usage import UsageTracker
 from i2a.personas.growth import grow_pool
 from i2a.personas.settings import Growth
-from i2a.runs.dry_run import Estimate
+from i2a.runs.dry_run import RunEstimate
 from i2a.runs.outcome import RunResult
 from i2a.runs.run_folder import RunFolder
 from scenarios.settings import Simulation
@@ -59,7 +59,7 @@ def tokens(usage: UsageTracker) -> int:
     return sum(used.tokens for used in usage.usage.values())
 
 
-def calls(found: Estimate) -> dict[str, int]:
+def calls(found: RunEstimate) -> dict[str, int]:
     sums = Counter[str]()
     for (role, _), amount in found.amounts.items():
         sums[role] += round(amount.calls)
