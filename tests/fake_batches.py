@@ -46,6 +46,7 @@ class Provider:
         self.paid = Counter[str]()
         self.looks, self.drops, self.ends = 1, 0, "completed"
         self.item: Item = carried_out
+        self.most = 10**6  # requests that may be enqueued, of all batches together
         self.started = asyncio.Event()
         self.url = ""
 
@@ -82,12 +83,18 @@ class Provider:
         return web.json_response({"data": list(reversed(self.batches.values()))})
 
     async def look(self, request: web.Request) -> web.Response:
+        if request.match_info["name"] not in self.batches:
+            return web.json_response({"error": {"message": "No such batch"}}, status=404)
         batch = self.batches[request.match_info["name"]]
         batch["looks"] += 1
-        if batch["looks"] > self.looks and batch["status"] == "in_progress":
+        out = [each for each in self.batches.values() if each["status"] == "in_progress"]
+        enqueued = sum(len(self.files[each["input_file_id"]].splitlines()) for each in out)
+        if batch in out and enqueued > self.most:
+            batch |= {"status": "failed", "errors": {"data": [{"code": "token_limit_exceeded", "message": "too many"}]}}
+        elif batch in out and batch["looks"] > self.looks:
             batch["status"] = self.ends
             if self.ends == "failed":
-                batch["errors"] = {"data": [{"code": "token_limit_exceeded", "message": "too many tokens enqueued"}]}
+                batch["errors"] = {"data": [{"code": "invalid_model", "message": "no such model in batches"}]}
             else:
                 self._carry_out(batch)
         return web.json_response(batch)

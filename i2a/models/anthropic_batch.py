@@ -1,7 +1,7 @@
 """Batches as Anthropic has them: the requests are handed in by the call that starts the batch.
 
 Protocol: https://docs.claude.com/en/api/creating-message-batches. The requests are Anthropic's own: no seed, and no
-schema of an answer, for which the prompt asks in words. Retries and waiting belong to `i2a.models.batch`.
+schema of an answer, for which the prompt asks in words. Retries and waiting belong to `i2a.models.batching`.
 """
 
 import asyncio

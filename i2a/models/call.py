@@ -26,7 +26,8 @@ from i2a.errors import (
     Unreachable,
     UsageError,
 )
-from i2a.models.batch import BATCH, BatchingModel
+from i2a.models.batch import BATCH
+from i2a.models.batching import BatchingModel
 from i2a.models.limiter import Limiter
 from i2a.models.model import DEFAULT_MAX_TOKENS, REPLIES, Completion, Message, Model, estimate_tokens
 from i2a.models.usage import UsageTracker

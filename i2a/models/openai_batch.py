@@ -1,6 +1,6 @@
 """Batches as OpenAI has them: a file of requests, a batch of that file, and files of what came back.
 
-Protocol: https://platform.openai.com/docs/guides/batch. Retries and waiting belong to `i2a.models.batch`.
+Protocol: https://platform.openai.com/docs/guides/batch. Retries and waiting belong to `i2a.models.batching`.
 """
 
 import json
@@ -66,11 +66,12 @@ class OpenAIBatches(BatchService):
         found = await self._ask("GET", f"/batches/{batch}")
         status = _text(found, "status")
         files = [found[name] for name in ("output_file_id", "error_file_id") if found.get(name)]
-        why = ""
+        why, too_large = "", False
         if status in ("failed", "expired", "cancelled"):
             errors = (found.get("errors") or {}).get("data") or [{}]
             why = f"{status}: {errors[0].get('message', '')}".rstrip(": ")
-        return BatchState(status in ENDED, files, why)
+            too_large = status == "failed" and errors[0].get("code") == "token_limit_exceeded"
+        return BatchState(status in ENDED, files, why, too_large)
 
     async def answers(self, state: BatchState) -> Mapping[str, HttpReply]:
         found: dict[str, HttpReply] = {}

@@ -46,6 +46,8 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
     """
     if config.dry_run:
         raise UsageError("a dry run makes no run: call i2a.estimate with these settings")
+    if config.probe is not None:
+        raise UsageError("--probe says how a --dry-run estimates: add that, or leave --probe out")
     say = View(console, UsageTracker({}), unit=plan.unit, total=0).say
     async with Session.open(plan, config, say) as session:
         todo, summary = remaining(plan, config, session)

@@ -10,7 +10,8 @@ from importlib.metadata import version
 
 from i2a.errors import ServerAway, Unreachable, UsageError
 from i2a.extras import our_version
-from i2a.models.batch import BATCH, BatchingModel, BatchLog, BatchService, half
+from i2a.models.batch import BATCH, BatchLog, BatchService, half
+from i2a.models.batching import BatchingModel
 from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel, backoff, clock
 from i2a.models.check import check
 from i2a.models.model import Model, Price

@@ -14,7 +14,8 @@ from aiohttp.test_utils import TestServer
 
 from i2a.errors import AccessDenied, ServerAway
 from i2a.models.anthropic_batch import AnthropicBatches
-from i2a.models.batch import BatchingModel, BatchLog
+from i2a.models.batch import BatchLog
+from i2a.models.batching import BatchingModel
 from i2a.models.limiter import Limiter
 from i2a.models.model import Message
 from i2a.testing import ScriptedModel
