@@ -141,6 +141,17 @@ def test_of_a_run_that_goes_on_only_what_is_left_is_estimated(tmp_path: Path) ->
     assert folder.trees_file.read_bytes() == b"".join(lines[:9])
 
 
+def test_of_a_run_that_is_complete_nothing_is_left(tmp_path: Path) -> None:
+    simulate(settings(tmp_path, conversations=1, turns=1))
+    found = estimate(settings(tmp_path, conversations=1, turns=1, resume=True))
+    assert (found.units, found.calls, found.tokens.high) == (0, 0, 0)
+
+
+def test_a_probe_without_a_dry_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--probe says how a --dry-run estimates"):
+        simulate(settings(tmp_path, probe=2))
+
+
 def test_every_candidate_of_an_evaluation_is_counted_by_itself(tmp_path: Path) -> None:
     config = Evaluation(out=tmp_path / "run", candidates=["a=offline", "b=brief:offline:generic"], cases=6, turns=2)
     found, done = estimate(config), evaluate(config)
