@@ -14,6 +14,7 @@ from i2a.extras import needs
 from i2a.jsonl import JsonObject
 from i2a.runs.sync import run_sync
 from i2a.settings import Settings, from_keywords
+from i2a.threads import wait_passively
 from i2a.trees import frame
 from i2a.trees.json import read, trees_of
 from i2a.trees.tree import Tree
@@ -161,6 +162,7 @@ def train_sft(config: "SFT | None" = None, *, console: "Console | None" = None, 
     For instance `train_sft(runs=["runs/a"], model="Qwen/Qwen2.5-0.5B-Instruct", out="runs/sft")`. Raises `UsageError`
     for what cannot work, and `Interrupted` after Ctrl-C. `training.sft.sft_trainer` gives the trainer itself.
     """
+    wait_passively()
     with needs("train"):
         from i2a.report.cards.model import model_card
         from training.settings import SFT
@@ -175,6 +177,7 @@ def train_dpo(config: "DPO | None" = None, *, console: "Console | None" = None, 
     For instance `train_dpo(runs=["runs/a"], model="runs/sft", out="runs/dpo")`. Raises as `train_sft` does.
     `training.dpo.dpo_trainer` gives the trainer itself.
     """
+    wait_passively()
     with needs("train"):
         from i2a.report.cards.model import model_card
         from training.dpo import dpo

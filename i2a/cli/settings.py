@@ -4,7 +4,7 @@ Imported when such a command is run or explains itself.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -85,3 +85,43 @@ class CompareOptions(BaseModel):
     baseline: str | None = Field(
         None, description="Name of the candidate that others are compared with. [default: the first]"
     )
+
+
+class DemoSizes(NamedTuple):
+    """Conversations for SFT and for DPO, turns of each, and cases of the evaluation."""
+
+    conversations: int
+    pairs: int
+    turns: int
+    cases: int
+
+
+class DemoOptions(BaseModel):
+    """What `i2a demo` does."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    small: bool = Field(False, description="Takes a minute and only shows that everything runs.")
+    seed: int = Field(1, ge=0, description="Another seed draws people, conversations and trainings anew.")
+    out: Path | None = Field(None, description="Folder for everything. [default: runs/demo, with seed and size]")
+    splits: bool = Field(
+        False,
+        description="Two more tests of the models of a finished demo: people of whose lives no training text tells, "
+        "and the benchmark.",
+    )
+    conversations: int | None = Field(None, ge=4, description="To fine-tune on. [default: 1500; small: 30]")
+    pairs: int | None = Field(None, ge=4, description="Conversations with pairs to prefer. [default: 500; small: 20]")
+    turns: int | None = Field(None, ge=2, description="Turns of each conversation. [default: 10; small: 4]")
+    cases: int | None = Field(None, ge=4, le=100, description="People to talk with. [default: 100; small: 12]")
+
+    @property
+    def sizes(self) -> DemoSizes:
+        usual = DemoSizes(30, 20, 4, 12) if self.small else DemoSizes(1500, 500, 10, 100)
+        given = self.model_dump(include=set(DemoSizes._fields), exclude_none=True)
+        return usual._replace(**given)
+
+    @property
+    def folder(self) -> Path:
+        """Where everything goes."""
+        name = f"demo{f'-{self.seed}' if self.seed != 1 else ''}{'-small' if self.small else ''}"
+        return self.out or Path("runs", name)

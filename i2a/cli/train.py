@@ -81,9 +81,9 @@ def dpo(config: "DPO", as_json: bool) -> None:
 def base(config: "Base", as_json: bool) -> None:
     """Train a small model from scratch that can chat and recall what was said, but does not adapt to the user.
 
-    The demo and the tests start from it: it takes minutes on two CPU cores and no download. It learns to copy, then
-    reads dialogues of the offline engine with generic replies. On Ctrl-C seconds of work are lost, and the same command
-    with --resume continues. Exit code 130: interrupted.
+    The model `small`, which comes with i2a, was made by this command: minutes on two CPU cores, no download. It learns
+    to copy, then reads dialogues of the offline engine with generic replies. On Ctrl-C seconds of work are lost, and
+    the same command with --resume continues. Exit code 130: interrupted.
     """
     from rich.console import Console
 

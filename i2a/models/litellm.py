@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from i2a.errors import Unreachable, UsageError
+from i2a.errors import TimedOut, UsageError
 from i2a.extras import needs
 from i2a.jsonl import JsonMapping, JsonObject
 from i2a.models.addresses import checked
@@ -132,7 +132,7 @@ class LiteLLMModel(Model):
                     **sent,
                 )
         except TimeoutError as error:
-            raise Unreachable(f"{self._where}: no answer within {self._timeout:g} s") from error
+            raise TimedOut(f"{self._where}: no answer within {self._timeout:g} s") from error
         except Exception as error:
             if refused := refused_by_library(error, messages, sent):
                 self._leave_out(refused)

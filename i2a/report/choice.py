@@ -28,6 +28,7 @@ from i2a.runs import outcome
 from i2a.text import counted, one_line
 
 HEADS = ("candidate", "accuracy", "slope", "minus baseline", *WRONG.values(), "unscored")
+NAME = 12  # least width of a name where a terminal is narrow
 Cell = tuple[str, str]  # a number and its interval
 IN_WORDS = {"hard": "hard items, on which word overlap and length are wrong", "all": "items in all"}
 
@@ -70,7 +71,11 @@ def choice_table(summary: JsonMapping) -> RenderableType:
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
         for place, head in enumerate(HEADS):
             table.add_column(
-                Text(head.replace(" ", "\n")), justify="right" if place else "left", overflow="fold", no_wrap=place > 0
+                Text(head.replace(" ", "\n")),
+                justify="right" if place else "left",
+                overflow="fold",
+                no_wrap=place > 0,
+                min_width=0 if place else NAME,
             )
         for name, cells in rows:
             table.add_row(Text(one_line(name)), *(Text("\n".join(filter(None, cell))) for cell in cells))

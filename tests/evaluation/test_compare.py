@@ -231,7 +231,7 @@ def test_the_command_refuses_what_cannot_be_compared(tmp_path: Path) -> None:
 
 
 def test_the_help_has_an_example() -> None:
-    assert "i2a compare runs/eval-base" in " ".join(invoke("--help").stdout.split())
+    assert "i2a compare runs/eval" in " ".join(invoke("--help").stdout.split())
 
 
 def test_a_control_that_was_defined_otherwise_is_refused_in_one_line(tmp_path: Path) -> None:

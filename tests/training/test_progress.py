@@ -3,6 +3,9 @@
 import io
 import json
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -104,6 +107,38 @@ def test_ctrl_c_ends_after_the_step_and_a_second_one_at_once(monkeypatch: pytest
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+# A native operation that takes minutes and lets other threads run, in which Python hears of no signal.
+DEAF = """
+import sqlite3, sys
+from rich.console import Console
+from training.progress import StopCallback
+
+StopCallback.GRACE, StopCallback.DEAF, StopCallback.PATIENCE = 0.2, 0.2, 0.5
+console = Console(stderr=True)
+with StopCallback(console, lambda: console.print("the checkpoint is there")).listening():
+    print("working", flush=True)
+    rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000000000) SELECT sum(i) FROM n"
+    sqlite3.connect(":memory:").execute(rows).fetchone()
+"""
+
+
+@pytest.mark.parametrize("signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,), (signal.SIGTERM,) * 2])
+def test_signals_end_it_even_in_the_middle_of_a_native_operation(signals: tuple[signal.Signals, ...]) -> None:
+    process = subprocess.Popen([sys.executable, "-c", DEAF], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "working\n"
+        for number in signals:
+            process.send_signal(number)
+            time.sleep(0.3)
+        _, said = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert said.startswith("Stopping after this step.")
+    assert said.endswith("the checkpoint is there\n")
 
 
 def test_ctrl_c_in_the_last_step_is_no_interruption() -> None:

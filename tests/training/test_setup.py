@@ -8,6 +8,7 @@ import torch
 
 from i2a.errors import UsageError
 from i2a.models.local.checkpoint import Checkpoint
+from i2a.models.local.precision import Precision, Timing
 from tests.training.trainings import SMALL
 from training.settings import SFT
 from training.setup import TrainingSetup
@@ -45,3 +46,23 @@ def test_trees_are_packed_unless_rows_are_asked_for(base: Path) -> None:
     chosen, default = resolved(base, packing="rows"), resolved(base, packing=None)
     assert (chosen.packs, chosen.packing, chosen.fallback_reason) == (False, "rows", None)
     assert (default.packs, default.packing, default.fallback_reason) == (True, "tree", None)
+
+
+def test_on_a_cpu_the_precision_is_what_a_measurement_finds_faster(base: Path) -> None:
+    if torch.accelerator.is_available():
+        pytest.skip("there is an accelerator")
+    checkpoint = Checkpoint.find(str(base))
+    native, emulated = Timing(fp32=2.0, bf16=1.0), Timing(fp32=1.0, bf16=60.0)
+
+    def found(timing: Timing, dtype: str, began: Precision | None = None) -> tuple[str, bool]:
+        config = SFT(**SMALL | {"runs": ["runs/a"], "model": str(base), "out": "runs/b", "dtype": dtype})
+        setup = TrainingSetup.resolve(config, checkpoint, 1, began=began, timing=lambda rows, width: timing)
+        return setup.precision.name, setup.precision.warning is not None
+
+    assert found(native, "auto") == ("bf16", False)
+    assert found(emulated, "auto") == ("fp32", False)
+    assert found(native, "bf16") == ("bf16", False)
+    assert found(emulated, "bf16") == ("bf16", True)
+    assert found(emulated, "fp32") == ("fp32", False)
+    # A training goes on in the precision that it began in.
+    assert found(native, "auto", began=Precision(False, "as measured then")) == ("fp32", False)

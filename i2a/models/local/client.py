@@ -4,7 +4,6 @@ Torch is imported when a model is opened, not before.
 """
 
 import json
-import os
 import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Self
@@ -19,11 +18,13 @@ from i2a.models.local.batching import Batcher, Row
 from i2a.models.local.repetition import Dry
 from i2a.models.model import DEFAULT_MAX_TOKENS, FREE, REPLIES, Completion, Likelihood, Message, Model, Price
 from i2a.text import is_blank
+from i2a.threads import wait_passively
 
 if TYPE_CHECKING:
     from i2a.models.local.loading import Loaded
 
 TRIES = 3  # for a reply that is not empty
+DTYPES = ("bfloat16", "float16", "float32", "float64")
 ARGUMENTS = {"seed", "temperature", "top_p", "max_tokens", "max_completion_tokens"}
 LIMIT = "max_new_tokens"  # as transformers calls it; every other kind of model calls it max_tokens
 
@@ -74,14 +75,16 @@ class HFModel(Model):
 
     def __init__(self, config: HFConfig) -> None:
         self._config = config
-        self._loaded = _load(config)
+        self._open(_load(config))
         self._today = config.date or self._loaded.chat.today
+
+    def _open(self, loaded: "Loaded") -> None:
         from i2a.models.local.generation import Generator
         from i2a.models.local.scoring import Scorer
 
+        self._loaded, config = loaded, self._config
         keep = 0 if config.max_batch == 1 else config.max_batch_tokens
         limits = {"max_rows": config.max_batch, "max_tokens": config.max_batch_tokens}
-        loaded = self._loaded
         generator = Generator(loaded.model, loaded.stops, keep=keep, batching=loaded.batching)
         self._batcher = Batcher(generator, **limits)
         self._scoring = Batcher(Scorer(loaded.model, keep=keep, split=loaded.batching == "split"), **limits)
@@ -144,9 +147,11 @@ class HFModel(Model):
         }
 
     def resume(self, described: JsonMapping) -> None:
-        """Keep the date of the run."""
-        date = described.get("date")
+        """Keep the date of the run, and the precision that was chosen for it."""
+        date, dtype = described.get("date"), described.get("dtype")
         self._today = date if isinstance(date, str) else self._today
+        if self._config.dtype == "auto" and dtype in DTYPES and dtype != self.describe()["dtype"]:
+            self._open(_load(self._config.model_copy(update={"dtype": dtype})))
 
     async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         """Raises `BadRequest` for a request that can never succeed, and `ModelError`."""
@@ -252,8 +257,7 @@ def as_json(messages: Sequence[Message]) -> list[dict[str, str]]:
 
 
 def _load(config: HFConfig) -> "Loaded":
-    # The event loop needs a core too; torch threads that spin while they wait can be ten times slower.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    wait_passively()  # the event loop needs a core too
     with needs("train", f"hf:{config.name}"):
         from i2a.models.local.loading import Source, load
     return load(Source(config.name, config.revision, config.dtype, config.device))

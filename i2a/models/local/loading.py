@@ -4,7 +4,7 @@ A model is loaded once: clients of one model share it. Anything missing, broken 
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from weakref import WeakValueDictionary
 
 import torch
@@ -12,6 +12,7 @@ import torch
 from i2a.errors import UsageError
 from i2a.models.local.checkpoint import Checkpoint
 from i2a.models.local.generation import Batching
+from i2a.models.local.precision import INFERENCE, Measure, measure, on_cpu
 from i2a.models.local.template import ChatTemplate
 from i2a.models.local.trial import NOTES, sound_batching
 
@@ -57,13 +58,14 @@ def _load(source: Source) -> Loaded:
     device = _device(source)
     checkpoint = Checkpoint.find(source.name, source.revision)
     template = ChatTemplate(checkpoint.tokenizer(), source.name)
-    model = checkpoint.load(_dtype(source, device))
+    dtype, slow = _dtype(source, device, checkpoint)
+    model = checkpoint.load(dtype)
     try:
         model = model.to(device).eval()
     except torch.OutOfMemoryError:
         raise UsageError(f"{source.name} does not fit into the memory of {source.device}; try dtype=bfloat16") from None
     batching = sound_batching(model)
-    warnings = (*template.warnings, *checkpoint.warnings, *([NOTES[batching]] if batching in NOTES else []))
+    warnings = (*slow, *template.warnings, *checkpoint.warnings, *([NOTES[batching]] if batching in NOTES else []))
     stops, context = _stops(model, template), checkpoint.context
     return Loaded(model, template, stops, context, checkpoint.fingerprint, batching, warnings)
 
@@ -82,11 +84,20 @@ def _device(source: Source) -> torch.device:
     return device
 
 
-def _dtype(source: Source, device: torch.device) -> torch.dtype:
-    """The checkpoint's own dtype on GPUs; float32 on a CPU, where half precision is slow and inaccurate."""
-    if source.dtype == "auto":
-        return torch.float32 if device.type == "cpu" else "auto"
-    return getattr(torch, source.dtype)
+def _dtype(
+    source: Source, device: torch.device, checkpoint: Checkpoint, timing: Measure = measure
+) -> tuple[torch.dtype | str, tuple[str, ...]]:
+    """The checkpoint's own dtype on GPUs. On a CPU its own bfloat16 where that is faster, else float32, which is more
+    exact. Second, a warning where the dtype that is asked for is slow."""
+    stored, asked = checkpoint.config().dtype, source.dtype
+    if device.type != "cpu" or asked not in ("auto", "bfloat16"):
+        return "auto" if asked == "auto" else getattr(torch, asked), ()
+    if asked == "auto" and stored != torch.bfloat16:
+        return torch.float32, ()
+    width = checkpoint.config().get_text_config().hidden_size
+    wanted: Literal["auto", "bf16"] = "auto" if asked == "auto" else "bf16"
+    found = on_cpu(wanted, rows=INFERENCE, width=width, flag=f"{source.name}?dtype=bfloat16", timing=timing)
+    return found.dtype, (found.warning,) if found.warning else ()
 
 
 def _stops(model: "PreTrainedModel", template: ChatTemplate) -> tuple[int, ...]:

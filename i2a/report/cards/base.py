@@ -1,7 +1,10 @@
 """The card of the small base model that `i2a train base` makes."""
 
+from collections.abc import Iterator
+
 from i2a.jsonl import JsonMapping
 from i2a.report.cards.markdown import fill
+from i2a.simulator.model.settings import Base
 
 
 def base_card(result: JsonMapping, manifest: JsonMapping) -> str:
@@ -11,14 +14,23 @@ def base_card(result: JsonMapping, manifest: JsonMapping) -> str:
         "base",
         parameters=f"{result['parameters']:,}",
         layers=settings["layers"],
-        seed=settings["seed"],
+        command=" ".join(_command(settings)),
         tokens=f"{result['tokens']:,}",
         stages="\n".join(_stage(name, stage) for name, stage in result["stages"].items()),
-        budget=f"{settings['tokens']:,}",
+        dtype=result["dtype"],
         steps=f"{result['steps']:,}",
         seconds=f"{result['cpu_seconds']:.0f}",
         versions=", ".join(f"{name} {number}" for name, number in manifest["versions"].items()),
     )
+
+
+def _command(settings: JsonMapping) -> Iterator[str]:
+    """What was typed, but for the folder."""
+    yield "i2a train base"
+    for name, field in Base.model_fields.items():
+        if name in settings and settings[name] != field.default:
+            yield f"--{name.replace('_', '-')} {settings[name]}"
+    yield "--out runs/base"
 
 
 def _stage(name: str, stage: JsonMapping) -> str:

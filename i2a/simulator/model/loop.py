@@ -7,7 +7,7 @@ seconds. Documents, batches and weights follow from the settings alone.
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,12 +17,14 @@ from rich.console import Console
 
 from i2a.errors import Interrupted
 from i2a.jsonl import JsonMapping, JsonObject, append, dumps
+from i2a.models.local.precision import TRAINING, Measure, measure, on_cpu
 from i2a.progress import ProgressBar
 from i2a.runs.training_folder import Card, rewrite_log, room_on_disk, versions
 from i2a.simulator.model.batches import NOTHING, Example, TokenBatch, associations, batched, collate, encode
 from i2a.simulator.model.documents import ASSISTANT, STAGES, USER, CurriculumStage, documents, held_out, stage_at
 from i2a.simulator.model.folder import BaseFolder
 from i2a.simulator.model.model import build, topic_dimensions
+from i2a.simulator.model.muon import Muon
 from i2a.simulator.model.settings import RUNTIME, Base
 from i2a.simulator.model.tokenizer import learn
 
@@ -37,37 +39,44 @@ def train_base(
     config: Base,
     console: Console | None = None,
     card: Card | None = None,
+    timing: Measure = measure,
 ) -> JsonObject:
     """Train; returns what `result.json` holds. `card` writes the README of result and manifest.
 
-    Raises `UsageError` before anything is written, and `Interrupted`.
+    `timing` decides on the precision. Raises `UsageError` before anything is written, and `Interrupted`.
     """
     torch.set_num_threads(config.threads)
     transformers.logging.disable_progress_bar()
     identity = {"stage": "base", "settings": config.model_dump(mode="json", exclude=RUNTIME)}
-    with BaseFolder.open(config.out, identity, {"versions": versions()}, resume=config.resume) as folder:
+    precision = on_cpu("auto", rows=TRAINING, width=config.hidden, flag="", timing=timing)
+    metadata = {"versions": versions(), "precision": precision._asdict()}
+    with BaseFolder.open(config.out, identity, metadata, resume=config.resume) as folder:
         if (ended := folder.result()) is not None:
             return ended
         console = console or Console(quiet=True)
-        with console.status("Writing documents, learning a tokenizer from them"):
-            training = BaseTraining.begin(config)
-        if (state := folder.load_state()) is not None:
-            training.restore(state)
+        if not config.quiet:
+            console.print(str(precision), style="dim")
+        began = folder.manifest().get("precision", {"bf16": True})  # in version 0.1, always
+        training: BaseTraining | None = None
         try:
+            with console.status("Writing documents, learning a tokenizer from them"):
+                training = BaseTraining.begin(config, bf16=began["bf16"])
+            if (state := folder.load_state()) is not None:
+                training.restore(state)
             with room_on_disk(folder):
                 log = rounds(training, folder, console)
                 return finish(training, folder, log, card)
         except KeyboardInterrupt:
-            raise Interrupted(
-                f"stopped; the same command with --resume continues from round {training.round}"
-            ) from None
+            where = f"round {training.round}" if training and training.round else "the start"
+            raise Interrupted(f"stopped; the same command with --resume continues from {where}") from None
 
 
 @dataclass
 class BaseTraining:
-    """A model in the making. `round`, `steps` and `tokens` count what it has done."""
+    """A model in the making. `round`, `steps` and `tokens` count what it has done. `bf16`: of products of matrices."""
 
     config: Base
+    bf16: bool
     tokenizer: transformers.PreTrainedTokenizerBase
     model: transformers.PreTrainedModel
     optimizers: list[torch.optim.Optimizer]
@@ -77,7 +86,7 @@ class BaseTraining:
     tokens: int = 0
 
     @classmethod
-    def begin(cls, config: Base) -> "BaseTraining":
+    def begin(cls, config: Base, *, bf16: bool) -> "BaseTraining":
         some = [stage.write(config.seed, place) for stage in STAGES for place in range(_sample_size(stage, config))]
         tokenizer = learn(("".join(part.text for part in text) for text in some), size=config.vocabulary)
         examples = encode(tokenizer, some)
@@ -99,7 +108,7 @@ class BaseTraining:
             ),
         )
         unseen = {name: encode(tokenizer, some) for name, some in held_out(config.seed, MEASURED).items()}
-        return cls(config, tokenizer, model, optimizers(model, config.learning_rate), unseen)
+        return cls(config, bf16, tokenizer, model, optimizers(model, config.learning_rate, bf16=bf16), unseen)
 
     @property
     def share(self) -> float:
@@ -114,7 +123,7 @@ class BaseTraining:
             if self.tokens >= config.tokens:
                 break
             set_rates(self.optimizers, config.learning_rate, self.share, stage.embeddings)
-            loss = torch.nn.functional.cross_entropy(predicted(self.model, batch), batch.wanted, reduction="none")
+            loss = torch.nn.functional.cross_entropy(self.predicted(batch), batch.wanted, reduction="none")
             written = batch.wanted != NOTHING
             weights = written + EMPHASIS * batch.first
             (loss @ weights / weights.sum()).backward()
@@ -127,10 +136,17 @@ class BaseTraining:
         self.round += 1
         return stage.name, sum(losses) / len(losses)
 
-    def recall(self) -> dict[str, "Recall"]:
+    def recall(self) -> dict[str, "RecallRate"]:
         """On each kind of document, about people it never met."""
         pad = self.tokenizer.pad_token_id
-        return {name: recall(self.model, examples, pad) for name, examples in self.held_out.items()}
+        return {name: recall(self.predicted, examples, pad) for name, examples in self.held_out.items()}
+
+    def predicted(self, batch: TokenBatch) -> torch.Tensor:
+        """The logits (places, vocabulary). The head is applied at scored places only, half the work of a step."""
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16):
+            hidden = self.model.model(batch.ids, use_cache=False).last_hidden_state
+            logits: torch.Tensor = self.model.lm_head(hidden[batch.row, batch.at])
+        return logits.float()
 
     def state(self) -> JsonObject:
         counts = {"round": self.round, "steps": self.steps, "tokens": self.tokens}
@@ -167,19 +183,20 @@ def finish(
     log: Sequence[JsonMapping],
     card: Card | None,
 ) -> JsonObject:
-    """Write model, tokenizer, card and result; returns the result."""
+    """Write model (in float16, half the size), tokenizer, card and result; returns the result."""
     model, tokenizer = training.model, training.tokenizer
     result = {
         "stage": "base",
         "model": str(folder.path),
         "parameters": model.num_parameters(),
+        "dtype": "bf16" if training.bf16 else "fp32",
         "steps": training.steps,
         "tokens": training.tokens,
         "stages": {line["stage"]: {"loss": line["loss"], "recall": line["recall"]} for line in log if "recall" in line},
         "cpu_seconds": sum(line["cpu_seconds"] for line in log),
     }
     with folder.model() as part:
-        model.save_pretrained(part)
+        model.half().save_pretrained(part)
         tokenizer.save_pretrained(part)
         if card:
             (part / "README.md").write_text(card(result, folder.manifest()), encoding="utf-8")
@@ -196,15 +213,7 @@ def _sample_size(stage: CurriculumStage, config: Base) -> int:
 # Steps.
 
 
-def predicted(model: transformers.PreTrainedModel, batch: TokenBatch) -> torch.Tensor:
-    """The logits (places, vocabulary). The head is applied at scored places only, half the work of a step."""
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        hidden = model.model(batch.ids, use_cache=False).last_hidden_state
-        logits: torch.Tensor = model.lm_head(hidden[batch.row, batch.at])
-    return logits.float()
-
-
-def optimizers(model: transformers.PreTrainedModel, rate: float) -> list[torch.optim.Optimizer]:
+def optimizers(model: transformers.PreTrainedModel, rate: float, *, bf16: bool) -> list[torch.optim.Optimizer]:
     """Muon for the matrices, AdamW for embeddings and norms.
 
     For matrices of this size Muon (Jordan 2024) learns to copy in a third of the tokens that AdamW takes.
@@ -213,7 +222,7 @@ def optimizers(model: transformers.PreTrainedModel, rate: float) -> list[torch.o
     matrices = [weight for name, weight in named.items() if weight.ndim == 2 and "embed" not in name]
     others = [weight for name, weight in named.items() if weight.ndim != 2 or "embed" in name]
     return [
-        torch.optim.Muon(matrices, lr=rate, momentum=0.95, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
+        Muon(matrices, rate, dtype=torch.bfloat16 if bf16 else torch.float32),
         torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0),
     ]
 
@@ -229,14 +238,14 @@ def set_rates(used: Sequence[torch.optim.Optimizer], rate: float, share: float, 
 # Recall.
 
 
-class Recall(NamedTuple):
+class RecallRate(NamedTuple):
     """Shares in 0..1: of what was to be recalled wholly right, and of its tokens."""
 
     whole: float
     tokens: float
 
 
-def recall(model: transformers.PreTrainedModel, examples: Sequence[Example], pad: int) -> Recall:
+def recall(predicted: Callable[[TokenBatch], torch.Tensor], examples: Sequence[Example], pad: int) -> RecallRate:
     """Shown the dialogue and the start of the answer, would the likeliest token have been right at each place?
 
     Where all of them are, greedy decoding gives that very answer.
@@ -248,12 +257,12 @@ def recall(model: transformers.PreTrainedModel, examples: Sequence[Example], pad
         some = asked[start : start + RECALL_ROWS]
         batch = collate(some, pad)
         with torch.no_grad():
-            good = iter((predicted(model, batch).argmax(-1) == batch.wanted).tolist())
+            good = iter((predicted(batch).argmax(-1) == batch.wanted).tolist())
         for span in (span for example in some for span in example.recalled):
             hits = [next(good) for _ in span]
             right, tokens = right + sum(hits), tokens + len(hits)
             wholly, answers = wholly + all(hits), answers + 1
-    return Recall(wholly / answers, right / tokens)
+    return RecallRate(wholly / answers, right / tokens)
 
 
 class TrainingView(ProgressBar):

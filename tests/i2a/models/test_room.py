@@ -1,6 +1,7 @@
 """What servers of many makes say about the room they give: in their lists, and in refusals."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ OVERFLOWS = [
 
 @pytest.mark.parametrize(("message", "more", "expected"), OVERFLOWS)
 def test_a_refusal_says_how_much_room_there_is_and_what_was_needed(
-    message: str, more: dict[str, object], expected: Overflow
+    message: str, more: dict[str, Any], expected: Overflow
 ) -> None:
     assert overflow(refusal(message, **more)) == expected
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from i2a.errors import Interrupted, UsageError
+from i2a.models.local.precision import Timing
 from i2a.report.cards.base import base_card
 from i2a.simulator.model import documents, loop
 from i2a.simulator.model.folder import BaseFolder
@@ -73,6 +74,22 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(tmp_path: Path, monke
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
     lines = [(tmp_path / name / "log.jsonl").read_text().count("\n") for name in ("whole", "parts")]
     assert lines[0] == lines[1]
+
+
+def test_it_is_computed_in_what_is_faster_and_goes_on_in_what_it_began_with(tmp_path: Path) -> None:
+    tiny = SMALL | {"tokens": 2_000}
+    native, emulated = Timing(fp32=2.0, bf16=1.0), Timing(fp32=1.0, bf16=60.0)
+    for found, dtype in ((native, "bf16"), (emulated, "fp32")):
+        out = tmp_path / dtype
+        result = loop.train_base(Base(out=out, **tiny), card=base_card, timing=lambda *_, found=found: found)
+        assert result["dtype"] == dtype
+        assert f"Trained in {dtype}, " in (out / "README.md").read_text()
+        assert {str(weight.dtype) for weight in weights(out).values()} == {"torch.float16"}
+    assert not same(weights(tmp_path / "bf16"), weights(tmp_path / "fp32"))
+
+    (tmp_path / "fp32/result.json").unlink()  # as if it had been stopped
+    again = loop.train_base(Base(out=tmp_path / "fp32", resume=True, **tiny), timing=lambda *_: native)
+    assert again["dtype"] == "fp32"
 
 
 def test_another_seed_is_another_model_and_a_folder_is_never_overwritten(tmp_path: Path) -> None:

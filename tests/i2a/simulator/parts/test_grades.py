@@ -175,7 +175,8 @@ def test_knowing_more_each_turn_raises_the_grade_and_knowing_nothing_leaves_it_f
     grades: dict[str, list[list[int]]],
 ) -> None:
     def rise(name: str) -> float:
-        return mean(mean(one[3:]) - mean(one[:2]) for one in grades[name])
+        """From the first reply, before which nearly nothing is known, to the later ones."""
+        return mean(mean(one[3:]) - one[0] for one in grades[name])
 
     assert rise("hinted") > 0.5
     assert abs(rise("generic")) < 0.35
