@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from i2a.errors import ModelError, RunStopped, UsageError
+from i2a.errors import ConversationsFailed, ModelError, RunStopped, UsageError
 from i2a.models.call import Endpoint, InFlight
 from i2a.models.usage import Spending, Usage, UsageTracker
 from i2a.runs.config import RunConfig
@@ -113,7 +113,7 @@ class Sample:
 async def take(plan: RunPlan, config: RunConfig) -> Sample:
     """The sample that `config.probe` names. Only a probe calls the models of the plan.
 
-    Raises `UsageError`, and the `ModelError` of a probe in which no conversation came to its end.
+    Raises `UsageError`, and `ConversationsFailed` if none of them came to its end.
     """
     left = trees_left(plan, config)
     simulated = await simulate(plan, config, left)
@@ -219,7 +219,7 @@ async def conversed(
 
     await carried_out([in_turn(log)] if log is not None else [one(tree) for tree in trees], session)
     if trees and not seconds:
-        raise failures[0]
+        raise ConversationsFailed(f"none of the {len(trees)} {plan.unit} of the sample came to its end: {failures[0]}")
     taken = session.journal.spent_by_tree()
     held = [
         Held(candidate_of(tree), summed((used.role, used.model, used) for used in taken[tree.id]))

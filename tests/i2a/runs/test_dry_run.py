@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from evaluation.settings import Evaluation
 from i2a import estimate, evaluate, simulate
 from i2a.cli.main import app
-from i2a.errors import BadRequest, UsageError
+from i2a.errors import BadRequest, ConversationsFailed, UsageError
 from i2a.jsonl import JsonMapping
 from i2a.models.model import Completion, Message, Model, Price, estimate_tokens
 from i2a.models.spec import ModelSpec
@@ -190,7 +190,7 @@ def test_a_probe_that_fails_says_why(tmp_path: Path) -> None:
     def refuses(_: object) -> str:
         raise BadRequest("no such thing")
 
-    with pytest.raises(BadRequest, match="no such thing"):
+    with pytest.raises(ConversationsFailed, match=r"none of the 2 conversations .*: no such thing"):
         estimate(settings(tmp_path, probe=2), clients={"*": ScriptedClient(refuses)})
 
 
