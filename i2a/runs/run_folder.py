@@ -31,6 +31,7 @@ class RunFolder(Folder):
         self.trees_file = path / "trees.jsonl"
         self.failures_file = path / "failures.jsonl"
         self.broken_file = path / "broken.jsonl"
+        self.journal_file = path / "journal.sqlite"
         self.batches_file = path / "batches.jsonl"
 
     def repair(self) -> None:
@@ -40,7 +41,7 @@ class RunFolder(Folder):
         jsonl.repair(self.batches_file)
 
     def journal(self) -> Journal:
-        return Journal(self.path / "journal.sqlite")
+        return Journal(self.journal_file)
 
     def finished(self) -> set[str]:
         """The ids of the finished trees."""

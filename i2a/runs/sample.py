@@ -8,6 +8,7 @@ import random
 import tempfile
 import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import mean
@@ -116,12 +117,13 @@ async def take(plan: RunPlan, config: RunConfig) -> Sample:
     Raises `UsageError`, and `ConversationsFailed` if none of them came to its end.
     """
     left = trees_left(plan, config)
+    if isinstance(config.probe, int):
+        found = await probe(plan, config, left, config.probe)
+        with suppress(ConversationsFailed):  # which has nothing to say of the models
+            found = replace(found, rounds=(await simulate(plan, config, left)).rounds)
+        return found
     simulated = await simulate(plan, config, left)
-    if config.probe is None:
-        return simulated
-    if isinstance(config.probe, Path):
-        return recorded(plan, left, config.probe, simulated)
-    return replace(await probe(plan, config, left, config.probe), rounds=simulated.rounds)
+    return simulated if config.probe is None else recorded(plan, left, config.probe, simulated)
 
 
 def trees_left(plan: RunPlan, config: RunConfig) -> list[Tree]:
@@ -201,16 +203,16 @@ async def conversed(
     plan: RunPlan, session: Session, trees: Sequence[Tree], log: StandInLog | None = None
 ) -> tuple[list[Held], float]:
     """What each tree took to grow, and the seconds that one takes. One after another where there is a `log`."""
-    grow, failures, seconds = plan.grow, list[ModelError](), list[float]()
+    grow, failures, seconds = plan.grow, dict[str, ModelError](), dict[str, float]()
     assert grow is not None
 
     async def one(tree: Tree) -> None:
         start = time.monotonic()
         try:
             await grow(tree, session)
-            seconds.append(time.monotonic() - start)
+            seconds[tree.id] = time.monotonic() - start
         except (ModelError, ExceptionGroup) as error:
-            failures.extend(model_errors(error))
+            failures[candidate_of(tree)] = model_errors(error)[0]
 
     async def in_turn(log: StandInLog) -> None:
         for tree in trees:
@@ -218,17 +220,16 @@ async def conversed(
             await one(tree)
 
     await carried_out([in_turn(log)] if log is not None else [one(tree) for tree in trees], session)
-    if trees and not seconds:
-        raise ConversationsFailed(f"none of the {len(trees)} {plan.unit} of the sample came to its end: {failures[0]}")
+    for of in failures.keys() - {candidate_of(tree) for tree in trees if tree.id in seconds}:
+        whose = f" of {of}" if of else ""
+        raise ConversationsFailed(f"none of the sampled {plan.unit}{whose} came to its end: {failures[of]}")
     taken = session.journal.spent_by_tree()
-    held = [
-        Held(candidate_of(tree), summed((used.role, used.model, used) for used in taken[tree.id]))
-        for tree in trees
-        if tree.id in taken
-    ]
+    held = []
     for tree in trees:
+        spent = ((used.role, used.model, used) for used in taken.get(tree.id, ()))
+        held.append(Held(candidate_of(tree), summed(spent)))
         tree.forget()
-    return held, mean(seconds) if seconds else 0.0
+    return held, mean(seconds.values()) if seconds else 0.0
 
 
 def summed(spent: Iterable[tuple[str, str, Usage | Spent]]) -> Amounts:
@@ -285,6 +286,8 @@ def recorded(plan: RunPlan, left: Sequence[Tree], run: Path, simulated: Sample) 
     folder.manifest()
     if plan.work is not None:
         raise UsageError("--probe RUN takes conversations, and here are none; write --probe N, how many calls to make")
+    if not folder.journal_file.exists():
+        raise UsageError(f"{run} has no journal, which would say what its {plan.unit} took")
     models = {(held.of, role): model for held in simulated.held for role, model in held.amounts}
     options = {candidate_of(tree): tree.options for tree in left}
     with folder.journal() as journal:

@@ -190,8 +190,16 @@ def test_a_probe_that_fails_says_why(tmp_path: Path) -> None:
     def refuses(_: object) -> str:
         raise BadRequest("no such thing")
 
-    with pytest.raises(ConversationsFailed, match=r"none of the 2 conversations .*: no such thing"):
+    with pytest.raises(ConversationsFailed, match="none of the sampled conversations came to its end: no such thing"):
         estimate(settings(tmp_path, probe=2), clients={"*": ScriptedClient(refuses)})
+
+
+def test_a_run_without_a_journal_tells_nothing(tmp_path: Path) -> None:
+    simulate(settings(tmp_path, out=tmp_path / "early", conversations=1))
+    (tmp_path / "early/journal.sqlite").unlink()
+    with pytest.raises(UsageError, match="has no journal, which would say what its conversations took"):
+        estimate(settings(tmp_path, probe=tmp_path / "early"))
+    assert not (tmp_path / "early/journal.sqlite").exists()
 
 
 def test_a_dry_run_is_no_run(tmp_path: Path) -> None:
