@@ -20,6 +20,7 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"(\]\()((?:\.\./)+[\w./-]+(?:#install)?)")
+COMMANDS = "<!-- commands -->"
 INSTALL = "../README.md#install"  # what stands there is the page install.md of the site
 LANGUAGES = {".py": "python", ".json": "json", ".toml": "toml", ".yaml": "yaml", ".jsonl": "json"}
 CELLS_TIMEOUT = 300  # seconds
@@ -31,8 +32,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         for added in notebook_pages(notebook, notebook.relative_to(config.docs_dir), config):
             files.append(added)
     files.append(File.generated(config, "install.md", content=install()))
-    linked = {found for page in files.documentation_pages() for found in outside(page.content_string, page.src_uri)}
-    for path in sorted(linked):
+    for path in sorted(
+        {path for page in files.documentation_pages() for path in outside(page.content_string, page.src_uri)}
+    ):
         files.append(source_file(path, config))
     return files
 
@@ -44,10 +46,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     def inside(match: re.Match[str]) -> str:
         if match[2].endswith(INSTALL):
             return f"{match[1]}{up}install.md"
-        path = outside_path(match[2], page.file.src_uri)
-        return match[0] if path is None else f"{match[1]}{up}{place(path)}"
+        path = linked(match[2], page.file.src_uri)
+        return f"{match[1]}{up}{place(path)}" if path else match[0]
 
-    return LINK.sub(inside, markdown.replace("<!-- commands -->", commands()))
+    if COMMANDS in markdown:
+        markdown = markdown.replace(COMMANDS, commands())
+    return LINK.sub(inside, markdown)
 
 
 def install() -> str:
@@ -61,20 +65,24 @@ def install() -> str:
 # Files of the checkout.
 
 
-def outside_path(link: str, page: str) -> str | None:
-    """The path in the checkout that a link on `page` leads to; None if it stays in the docs or leads nowhere."""
-    found = os.path.normpath(Path("docs") / Path(page).parent / link)
-    return None if found.startswith(("docs", "..")) or not (ROOT / found).is_file() else found
+def linked(link: str, page: str) -> str | None:
+    """The path in the checkout of the file that a link on `page` leads to; None if there is none."""
+    origin = Path(page.removeprefix("source/") if page.startswith("source/") else f"docs/{page}")
+    found = os.path.normpath(origin.parent / link)
+    return None if found.startswith("..") or not (ROOT / found).is_file() else found
 
 
 def outside(markdown: str, page: str) -> Iterator[str]:
+    """The files that a page links to and that are no pages themselves."""
     for match in LINK.finditer(markdown):
-        if path := outside_path(match[2], page):
+        if (path := linked(match[2], page)) and not path.startswith("docs/"):
             yield path
 
 
 def place(path: str) -> str:
     """Where a file of the checkout is in the site: text is a page that shows it, a picture is itself."""
+    if path.startswith("docs/"):
+        return path.removeprefix("docs/")
     return f"source/{path}.md" if Path(path).suffix in LANGUAGES else f"source/{path}"
 
 
