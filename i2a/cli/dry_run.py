@@ -17,8 +17,9 @@ def tell(plan: "RunPlan", config: "RunConfig", as_json: bool) -> None:
     from i2a.runs.dry_run import estimate, print_estimate
     from i2a.runs.sync import run_sync
 
-    found = run_sync(estimate(plan, config))
+    console = Console(stderr=True)
+    found = run_sync(estimate(plan, config, console))
     if as_json:
         typer.echo(json.dumps(found.as_json()))
     else:
-        print_estimate(found, config, Console(stderr=True))
+        print_estimate(found, config, console)

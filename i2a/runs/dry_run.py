@@ -13,10 +13,11 @@ from i2a.jsonl import JsonObject
 from i2a.models.batch import BATCH
 from i2a.models.model import Price
 from i2a.models.usage import cost
+from i2a.runs.amount import Amount, Amounts
 from i2a.runs.config import RunConfig
 from i2a.runs.live import money
 from i2a.runs.plan import RunPlan
-from i2a.runs.sample import Amount, Amounts, Sample, take
+from i2a.runs.sample import Sample, take
 from i2a.runs.session import prices_of
 
 CALL, TOKEN = 1.0, 0.02  # seconds that a call and each token of its answer take, where no server was asked
@@ -87,15 +88,15 @@ class RunEstimate:
         }
 
 
-async def estimate(plan: RunPlan, config: RunConfig) -> RunEstimate:
+async def estimate(plan: RunPlan, config: RunConfig, console: Console | None = None) -> RunEstimate:
     """What `execute(plan, config)` will take; of a run that is continued, what is left of it.
 
-    Raises `UsageError` for settings that cannot work, and what `i2a.runs.sample.take` raises.
+    A probe is shown on `console`. Raises `UsageError` for settings that cannot work, and what `take` raises.
     """
     models = prices_of(plan, config)
     for role in config.batched:
         plan.models_of(role)
-    sample = await take(plan, config)
+    sample = await take(plan, config, console)
     called = {who for held in sample.held for who in held.amounts}
     prices = {(role, model): models.get(model + BATCH * (role in config.batched)) for role, model in called}
     return extrapolated(plan, config, sample, prices)

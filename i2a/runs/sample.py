@@ -7,22 +7,25 @@ is paid; or they are those of an earlier run. Nothing is written to the folder o
 import random
 import tempfile
 import time
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from rich.console import Console
+
 from i2a.errors import ConversationsFailed, ModelError, RunStopped, UsageError
 from i2a.models.call import Endpoint, InFlight
-from i2a.models.usage import Spending, Usage, UsageTracker
+from i2a.models.usage import UsageTracker
+from i2a.runs.amount import Amounts, summed
 from i2a.runs.config import RunConfig
-from i2a.runs.journal import Journal, Spent
+from i2a.runs.journal import Journal
 from i2a.runs.live import View
 from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
-from i2a.runs.runner import model_errors, supervise
+from i2a.runs.runner import model_errors, stop_on_interrupt, supervise
 from i2a.runs.session import Session
 from i2a.runs.simulated import simulated_by_name
 from i2a.runs.stand_in import StandInLog, stand_ins
@@ -34,48 +37,6 @@ HELD = 6  # conversations of each candidate; the engine takes less than a second
 CALLS = 40  # of a run that has no conversations
 REJECTED = 2.0  # the simulator's texts are nearly all kept, of a language model's perhaps half
 SENTENCES = 240  # characters of three sentences, the most that the shipped prompts ask a speaker for
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """Calls and tokens, or the mean of several."""
-
-    calls: float = 0.0
-    prompt_tokens: float = 0.0
-    completion_tokens: float = 0.0
-    cached_tokens: float = 0.0
-    written_tokens: float = 0.0
-
-    @classmethod
-    def of(cls, used: Spending, calls: float) -> "Amount":
-        return cls(calls, used.prompt_tokens, used.completion_tokens, used.cached_tokens, used.written_tokens)
-
-    @property
-    def tokens(self) -> float:
-        return self.prompt_tokens + self.completion_tokens
-
-    def times(self, calls: float, prompts: float = 1.0, answers: float = 1.0) -> "Amount":
-        """So many times as many calls, whose prompts and answers are so many times as long."""
-        more = calls * prompts
-        return Amount(
-            self.calls * calls,
-            self.prompt_tokens * more,
-            self.completion_tokens * calls * answers,
-            self.cached_tokens * more,
-            self.written_tokens * more,
-        )
-
-    def __add__(self, other: "Amount") -> "Amount":
-        return Amount(
-            self.calls + other.calls,
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.cached_tokens + other.cached_tokens,
-            self.written_tokens + other.written_tokens,
-        )
-
-
-Amounts = Mapping[tuple[str, str], Amount]  # by role and model
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +72,14 @@ class Sample:
     quoted: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
-async def take(plan: RunPlan, config: RunConfig) -> Sample:
-    """The sample that `config.probe` names. Only a probe calls the models of the plan.
+async def take(plan: RunPlan, config: RunConfig, console: Console | None = None) -> Sample:
+    """The sample that `config.probe` names. Only a probe calls the models of the plan, and is shown on `console`.
 
     Raises `UsageError`, and `ConversationsFailed` if none of them came to its end.
     """
     left = trees_left(plan, config)
     if isinstance(config.probe, int):
-        found = await probe(plan, config, left, config.probe)
+        found = await probe(plan, config, left, config.probe, console)
         with suppress(ConversationsFailed):  # which has nothing to say of the models
             found = replace(found, rounds=(await simulate(plan, config, left)).rounds)
         return found
@@ -171,7 +132,7 @@ async def simulate(plan: RunPlan, config: RunConfig, left: Sequence[Tree]) -> Sa
             held, sizes = await worked(plan, session, CALLS)
         else:
             chosen, sizes = drawn(left, HELD)
-            held, _ = await conversed(plan, session, chosen, log)
+            held, _ = await conversed(plan, session, chosen, log=log)
     said = mean(log.utterances) if log.utterances else SENTENCES
     rules = all(simulated_by_name(str(spec)) for spec in plan.models.values())
     return Sample(
@@ -185,41 +146,49 @@ async def simulate(plan: RunPlan, config: RunConfig, left: Sequence[Tree]) -> Sa
     )
 
 
-async def probe(plan: RunPlan, config: RunConfig, left: Sequence[Tree], count: int) -> Sample:
+async def probe(plan: RunPlan, config: RunConfig, left: Sequence[Tree], count: int, console: Console | None) -> Sample:
     """Conversations held by the models themselves, in a folder that is thrown away."""
+    shown = None if config.quiet else console
     with tempfile.TemporaryDirectory() as folder:
         changed = {"out": Path(folder) / "probe", "resume": False, "retry_failed": False, "batched": []}
         async with Session.open(plan, config.model_copy(update=changed)) as session:
             if plan.work is not None:
-                held, sizes = await worked(plan, session, count)
+                held, sizes = await worked(plan, session, count, shown)
                 return Sample(held, sizes, "calls of the models themselves, which were paid")
             chosen, sizes = drawn(left, count)
-            held, seconds = await conversed(plan, session, chosen)
+            held, seconds = await conversed(plan, session, chosen, shown)
             basis = f"{len(held)} of the {plan.unit}, held by the models themselves, which was paid"
             return Sample(held, sizes, basis, path=seconds)
 
 
 async def conversed(
-    plan: RunPlan, session: Session, trees: Sequence[Tree], log: StandInLog | None = None
+    plan: RunPlan,
+    session: Session,
+    trees: Sequence[Tree],
+    console: Console | None = None,
+    log: StandInLog | None = None,
 ) -> tuple[list[Held], float]:
     """What each tree took to grow, and the seconds that one takes. One after another where there is a `log`."""
     grow, failures, seconds = plan.grow, dict[str, ModelError](), dict[str, float]()
     assert grow is not None
+    view = View(console, session.usage, unit=plan.unit, total=len(trees), quiet=console is None, steps=plan.steps)
 
     async def one(tree: Tree) -> None:
         start = time.monotonic()
+        view.begins(tree)
         try:
             await grow(tree, session)
             seconds[tree.id] = time.monotonic() - start
         except (ModelError, ExceptionGroup) as error:
             failures[candidate_of(tree)] = model_errors(error)[0]
+        view.ends(tree, failed=None if tree.id in seconds else failures[candidate_of(tree)])
 
     async def in_turn(log: StandInLog) -> None:
         for tree in trees:
             log.begins()
             await one(tree)
 
-    await carried_out([in_turn(log)] if log is not None else [one(tree) for tree in trees], session)
+    await carried_out([in_turn(log)] if log is not None else [one(tree) for tree in trees], session, view)
     for of in failures.keys() - {candidate_of(tree) for tree in trees if tree.id in seconds}:
         whose = f" of {of}" if of else ""
         raise ConversationsFailed(f"none of the sampled {plan.unit}{whose} came to its end: {failures[of]}")
@@ -232,14 +201,6 @@ async def conversed(
     return held, mean(seconds.values()) if seconds else 0.0
 
 
-def summed(spent: Iterable[tuple[str, str, Usage | Spent]]) -> Amounts:
-    """What was spent, from (role, model, usage)."""
-    sums: dict[tuple[str, str], Amount] = {}
-    for role, model, used in spent:
-        sums[role, model] = sums.get((role, model), Amount()) + Amount.of(used, used.calls)
-    return sums
-
-
 class _Enough(RunStopped):
     """The sample is large enough."""
 
@@ -247,23 +208,26 @@ class _Enough(RunStopped):
 class _Counted(View):
     """Notes how much was done after how many calls, and stops the work after `most` of them."""
 
-    def __init__(self, plan: RunPlan, session: Session, most: int) -> None:
-        super().__init__(None, session.usage, unit=plan.unit, total=plan.target or 0)
+    def __init__(self, plan: RunPlan, session: Session, most: int, console: Console | None) -> None:
+        super().__init__(console, session.usage, unit=plan.unit, total=plan.target or 0, quiet=console is None)
         self._session, self._most = session, most
         self.marks = [(0, 0)]
 
     def advance(self, steps: int = 1) -> None:
+        super().advance(steps)
         calls = self._session.usage.session_calls
         self.marks.append((calls, self.marks[-1][1] + steps))
         if calls >= self._most:
             self._session.in_flight.stop(_Enough("enough"))
 
 
-async def worked(plan: RunPlan, session: Session, most: int) -> tuple[list[Held], dict[str, float]]:
+async def worked(
+    plan: RunPlan, session: Session, most: int, console: Console | None = None
+) -> tuple[list[Held], dict[str, float]]:
     """What the first calls of a run without conversations took, and how many times as much its target takes."""
     assert plan.work is not None
-    view = _Counted(plan, session, most)
-    await carried_out([plan.work(session, view)], session)
+    view = _Counted(plan, session, most, console)
+    await carried_out([plan.work(session, view)], session, view)
     start = next(done for calls, done in reversed(view.marks) if not calls)
     calls, done = view.marks[-1]
     left = max(0, (plan.target or 0) - start)
@@ -273,9 +237,10 @@ async def worked(plan: RunPlan, session: Session, most: int) -> tuple[list[Held]
     return [Held("", used)], {"": left / (done - start) if left else 0.0}
 
 
-async def carried_out(work: Sequence[Coroutine[Any, Any, None]], session: Session) -> None:
+async def carried_out(work: Sequence[Coroutine[Any, Any, None]], session: Session, view: View) -> None:
     """Carry out `work` as a run does. Raises why it was stopped early."""
-    await supervise(work, session.in_flight, View(None, session.usage, unit="", total=0, quiet=True))
+    with stop_on_interrupt(session.in_flight, view):
+        await supervise(work, session.in_flight, view)
     if (stopped := session.in_flight.stopped) and not isinstance(stopped, _Enough):
         raise stopped
 
