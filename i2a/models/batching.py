@@ -112,10 +112,10 @@ class BatchingModel(Model):
             return await self._model.complete(messages, parameters)
 
     async def _reply(self, body: JsonObject) -> HttpReply | None:
-        text = json.dumps(body, sort_keys=True)
-        count = self._asked[text]  # the same request again wants another answer
-        self._asked[text] += 1
-        key = digest(f"{text}\x1e{count}", 16)
+        request = digest(json.dumps(body, sort_keys=True), 16)
+        count = self._asked[request]  # the same request again wants another answer
+        self._asked[request] += 1
+        key = digest(f"{request}/{count}", 16)
         if (arrived := self._arrived.pop(key, None)) is not None:
             return arrived
         waiting = _Waiting(body)
@@ -193,7 +193,7 @@ class BatchingModel(Model):
             if not new and isinstance(error, AccessDenied) and error.may_pass:  # of long ago, and deleted since
                 self._hand_out(batch, {})
             else:
-                self._give_up(batch.keys, error)
+                self._give_up([key for key in batch.keys if self._of_key.get(key) is batch], error)
             return
         if state.failure:
             self.notes.append(f"{self._name}: a batch was not carried out in full: {state.failure}")
@@ -205,19 +205,22 @@ class BatchingModel(Model):
     def _halve(self, batch: Batch) -> None:
         """Hand the requests in again, half as many at once and one batch after another."""
         self._most, self._one_by_one = min(self._most, (len(batch.keys) + 1) // 2), True
-        again = {key: self._handed_in.pop(key) for key in batch.keys if key in self._handed_in}
-        for key in batch.keys:
-            self._of_key.pop(key, None)
-        self._enqueue(again)
+        self._enqueue({key: self._handed_in.pop(key) for key in self._taken_back(batch) if key in self._handed_in})
 
     def _hand_out(self, batch: Batch, found: Mapping[str, HttpReply]) -> None:
-        for key in batch.keys:
-            self._of_key.pop(key, None)
+        for key in self._taken_back(batch):
             waiting = self._handed_in.pop(key, None)
             if waiting is None and key in found:
                 self._arrived[key] = found[key]
             elif waiting is not None and not waiting.answer.done():
                 waiting.answer.set_result(found.get(key))
+
+    def _taken_back(self, batch: Batch) -> list[str]:
+        """The requests of a batch that has ended, but for those that were handed in again with a later one."""
+        keys = [key for key in batch.keys if self._of_key.get(key) is batch]
+        for key in keys:
+            del self._of_key[key]
+        return keys
 
     async def _started(self, batch: Batch, *, new: bool) -> str | None:
         """The id of the batch, if there is one; one that a killed process started may be there already."""

@@ -112,7 +112,7 @@ def extrapolated(plan: RunPlan, config: RunConfig, sample: Sample, prices: Price
     margin = max(LEAST, spread(sample, prices))
 
     def span(measure: Callable[[Amounts], float]) -> Span:
-        return Span(measure(some), measure(few) * (1 - margin), measure(many) * (1 + margin))
+        return Span(measure(some), measure(few) / (1 + margin), measure(many) * (1 + margin))
 
     known = None not in prices.values()
     return RunEstimate(

@@ -183,6 +183,21 @@ async def test_a_batch_that_is_too_large_for_the_account_is_handed_in_by_parts(t
         assert not provider.chats
 
 
+async def test_what_was_handed_in_again_is_waited_for_where_it_is_now(tmp_path: Path) -> None:
+    """After a crash in the middle of handing in by parts, the first, failed batch is asked about the rest alone."""
+    async with providing() as provider:
+        provider.most = 2
+        async with batching(provider.url, tmp_path) as model:
+            assert len(await asked(model, *TEXTS)) == 3
+        lines = (tmp_path / "batches.jsonl").read_text("utf-8").splitlines(keepends=True)
+        (tmp_path / "batches.jsonl").write_text("".join(lines[:4]), "utf-8")  # the third request is in no other batch
+        before = len(provider.batches)
+        async with batching(provider.url, tmp_path) as model:
+            assert len(await asked(model, *TEXTS)) == 3
+        assert len(provider.batches) == before + 1
+        assert sorted(provider.paid.values()) == [1, 1, 2]  # the line that tells of it was taken away
+
+
 async def test_a_batch_that_was_deleted_is_handed_in_again(tmp_path: Path) -> None:
     async with providing() as provider:
         provider.looks = 10**6

@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
+from evaluation.benchmark import evaluate_async
+from evaluation.settings import Evaluation
 from i2a import estimate
 from i2a.errors import UsageError
+from i2a.personas.growth import grow_pool_async
+from i2a.personas.settings import Growth
 from i2a.runs.run_folder import RunFolder
 from scenarios.settings import Simulation
 from scenarios.simulation import simulate, simulate_async
@@ -118,3 +122,43 @@ def test_a_model_without_batches_is_refused_before_anything_is_written(tmp_path:
     with pytest.raises(UsageError, match="there is no role 'jugde' here; the roles: user, inducer"):
         simulate(Simulation(out=tmp_path / "run", conversations=1, turns=1, batched=["jugde"]))
     assert not (tmp_path / "run").exists()
+
+
+async def test_a_replay_and_a_second_opinion_go_through_batches(tmp_path: Path) -> None:
+    async with providing() as provider:
+        model = f"openai:some@{provider.url}"
+        how: dict[str, Any] = {"batch_wait": 0.1, "batch_poll": 0.02, "quiet": True}
+        await simulate_async(Simulation(out=tmp_path / "corpus", conversations=2, turns=2))
+        first = Evaluation(
+            out=tmp_path / "first", replay=tmp_path / "corpus", candidates=[f"it={model}"], batched=["candidate"], **how
+        )
+        replayed = await evaluate_async(first)
+        assert len(provider.paid) == replayed.run.usage.by_role()["candidate"].calls == 2 * 2
+        second = Evaluation(
+            out=tmp_path / "second", rejudge=tmp_path / "first", judge=[model], batched=["judge"], **how
+        )
+        rejudged = await evaluate_async(second)
+        assert rejudged.summary is not None
+        assert len(provider.paid) == 2 * 2 + 2 * 2
+        assert len(provider.batches) == 2
+        assert not provider.chats
+
+
+async def test_a_pool_of_personas_grows_through_batches(tmp_path: Path) -> None:
+    async with providing() as provider:
+        config = Growth(
+            kind="profile",
+            out=tmp_path / "pool.jsonl",
+            model=f"openai:some@{provider.url}",
+            target=40,
+            concurrency=2,
+            encoder="tfidf",
+            check=False,
+            batched=["writer"],
+            batch_wait=0.1,
+            batch_poll=0.02,
+        )
+        grown = await grow_pool_async(config)
+    assert grown.size == 40
+    assert len(provider.paid) == 2 * len(provider.batches) > 0
+    assert not provider.chats
