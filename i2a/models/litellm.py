@@ -14,6 +14,9 @@ from i2a.errors import ContextOverflow, TimedOut, UsageError
 from i2a.extras import needs
 from i2a.jsonl import JsonMapping, JsonObject
 from i2a.models.addresses import checked
+from i2a.models.anthropic_batch import KEY as ANTHROPIC_KEY
+from i2a.models.anthropic_batch import AnthropicBatches
+from i2a.models.batch import BatchService
 from i2a.models.model import DEFAULT_MAX_TOKENS, Completion, Message, Model, Price
 from i2a.models.openai import NOTES, THINKS
 from i2a.models.openai_protocol import ChatReply, HttpReply
@@ -168,6 +171,13 @@ class LiteLLMModel(Model):
             return await self._body(messages, parameters)
         body: bytes = answer.model_dump_json().encode()
         return body
+
+    def batches(self) -> BatchService | None:
+        if self._provider != "anthropic":
+            return None
+        key = self._key or os.environ.get(ANTHROPIC_KEY)
+        name = self._name.removeprefix("anthropic/")
+        return AnthropicBatches(name, api_key=key, base_url=self._base_url, params=self._params)
 
     async def close(self) -> None:
         await self._litellm.close_litellm_async_clients()

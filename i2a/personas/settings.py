@@ -46,6 +46,11 @@ class Growth(RunConfig):
     max_calls: int | None = Field(
         None, ge=1, description="Most calls in flight to one model, if fewer. [default: concurrency]"
     )
+    batched: Annotated[list[str], Flag("--batched", metavar="writer")] = Field(
+        [],
+        description="Hand the calls of the writer in to the provider's batches, at half the price and within a day: a "
+        "wave of --concurrency calls is a batch.",
+    )
     window: int = Field(400, ge=1, description="Number of latest candidates over which saturation is measured.")
     saturation: float = Field(0.05, ge=0, lt=1, description="Stop when a smaller share of these candidates is new.")
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from i2a.jsonl import JsonObject
 from i2a.settings import Flag
 
-SESSION_ONLY = {"out", "resume", "retry_failed", "quiet"}  # not part of the run itself
+AHEAD = 2000  # conversations that are begun while batches are waited for; each takes some 100 kB
+SESSION_ONLY = {"out", "resume", "retry_failed", "quiet", "dry_run", "probe"}  # not part of the run itself
 
 
 class RunConfig(BaseModel):
@@ -49,7 +50,31 @@ class RunConfig(BaseModel):
     )
     resume: bool = Field(False, description="Continue the run in --out.")
     retry_failed: bool = Field(False, description="Continue the run, and redo its failed conversations.")
+    batched: Annotated[list[str], Flag("--batch", metavar="ROLE")] = Field(
+        [],
+        description="Role whose calls go through the provider's batches, at half the price and within a day: one that "
+        "nobody waits for, e.g. judge.",
+    )
+    batch_wait: float = Field(
+        20.0, gt=0, description="A batch is handed in when for so many seconds no call was made that belongs in it."
+    )
+    batch_poll: float = Field(60.0, gt=0, description="Seconds between two looks at a batch.")
     quiet: Annotated[bool, Flag(was="view")] = Field(False, description="No live view.")
+    dry_run: bool = Field(
+        False,
+        description="Only tell what the run would take: calls by role, tokens, money and time. Calls no model, writes "
+        "nothing.",
+    )
+    probe: Annotated[int | Path | None, Flag(metavar="N|RUN")] = Field(
+        None,
+        description="With --dry-run: hold N conversations (of each candidate) with the models themselves, which is "
+        "paid, or go by those of an earlier run. [default: the offline engine in the place of the models]",
+    )
+
+    @field_validator("probe", mode="before")
+    @classmethod
+    def _is_a_number(cls, value: object) -> object:
+        return max(1, int(str(value))) if str(value).isdecimal() else value
 
     @property
     def folder(self) -> Path:
@@ -64,6 +89,11 @@ class RunConfig(BaseModel):
     def patience(self) -> float:
         """How many seconds the run waits for a server that is not there."""
         return self.max_outage if self.retries else 0.0
+
+    @property
+    def trees_at_once(self) -> int:
+        """Conversations that only wait for a batch do not keep others waiting."""
+        return max(self.concurrency, AHEAD) if self.batched else self.concurrency
 
     @property
     def calls_at_once(self) -> int:

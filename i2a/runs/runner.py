@@ -44,6 +44,10 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
     trees that are cut off then, or by a crash, are rebuilt from the journal. Raises `UsageError` for invalid settings
     before anything is written or called; an error other than a `ModelError` while it runs is a bug and is raised.
     """
+    if config.dry_run:
+        raise UsageError("a dry run makes no run: call i2a.estimate with these settings")
+    if config.probe is not None:
+        raise UsageError("--probe says how a --dry-run estimates: add that, or leave --probe out")
     say = View(console, UsageTracker({}), unit=plan.unit, total=0).say
     async with Session.open(plan, config, say) as session:
         todo, summary = remaining(plan, config, session)
@@ -62,14 +66,14 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
             steps_total=steps_total,
             panel=plan.panel,
             in_flight=session.in_flight,
-            waiting=lambda: [endpoint.waiting for endpoint in session.endpoints.values() if endpoint.waiting],
+            waiting=lambda: session.waiting,
             notes=lambda: session.notes,
         )
         view.say_news()
         if plan.work is not None:
             work = [plan.work(session, view)]
         else:
-            waiting, workers = iter(todo), min(config.concurrency, len(todo))
+            waiting, workers = iter(todo), min(config.trees_at_once, len(todo))
             work = [grow_trees(waiting, plan, session, summary, view) for _ in range(workers)]
         with stop_on_interrupt(session.in_flight, view):
             try:

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from i2a.errors import AccessDenied, BadRequest, ModelError, RateLimited, ServerError, Unreachable, UsageError
+from i2a.models.anthropic_batch import AnthropicBatches
 from i2a.models.check import check
 from i2a.models.model import DEFAULT_MAX_TOKENS, Message, Price
 from i2a.models.response_format import response_format
@@ -280,3 +281,9 @@ ModelSpec.parse("litellm:anthropic/x").open()
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert "[providers]'" in done.stderr
+
+
+@installed
+def test_of_its_providers_anthropic_has_batches_that_we_know(fake: Fake) -> None:
+    assert isinstance(opened(fake, CLAUDE).batches(), AnthropicBatches)
+    assert opened(fake).batches() is None
