@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from i2a.simulator.parts.controls import CONTROLS
 from i2a.simulator.parts.judge import recipient, score
 from i2a.simulator.parts.prompt_parser import Dialogue
 
@@ -100,8 +101,8 @@ def test_scores_stay_within_one_and_five() -> None:
     assert all(1.0 <= marks(reply) <= 5.0 for reply in (*ADVERSARIES.values(), GOOD, "?!", "🙂"))
 
 
-def test_the_informed_reply_wins_often_and_not_always(chats: Any, personas: dict[str, tuple[str, str]]) -> None:
-    wins = flips = pairs = 0
+def test_the_informed_reply_wins_often_and_never_by_chance(chats: Any, personas: dict[str, tuple[str, str]]) -> None:
+    wins = pairs = 0
     for name, persona_ in personas.items():
         for chat in chats.turns[name]:
             for at, turn in enumerate(chat):
@@ -109,12 +110,26 @@ def test_the_informed_reply_wins_often_and_not_always(chats: Any, personas: dict
                 second = chats.judge(*persona_, turn.before, turn.generic, turn.informed, at + 100)
                 pairs += 1
                 wins += (first, second) == ("1", "2")
-                flips += first == second
     assert 0.7 <= wins / pairs <= 0.95
-    assert flips / pairs <= 0.1
 
 
-def test_a_clear_difference_never_flips(chats: Any, personas: dict[str, tuple[str, str]]) -> None:
+def test_two_replies_that_are_level_get_no_label(chats: Any, personas: dict[str, tuple[str, str]]) -> None:
+    """Two that would suit anybody: which of them wins in both orders is noise in the labels of DPO."""
+    labels = pairs = 0
+    for name, persona_ in personas.items():
+        for chat in chats.turns[name]:
+            for at, turn in enumerate(chat):
+                other = CONTROLS["generic"](dialogue(turn.before), "", at + 1)
+                verdicts = [
+                    chats.judge(*persona_, turn.before, *pair, at)
+                    for pair in ((turn.generic, other), (other, turn.generic))
+                ]
+                pairs += 1
+                labels += len(set(verdicts)) == 2
+    assert labels / pairs <= 0.25
+
+
+def test_verdicts_follow_a_clear_difference(chats: Any, personas: dict[str, tuple[str, str]]) -> None:
     for name, persona_ in personas.items():
         person = recipient(*persona_)
         for turn in chats.turns[name][0]:
