@@ -181,7 +181,7 @@ def _recalled(reply: str, person: Recipient) -> tuple[Recall, ...]:
 
 def _worth(recall: Recall) -> float:
     """What a recall is worth as a sentence: a clause that is so, said to the person, in words beside the fact's own."""
-    return recall.soundness * (1.0 if recall.to_you else 0.35) * (1.0 if recall.own_words else 0.3)
+    return recall.soundness * (1.0 if recall.to_you else 0.6) * (1.0 if recall.own_words else 0.3)
 
 
 def _earlier(fact: Fact, dialogue: Dialogue, person: Recipient) -> float:

@@ -251,8 +251,7 @@ def _joined(between: list[str], within: list[str], ordered: bool, clause: tuple[
             return 0.6, ""  # `your Saturday tamales`
         if not _YOU.isdisjoint(between) and len(between) <= 3:
             return 0.8, ""  # `the cello you play`
-        joins = between[0] in _PREPOSITIONS and all(word in _DETERMINERS for word in between[1:])
-        return (0.3 if joins else 0.1), ""  # `the ferry across the lagoon`
+        return 0.1, ""
     if telling:
         small, wanted = ([word for word in part if word in STOP] for part in (between, within))
         if small == wanted and any(word not in STOP for word in within):
@@ -265,7 +264,7 @@ def _joined(between: list[str], within: list[str], ordered: bool, clause: tuple[
     cut = any(word in _PREPOSITIONS for word in lost) and not any(word in _PREPOSITIONS for word in between)
     if cut or (lost and not skipped):
         # `you owe your brother`, `every September`
-        alike = not skipped and any(word in _DETERMINERS for word in between)
+        alike = not skipped and len(between) == 1 and between[0] in _DETERMINERS
         return (0.6 if alike else 0.2), ""
     if all(word in _DETERMINERS or word in _PREPOSITIONS or word in grammar.ADVERBS for word in foreign):
         return (1.0 if not foreign else 0.7), ""

@@ -83,7 +83,6 @@ def test_borrowed_words_without_their_clause_are_hardly_a_recall(reply: str, wor
     [
         ("The orchestra called, and you still had your cello in the car?", "cello"),
         ("Do you make a big pot of tamales every Saturday?", "tamales"),
-        ("The ferry across the lagoon at that hour? You must see the sun rise.", "lagoon"),
     ],
 )
 def test_two_of_its_words_in_a_plain_sentence_are_a_recall(reply: str, word: str) -> None:
