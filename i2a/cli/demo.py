@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -199,22 +200,29 @@ def run(plan: Sequence[Step]) -> None:
 
 
 def call(args: Sequence[str]) -> None:
-    """Run a command of `i2a` to its end; on Ctrl-C, which it gets too, let it finish. Raises `typer.Exit`."""
+    """Run a command of `i2a` to its end. Ctrl-C reaches it as well and SIGTERM is sent on: it ends in its own way, and
+    no other follows. Raises `typer.Exit`."""
     sys.stdout.flush()
     process = subprocess.Popen([sys.executable, "-P", "-m", "i2a.cli", *args])
+    stopped = 0
+
+    def stop(number: int, frame: object) -> None:
+        nonlocal stopped
+        stopped = number
+        if number == signal.SIGTERM:
+            process.terminate()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        while True:
-            try:
-                code = process.wait()
-                break
-            except KeyboardInterrupt:
-                continue
+        code = process.wait()
     finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
         if process.poll() is None:
             process.terminate()
-    if code:
+    if code or stopped:
         typer.echo(f"stopped at this step; {shlex.join(['i2a', *sys.argv[1:]])} continues here", err=True)
-        raise typer.Exit(code if code > 0 else 128 - code)
+        raise typer.Exit(code if code > 0 else 128 + (stopped or -code))
 
 
 def first_case(folder: Path) -> str:

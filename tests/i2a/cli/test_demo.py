@@ -1,10 +1,14 @@
 """The steps of the demo: what they depend on, and how long they are said to take."""
 
+import os
+import signal
 from pathlib import Path
+from threading import Timer
 
 import pytest
+import typer
 
-from i2a.cli.demo import Step, splits, spoken, steps
+from i2a.cli.demo import Step, call, splits, spoken, steps
 from i2a.cli.settings import DemoOptions
 
 
@@ -50,3 +54,17 @@ def test_the_splits_meet_people_of_whose_lives_no_training_text_tells() -> None:
 )
 def test_seconds_are_spoken_roundly(seconds: float, words: str) -> None:
     assert spoken(seconds) == words
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_step_and_no_other_follows(tmp_path: Path, number: signal.Signals) -> None:
+    """SIGTERM reaches this process alone and is sent on; after Ctrl-C, which the step gets too, it may end well."""
+    sizes = ("--conversations", "20000" if number == signal.SIGTERM else "1", "--turns", "2")
+    timer = Timer(1.0 if number == signal.SIGTERM else 0.2, os.kill, (os.getpid(), number))
+    timer.start()
+    try:
+        with pytest.raises(typer.Exit) as ended:
+            call(["simulate", *sizes, "--out", str(tmp_path / "run")])
+    finally:
+        timer.cancel()
+    assert ended.value.exit_code != 0
