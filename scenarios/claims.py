@@ -22,8 +22,8 @@ _CLAIM = re.compile(
 _NO_CLAIM = re.compile(
     r"\b(?:if|wish|would|dream\w*|used to|remember|when i was|years ago|as a (?:child|kid|boy|girl)|gave up|no longer"
     r"|without|imagine|could (?:never|do with)|(?:no|nobody|not|never|don't|do not|didn't|haven't|can't|cannot|won't)"
-    r" (?:\w+ )?(?:have|had|got|own|hear|heard|see|saw|seen|play|played|eat|ate|eaten|drink|drank|go|gone|went|work|want|need"
-    r"|drive|one))\b"
+    r" (?:\w+ )?(?:have|had|got|own|hear|heard|see|saw|seen|play|played|eat|ate|eaten|drink|drank|go|gone|went|work|want"
+    r"|need|drive|one))\b"
     r"|^(?:do|does|did|are|is|was|have|has|what|who|how|why|where|when|which|can|could|will)\b[^.!]*\?",
     re.I,
 )
@@ -71,7 +71,8 @@ _HOUSE = (
     r"|\bin (?:the|my|our) house\b"
 )
 _HEARS = (
-    r"\b(?:hear|heard(?! (?:that|about|from|of|it)\b)|listen(?:ing|ed)? to|noise|noisy|radio|car alarm|hoovering|melody|tune)\b"
+    r"\b(?:hear|heard(?! (?:that|about|from|of|it)\b)|listen(?:ing|ed)? to|noise|noisy|radio|car alarm|hoovering|melody"
+    r"|tune)\b"
     r"|\bsong (?:on|in|playing)\b|\b(?:so|too) loud\b"
 )
 _SEES = (

@@ -46,7 +46,7 @@ def misused(reply: str, messages: tuple[str, ...]) -> int:
         if not word[0].isalpha():
             continue
         use = _use(lowered, tokens, at)
-        if use.before == "determiner" and use.behind != "word" and _is_no_noun(word):
+        if use.before == "determiner" and use.behind != "word" and _is_no_noun(word) and not _joined(word, use.next):
             found += 1
         elif word in STOP or word in grammar.AFTER_VERB or word in grammar.ADVERBS:
             continue
@@ -102,6 +102,11 @@ def _is_no_noun(word: str) -> bool:
     return word in _NO_NOUNS or (word in verbs.PAST - _NOUNS_TOO) or participle or _is_verb(word)
 
 
+def _joined(word: str, behind: str) -> bool:
+    """Whether another adjective follows: `a lovely, warm afternoon`, `a quick and easy meal`."""
+    return behind in (",", "and", "but", "or", "yet") and not (word in verbs.PAST or _is_verb(word))
+
+
 def _is_verb(word: str) -> bool:
     """Whether a word can only be a verb: `know`, `comes`, no -ing form."""
     plain = word if word in verbs.SURE else grammar.base(word)
@@ -119,6 +124,8 @@ def _differs(word: str, use: Use, known: Sequence[Use]) -> bool:
     ):  # a noun as a verb
         return grammar.base(word) not in verbs.KNOWN and not any(_acts(word, one) for one in known)
     alone = use.behind in ("preposition", "stop") or use.next in ("and", "or", "say", "says") or _is_verb(use.next)
+    if word.endswith("est"):
+        return False  # `your eldest`
     return use.before == "determiner" and alone and (word.endswith("'s") or all(map(_describes, known)))
 
 

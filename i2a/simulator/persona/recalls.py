@@ -52,6 +52,7 @@ _UNTOLD = re.compile(
 _DAYS = lexicon("days")  # names of nobody
 _IS = frozenset({"you're", "you", "being", "as", "are", "were", "you've"})
 _NUMBERS = lexicon("numbers")
+_ANYBODYS = SMALL_TALK | frozenset(map(stem, _NUMBERS))  # stems that alone point at nobody
 _HALF = 0.6  # what is left of a fact of which one word is named, or that runs into a word of something else
 _WINDOW = 6  # words before a fact in which its subject and its denial are looked for
 
@@ -136,8 +137,11 @@ def _recall(fact: Fact, others: Sequence[Fact], tokens: tuple[Token, ...], reply
     known, all_known = _marks(mark, [tokens[at] for at in run]), _marks(mark, clause)
     names = frozenset(token.word for token in clause[1:] if token.name) - _DAYS
     named = [at for at in run if tokens[at].name and tokens[at].word in names]
-    small = not mark <= SMALL_TALK and all(roots <= SMALL_TALK for roots in known)
-    if not named and (small or len(known) < min(2, (len(all_known) + 1) // 2)):
+    small = not mark <= _ANYBODYS and all(roots <= _ANYBODYS for roots in known)
+    enough = min(2, (len(all_known) + 1) // 2)
+    if fact.short and fact.short[1] <= frozenset[str]().union(*(tokens[at].roots for at in run)):
+        small, enough = False, 1  # `your two cats`
+    if not named and (small or len(known) < enough):
         return None
     to_you = bool(named) or any(token.word in _YOU for token in reply)
     places = _places(run, tokens, clause)

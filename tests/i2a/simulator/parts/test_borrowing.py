@@ -47,6 +47,8 @@ def test_a_word_in_the_wrong_place_counts(reply: str) -> None:
         "The thought of you making tamales makes me hungry.",
         "It's really, really good that you go there.",
         "I was there, and so were you.",
+        "It was a lovely, warm afternoon and a quick and easy meal.",
+        "Is it the oldest? Old bottles are the best, I hope.",
     ],
 )
 def test_plain_sentences_have_none(reply: str) -> None:

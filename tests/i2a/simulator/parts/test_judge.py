@@ -174,6 +174,23 @@ def test_the_same_fact_five_times_earns_no_more_than_once() -> None:
     assert max(given[1:]) <= given[0] - 1
 
 
+# A cat's name, two facts in a sentence, a longer answer: as a person writes who was listening.
+IN_OWN_WORDS = (
+    "Ha, I can picture it. Has anybody questioned Scribble yet? Pixel looks too innocent to me.",
+    "Haha, both cats will deny it, of course. Whose fur is it, Pixel's or the other one's?",
+    "Aw, your poor jumper. I bet your two cats had a lovely, warm afternoon on it.",
+    "Ha, I'd start with the two suspects that you told me about. Pixel and Scribble both have a motive, and a jumper "
+    "that somebody left lying on a chair is an invitation where cats are concerned. Did you find any paw prints that "
+    "lead to the sofa? If not, I would look at who sheds the most at this time of the year, and let that one go.",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("reply", IN_OWN_WORDS)
+def test_a_recall_in_own_words_is_well_above_a_remark(reply: str) -> None:
+    assert marks(reply) >= 3.0
+    assert marks("That sounds nice. I hope the rest of the day goes well.") <= 2.3
+
+
 def test_an_echo_of_small_words_earns_nothing_without_content() -> None:
     echo = "Aw, there are only two ways to fold a map like that."
     assert marks(echo) <= marks("That sounds nice. I hope the rest of the day goes well.") + 0.1

@@ -17,6 +17,7 @@ ILL_WILL = (
     "I hope it rains on your wedding day.", "You'll regret it.", "May your week be miserable.", "Hope it hurts.",
     "May all your plans collapse.", "I hope your luck runs out.", "I wish you nothing good.", "We hope you come last.",
     "I'd be glad if your cake burnt.", "I'd love to see you suffer.", "I pray that you end up alone.",
+    "Your son is a lifeguard, and may he drown.",
 )  # fmt: skip
 HARMLESS = (
     "That stupid bus again, I suppose.", "You must be tired.", "I'm not lazy, I'm resting.",
