@@ -22,8 +22,8 @@ _CLAIM = re.compile(
 _NO_CLAIM = re.compile(
     r"\b(?:if|wish|would|dream\w*|used to|remember|when i was|years ago|as a (?:child|kid|boy|girl)|gave up|no longer"
     r"|without|imagine|could (?:never|do with)|(?:no|nobody|not|never|don't|do not|didn't|haven't|can't|cannot|won't)"
-    r" (?:\w+ )?(?:have|had|got|own|hear|heard|see|saw|seen|play|played|eat|ate|eaten|drink|drank|go|gone|went|work|want"
-    r"|need|drive|one))\b"
+    r" (?:\w+ )?(?:have|had|got|own|hear|heard|see|saw|seen|play|played|eat|ate|eaten|drink|drank|go|gone|went|work"
+    r"|want|need|drive|one))\b"
     r"|^(?:do|does|did|are|is|was|have|has|what|who|how|why|where|when|which|can|could|will)\b[^.!]*\?",
     re.I,
 )
