@@ -218,6 +218,10 @@ class RoleModel(Model):
     def context(self) -> int | None:
         return self._model.context
 
+    @property
+    def notes(self) -> Sequence[str]:  # type: ignore[override]
+        return self._model.notes
+
     async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
         """One answer, from the journal if it is stored there. Raises `ModelError`.
 

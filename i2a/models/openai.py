@@ -43,7 +43,7 @@ from i2a.models.openai_protocol import (
     with_its_status,
 )
 from i2a.models.prices import listed_price
-from i2a.models.reply import quote, read_completion
+from i2a.models.reply import quote, read_completion, with_wasted
 from i2a.models.request import merged_params, param_value, without
 from i2a.models.room import LIMITS, cuts_thoughts, of_props, of_running, of_show, overflow
 
@@ -58,6 +58,7 @@ _RESERVED = {"model", "messages", "stream", "n", "tools", "api_key"}
 
 LOGPROBS = "prompt_logprobs"
 ADVICE = "?max_tokens="
+THINKS = f"thinks before it answers: its answers have no limit of tokens but that in {ADVICE}"
 
 
 class OpenAIModel(Model):
@@ -248,17 +249,14 @@ class OpenAIModel(Model):
             if cuts_thoughts(reply):
                 wasted = ChatReply.read(reply.body).usage
                 self._thinks = True
-                self._note(f"thinks before it answers: its answers have no limit of tokens but that in {ADVICE}")
+                self._note(THINKS)
             reply, body, left_out = await self._reply(whole)
         if (written := failed_generation(reply)) is not None and "response_format" in body and written.strip():
             return Completion(written, "stop", 0, 0)  # for the role to repair
         if written is not None:
             raise MalformedResponse(f"{self._where}: {self._quote(error_text(reply.body))}", billed=(0, 0))
         answer = read_completion(self._accepted(reply, left_out), self._where, self._quote)
-        prompt, completion = answer.prompt_tokens, answer.completion_tokens
-        return answer._replace(
-            prompt_tokens=prompt + wasted.prompt_tokens, completion_tokens=completion + wasted.completion_tokens
-        )
+        return with_wasted(answer, wasted)
 
     async def _reply(self, whole: JsonMapping) -> tuple[HttpReply, JsonObject, set[str]]:
         """The reply, the body that was sent in the end, and the parameters that were left out of it."""

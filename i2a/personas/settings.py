@@ -20,7 +20,9 @@ class Growth(RunConfig):
     seeds: Path | None = Field(
         None, description="File of the texts to begin with. [default: the 20 that come with i2a]"
     )
-    model: str = Field("offline", description="Model that writes: offline, openai:NAME, openai:NAME@URL, hf:FOLDER.")
+    model: str = Field(
+        "offline", description="Model that writes: offline, openai:NAME, openai:NAME@URL, litellm:PROVIDER/MODEL, ..."
+    )
     candidates: Path | None = Field(
         None, description="Filter an existing collection (.txt, .jsonl, .parquet) instead of asking a model."
     )

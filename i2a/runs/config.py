@@ -25,7 +25,7 @@ class RunConfig(BaseModel):
         "[default: 4 x concurrency]",
     )
     retries: int = Field(
-        8, ge=0, description="How often a failed call is retried. 0 also waits for no server that is down."
+        8, ge=0, description="How often a failed call is retried. 0: nor is a server waited for that is down."
     )
     max_outage: float = Field(
         600, ge=0, description="Seconds to wait for a server that is down, at the start or later, before the run stops."
@@ -39,13 +39,13 @@ class RunConfig(BaseModel):
     )
     check: Annotated[bool, Flag("--check/--no-check")] = Field(
         True,
-        description="Before a run of 20 or more, ask each server three short questions (answers, seed, schema), and "
-        "keep what they show in the manifest.",
+        description="Before a run of 20 or more, ask each server three short questions (answers, seed, schema), which "
+        "are paid like any others, and keep what they show in the manifest.",
     )
     max_cost: float | None = Field(None, gt=0, description="Stop when the run has cost this many US dollars.")
     max_tokens: int | None = Field(None, gt=0, description="Stop when the run has used this many tokens.")
     price: Annotated[list[str], Flag(metavar="MODEL=IN/OUT", was="prices")] = Field(
-        [], description="Price of a model, in US dollars per million tokens."
+        [], description="Price of a model, in US dollars per million tokens; IN/OUT/CACHED if cached ones are cheaper."
     )
     resume: bool = Field(False, description="Continue the run in --out.")
     retry_failed: bool = Field(False, description="Continue the run, and redo its failed conversations.")

@@ -7,7 +7,7 @@ import asyncio
 import gc
 import signal
 import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -48,7 +48,7 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
     async with Session.open(plan, config, say) as session:
         todo, summary = remaining(plan, config, session)
         total = len(plan.trees) if plan.target is None else plan.target
-        steps = [sum(plan.steps(tree)[1] for tree in trees) for trees in (plan.trees, todo)]
+        steps_total, steps_left = planned_steps(plan, plan.trees), planned_steps(plan, todo)
         view = View(
             console,
             session.usage,
@@ -58,8 +58,8 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
             quiet=console is None or config.quiet,
             steps=plan.steps,
             step_unit=plan.step_unit,
-            steps_done=steps[0] - steps[1],
-            steps_total=steps[0],
+            steps_done=steps_total - steps_left,
+            steps_total=steps_total,
             panel=plan.panel,
             in_flight=session.in_flight,
             waiting=lambda: [endpoint.waiting for endpoint in session.endpoints.values() if endpoint.waiting],
@@ -91,6 +91,11 @@ def remaining(plan: RunPlan, config: RunConfig, session: Session) -> tuple[list[
     finished = folder.finished()
     todo = [tree for tree in plan.trees if tree.id not in finished and (config.retry_failed or tree.id not in past)]
     return todo, Summary.of(read(folder.trees_file)) if finished else Summary()
+
+
+def planned_steps(plan: RunPlan, trees: Iterable[Tree]) -> int:
+    """In how many steps these trees are to be grown, as far as that is known."""
+    return sum(plan.steps(tree)[1] for tree in trees)
 
 
 async def grow_trees(waiting: Iterator[Tree], plan: RunPlan, session: Session, summary: Summary, view: View) -> None:

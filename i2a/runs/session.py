@@ -116,6 +116,7 @@ class Session:
             model = endpoint.model
             if str(spec) in known or not model.host or model.simulated:
                 continue
+            say(f"{spec}: asking what it can do, in three short calls (--no-check leaves them out)")
             alone = Endpoint(str(spec), model, max_calls=2, retries=0, max_outage=0)
             keys = RequestKeys(CHECK, 0, self.journal)
             found = await check(RoleModel(CHECK, alone, keys, self.usage, self.in_flight), short=True)
