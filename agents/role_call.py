@@ -109,6 +109,7 @@ class RoleCall:
         self._repairing, self.messages = False, self._request
         self._tries += 1
         if self._tries == TRIES:
+            failed.answer = completion.content
             raise failed
 
     def _take_text(self, completion: Completion) -> None:
@@ -146,6 +147,7 @@ class RoleCall:
 
     def _no_whole_answer(self, completion: Completion, why: str) -> UnfinishedAnswer:
         error = UnfinishedAnswer(f"{self._role.name} gave no whole answer in {TRIES} tries: {why}")
+        error.answer = completion.content
         if completion.finish_reason == "content_filter":
             error.request = [message.content for message in self._request]
         return error

@@ -15,6 +15,7 @@ from i2a.errors import UsageError
 from i2a.models.model import Model
 from i2a.options import Options
 from i2a.trees.tree import Tree
+from scenarios.source import code_of
 from scenarios.user_audit import persona_audit
 
 Script = Callable[..., Coroutine[Any, Any, None]]
@@ -50,8 +51,11 @@ class Scenario:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the file of the script or a prompt of a role changes."""
-        parts = [self.file.read_text("utf-8"), *(f"{name} {role.prompt.text}" for name, role in self.roles.items())]
+        """Changes when what the script does, a module beside it that it imports, or a prompt of a role changes.
+
+        Comments, docstrings and layout do not count. Files that the script reads are unknown to it.
+        """
+        parts = [*code_of(self.file), *(f"{name} {role.prompt.text}" for name, role in self.roles.items())]
         return digest("\x1e".join(parts))
 
     @property

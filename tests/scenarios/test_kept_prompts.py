@@ -11,6 +11,7 @@ from agents.role import Role
 from agents.user import User
 from i2a import simulate
 from i2a.errors import UsageError
+from i2a.testing import ScriptedModel
 from i2a.trees.json import load, read
 from i2a.trees.tree import SentPrompt, Tree
 
@@ -80,3 +81,12 @@ def test_a_tree_whose_node_names_no_prompt_is_refused(tmp_path: Path) -> None:
     line["prompts"].pop()
     with pytest.raises(UsageError, match="names no prompt of the tree"):
         load(json.dumps(line))
+
+
+def test_a_failure_keeps_the_answer_that_could_not_be_used(tmp_path: Path) -> None:
+    model = ScriptedModel.by_role(judge="I like both.", inducer="{}")
+    result = simulate(out=tmp_path, conversations=1, turns=1, clients={"*": model})
+    assert result.failed == 1
+    (failure,) = [json.loads(line) for line in (tmp_path / "failures.jsonl").read_text("utf-8").splitlines()]
+    assert failure["error"] == "MalformedAnswer"
+    assert failure["answer"] == "{}"
