@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from i2a.jsonl import JsonObject
 from i2a.trees.formats import Rows
-from i2a.trees.tree import KeptAnswer, MessageDict, Node, Pair, SentPrompt, Tree, chat_messages
+from i2a.trees.tree import KeptAnswer, MessageDict, Node, Pair, Tree, as_sent, chat_messages
 
 BARE = "rows without the role's prompt"
 NO_SCORE = "replies without a score"
@@ -114,20 +114,6 @@ def differ(one: Node, other: Node) -> bool:
 def prompt_of(node: Node, role: RoleFilter) -> list[MessageDict]:
     """What the speaker of a node was sent, with the path to it in the speaker's view."""
     return as_sent(node.prompt, chat_messages(node.path[:-1], {role.name}))
-
-
-def as_sent(prompt: SentPrompt | None, dialogue: list[MessageDict]) -> list[MessageDict]:
-    """The messages of a request; consecutive ones of the user become one. A private prompt is left out."""
-    if prompt is None or prompt.private:
-        return dialogue
-    messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
-    rest = [] if prompt.shows_dialogue else dialogue
-    if prompt.request:
-        request = prompt.request
-        if rest and rest[0]["role"] == "user":
-            request, rest = f"{request}\n\n{rest[0]['content']}", rest[1:]
-        messages.append({"role": "user", "content": request})
-    return [*messages, *rest]
 
 
 def answer_rows(tree: Tree, role: RoleFilter) -> list[tuple[JsonObject, int]]:

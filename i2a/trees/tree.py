@@ -169,6 +169,20 @@ def chat_messages(path: Sequence[Node], answering: AbstractSet[str]) -> list[Mes
     return messages
 
 
+def as_sent(prompt: SentPrompt | None, dialogue: list[MessageDict]) -> list[MessageDict]:
+    """The messages of a request; consecutive ones of the user become one. A private prompt is left out."""
+    if prompt is None or prompt.private:
+        return dialogue
+    messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
+    rest = [] if prompt.shows_dialogue else dialogue
+    if prompt.request:
+        request = prompt.request
+        if rest and rest[0]["role"] == "user":
+            request, rest = f"{request}\n\n{rest[0]['content']}", rest[1:]
+        messages.append({"role": "user", "content": request})
+    return [*messages, *rest]
+
+
 @dataclass(eq=False, repr=False)
 class Tree:
     """A conversation with one persona. The same (scenario, options, persona, seed) and models grow the same tree."""
