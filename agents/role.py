@@ -127,6 +127,9 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         prompt, and structured answers of other roles. Raises `ModelError` if there is no usable answer, and
         `UsageError` for a node or an input that the role would not use.
         """
+        if wrong := [node for node in (here, *shown) if not isinstance(node, Node | None)]:
+            what = f"{self.name} answers after a node of the tree, not a {type(wrong[0]).__name__}"
+            raise TypeError(f"{what}; write: await {self.name}(here)")
         values = self._checked(shown, inputs)
         view = RoleView(
             self._utterances(() if here is None else here.path),
@@ -156,6 +159,11 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
                 what = f"add {type(value).__name__} to its visible_answers" if isinstance(value, BaseModel) else ""
                 use = " or ".join(filter(None, (f"write ${name} in its prompt", what)))
                 raise UsageError(f"{self.name} would not see {name}={value!r}: {use} (class {kind})")
+        known = {"dialogue", *self._prompt_values, *values, *(["shown"] if shown else [])}
+        if type(self).values is Role.values and (missing := sorted(self.prompt.names - known)):
+            raise UsageError(
+                f"{self.name} has no value for ${missing[0]} of its prompt; write: {self.name}(here, {missing[0]}=...)"
+            )
         return values
 
     def filled(self, view: RoleView, inputs: Mapping[str, str]) -> dict[str, str]:

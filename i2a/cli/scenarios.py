@@ -62,6 +62,9 @@ def check(
     show: Annotated[bool, Option("--show", help="Print what each role is sent and answers.")] = False,
 ) -> None:
     """Check a script: load it, then run one short conversation with the offline engine."""
+    import warnings
+
     from scenarios.trial import trial
 
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited")  # the error says it
     typer.echo(trial(file, seen=typer.echo if show else None))

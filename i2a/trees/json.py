@@ -4,9 +4,9 @@ Run it to update the schema of a line, `i2a/trees/tree.schema.json`: python -m i
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -104,9 +104,13 @@ def schema() -> dict[str, object]:
 def dump(tree: Tree) -> str:
     """`tree` as one line of JSON, without the newline. Equal trees give equal text.
 
-    Raises `UsageError` for what a script has noted on a node that JSON cannot hold.
+    Raises `UsageError` for what a script has written on a node that cannot be stored.
     """
     nodes = list(tree)
+    for node in nodes:
+        if node.label not in (None, *get_args(Label)):
+            where = f"tree {tree.id}, what {node.speaker} says"
+            raise UsageError(f'{where}: label {node.label!r}; write here.label = "preferred" or "rejected"')
     number = {node: i for i, node in enumerate(nodes)}
     prompts: dict[SentPrompt, int] = {}
     persona = tree.persona
@@ -130,7 +134,7 @@ def dump(tree: Tree) -> str:
     try:
         return json.dumps(stored, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
-        raise UsageError(f"tree {tree.id}: the metadata of a node is not JSON: {error}") from None
+        raise UsageError(f"tree {tree.id}: {_no_json(nodes)} is not JSON: {error}") from None
 
 
 def load(line: str | bytes) -> Tree:
@@ -189,6 +193,17 @@ def write(path: Path, trees: Iterable[Tree]) -> int:
             file.write(dump(tree) + "\n")
             count += 1
     return count
+
+
+def _no_json(nodes: Sequence[Node]) -> str:
+    """The first note on a node that JSON cannot hold, in words."""
+    for node in nodes:
+        for key, note in node.metadata.items():
+            try:
+                json.dumps({key: note}, allow_nan=False)
+            except (TypeError, ValueError):
+                return f"metadata[{key!r}] of what {node.speaker} says"
+    return "the metadata of a node"
 
 
 def _without_defaults(prompt: SentPrompt) -> dict[str, object]:

@@ -211,6 +211,8 @@ class Tree:
             raise TypeError(
                 f"tree.add takes an Utterance, not a {type(utterance).__name__}; add what a role says in text"
             )
+        if not isinstance(parent, Node | None):
+            raise TypeError(f"tree.add takes a node to answer, or None, not a {type(parent).__name__}")
         speaker, content, usage, finish_reason, notes, prompt = utterance
         node = Node(parent, speaker, content, usage, finish_reason, metadata=dict(notes), prompt=prompt)
         if parent is None:
