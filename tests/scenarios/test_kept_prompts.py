@@ -1,19 +1,23 @@
 """What a role was sent is kept with the tree: of roles of one's own when they speak, of all where it is asked for."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agents.answers import Preference
+from agents.judge import Judge
 from agents.prompt import Prompt
-from agents.role import Role
+from agents.role import Role, introduce
 from agents.user import User
 from i2a import simulate
 from i2a.errors import UsageError
 from i2a.testing import ScriptedModel
 from i2a.trees.json import load, read
-from i2a.trees.tree import SentPrompt, Tree
+from i2a.trees.tree import KeptAnswer, Node, SentPrompt, Tree
+from scenarios.aloe import aloe
 
 DEBATE = str(Path(__file__).parents[2] / "examples/debate.py")
 
@@ -72,6 +76,23 @@ def test_another_prompt_in_place_of_the_shipped_one_is_kept(tmp_path: Path) -> N
 
     kinds: list[type[Role]] = [Guest, Mute, User, Role]
     assert [kind.keeps_prompt for kind in kinds] == [None, True, False, None]
+
+
+async def test_a_role_of_a_form_keeps_its_answers_if_its_class_says_so() -> None:
+    class Scorer(Role[Preference]):
+        prompt = Prompt("Which?\n---\n$dialogue")
+        keeps_prompt = True
+
+    scorer = Scorer("scorer", ScriptedModel.saying('{"reason": "So.", "winner": "1"}'))
+    here = Node(None, "user", "Hi.")
+    await scorer(here)
+    assert here.answers == []  # outside of a simulation nothing is kept
+    kept = Scorer("scorer", ScriptedModel.saying('{"reason": "So.", "winner": "1"}'))
+    introduce([kept], keep=["scorer"])
+    await kept(here)
+    sent = SentPrompt("Which?", "User: Hi.", shows_dialogue=True)
+    assert here.answers == [KeptAnswer("scorer", '{"reason":"So.","winner":"1"}', sent)]
+    assert replace(aloe, roles={"a": Scorer, "b": Judge, "c": User}).prompts_kept() == ["a"]
 
 
 def test_a_tree_whose_node_names_no_prompt_is_refused(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ WHAT = {
     "dpo": "Each row is a dialogue with the reply that a judge prefers for this very person, and the other reply.",
 }
 WHAT_ROLE = {
-    "sft": "Each row is a dialogue with what the role `{role}` says or answers next, under the prompt that it was sent.",
-    "dpo": "Each row is a dialogue, under the prompt that the role `{role}` was sent, with its better and a worse reply.",
+    "sft": "Each row is a dialogue with what the role `{role}` says or answers next, under the prompt it was sent.",
+    "dpo": "Each row is a dialogue, under the prompt of the role `{role}`, with a better and a worse reply of it.",
 }
 COLUMNS = {
     "tree": "id of the conversation; its rows stand together",
