@@ -18,7 +18,7 @@ LONG = 7.0  # words; a run as long as this is nobody's own
 MOSTLY = 0.6  # share of an utterance that runs of the instructions make up
 WHOLE = 0.9  # the same for a text of a structured answer, which has to speak of what it was asked
 FEWEST = 3  # words of a text that can be told from one that only happens to be in the prompt
-LONG_HINT = 14.0  # words that a reply has in common with a hint in one run
+LONG_HINT = 25.0  # words that a reply has in common with a hint in one run: more than the longest fact
 ITEMS = 3  # of a hint, word for word, that make a list
 
 _PLACEHOLDER = re.compile(r"\s*(?:<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\})\s*")

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 
 from evaluation.candidates import Candidate
-from evaluation.cases import Case, Cases, case_seed
+from evaluation.cases import Case, Cases, case_seed, shuffled
 from evaluation.choice.ask import SHUFFLED, Asking, Method, asking, parse, prompts, shown
 from evaluation.choice.baselines import Shares
 from evaluation.choice.items import OPTIONS, ChoiceDialogue, ItemSet
@@ -123,7 +123,7 @@ async def choose_async(
 
 def plan_choices(config: Choosing, clients: Mapping[str, Client] = {}) -> ChoicePlan:
     """Raises `UsageError` for whatever cannot work."""
-    items = some(ItemSet.read(config.items), config.cases)
+    items = some(ItemSet.read(config.items), config.cases, config.seed)
     candidates = candidates_of(config, clients)
     reference = spec_for(REFERENCE, config.reference, clients) if config.reference else None
     methods = {name: method_of(candidate, config, reference) for name, candidate in candidates.items()}
@@ -184,13 +184,15 @@ def plan_choices(config: Choosing, clients: Mapping[str, Client] = {}) -> Choice
     return ChoicePlan(plan, items, candidates, methods, conditions)
 
 
-def some(items: ItemSet, count: int | None) -> ItemSet:
-    """The items of the first `count` dialogues. Raises `UsageError` if there are fewer."""
+def some(items: ItemSet, count: int | None, seed: int) -> ItemSet:
+    """The items of `count` dialogues, drawn over all people; more of them hold fewer. Raises `UsageError` if there are
+    fewer."""
     if count is None:
         return items
     if count > len(items.dialogues):
         raise UsageError(f"there are items of {len(items.dialogues)} dialogues; ask for no more --cases than these")
-    return ItemSet(items.header, items.dialogues[:count])
+    drawn = set(shuffled((dialogue.case for dialogue in items.dialogues), seed)[:count])
+    return ItemSet(items.header, tuple(dialogue for dialogue in items.dialogues if dialogue.case in drawn))
 
 
 def candidates_of(config: Choosing, clients: Mapping[str, Client]) -> dict[str, Candidate]:

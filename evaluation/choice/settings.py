@@ -50,7 +50,7 @@ class Choosing(RunConfig):
         description="logprobs: the likeliest reply per token is the choice. letters: a letter is asked for, in four "
         "orders. auto: logprobs where the model gives them.",
     )
-    cases: int | None = Field(None, ge=1, description="Take the first so many dialogues. [default: all]")
+    cases: int | None = Field(None, ge=1, description="Draw this many dialogues over all people. [default: all]")
     seed: int = Field(0, description="The same seed and models give the same numbers.")
 
     baseline: str | None = Field(

@@ -212,6 +212,13 @@ def test_a_fact_that_a_reply_remembers_is_what_the_hint_is_for(text: str) -> Non
     assert not reads_aloud(text, HINT)
 
 
+def test_one_long_fact_may_be_brought_up_word_for_word_and_a_whole_paragraph_may_not() -> None:
+    fact = "keep three goats on a smallholding at the edge of a village in the Tatras, Poland, with a turf roof"
+    rest = "which was put up by a grandfather who never once in his long life asked anybody for help with it"
+    assert not reads_aloud(f"So you {fact}?", f"Profile:\n- {fact}")
+    assert reads_aloud(f"So you {fact}, {rest}?", f"Profile:\n- {fact}, {rest}")
+
+
 def test_runs_are_counted_in_words() -> None:
     known = echo.index(("one two three four five six",))
     assert echo.runs(words("zero one two three four five seven"), known) == [5]

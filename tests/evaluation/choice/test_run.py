@@ -9,7 +9,7 @@ import pytest
 
 from evaluation.choice.baselines import BaselineChoices, by_overlap, overlap
 from evaluation.choice.items import ItemSet
-from evaluation.choice.run import choose
+from evaluation.choice.run import choose, some
 from evaluation.choice.settings import Choosing
 from i2a.errors import BudgetSpent, UsageError
 from i2a.models.model import Message
@@ -37,6 +37,15 @@ def test_no_interval_of_an_accuracy_leaves_0_to_100(tmp_path: Path) -> None:
     ends = [end for level in (found["accuracy"], *found["by_turn"]) for end in level["interval"] or ()]
     assert max(ends) == 100
     assert min(ends) >= 0
+
+
+def test_a_few_cases_are_people_of_all_kinds_and_more_of_them_hold_them() -> None:
+    whole = items(profiles=12, personalities=5)
+    few, more = ({d.case for d in some(whole, count, seed=0).dialogues} for count in (10, 20))
+    assert few < more
+    profiles, personalities = zip(*(case.split("+") for case in few), strict=True)
+    assert len(set(profiles)) > 5
+    assert len(set(personalities)) > 3
 
 
 @pytest.mark.parametrize("letter", "ABCD")
@@ -71,14 +80,14 @@ def test_a_chooser_by_common_words_is_the_baseline_of_that_name(tmp_path: Path) 
 
 
 def test_what_word_overlap_and_length_get_right_is_not_hard(tmp_path: Path) -> None:
-    some = items()
-    simple = BaselineChoices.of(some.dialogues)
-    hard = [(d.case, i.turn) for d in some.dialogues for i in d.items if simple.is_hard(d.case, i.turn)]
+    every = items()
+    simple = BaselineChoices.of(every.dialogues)
+    hard = [(d.case, i.turn) for d in every.dialogues for i in d.items if simple.is_hard(d.case, i.turn)]
     result = chosen_by(tmp_path, by_letter(perfect))
     assert result.written["counts"] == {"hard": len(hard), "all": 24} == {"hard": 12, "all": 24}
     assert accuracy(result, "hard") == 100
     assert accuracy(result, "hard", "word overlap") == 0
-    for dialogue in some.dialogues:
+    for dialogue in every.dialogues:
         for item in dialogue.items:
             right = by_overlap(dialogue, item)["fits"] == 1
             assert simple.is_hard(dialogue.case, item.turn) == (not right) == (item.turn == 3)

@@ -22,6 +22,7 @@ from i2a.errors import (
     MalformedResponse,
     RateLimited,
     ServerError,
+    TimedOut,
     Unreachable,
     UsageError,
 )
@@ -161,7 +162,7 @@ async def test_a_key_can_be_demanded(start: Start, connect: Connect) -> None:
         ("rate_limit", RateLimited),
         ("server_error", ServerError),
         ("drop", Unreachable),
-        ("slow", Unreachable),
+        ("slow", TimedOut),
         ("html", MalformedResponse),
         ("empty", MalformedResponse),
     ],

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from i2a.simulator.model.batches import LENGTHS, NOTHING, PLACES, Example, batched, collate, encode
+from i2a.simulator.model.batches import LENGTHS, NOTHING, PLACES, Example, TokenBatch, batched, collate, encode
 from i2a.simulator.model.documents import ASSISTANT, END, USER, DocumentPart
 from i2a.simulator.model.loop import recall
 from i2a.simulator.model.model import build
@@ -93,16 +93,12 @@ def test_a_batch_is_filled_up_with_places_that_want_nothing(words: Any) -> None:
 
 
 def test_recall_counts_answers_and_their_tokens(words: Any) -> None:
-    class Always7(torch.nn.Module):
-        def model(self, ids: Any, use_cache: bool) -> Any:
-            return type("Out", (), {"last_hidden_state": torch.nn.functional.one_hot(torch.full_like(ids, 7), 50)})
-
-        def lm_head(self, hidden: Any) -> Any:
-            return hidden
+    def always_7(batch: TokenBatch) -> torch.Tensor:
+        return torch.nn.functional.one_hot(torch.full_like(batch.wanted, 7), 50)
 
     answer = [range(2, 4)]
     right, half, none = ([6, 6, 7, 7], [6, 6, 7, 8], [6, 6, 9, 9])
     examples = [Example(ids, [1, 2, 3], answer) for ids in (right, half, none)] + [Example([6, 6, 6, 7], [3])]
-    assert recall(Always7(), examples, 0) == (1 / 3, 0.5)
+    assert recall(always_7, examples, 0) == (1 / 3, 0.5)
     assert collate(examples[3:], 0).wanted[:2].tolist() == [7, NOTHING]
     assert collate(examples[:1], 0).first[:4].tolist() == [False, True, True, False]
