@@ -161,8 +161,10 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
                 raise UsageError(f"{self.name} would not see {name}={value!r}: {use} (class {kind})")
         known = {"dialogue", *self._prompt_values, *values, *(["shown"] if shown else [])}
         if type(self).values is Role.values and (missing := sorted(self.prompt.names - known)):
+            there = ", ".join(f"${name}" for name in sorted(known))
             raise UsageError(
-                f"{self.name} has no value for ${missing[0]} of its prompt; write: {self.name}(here, {missing[0]}=...)"
+                f"{self.name} has no value for ${missing[0]} of its prompt, only for {there}; "
+                f"write: {self.name}(here, {missing[0]}=...)"
             )
         return values
 

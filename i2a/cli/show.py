@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 EXAMPLE = """\
 i2a show runs/first
 i2a show runs/first aloe-3
-i2a show runs/debate --prompts"""
+i2a show runs/first --prompts"""
 TOML = """\
 run = "runs/first"
 tree = "aloe-3"

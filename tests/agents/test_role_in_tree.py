@@ -236,7 +236,7 @@ async def test_what_is_no_node_or_has_no_value_is_refused_where_the_role_is_call
     ):
         await guest("Hi.", place="a lake")  # type: ignore[arg-type]
     with pytest.raises(
-        UsageError, match=r"guest has no value for \$place of its prompt; write: guest\(here, place=...\)"
+        UsageError, match=r"guest has no value for \$place .*, only for \$dialogue; write: guest\(here, place="
     ):
         await guest(here)
     with pytest.raises(TypeError, match="takes a node to answer, or None, not a str"):
