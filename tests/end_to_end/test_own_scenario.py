@@ -92,7 +92,7 @@ def test_a_new_one_is_written_and_passes_its_check(tmp_path: Path) -> None:
         (
             "$dialogue",
             "$dialog",
-            "fence.py:35: critic has no value for $dialog of its prompt, only for $dialogue, $personality, $profile; write:",
+            "fence.py:35: critic has no value for $dialog of its prompt, only for $dialogue, $personality, $profile",
         ),
         ("    here: Node", "    nothing = 1 / 0\n    here: Node", "fence.py:31: ZeroDivisionError"),
         ("@scenario\n", "", "found 0 scenarios"),
