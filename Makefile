@@ -11,7 +11,7 @@ READY = $(VENV)/ready
 SEED ?= 1
 demo = $(I2A) demo --seed $(SEED) $(if $(SMALL),--small) $(FLAGS)
 
-.PHONY: demo splits small demo-llm test check clean
+.PHONY: demo splits small demo-llm docs test check clean
 
 demo: $(READY)
 	$(demo)
@@ -90,6 +90,11 @@ $(LLM_DEMO)/report.html: | $(READY)
 	    $(ADVERSARIES) $(LLM_TEST) --user $(MODEL) --judge $(MODEL) --on-length keep --concurrency 300 --out $(LLM_DEMO)/evaluation
 	$(I2A) report $(addprefix $(LLM_DEMO)/,evaluation choice reward sft dpo pairs) --out $@
 
+# The site of docs/, with the notebooks run and the help of every command. A warning is an error; no network.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "The docs are in site/: open site/index.html in a browser."
+
 test: check
 	$(BIN)/pytest -n auto --dist worksteal
 
@@ -107,4 +112,4 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) runs/demo runs/demo-*
+	rm -rf $(VENV) runs/demo runs/demo-* site

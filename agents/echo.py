@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from pydantic import BaseModel
 
+from i2a.text import shortened
 from i2a.words import weight, words
 
 RUN, RUN_OF_LETTERS = 4, 8  # words of a run that is looked up; letters of one in a script without spaces
@@ -129,9 +130,9 @@ def fault_of(answer: BaseModel, own: tuple[str, ...]) -> str:
         if text in choices:
             continue
         if is_placeholder(text) or words(text) == words(where.rpartition(".")[2]) != []:
-            return f"{where}: {text[:80]!r} is a placeholder, and no answer"
+            return f"{where}: {shortened(text, 80)!r} is a placeholder, and no answer"
         if echoes(text, own, told):
-            return f"{where}: {text[:80]!r} repeats the instructions; say it in words of your own"
+            return f"{where}: {shortened(text, 80)!r} repeats the instructions; say it in words of your own"
     return ""
 
 

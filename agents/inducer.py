@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from agents.answers import Inference
 from agents.prompt import Prompt
 from agents.role import Role, RoleView
+from i2a.text import shortened
 from i2a.words import weight, words
 
 BEGINNING = 4  # letters
@@ -35,7 +36,7 @@ class Inducer(Role[Inference]):
         items = [*answer.profile, *answer.personality]
         known = [values[name] for name in ("profile", "personality", "dialogue") if name in values]
         if not (mistake := super().fault(answer, view, values)) and items and known and not grounded(items, known):
-            return f"{items[0][:80]!r} is in none of profile, personality and dialogue; copy what is"
+            return f"{shortened(items[0], 80)!r} is in none of profile, personality and dialogue; copy what is"
         return mistake
 
 

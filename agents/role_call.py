@@ -11,7 +11,7 @@ from i2a.errors import ContextOverflow, MalformedAnswer, ModelError, UnfinishedA
 from i2a.jsonl import JsonObject
 from i2a.models.model import DEFAULT_MAX_TOKENS, Completion, Message
 from i2a.models.response_format import response_format
-from i2a.text import one_line
+from i2a.text import shortened
 from i2a.trees.tree import ASKED_AGAIN, FAULTS, LEFT_OUT, SentPrompt, TokenUsage, Utterance
 from i2a.validation import problem
 
@@ -142,7 +142,7 @@ class RoleCall:
             kept = role.answer is None and (role.keeps_cut or role.model.keeps_cut)
             return "" if kept else f"cut at the limit of tokens; {RAISE.format(role=role.name)}"
         if completion.finish_reason == "content_filter":
-            return f"refused, or cut by a content filter: {one_line(completion.content)[:100]!r}"
+            return f"refused, or cut by a content filter: {shortened(completion.content, 100)!r}"
         return ""
 
     def _no_whole_answer(self, completion: Completion, why: str) -> UnfinishedAnswer:

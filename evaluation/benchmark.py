@@ -102,10 +102,7 @@ async def evaluate_async(
     draw: Draw | None = None,
 ) -> EvalResult:
     """`evaluate` for callers that await."""
-    if config.rejudge is None:
-        plan = plan_evaluation(config, clients)
-    else:
-        plan = plan_rejudging(config.rejudge, config, clients)
+    plan = plan_of(config, clients)
     if console is not None:  # before the calls that it would spoil
         for line in in_words(plan.leaks):
             console.print(Text(f"Warning: {line}"))
@@ -116,6 +113,13 @@ async def evaluate_async(
     if draw is not None and result.summary is not None:
         draw(result.summary, run.folder)
     return result
+
+
+def plan_of(config: Evaluation, clients: Mapping[str, Client] = {}) -> EvalPlan:
+    """The plan of an evaluation, live, in replay or of ratings alone. Raises `UsageError` for what cannot work."""
+    if config.rejudge is None:
+        return plan_evaluation(config, clients)
+    return plan_rejudging(config.rejudge, config, clients)
 
 
 def derive(plan: EvalPlan, run: RunResult, config: Evaluation) -> EvalResult:

@@ -161,7 +161,7 @@ class Candidate:
 def is_control(identity: JsonMapping) -> bool:
     """Whether a candidate of this identity is a control of the offline engine, whatever it is called: `offline:babble`,
     with no wrapper around it."""
-    kind, _, name = str(identity.get("model", "")).partition(":")
+    kind, _, name = str(identity.get("model", "")).partition("?")[0].partition(":")
     return identity.get("wrapper") == "plain" and kind == "offline" and name in CONTROLS
 
 

@@ -9,7 +9,7 @@ from secrets import token_hex
 
 from agents.inducer import Inducer
 from agents.user import User
-from evaluation.candidates import Candidate, parse_all
+from evaluation.candidates import CANDIDATE, Candidate, parse_all
 from evaluation.cases import Case, Cases, crossed, recorded
 from evaluation.dialogues import SALT, EvalDialogue, LiveDialogue, ReplayDialogue, grow_rated, rated
 from evaluation.judge import Rater, find_rater
@@ -84,6 +84,11 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
         metadata={SALT: token_hex(16)},
         keeps_broken=True,
         simulated=simulated,
+        roles={
+            CANDIDATE: list(dict.fromkeys(models.values())),
+            "judge": list(judges.values()),
+            **{role: [spec] for role, spec in users.items()},
+        },
     )
     return EvalPlan(run, conditions, named, leaks)
 

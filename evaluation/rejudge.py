@@ -58,6 +58,7 @@ def plan_rejudging(run: Path, config: Evaluation, clients: Mapping[str, Client] 
         steps=rated(judges),
         failures=failures,
         simulated=manifest.get("simulated", {}),
+        roles={"judge": list(judges.values())},
     )
     leaks = find_leaks({name: told["model"] for name, told in first["candidates"].items()}, personas)
     return EvalPlan(plan, conditions, first["candidates"], leaks)

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from agents.prompt import Prompt
     from agents.role import Role
-    from i2a.api import build_items, choose, evaluate, read_trees, simulate, to_dataframe, train_dpo, train_sft
+    from i2a.api import (
+        build_items,
+        choose,
+        estimate,
+        evaluate,
+        read_trees,
+        simulate,
+        to_dataframe,
+        train_dpo,
+        train_sft,
+    )
     from i2a.personas.pool import PersonaPool
     from i2a.trees.persona import Persona
     from i2a.trees.tree import Node, Tree
@@ -30,6 +40,7 @@ __all__ = [
     "Tree",
     "build_items",
     "choose",
+    "estimate",
     "evaluate",
     "read_trees",
     "scenario",
@@ -39,8 +50,8 @@ __all__ = [
     "train_sft",
 ]
 
-PLACES = dict.fromkeys(("build_items", "choose", "evaluate", "read_trees", "simulate", "to_dataframe"), "i2a.api")
-PLACES |= {"train_dpo": "i2a.api", "train_sft": "i2a.api"}
+PLACES = dict.fromkeys(("build_items", "choose", "estimate", "evaluate", "read_trees", "simulate"), "i2a.api")
+PLACES |= {"to_dataframe": "i2a.api", "train_dpo": "i2a.api", "train_sft": "i2a.api"}
 PLACES |= {"Prompt": "agents.prompt", "Role": "agents.role", "scenario": "scenarios.script"}
 PLACES |= {"Node": "i2a.trees.tree", "Persona": "i2a.trees.persona", "Tree": "i2a.trees.tree"}
 PLACES |= {"PersonaPool": "i2a.personas.pool"}

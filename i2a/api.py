@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from i2a.errors import UsageError
 from i2a.extras import needs
 from i2a.jsonl import JsonObject
 from i2a.runs.sync import run_sync
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from evaluation.choice.settings import Choosing, ItemBuild
     from evaluation.settings import Evaluation
     from i2a.models.autogen import Client
+    from i2a.runs.config import RunConfig
+    from i2a.runs.dry_run import RunEstimate
     from i2a.runs.outcome import RunResult
+    from i2a.runs.plan import RunPlan
     from scenarios.settings import Simulation
     from training.settings import DPO, SFT
 
@@ -109,6 +113,47 @@ def build_items(
         from evaluation.choice.settings import ItemBuild
 
     return run(_settled(ItemBuild, config, settings), clients=clients, console=console)
+
+
+def estimate(config: "RunConfig", *, clients: Mapping[str, "Client"] = {}) -> "RunEstimate":
+    """What a run with these settings would take, as `--dry-run` tells it: `estimate(Simulation(out="runs/a", ...))`.
+
+    The settings are those of `simulate`, `evaluate`, `choose`, `build_items` or of `i2a personas grow`. Nothing is
+    written, and no model is called but for a `probe`. Raises `UsageError` as the run would.
+    """
+    from i2a.runs.dry_run import estimate as estimated
+
+    return run_sync(estimated(_plan(config, clients), config))
+
+
+def _plan(config: "RunConfig", clients: Mapping[str, "Client"]) -> "RunPlan":
+    from i2a.personas.settings import Growth
+    from scenarios.settings import Simulation
+
+    if isinstance(config, Simulation):
+        from scenarios.simulation import plan_simulation
+
+        return plan_simulation(config, clients)
+    if isinstance(config, Growth):
+        with needs("personas"):
+            from i2a.personas.growth import planned
+
+        return planned(config, clients)
+    with needs("evaluate"):
+        from evaluation.benchmark import plan_of
+        from evaluation.choice.build import plan_build
+        from evaluation.choice.run import plan_choices
+        from evaluation.choice.settings import Choosing, ItemBuild
+        from evaluation.settings import Evaluation
+
+    match config:
+        case Evaluation():
+            return plan_of(config, clients).run
+        case Choosing():
+            return plan_choices(config, clients).run
+        case ItemBuild():
+            return plan_build(config, clients)[0]
+    raise UsageError(f"{type(config).__name__} are not the settings of a run that pays")
 
 
 def train_sft(config: "SFT | None" = None, *, console: "Console | None" = None, **settings: object) -> JsonObject:

@@ -8,6 +8,12 @@ def one_line(text: str) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
+def shortened(text: str, length: int) -> str:
+    """The beginning of `text` in one line, in so many characters at most."""
+    line = one_line(text)
+    return line if len(line) <= length else f"{line[: length - 1]}\u2026"
+
+
 def is_blank(text: str) -> bool:
     """Whether there is nothing to see: blanks, and marks of no width such as U+200B."""
     return all(unicodedata.category(char) in ("Cc", "Cf", "Zs", "Zl", "Zp") for char in text)

@@ -22,7 +22,8 @@ _CLAIM = re.compile(
 _NO_CLAIM = re.compile(
     r"\b(?:if|wish|would|dream\w*|used to|remember|when i was|years ago|as a (?:child|kid|boy|girl)|gave up|no longer"
     r"|without|imagine|could (?:never|do with)|(?:no|nobody|not|never|don't|do not|didn't|haven't|can't|cannot|won't)"
-    r" (?:\w+ )?(?:have|had|got|own|hear|see|play|eat|drink|go|work|want|need|drive|one))\b"
+    r" (?:\w+ )?(?:have|had|got|own|hear|heard|see|saw|seen|play|played|eat|ate|eaten|drink|drank|go|gone|went|work"
+    r"|want|need|drive|one))\b"
     r"|^(?:do|does|did|are|is|was|have|has|what|who|how|why|where|when|which|can|could|will)\b[^.!]*\?",
     re.I,
 )
@@ -70,7 +71,8 @@ _HOUSE = (
     r"|\bin (?:the|my|our) house\b"
 )
 _HEARS = (
-    r"\b(?:hear|heard|listen(?:ing|ed)? to|noise|noisy|radio|car alarm|hoovering|melody|tune)\b"
+    r"\b(?:hear|heard(?! (?:that|about|from|of|it)\b)|listen(?:ing|ed)? to|noise|noisy|radio|car alarm|hoovering|melody"
+    r"|tune)\b"
     r"|\bsong (?:on|in|playing)\b|\b(?:so|too) loud\b"
 )
 _SEES = (
@@ -88,7 +90,8 @@ _ONCE = r"^(?:(?:was|were|am|have been|been) )?(?:(?:born|almost|completely|lega
 _CHILD = r"^(?:[4-9]|1[0-3]|five|six|seven|eight|nine|ten|eleven|twelve|thirteen)(?: years old)?$"
 _RULES = (
     _rule(
-        _STUDIES, needs=r"stud|school|universit|college|lectur|course|exam|degree|teach|class|learn|train|licen[cs]e"
+        _STUDIES,
+        needs=r"stud|school|pupil|universit|college|lectur|course|exam|degree|teach|class|learn|train|licen[cs]e",
     ),
     _rule(_STUDIES, clashes=r"^(?:retired|[7-9]\d|1\d\d)$|^retired\b"),
     _rule(_WORKS, clashes=rf"^retired\b|^unemployed|{_CHILD}|^(?:\w+ )?lost my job|\bbeen laid off\b"),

@@ -1,5 +1,6 @@
 """What a scenario is: a coroutine whose parameters are its roles. How one is declared, found and loaded."""
 
+import ast
 import inspect
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -60,9 +61,11 @@ class Scenario:
 
     @property
     def uses_personas(self) -> bool:
-        """Whether a prompt tells a role of a persona, or the script itself reads one."""
-        prompts = any({"profile", "personality"} & role.prompt.names for role in self.roles.values())
-        return prompts or "persona" in self.file.read_text("utf-8")
+        """Whether a prompt tells a role of a persona, or the file of the script reads one: `tree.persona`."""
+        if any({"profile", "personality"} & role.prompt.names for role in self.roles.values()):
+            return True
+        parsed = ast.parse(self.file.read_text("utf-8"))
+        return any(isinstance(node, ast.Attribute) and node.attr == "persona" for node in ast.walk(parsed))
 
     def resolve(self, options: Mapping[str, object]) -> dict[str, object]:
         """All options as JSON values, `options` in place of defaults. Raises `UsageError`."""

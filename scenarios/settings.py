@@ -23,8 +23,8 @@ class Simulation(RunConfig):
     seed: int = Field(0, description="The same seed and models give the same corpus.")
     model: str = Field(
         "offline",
-        description="Model of all roles: offline, openai:NAME, openai:NAME@URL (key: OPENAI_API_KEY), hf:FOLDER or "
-        "hf:HUB_ID.",
+        description="Model of all roles: offline, openai:NAME, openai:NAME@URL (key: OPENAI_API_KEY), hf:FOLDER, "
+        "hf:HUB_ID, litellm:PROVIDER/MODEL or autogen:FILE.json.",
     )
     role_model: Annotated[dict[str, str], Flag(metavar="ROLE=MODEL", was="role_models")] = Field(
         {}, description="Another model for one role, e.g. judge=openai:gpt-4o."
@@ -35,7 +35,7 @@ class Simulation(RunConfig):
     audit_user: Literal["auto", "on", "off"] = Field(
         "auto",
         description="Audit each message of the simulated person, ask for a bad one again, at most twice, and mark what "
-        "stays bad. auto: unless rules play it.",
+        "stays bad. auto: unless the offline engine plays it.",
     )
     keep_prompts: bool = Field(
         False,

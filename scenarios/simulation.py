@@ -22,10 +22,8 @@ from scenarios.script import Scenario, find
 from scenarios.settings import Simulation
 
 CHARACTERS = 4  # of a token, about; as `estimate_tokens` has it
-TURN, ANSWER = (
-    120,
-    200,
-)  # tokens: a message and a reply of some three sentences; what an answer takes at most, as a rule
+TURN = 120  # tokens of a message and a reply of some three sentences each
+ANSWER = 200  # tokens that an answer takes at most, as a rule
 
 
 def simulate(config: Simulation, *, clients: Mapping[str, Client] = {}, console: Console | None = None) -> RunResult:
@@ -95,8 +93,8 @@ def needed_tokens(scenario: Scenario, trees: Sequence[Tree]) -> dict[str, tuple[
 
 
 def models_of_roles(scenario: Scenario, config: Simulation, clients: Mapping[str, Client]) -> dict[str, ModelSpec]:
-    """The model of each role. Raises `UsageError` for a model or client of a role that the scenario does not have."""
-    scenario.check_roles(config.role_model)
+    """The model of each role. Raises `UsageError` for a setting or client of a role that the scenario does not have."""
+    scenario.check_roles([*config.role_model, *config.role_max_tokens])
     models = {role: spec_for(role, config.role_model.get(role, config.model), clients) for role in scenario.roles}
     check_clients(clients, models)
     return models

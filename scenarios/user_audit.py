@@ -1,8 +1,7 @@
 """What gives a simulated person away in one message, by rules and without a model: while simulating, and in audits.
 
 Talk of assistants and of being one, claims that the persona does not support (`scenarios.claims`), what was said
-before, a language that is not the person's. Rules find what they
-know the form of: a count of faults is a lower bound.
+before, a language that is not the person's. Rules find what they know the form of: a count of faults is a lower bound.
 """
 
 import re

@@ -38,6 +38,7 @@ class Fake:
     def __init__(self) -> None:
         self.script: list[Reply] = []
         self.otherwise: Callable[[dict[str, Any]], web.Response] = lambda body: completion()
+        self.raw: web.Response | None = None
         self.paths: list[str] = []
         self._news = asyncio.Condition()
         self.bodies: list[dict[str, Any]] = []
@@ -46,6 +47,9 @@ class Fake:
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        if not request.content_type.endswith("json"):  # a file
+            assert self.raw is not None
+            return self.raw
         self.bodies.append(await request.json())
         self.headers.append(dict(request.headers))
         self.paths.append(request.path_qs)

@@ -180,6 +180,10 @@ def plan_choices(config: Choosing, clients: Mapping[str, Client] = {}) -> Choice
         steps=steps,
         step_unit="choices",
         simulated=dict.fromkeys(writer.values(), items.header.simulated),
+        roles={
+            CANDIDATE: list(dict.fromkeys(candidate.model for candidate in candidates.values())),
+            **({REFERENCE: [reference]} if reference else {}),
+        },
     )
     return ChoicePlan(plan, items, candidates, methods, conditions)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from i2a.cli.command import command
+from i2a.cli.dry_run import tell
 
 if TYPE_CHECKING:
     from evaluation.choice.settings import ItemBuild
@@ -38,9 +39,12 @@ def build(config: "ItemBuild", as_json: bool) -> None:
     """
     from rich.console import Console
 
-    from evaluation.choice.build import build_items
+    from evaluation.choice.build import build_items, plan_build
     from i2a.report.choice import items_as_dict, print_items
 
+    if config.dry_run:
+        tell(plan_build(config)[0], config, as_json)
+        return
     result = build_items(config, console=Console(stderr=True))
     if as_json:
         typer.echo(json.dumps(items_as_dict(result)))

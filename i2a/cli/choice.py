@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from i2a.cli.command import command
+from i2a.cli.dry_run import tell
 
 if TYPE_CHECKING:
     from evaluation.choice.settings import Choosing
@@ -31,9 +32,12 @@ def choice(config: "Choosing", as_json: bool) -> None:
     """
     from rich.console import Console
 
-    from evaluation.choice.run import choose
+    from evaluation.choice.run import choose, plan_choices
     from i2a.report.choice import as_dict, draw, print_result
 
+    if config.dry_run:
+        tell(plan_choices(config).run, config, as_json)
+        return
     result = choose(config, console=Console(stderr=True), draw=draw)
     if as_json:
         typer.echo(json.dumps(as_dict(result)))

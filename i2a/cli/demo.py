@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 DRY = "dry_multiplier=1.5&dry_base=1&dry_allowed_length=1"
 SAMPLING = f"temperature=0.4&top_p=0.8&{DRY}&max_new_tokens=60"
 BOUNDS = ("generic=offline:generic", "oracle=offline:oracle")
-CONTROLS = ("parrot", "facts", "salad", "manner", "babble", "retrieval")
 SFT = ("--learning-rate", "2e-4", "--batch", "20")
 DPO = ("--learning-rate", "1e-4", "--sft-weight", "1", "--batch", "24")
+STDERR = 2
 STARTING = 8.0  # seconds that a step takes however small it is: most import torch
 
 
@@ -44,15 +45,15 @@ def demo(config: "DemoOptions", as_json: bool) -> None:
     """
     report = config.folder / ("splits.html" if config.splits else "report.html")
     if not (config.folder / "report.html").exists():
-        run(steps(config))
+        run(steps(config), err=as_json)
     if config.splits and not report.exists():
-        run(splits(config))
-    for result in ("unseen", "benchmark") if config.splits else ("choice", "reward", "evaluation"):
-        typer.echo()
-        call(["compare", str(config.folder / result)])
+        run(splits(config), err=as_json)
     if as_json:
         typer.echo(json.dumps({"report": str(report), "small": config.small}))
         return
+    for result in ("unseen", "benchmark") if config.splits else ("choice", "reward", "evaluation"):
+        typer.echo()
+        call(["compare", str(config.folder / result)])
     if config.small:
         typer.echo("\nThese numbers mean nothing: --small only shows that everything runs.")
     typer.echo(f"\nThe report is {report}: open it in a browser. Three commands to try next:\n")
@@ -173,48 +174,58 @@ def reported(config: "DemoOptions", file: str, *runs: str) -> Step:
 
 def candidates(config: "DemoOptions") -> list[str]:
     """The model before and after its trainings, bounds, and controls: of what the dialogue gives, and of the judge."""
+    from i2a.simulator.parts.controls import CONTROLS
+
     params = f"{SAMPLING}&max_batch={config.sizes.cases}"
     base, sft, dpo = (f"hf:{model}?{params}" for model in ("small", config.folder / "sft", config.folder / "dpo"))
     models = (f"base={base}", f"sft={sft}", f"dpo={dpo}")
     wrapped = (f"shuffled=shuffled:{dpo}", f"last=last:{dpo}", f"brief=brief:{base}")
-    return [*models, *BOUNDS, *wrapped, *(f"{name}=offline:{name}" for name in CONTROLS)]
+    return [*models, *BOUNDS, *wrapped, *(f"{name}=offline:{name}" for name in CONTROLS if name != "generic")]
 
 
 def seeded(seed: int | str, out: Path) -> tuple[str, ...]:
     return "--seed", str(seed), "--out", str(out)
 
 
-def run(plan: Sequence[Step]) -> None:
-    """Step after step, each with how long it and all that follows will take. Raises `typer.Exit` where one fails."""
+def run(plan: Sequence[Step], *, err: bool) -> None:
+    """Step after step, each with how long it and all that follows will take. Raises `typer.Exit` where one fails.
+
+    `err`: all that is printed goes to standard error.
+    """
     began, expected = time.monotonic(), 0.0
     for number, step in enumerate(plan, 1):
         pace = (time.monotonic() - began) / expected if expected > 2 * STARTING else 1.0
         here = pace * (STARTING + step.seconds)
         left = pace * sum(STARTING + later.seconds for later in plan[number - 1 :])
-        typer.echo(f"\n[{number}/{len(plan)}] {step.title}: about {spoken(here)}; until the report {spoken(left)}")
-        typer.echo(f"$ i2a {shlex.join(step.args)}")
-        call(step.args)
+        times = f"about {spoken(here)}; until the report {spoken(left)}"
+        typer.echo(f"\n[{number}/{len(plan)}] {step.title}: {times}", err=err)
+        typer.echo(f"$ i2a {shlex.join(step.args)}", err=err)
+        call(step.args, err=err)
         expected += STARTING + step.seconds
-    typer.echo(f"\nDone in {spoken(time.monotonic() - began)}.")
+    typer.echo(f"\nDone in {spoken(time.monotonic() - began)}.", err=err)
 
 
-def call(args: Sequence[str]) -> None:
-    """Run a command of `i2a` to its end; on Ctrl-C, which it gets too, let it finish. Raises `typer.Exit`."""
+def call(args: Sequence[str], *, err: bool = False) -> None:
+    """Run a command of `i2a` to its end; Ctrl-C, which it gets too, and SIGTERM let it finish. Raises `typer.Exit`."""
     sys.stdout.flush()
-    process = subprocess.Popen([sys.executable, "-P", "-m", "i2a.cli", *args])
+    process = subprocess.Popen([sys.executable, "-P", "-m", "i2a.cli", *args], stdout=STDERR if err else None)
+    code = 0
+
+    def stopped(number: int, frame: object) -> None:
+        nonlocal code
+        code = 128 + number
+        if number == signal.SIGTERM:
+            process.send_signal(number)
+
+    before = {number: signal.signal(number, stopped) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        while True:
-            try:
-                code = process.wait()
-                break
-            except KeyboardInterrupt:
-                continue
+        returned = process.wait()
     finally:
-        if process.poll() is None:
-            process.terminate()
-    if code:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if code := code or (returned if returned >= 0 else 128 - returned):
         typer.echo(f"stopped at this step; {shlex.join(['i2a', *sys.argv[1:]])} continues here", err=True)
-        raise typer.Exit(code if code > 0 else 128 - code)
+        raise typer.Exit(code)
 
 
 def first_case(folder: Path) -> str:

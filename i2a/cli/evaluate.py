@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from i2a.cli.command import command
+from i2a.cli.dry_run import tell
 
 if TYPE_CHECKING:
     from evaluation.settings import Evaluation
@@ -40,9 +41,13 @@ def evaluate(config: "Evaluation", as_json: bool) -> None:
     from rich.console import Console
 
     from evaluation.benchmark import evaluate as run
+    from evaluation.benchmark import plan_of
     from i2a.report.evaluation_result import as_dict, print_result
     from i2a.report.plots import draw
 
+    if config.dry_run:
+        tell(plan_of(config).run, config, as_json)
+        return
     result = run(config, console=Console(stderr=True), draw=draw)
     if as_json:
         typer.echo(json.dumps(as_dict(result)))

@@ -39,7 +39,7 @@ def check(
     ] = None,
     as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Ask a model some ten small questions, and print what it can do, and what to do about the rest.
+    """Ask a model about ten small questions, and print what it can do, and what to do about the rest.
 
     Whether it answers and counts tokens, keeps to a seed, reads the system message, is held to a JSON schema (or
     ignores it in silence), writes JSON from the prompt alone, gives log-probabilities, says how long its context is,

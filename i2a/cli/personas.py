@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from i2a.cli.command import command
+from i2a.cli.dry_run import tell
 
 if TYPE_CHECKING:
     from i2a.personas.check import PoolCheck
@@ -58,9 +59,12 @@ def grow(config: "Growth", as_json: bool) -> None:
     from rich.console import Console
 
     from i2a.errors import I2AError
-    from i2a.personas.growth import grow_pool
+    from i2a.personas.growth import grow_pool, planned
     from i2a.runs.outcome import print_usage
 
+    if config.dry_run:
+        tell(planned(config), config, as_json)
+        return
     console = Console(stderr=True)
     grown = grow_pool(config, console=console)
     if as_json:

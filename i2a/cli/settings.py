@@ -112,14 +112,14 @@ class DemoOptions(BaseModel):
         description="Two more tests of the models of a finished demo: people of whose lives no training text tells, "
         "and the benchmark.",
     )
-    conversations: int | None = Field(None, ge=4, description="To fine-tune on. [default: 1500; small: 30]")
-    pairs: int | None = Field(None, ge=4, description="Conversations with pairs to prefer. [default: 500; small: 20]")
+    conversations: int | None = Field(None, ge=4, description="To fine-tune on. [default: 1000; small: 30]")
+    pairs: int | None = Field(None, ge=4, description="Conversations with pairs to prefer. [default: 400; small: 20]")
     turns: int | None = Field(None, ge=2, description="Turns of each conversation. [default: 10; small: 4]")
-    cases: int | None = Field(None, ge=4, le=100, description="People to talk with. [default: 100; small: 12]")
+    cases: int | None = Field(None, ge=4, le=100, description="People to talk with. [default: 60; small: 12]")
 
     @property
     def sizes(self) -> DemoSizes:
-        usual = DemoSizes(30, 20, 4, 12) if self.small else DemoSizes(1500, 500, 10, 100)
+        usual = DemoSizes(30, 20, 4, 12) if self.small else DemoSizes(1000, 400, 10, 60)
         given = self.model_dump(include=set(DemoSizes._fields), exclude_none=True)
         return usual._replace(**given)
 

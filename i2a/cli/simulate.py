@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from i2a.cli.command import command
+from i2a.cli.dry_run import tell
 
 if TYPE_CHECKING:
     from scenarios.settings import Simulation
@@ -38,8 +39,12 @@ def simulate(config: "Simulation", as_json: bool) -> None:
     from rich.console import Console
 
     from i2a.runs.outcome import as_dict, print_result
+    from scenarios.simulation import plan_simulation
     from scenarios.simulation import simulate as run
 
+    if config.dry_run:
+        tell(plan_simulation(config), config, as_json)
+        return
     result = run(config, console=Console(stderr=True))
     if as_json:
         typer.echo(json.dumps(as_dict(result)))

@@ -16,6 +16,7 @@ from yarl import URL
 from i2a.digests import digest
 from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
+from i2a.models.addresses import checked
 from i2a.models.model import Price
 from i2a.models.prices import listed_price
 
@@ -98,7 +99,10 @@ class ComponentFile:
             config["api_key"] = os.environ[key_env].strip()
         if CLIENTS[component["provider"]].retries:
             config["max_retries"] = 0  # ours are enough
-        return cls(path, component, tuple(_secrets(config)))
+        file = cls(path, component, tuple(_secrets(config)))
+        if "://" in file.address:
+            checked(file.address, "?key_env=NAME")
+        return file
 
     @property
     def provider(self) -> str:

@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -25,6 +26,8 @@ from i2a.errors import (
     Unreachable,
     UsageError,
 )
+from i2a.models.batch import BATCH
+from i2a.models.batching import BatchingModel
 from i2a.models.limiter import Limiter
 from i2a.models.model import DEFAULT_MAX_TOKENS, REPLIES, Completion, Message, Model, estimate_tokens
 from i2a.models.usage import UsageTracker
@@ -83,10 +86,15 @@ class Endpoint:
     def __init__(self, name: str, model: Model, *, max_calls: int, retries: int, max_outage: float = 600.0) -> None:
         self.name, self.model, self.retries, self.max_outage = name, model, retries, max_outage
         self.host = model.host or name
+        self._in_batches = isinstance(model, BatchingModel)
         self.limiter = Limiter(max_calls)
         self.answers = 0
         self._down_since: float | None = None
         self._tries = 0
+
+    def keeps_open(self, in_flight: InFlight) -> AbstractContextManager[None]:
+        """What a call to the model is counted in: the end of a run waits for what is in flight, but not for a batch."""
+        return nullcontext() if self._in_batches else in_flight
 
     def succeeded(self) -> None:
         self.answers += 1
@@ -218,6 +226,10 @@ class RoleModel(Model):
     def context(self) -> int | None:
         return self._model.context
 
+    @property
+    def notes(self) -> Sequence[str]:  # type: ignore[override]
+        return self._model.notes
+
     async def complete(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> Completion:
         """One answer, from the journal if it is stored there. Raises `ModelError`.
 
@@ -237,9 +249,10 @@ class RoleModel(Model):
                         await in_flight.suspend()
                     self._tracker.check()
                     try:
-                        with in_flight:
+                        with endpoint.keeps_open(in_flight):
                             completion = await self._model.complete(messages, sample)
-                            completion = await self._keep(key, messages, completion)
+                            with in_flight:
+                                completion = await self._keep(key, messages, completion)
                     except ModelError as error:
                         endpoint.failed(error, answers)
                         raise
@@ -291,8 +304,9 @@ class RoleModel(Model):
             prompt = prompt or sum(estimate_tokens(message.content) for message in messages)
             completed = completed or (estimate_tokens(completion.content) if completion.content else 0)
             completion = completion._replace(prompt_tokens=prompt, completion_tokens=completed, estimated=True)
-        self._tracker.add(self._role, self._endpoint.name, completion)
-        await self._keys.store.write(self._keys.tree, key, self._role, self._endpoint.name, completion)
+        name = self._endpoint.name + (BATCH if completion.batched else "")
+        self._tracker.add(self._role, name, completion)
+        await self._keys.store.write(self._keys.tree, key, self._role, name, completion)
         return completion
 
 

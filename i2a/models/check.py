@@ -14,9 +14,9 @@ from pydantic import BaseModel, ValidationError
 from i2a.errors import MalformedResponse, ModelError, RateLimited, ServerError
 from i2a.jsonl import JsonObject
 from i2a.markup import unclear
-from i2a.models.model import Completion, Message, Model, Price, estimate_tokens
+from i2a.models.model import DEFAULT_MAX_TOKENS, Completion, Message, Model, Price, estimate_tokens
 from i2a.models.response_format import response_format
-from i2a.text import one_line
+from i2a.text import one_line, shortened
 
 T = TypeVar("T")
 Name = Literal[
@@ -119,8 +119,9 @@ class Calls:
     first: Completion | None = None
 
     async def ask(self, *messages: Message, **parameters: Any) -> Completion | ModelError:
-        """The answer, or why there is none."""
-        return await self.counted(lambda: self.model.complete(messages, {"max_tokens": self.room, **parameters}))
+        """The answer, or why there is none. A limit in the model string holds; else thoughts may pass over ours."""
+        limit = DEFAULT_MAX_TOKENS if self.model.limits_answers else "max_tokens"
+        return await self.counted(lambda: self.model.complete(messages, {limit: self.room, **parameters}))
 
     async def counted(self, call: Callable[[], Awaitable[T]]) -> T | ModelError:
         """What `call` gives, or its `ModelError`; tried again once where that may be chance."""
@@ -357,5 +358,4 @@ def _is_form(text: str) -> bool:
 
 def quoted(text: str) -> str:
     """The beginning of an answer, in one line."""
-    line = one_line(text)
-    return repr(line if len(line) <= SHOWN else line[: SHOWN - 1] + "…")
+    return repr(shortened(text, SHOWN))

@@ -10,15 +10,20 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from i2a.errors import TimedOut, UsageError
+from i2a.errors import ContextOverflow, TimedOut, UsageError
 from i2a.extras import needs
 from i2a.jsonl import JsonMapping, JsonObject
 from i2a.models.addresses import checked
-from i2a.models.model import Completion, Message, Model, Price
-from i2a.models.openai import NOTES
+from i2a.models.anthropic_batch import KEY as ANTHROPIC_KEY
+from i2a.models.anthropic_batch import AnthropicBatches
+from i2a.models.batch import BatchService
+from i2a.models.model import DEFAULT_MAX_TOKENS, Completion, Message, Model, Price
+from i2a.models.openai import NOTES, THINKS
+from i2a.models.openai_protocol import ChatReply, HttpReply
 from i2a.models.prices import listed_price
-from i2a.models.reply import library_error, quote, read_completion, refused_by_library
+from i2a.models.reply import library_error, quote, read_completion, refused_by_library, with_wasted
 from i2a.models.request import merged_params, param_value
+from i2a.models.room import LIMITS, cuts_thoughts
 
 # litellm's names of providers, and genai-prices'. On Azure the name is that of a deployment: no price for certain.
 PROVIDERS = {
@@ -49,6 +54,8 @@ class LiteLLMModel(Model):
     What the provider does not take of a request is left out, and `notes` say so.
     """
 
+    limits_answers = True
+
     def __init__(
         self,
         name: str,
@@ -73,6 +80,7 @@ class LiteLLMModel(Model):
         self._where = f"{name} at {self.host}" if url else name
         self.notes: list[str] = []
         self._refused: set[str] = set()
+        self._thinks = False
         self._litellm = _quiet()
         self._takes = self._supported()
         self.structured_output = "response_format" in self._takes
@@ -110,7 +118,30 @@ class LiteLLMModel(Model):
         return f"LiteLLMModel({self._name!r})"
 
     async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
-        """Raises the ModelErrors of `i2a.errors`."""
+        """Raises the ModelErrors of `i2a.errors`.
+
+        A role's own limit of tokens is dropped where thoughts use it up, or where the prompt only fits without it.
+        """
+        rest = {name: value for name, value in parameters.items() if name != DEFAULT_MAX_TOKENS}
+        limit = parameters.get(DEFAULT_MAX_TOKENS)
+        if limit is None or self._thinks or "max_tokens" not in self._takes or LIMITS & {*self._params, *rest}:
+            return self._read(await self._body(messages, rest))
+        try:
+            body = await self._body(messages, {**rest, "max_tokens": limit})
+        except ContextOverflow:
+            return self._read(await self._body(messages, rest))
+        if not cuts_thoughts(HttpReply(200, {}, body)):
+            return self._read(body)
+        self._thinks = True
+        self.notes.append(f"{self._where}: {THINKS}")
+        return with_wasted(self._read(await self._body(messages, rest)), ChatReply.read(body).usage)
+
+    def _read(self, body: bytes) -> Completion:
+        secrets = self._secrets()
+        return read_completion(body, self._where, lambda text: quote(text, secrets))
+
+    async def _body(self, messages: Sequence[Message], parameters: JsonMapping) -> bytes:
+        """The answer as a body of OpenAI's protocol, without what the provider does not take of the request."""
         sent = {name: value for name, value in {**self._params, **parameters}.items() if name not in self._refused}
         for name in parameters.keys() & sent.keys() - self._takes:
             self._leave_out(name)
@@ -137,12 +168,20 @@ class LiteLLMModel(Model):
                 raise failure from None
             else:
                 raise
-            return await self.complete(messages, parameters)
-        secrets, body = self._secrets(), answer.model_dump_json().encode()
-        return read_completion(body, self._where, lambda text: quote(text, secrets))
+            return await self._body(messages, parameters)
+        body: bytes = answer.model_dump_json().encode()
+        return body
+
+    def batches(self) -> BatchService | None:
+        if self._provider != "anthropic":
+            return None
+        key = self._key or os.environ.get(ANTHROPIC_KEY)
+        name = self._name.removeprefix("anthropic/")
+        return AnthropicBatches(name, api_key=key, base_url=self._base_url, params=self._params)
 
     async def close(self) -> None:
         await self._litellm.close_litellm_async_clients()
+        self._litellm.in_memory_llm_clients_cache.flush_cache()  # else a later model of the process gets a closed one
 
     def _supported(self) -> frozenset[str]:
         """The parameters of OpenAI's that the provider takes. Raises `UsageError` for a provider that litellm lacks."""

@@ -6,10 +6,13 @@ A kind of model is a class under a name in the entry-point group `i2a.models`, s
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from i2a.errors import UsageError
 from i2a.jsonl import JsonMapping
+
+if TYPE_CHECKING:
+    from i2a.models.batch import BatchService
 
 ChatRole = Literal["system", "user", "assistant"]
 
@@ -27,6 +30,7 @@ class Completion(NamedTuple):
     `finish_reason` as in OpenAI's protocol: "stop", "length", "content_filter", "unknown"; "stop_string" if it went on
     past its end and was cut there. No tokens: nobody counted them. `estimated`: they are estimates of ours. Of the
     prompt's tokens, `cached_tokens` were read from the provider's cache, and `written_tokens` written into it.
+    `batched`: it came in a batch, which costs half.
     """
 
     content: str
@@ -36,6 +40,7 @@ class Completion(NamedTuple):
     estimated: bool = False
     cached_tokens: int = 0
     written_tokens: int = 0
+    batched: bool = False
 
 
 REPLIES = "replies"  # the parameter of a call that asks for the likelihoods of replies instead of a reply
@@ -132,6 +137,10 @@ class Model(ABC):
     def for_role(self, role: str) -> "Model":
         """The model for the role of this name: itself, unless it treats roles differently."""
         return self
+
+    def batches(self) -> "BatchService | None":
+        """The provider's interface for calls that nobody waits for; None if it has none that we know."""
+        return None
 
     async def prepare(self) -> None:  # noqa: B027 - most have nothing to do
         """Called once in the event loop, before the first call."""

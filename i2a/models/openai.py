@@ -21,6 +21,7 @@ from i2a.errors import (
     ContextOverflow,
     MalformedResponse,
     ModelError,
+    ServerError,
     TimedOut,
     Unreachable,
     UsageError,
@@ -28,7 +29,9 @@ from i2a.errors import (
 from i2a.jsonl import JsonMapping, JsonObject
 from i2a.models import prompt_logprobs
 from i2a.models.addresses import COMPLETIONS, chat_url, checked, models_url, proxy_for
+from i2a.models.batch import BatchService
 from i2a.models.model import DEFAULT_MAX_TOKENS, REPLIES, Completion, Message, Model, Price
+from i2a.models.openai_batch import OpenAIBatches
 from i2a.models.openai_protocol import (
     DOWN,
     ChatReply,
@@ -43,7 +46,7 @@ from i2a.models.openai_protocol import (
     with_its_status,
 )
 from i2a.models.prices import listed_price
-from i2a.models.reply import quote, read_completion
+from i2a.models.reply import quote, read_completion, with_wasted
 from i2a.models.request import merged_params, param_value, without
 from i2a.models.room import LIMITS, cuts_thoughts, of_props, of_running, of_show, overflow
 
@@ -51,6 +54,7 @@ DEFAULT_URL = "https://api.openai.com/v1"
 DEFAULT_KEY = "OPENAI_API_KEY"
 BASE_URL = "OPENAI_BASE_URL"  # as the openai package has it
 
+_TRANSFER = 600.0  # seconds for a file
 _PATIENCE = 2.0  # seconds to wait for a server's list of models
 _LARGEST = 32 * 2**20  # bytes of an answer
 _OURS = {"timeout", "key_env", "key_header", "prompt_logprobs"}
@@ -58,6 +62,7 @@ _RESERVED = {"model", "messages", "stream", "n", "tools", "api_key"}
 
 LOGPROBS = "prompt_logprobs"
 ADVICE = "?max_tokens="
+THINKS = f"thinks before it answers: its answers have no limit of tokens but that in {ADVICE}"
 
 
 class OpenAIModel(Model):
@@ -213,13 +218,17 @@ class OpenAIModel(Model):
         chat = [{"role": role, "content": content} for role, content in messages]
         if REPLIES in parameters:
             return await self._score(chat, parameters[REPLIES])
+        return await self._call(*self._request(chat, parameters))
+
+    def _request(self, chat: Sequence[JsonMapping], parameters: JsonMapping) -> tuple[JsonObject, int | None]:
+        """The whole body, and the limit of tokens that it has for want of another."""
         own = {
             name: value for name, value in self._params.items() if "max_tokens" not in parameters or name not in LIMITS
         }
         limit = parameters.get(DEFAULT_MAX_TOKENS)
         body = {"model": self._name, "messages": chat, **own, **parameters}
         body.pop(DEFAULT_MAX_TOKENS, None)
-        return await self._call(body, None if self._thinks or LIMITS & body.keys() else limit)
+        return body, None if self._thinks or LIMITS & body.keys() else limit
 
     @classmethod
     def scores_replies(cls, params: Mapping[str, str]) -> bool:
@@ -235,6 +244,52 @@ class OpenAIModel(Model):
         except (BadRequest, MalformedResponse) as error:
             raise type(error)(f"{self._where}: {error}") from None
 
+    def batches(self) -> BatchService | None:
+        azure = (self._url.host or "").endswith(".azure.com")  # has deployments of its own for batches
+        return None if azure else OpenAIBatches(self)
+
+    def body(self, messages: Sequence[Message], parameters: JsonMapping) -> JsonObject:
+        """A request, less what the server is known not to take."""
+        chat = [{"role": role, "content": content} for role, content in messages]
+        body, limit = self._request(chat, parameters)
+        return without({**body, "max_tokens": limit} if limit else body, self._refused)
+
+    def read(self, body: JsonMapping, reply: HttpReply) -> Completion:
+        """The answer to such a request, wherever it was carried out. Raises its `ModelError`.
+
+        `ServerError` too where the server does not take a part of it, which is left out from then on.
+        """
+        reply = with_its_status(reply)
+        if (name := refused(reply, body)) and failed_generation(reply) is None:
+            self._remember({name})
+            raise ServerError(f"{self._where}: {NOTES.get(name, f'takes no {name}')}")
+        if not self._thinks and cuts_thoughts(reply):
+            self._found_to_think()
+            raise ServerError(f"{self._where}: cut while it was thinking")
+        return self._written(reply, body, set())
+
+    async def send(
+        self, method: str, path: str, data: bytes | None = None, kind: str = "application/json"
+    ) -> HttpReply:
+        """A request to another place of the same server, such as `/files`. Raises the `ModelError` of its status."""
+        session = self._session or self._open()
+        path, _, query = path.partition("?")
+        url = self._url.with_path(self._url.path.removesuffix(COMPLETIONS) + path, keep_query=True).extend_query(query)
+        headers = {"Content-Type": kind}
+        try:
+            async with (
+                asyncio.timeout(max(self._timeout, _TRANSFER)),
+                session.request(method, url, data=data, headers=headers, proxy=self._proxy) as response,
+            ):
+                reply = HttpReply(response.status, response.headers, await response.read())
+        except TimeoutError as error:
+            raise Unreachable(f"{self._where}: no answer within {max(self._timeout, _TRANSFER):g} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._unreachable(error) from error
+        if reply.status not in (200, 201):
+            raise self._failure(reply)
+        return reply
+
     async def close(self) -> None:
         if self._session:
             await self._session.close()
@@ -247,18 +302,21 @@ class OpenAIModel(Model):
         if limit and (cuts_thoughts(reply) or overflow(reply)):
             if cuts_thoughts(reply):
                 wasted = ChatReply.read(reply.body).usage
-                self._thinks = True
-                self._note(f"thinks before it answers: its answers have no limit of tokens but that in {ADVICE}")
+                self._found_to_think()
             reply, body, left_out = await self._reply(whole)
+        return with_wasted(self._written(reply, body, left_out), wasted)
+
+    def _found_to_think(self) -> None:
+        self._thinks = True
+        self._note(THINKS)
+
+    def _written(self, reply: HttpReply, body: JsonMapping, left_out: set[str]) -> Completion:
+        """What a reply holds. Raises the `ModelError` of one that is no answer."""
         if (written := failed_generation(reply)) is not None and "response_format" in body and written.strip():
             return Completion(written, "stop", 0, 0)  # for the role to repair
         if written is not None:
             raise MalformedResponse(f"{self._where}: {self._quote(error_text(reply.body))}", billed=(0, 0))
-        answer = read_completion(self._accepted(reply, left_out), self._where, self._quote)
-        prompt, completion = answer.prompt_tokens, answer.completion_tokens
-        return answer._replace(
-            prompt_tokens=prompt + wasted.prompt_tokens, completion_tokens=completion + wasted.completion_tokens
-        )
+        return read_completion(self._accepted(reply, left_out), self._where, self._quote)
 
     async def _reply(self, whole: JsonMapping) -> tuple[HttpReply, JsonObject, set[str]]:
         """The reply, the body that was sent in the end, and the parameters that were left out of it."""

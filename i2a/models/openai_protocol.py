@@ -66,7 +66,9 @@ REASONS: Mapping[str, str] = {
 }
 
 PASSING = {408, 409, 421, 423, 424, 425, 444, 449, 498, 499}  # and 5xx: the same request may succeed later
-DOWN = (502, 503)  # from a server that is being started, or from the proxy before one that is not there
+# From a server that is being started, the proxy before one that is not there (521-523, 530: Cloudflare's), or one that
+# takes nobody's requests for now (529: Anthropic's).
+DOWN = (502, 503, 521, 522, 523, 529, 530)
 
 ABOUT_FORMAT = re.compile(rb"response_format|schema|guided|structured|grammar|json_object", re.IGNORECASE)
 _ABOUT_SYSTEM = re.compile(

@@ -1,20 +1,27 @@
 """A chat completion's body as our completion, and what a library or server says as an error of ours. Without I/O."""
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from i2a.errors import ContextOverflow, MalformedResponse, ModelError, Unreachable
+from i2a.errors import AccessDenied, ContextOverflow, MalformedResponse, ModelError, Unreachable
 from i2a.markup import spoken
 from i2a.models.model import Completion, Message
-from i2a.models.openai_protocol import ChatReply, HttpReply, error_text, failure, refused
+from i2a.models.openai_protocol import ChatReply, ChatUsage, HttpReply, error_text, failure, refused
 from i2a.models.room import overflow
-from i2a.text import is_blank, one_line
+from i2a.text import is_blank, shortened
 
 QUOTED = 200  # characters of foreign text in an error message
 
 # By the names of their classes: several libraries have errors of these names, beside Python's own.
 _LOST = {"APIConnectionError", "ConnectionError", "TimeoutError", "APITimeoutError", "ConnectError", "ReadError"}
 _DOWN = {"ConnectionRefusedError", "ConnectError", "ClientConnectorError", "gaierror"}
+# Found before anything is sent, and reported as a lost connection or a server's fault; no later call will succeed.
+_NOT_SET_UP = re.compile(
+    r"missing (?:\w+ )?(?:api[ _]?key|credentials)|unable to locate credentials|no module named"
+    r"|credentials were not found",
+    re.IGNORECASE,
+)
 
 
 def read_completion(raw: bytes, where: str, quote: Callable[[str], str]) -> Completion:
@@ -45,12 +52,25 @@ def read_completion(raw: bytes, where: str, quote: Callable[[str], str]) -> Comp
     )
 
 
+def with_wasted(answer: Completion, wasted: ChatUsage) -> Completion:
+    """`answer`, with what a call before it cost that brought no answer."""
+    return answer._replace(
+        prompt_tokens=answer.prompt_tokens + wasted.prompt_tokens,
+        completion_tokens=answer.completion_tokens + wasted.completion_tokens,
+        cached_tokens=answer.cached_tokens + wasted.cached_tokens,
+        written_tokens=answer.written_tokens + wasted.written_tokens,
+    )
+
+
 def library_error(error: Exception, secrets: Collection[str] = ()) -> ModelError | None:
     """What an error of a client's library means: those of OpenAI, Azure, Anthropic, Ollama and litellm carry a status.
 
     None if it is a bug. `secrets` are left out of the message.
     """
-    message = f"{type(error).__name__}: {quote(str(error), secrets)}"
+    text = str(error).partition("Traceback (most recent call last)")[0]
+    message = f"{type(error).__name__}: {quote(text, secrets)}"
+    if _NOT_SET_UP.search(text):
+        return AccessDenied(message)
     names = {kind.__name__ for each in _causes(error) for kind in type(each).__mro__}
     if "Connection error" in message or names & _LOST:
         return Unreachable(message, down=bool(names & _DOWN))
@@ -58,7 +78,7 @@ def library_error(error: Exception, secrets: Collection[str] = ()) -> ModelError
     if isinstance(status, int) and status >= 400:
         theirs = getattr(error, "litellm_response_headers", None)
         headers = theirs or getattr(getattr(error, "response", None), "headers", None) or {}
-        reply = HttpReply(status, headers, message.encode())
+        reply = HttpReply(status, headers, text.encode("utf-8", "replace"))
         if (found := overflow(reply)) is not None:
             return ContextOverflow(message, context=found.context, needed=found.needed)
         return failure(reply, message)
@@ -79,8 +99,7 @@ def quote(text: str, secrets: Collection[str] = ()) -> str:
     """Text from outside for an error message: without secrets, in one line, printable, short."""
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
-    text = one_line(text)
-    return text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
+    return shortened(text, QUOTED)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

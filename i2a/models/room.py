@@ -95,6 +95,6 @@ def of_running(body: Any, name: str) -> int | None:
     """The context of a model that Ollama has loaded, from `/api/ps`."""
     models = body.get("models") if isinstance(body, Mapping) else None
     for model in models if isinstance(models, list) else ():
-        if isinstance(model, Mapping) and {model.get("name"), model.get("model")} & {name, f"{name}:latest"}:
+        if isinstance(model, Mapping) and any(model.get(key) in (name, f"{name}:latest") for key in ("name", "model")):
             return _number(model.get("context_length"))
     return None

@@ -16,6 +16,9 @@ KIND = r"[a-z_]+|[^:?@\s]+\.py(?::[A-Za-z_]\w*)?|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+
 PATTERN = re.compile(
     rf"(?P<kind>{KIND})(:(?P<name>[^?]+?))?(@(?P<url>https?://[^?\s]+))?(\?(?P<params>.*))?", re.DOTALL
 )
+# Names of parameters, and of fields of JSON in them, that hold what must not stand in a manifest.
+SECRET = re.compile("key|secret|passw|credential|authorization|(?:^|access_|api_|auth_|session_)token$", re.IGNORECASE)
+SECRET_INSIDE = re.compile('"[^"]*(?:api.?key|private.?key|secret|passw|authorization)', re.IGNORECASE)
 EXAMPLES = "offline, openai:gpt-4o-mini, openai:qwen3@http://localhost:8000/v1, hf:runs/sft"
 
 
@@ -43,8 +46,8 @@ class ModelSpec:
         params = tuple(sorted(parse_qsl(match["params"] or "", keep_blank_values=True)))
         if wrong := next((name for name, _ in params if re.search(r"\s", name)), None):
             raise UsageError(f"{text!r} is not a model; {wrong!r} is no parameter: write for instance {EXAMPLES}")
-        named = any("key" in name.lower() and name not in ("key_env", "key_header") for name, _ in params)
-        if named or any(re.search('"[^"]*(api.?key|authorization)', value, re.IGNORECASE) for _, value in params):
+        named = any(SECRET.search(name) and name not in ("key_env", "key_header") for name, _ in params)
+        if named or any(SECRET_INSIDE.search(value) for _, value in params):
             raise UsageError("a model string must contain no key; put it in the environment, under ?key_env=NAME")
         return cls(match["kind"], match["name"] or "", url, params)
 

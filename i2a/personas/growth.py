@@ -117,6 +117,14 @@ async def grow_pool_async(
     return result_of(config, pool, seeds, encoder, run)
 
 
+def planned(config: Growth, clients: Mapping[str, Client] = {}) -> RunPlan:
+    """The plan of a growth by itself, for an estimate. Raises `UsageError` for settings that cannot work."""
+    if config.candidates is not None:
+        raise UsageError("--candidates are filtered, which calls no model: leave out --dry-run")
+    encoder, seeds = open_encoder(config.encoder), read_seeds(config)
+    return plan_growth(config, GrowingPool(rules_of(config, encoder, seeds), seeds, encoder), seeds, encoder, clients)
+
+
 def plan_growth(
     config: Growth, pool: GrowingPool, seeds: Sequence[str], encoder: Encoder, clients: Mapping[str, Client]
 ) -> RunPlan:

@@ -20,7 +20,9 @@ class Growth(RunConfig):
     seeds: Path | None = Field(
         None, description="File of the texts to begin with. [default: the 20 that come with i2a]"
     )
-    model: str = Field("offline", description="Model that writes: offline, openai:NAME, openai:NAME@URL, hf:FOLDER.")
+    model: str = Field(
+        "offline", description="Model that writes: offline, openai:NAME, openai:NAME@URL, litellm:PROVIDER/MODEL, ..."
+    )
     candidates: Path | None = Field(
         None, description="Filter an existing collection (.txt, .jsonl, .parquet) instead of asking a model."
     )
@@ -43,6 +45,11 @@ class Growth(RunConfig):
     )
     max_calls: int | None = Field(
         None, ge=1, description="Most calls in flight to one model, if fewer. [default: concurrency]"
+    )
+    batched: Annotated[list[str], Flag("--batched", metavar="writer")] = Field(
+        [],
+        description="Hand the calls of the writer in to the provider's batches, at half the price and within a day: a "
+        "wave of --concurrency calls is a batch.",
     )
     window: int = Field(400, ge=1, description="Number of latest candidates over which saturation is measured.")
     saturation: float = Field(0.05, ge=0, lt=1, description="Stop when a smaller share of these candidates is new.")

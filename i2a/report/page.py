@@ -73,11 +73,12 @@ def page(title: str, runs: Sequence[Run], trees: Packed) -> str:
     )
 
 
-def tables(run: Run) -> Iterator[tuple[str, list[ResultRow]]]:
-    """The results of an evaluation: the rows of the table of each judge."""
+def tables(run: Run) -> Iterator[tuple[str, str, list[ResultRow]]]:
+    """The results of an evaluation: of each judge the best control, if there are any, and the rows of the table."""
     first = {key: run.summary.get(key) for key in ("candidates", "differences", "best_control")}
     for judge, results in {run.summary["judge"]: first, **run.summary["other_judges"]}.items():
-        yield judge, [row(name, run, results) for name in results["candidates"]]
+        control = (results.get("best_control") or {}).get("candidate", "")
+        yield judge, control, [row(name, run, results) for name in results["candidates"]]
 
 
 def row(name: str, run: Run, results: JsonObject) -> ResultRow:

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from i2a.jsonl import JsonObject
 from i2a.settings import Flag
 
-SESSION_ONLY = {"out", "resume", "retry_failed", "quiet"}  # not part of the run itself
+AHEAD = 2000  # conversations that are begun while batches are waited for; each takes some 100 kB
+SESSION_ONLY = {"out", "resume", "retry_failed", "quiet", "dry_run", "probe"}  # not part of the run itself
 
 
 class RunConfig(BaseModel):
@@ -25,7 +26,7 @@ class RunConfig(BaseModel):
         "[default: 4 x concurrency]",
     )
     retries: int = Field(
-        8, ge=0, description="How often a failed call is retried. 0 also waits for no server that is down."
+        8, ge=0, description="How often a failed call is retried. 0: nor is a server waited for that is down."
     )
     max_outage: float = Field(
         600, ge=0, description="Seconds to wait for a server that is down, at the start or later, before the run stops."
@@ -39,17 +40,41 @@ class RunConfig(BaseModel):
     )
     check: Annotated[bool, Flag("--check/--no-check")] = Field(
         True,
-        description="Before a run of 20 or more, ask each server three short questions (answers, seed, schema), and "
-        "keep what they show in the manifest.",
+        description="Before a run of 20 or more, ask each server three short questions (answers, seed, schema), which "
+        "are paid like any others, and keep what they show in the manifest.",
     )
     max_cost: float | None = Field(None, gt=0, description="Stop when the run has cost this many US dollars.")
     max_tokens: int | None = Field(None, gt=0, description="Stop when the run has used this many tokens.")
     price: Annotated[list[str], Flag(metavar="MODEL=IN/OUT", was="prices")] = Field(
-        [], description="Price of a model, in US dollars per million tokens."
+        [], description="Price of a model, in US dollars per million tokens; IN/OUT/CACHED if cached ones are cheaper."
     )
     resume: bool = Field(False, description="Continue the run in --out.")
     retry_failed: bool = Field(False, description="Continue the run, and redo its failed conversations.")
+    batched: Annotated[list[str], Flag("--batch", metavar="ROLE")] = Field(
+        [],
+        description="Role whose calls go through the provider's batches, at half the price and within a day: one that "
+        "nobody waits for, e.g. judge.",
+    )
+    batch_wait: float = Field(
+        20.0, gt=0, description="A batch is handed in when for so many seconds no call was made that belongs in it."
+    )
+    batch_poll: float = Field(60.0, gt=0, description="Seconds between two looks at a batch.")
     quiet: Annotated[bool, Flag(was="view")] = Field(False, description="No live view.")
+    dry_run: bool = Field(
+        False,
+        description="Only tell what the run would take: calls by role, tokens, money and time. Calls no model, writes "
+        "nothing.",
+    )
+    probe: Annotated[int | Path | None, Flag(metavar="N|RUN")] = Field(
+        None,
+        description="With --dry-run: hold N conversations (of each candidate) with the models themselves, which is "
+        "paid, or go by those of an earlier run. [default: the offline engine in the place of the models]",
+    )
+
+    @field_validator("probe", mode="before")
+    @classmethod
+    def _is_a_number(cls, value: object) -> object:
+        return max(1, int(str(value))) if str(value).isdecimal() else value
 
     @property
     def folder(self) -> Path:
@@ -64,6 +89,11 @@ class RunConfig(BaseModel):
     def patience(self) -> float:
         """How many seconds the run waits for a server that is not there."""
         return self.max_outage if self.retries else 0.0
+
+    @property
+    def trees_at_once(self) -> int:
+        """Conversations that only wait for a batch do not keep others waiting."""
+        return max(self.concurrency, AHEAD) if self.batched else self.concurrency
 
     @property
     def calls_at_once(self) -> int:

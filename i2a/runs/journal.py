@@ -82,6 +82,17 @@ class Journal:
         )
         return [Spent(*row) for row in rows]
 
+    def spent_by_tree(self) -> dict[str, list[Spent]]:
+        """The same for each tree by itself."""
+        rows = self._rows(
+            "SELECT tree, role, model, count(*), sum(prompt_tokens), sum(completion_tokens), sum(estimated), "
+            "sum(cached_tokens), sum(written_tokens) FROM answers GROUP BY tree, role, model"
+        )
+        found: dict[str, list[Spent]] = {}
+        for tree, *row in rows:
+            found.setdefault(tree, []).append(Spent(*row))
+        return found
+
     def _rows(self, query: str, *values: str) -> list[Any]:
         try:
             return self._db.execute(query, values).fetchall()
@@ -107,7 +118,7 @@ class Journal:
         loop = asyncio.get_running_loop()
         if not self._batch:
             loop.call_soon(self._commit)
-        self._batch.append((tree, key, role, model, *completion))
+        self._batch.append((tree, key, role, model, *completion[:-1]))  # the name of the model says if it was batched
         written = loop.create_future()
         self._waiting.append(written)
         await written

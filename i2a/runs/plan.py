@@ -1,11 +1,12 @@
 """What a run will do, decided before anything is written or called."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
+from i2a.errors import UsageError
 from i2a.models.spec import ModelSpec
 from i2a.runs.panels import turns_of
 from i2a.trees.tree import Tree
@@ -21,6 +22,7 @@ class RunPlan:
 
     fingerprint   what must be equal to resume the run
     models        all that are called, by role or name
+    roles         the models of each role, where `models` does not say it by role
     trees         empty trees, to be grown side by side; a complete corpus is in their order
     grow          grows one tree; an `i2a.errors.ModelError` becomes a failure record, any other error is a bug
     work          instead of trees: a coroutine that calls models in its own order, e.g. in waves
@@ -55,3 +57,11 @@ class RunPlan:
     needed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     turns: int = 0
     simulated: Mapping[str, bool] = field(default_factory=dict)
+    roles: Mapping[str, Collection[ModelSpec]] = field(default_factory=dict)
+
+    def models_of(self, role: str) -> Collection[ModelSpec]:
+        """The models that play a role. Raises `UsageError` if there is no such role."""
+        roles = self.roles or {name: [spec] for name, spec in self.models.items()}
+        if role not in roles:
+            raise UsageError(f"there is no role {role!r} here; the roles: {', '.join(roles)}")
+        return roles[role]

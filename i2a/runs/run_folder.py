@@ -4,6 +4,7 @@ manifest.json    what the run is; resuming another one is refused
 journal.sqlite   every paid answer
 trees.jsonl      the finished trees, one line each; in drawing order once the run is complete
 failures.jsonl   the conversations that failed, with reasons
+batches.jsonl    the batches that were handed in to a provider
 broken.jsonl     how far these came, in runs that have a use for it
 """
 
@@ -30,14 +31,17 @@ class RunFolder(Folder):
         self.trees_file = path / "trees.jsonl"
         self.failures_file = path / "failures.jsonl"
         self.broken_file = path / "broken.jsonl"
+        self.journal_file = path / "journal.sqlite"
+        self.batches_file = path / "batches.jsonl"
 
     def repair(self) -> None:
         jsonl.repair(self.trees_file)
         jsonl.repair(self.failures_file)
         jsonl.repair(self.broken_file)
+        jsonl.repair(self.batches_file)
 
     def journal(self) -> Journal:
-        return Journal(self.path / "journal.sqlite")
+        return Journal(self.journal_file)
 
     def finished(self) -> set[str]:
         """The ids of the finished trees."""

@@ -7,7 +7,7 @@ import asyncio
 import gc
 import signal
 import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -44,11 +44,15 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
     trees that are cut off then, or by a crash, are rebuilt from the journal. Raises `UsageError` for invalid settings
     before anything is written or called; an error other than a `ModelError` while it runs is a bug and is raised.
     """
+    if config.dry_run:
+        raise UsageError("a dry run makes no run: call i2a.estimate with these settings")
+    if config.probe is not None:
+        raise UsageError("--probe says how a --dry-run estimates: add that, or leave --probe out")
     say = View(console, UsageTracker({}), unit=plan.unit, total=0).say
     async with Session.open(plan, config, say) as session:
         todo, summary = remaining(plan, config, session)
         total = len(plan.trees) if plan.target is None else plan.target
-        steps = [sum(plan.steps(tree)[1] for tree in trees) for trees in (plan.trees, todo)]
+        steps_total, steps_left = planned_steps(plan, plan.trees), planned_steps(plan, todo)
         view = View(
             console,
             session.usage,
@@ -58,18 +62,18 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
             quiet=console is None or config.quiet,
             steps=plan.steps,
             step_unit=plan.step_unit,
-            steps_done=steps[0] - steps[1],
-            steps_total=steps[0],
+            steps_done=steps_total - steps_left,
+            steps_total=steps_total,
             panel=plan.panel,
             in_flight=session.in_flight,
-            waiting=lambda: [endpoint.waiting for endpoint in session.endpoints.values() if endpoint.waiting],
+            waiting=lambda: session.waiting,
             notes=lambda: session.notes,
         )
         view.say_news()
         if plan.work is not None:
             work = [plan.work(session, view)]
         else:
-            waiting, workers = iter(todo), min(config.concurrency, len(todo))
+            waiting, workers = iter(todo), min(config.trees_at_once, len(todo))
             work = [grow_trees(waiting, plan, session, summary, view) for _ in range(workers)]
         with stop_on_interrupt(session.in_flight, view):
             try:
@@ -91,6 +95,11 @@ def remaining(plan: RunPlan, config: RunConfig, session: Session) -> tuple[list[
     finished = folder.finished()
     todo = [tree for tree in plan.trees if tree.id not in finished and (config.retry_failed or tree.id not in past)]
     return todo, Summary.of(read(folder.trees_file)) if finished else Summary()
+
+
+def planned_steps(plan: RunPlan, trees: Iterable[Tree]) -> int:
+    """In how many steps these trees are to be grown, as far as that is known."""
+    return sum(plan.steps(tree)[1] for tree in trees)
 
 
 async def grow_trees(waiting: Iterator[Tree], plan: RunPlan, session: Session, summary: Summary, view: View) -> None:

@@ -8,8 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from i2a.errors import ServerAway, Unreachable
+from i2a.errors import ServerAway, Unreachable, UsageError
 from i2a.extras import our_version
+from i2a.models.batch import BATCH, BatchLog, BatchService, half
+from i2a.models.batching import BatchingModel
 from i2a.models.call import Endpoint, InFlight, RequestKeys, RoleModel, backoff, clock
 from i2a.models.check import check
 from i2a.models.model import Model, Price
@@ -22,6 +24,7 @@ from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.simulated import simulated_by_name
 
+UNLIMITED = 10**9  # calls that wait for batches take no place from others
 CHECK, CHECKS = "check", "checks"  # the role that asks what a server can do, and where the manifest keeps it
 
 
@@ -29,7 +32,7 @@ CHECK, CHECKS = "check", "checks"  # the role that asks what a server can do, an
 class Session:
     """What all trees of a running run share. `failures`: those of earlier sessions, by tree.
 
-    `manifest`: that of the run, as its first session wrote it.
+    `manifest`: that of the run, as its first session wrote it. `batched`: what goes through batches, by role and model.
     """
 
     folder: RunFolder
@@ -42,6 +45,7 @@ class Session:
     keeps_cut: bool = False
     max_tokens: Mapping[str, int] = field(default_factory=dict)
     room: Sequence[str] = ()
+    batched: Mapping[tuple[str, ModelSpec], Endpoint] = field(default_factory=dict)
 
     @classmethod
     @asynccontextmanager
@@ -63,6 +67,7 @@ class Session:
                 roles = [role for role, of in plan.models.items() if of == spec and role != str(spec)]
                 called = f"{spec} ({', '.join(roles)})" if roles else str(spec)
                 await reach(models[spec], called, config.patience, say)
+            services = services_of(plan, config, models)
             fingerprint, metadata = manifest_of(plan, config, models)
             folder = stack.enter_context(RunFolder.open(config.folder, fingerprint, metadata, resume=config.continues))
             began = folder.manifest().get("models", {})
@@ -80,23 +85,43 @@ class Session:
                 )
                 for spec, model in models.items()
             }
+            in_flight = InFlight()
+            batched = {}
+            for spec, service in services.items():
+                through = BatchingModel(
+                    str(spec),
+                    models[spec],
+                    service,
+                    BatchLog(folder.batches_file),
+                    live=endpoints[spec].limiter,
+                    busy=lambda: bool(in_flight.count),
+                    wait=config.batch_wait,
+                    poll=config.batch_poll,
+                    patience=config.patience,
+                )
+                stack.push_async_callback(through.close)
+                batched[spec] = Endpoint(
+                    str(spec), through, max_calls=UNLIMITED, retries=config.retries, max_outage=config.patience
+                )
             yield cls(
                 folder,
                 journal,
                 usage,
-                InFlight(),
+                in_flight,
                 endpoints,
                 folder.failures(),
                 folder.manifest(),
                 keeps_cut=config.on_length == "keep",
                 max_tokens=config.role_max_tokens,
                 room=room_in_words(plan, models),
+                batched={(role, spec): batched[spec] for role in config.batched for spec in plan.models_of(role)},
             )
 
     @property
     def notes(self) -> list[str]:
         """What came out about the servers, in words: their room, what they do not take, whether they count tokens."""
-        said = [*self.room] + [note for endpoint in self.endpoints.values() for note in endpoint.model.notes]
+        endpoints = dict.fromkeys((*self.endpoints.values(), *self.batched.values()))
+        said = [*self.room] + [note for endpoint in endpoints for note in endpoint.model.notes]
         estimated = Counter[str]()
         for (_, model), used in self.usage.usage.items():
             estimated[model] += used.estimated
@@ -116,6 +141,7 @@ class Session:
             model = endpoint.model
             if str(spec) in known or not model.host or model.simulated:
                 continue
+            say(f"{spec}: asking what it can do, in three short calls (--no-check leaves them out)")
             alone = Endpoint(str(spec), model, max_calls=2, retries=0, max_outage=0)
             keys = RequestKeys(CHECK, 0, self.journal)
             found = await check(RoleModel(CHECK, alone, keys, self.usage, self.in_flight), short=True)
@@ -126,6 +152,13 @@ class Session:
                     advice = f"; {finding.advice}" if finding.advice else ""
                     say(f"{spec}: {finding.name}: {finding.found}{advice}")
 
+    @property
+    def waiting(self) -> list[str]:
+        """What calls are waiting for at the moment, in words."""
+        batching = [each.model for each in dict.fromkeys(self.batched.values())]
+        batches = [model.waiting for model in batching if isinstance(model, BatchingModel)]
+        return list(filter(None, [*(endpoint.waiting for endpoint in self.endpoints.values()), *batches]))
+
     def clients(self, tree_id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, RoleModel]:
         """A client for each role of the tree with this id and seed; `models` names the model of each."""
         failures = self.failures.get(tree_id, ())
@@ -133,7 +166,7 @@ class Session:
         return {
             role: RoleModel(
                 role,
-                self.endpoints[spec],
+                self.batched.get((role, spec), self.endpoints[spec]),
                 keys,
                 self.usage,
                 self.in_flight,
@@ -201,8 +234,20 @@ def prices_of(plan: RunPlan, config: RunConfig) -> dict[str, Price | None]:
         str(spec): spec.price() if isinstance(spec, ClientSpec) else find_price(spec) for spec in plan.models.values()
     }
     prices = known | dict(map(parse_price, config.price))
+    prices |= {name + BATCH: half(price) for name, price in prices.items()}
     UsageTracker(prices, max_cost=config.max_cost)
     return prices
+
+
+def services_of(plan: RunPlan, config: RunConfig, models: Mapping[ModelSpec, Model]) -> dict[ModelSpec, BatchService]:
+    """The interface for batches of each model that plays a role of `config.batched`. Raises `UsageError`."""
+    services = {}
+    for role in config.batched:
+        for spec in plan.models_of(role):
+            if (service := models[spec].batches()) is None:
+                raise UsageError(f"{spec} has no batches that i2a knows: leave out --batch {role}")
+            services[spec] = service
+    return services
 
 
 def manifest_of(

@@ -158,9 +158,10 @@ def test_a_control_is_known_by_its_model_not_by_its_name() -> None:
     controls = {
         text: is_control(Candidate.parse(text).identity)
         for text in ("tuned=offline:babble", "offline:generic", "babble=offline", "shuffled:offline:manner",
-                     "offline:oracle", "babble=openai:babble@http://127.0.0.1:8000/v1")
+                     "offline:oracle", "offline:facts?seed=3", "babble=openai:babble@http://127.0.0.1:8000/v1")
     }  # fmt: skip
-    assert [text for text, found in controls.items() if found] == ["tuned=offline:babble", "offline:generic"]
+    found = [text for text, control in controls.items() if control]
+    assert found == ["tuned=offline:babble", "offline:generic", "offline:facts?seed=3"]
 
 
 def test_the_oracle_is_told_that_the_chat_may_not_have_shown_it() -> None:

@@ -28,6 +28,7 @@ NAMES = {
     "Tree": "i2a.trees.tree",
     "build_items": "i2a.api",
     "choose": "i2a.api",
+    "estimate": "i2a.api",
     "evaluate": "i2a.api",
     "read_trees": "i2a.api",
     "scenario": "scenarios.script",

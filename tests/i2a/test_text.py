@@ -2,7 +2,7 @@
 
 import pytest
 
-from i2a.text import counted, one_line
+from i2a.text import counted, one_line, shortened
 
 
 def test_whatever_a_model_writes_is_one_printable_line() -> None:
@@ -20,3 +20,8 @@ def test_whatever_a_model_writes_is_one_printable_line() -> None:
 )
 def test_a_count_has_its_noun_in_the_right_number(count: int, what: str, words: str) -> None:
     assert counted(count, what) == words
+
+
+def test_a_long_text_is_cut_and_shows_it() -> None:
+    assert shortened("a few\nwords", 11) == "a few words"
+    assert shortened("a few\nwords", 8) == "a few w\u2026"

@@ -51,6 +51,9 @@ INVENTED = [
 FINE = [
     (DEAF, "Pip jumped up when the doorbell lamp went on."),
     (DEAF, "I can't hear, so the others sign for me."),
+    (DEAF, "I've never heard a song in my life, but I feel the bass."),
+    (DEAF, "I heard that the workshop will move."),
+    ("She is a 16-year-old pupil. She loves chess.", "Homework is piling up."),
     (DEAF, "Do you listen to music when you work?"),
     (CLEANER, "My back is sore after fourteen rooms."),
     (CLEANER, "My boss wants the rooms done by noon."),

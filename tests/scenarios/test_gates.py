@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from i2a.errors import BudgetSpent, ContextOverflow
+from i2a.errors import BudgetSpent, ContextOverflow, ServerError
 from i2a.models.model import Completion
 from i2a.runs.outcome import RunResult, print_result
-from i2a.testing import Request
+from i2a.testing import Request, ScriptedModel
 from i2a.trees.json import read
 from i2a.trees.summary import Summary
 from i2a.trees.tree import ASKED_AGAIN, FAULTS, Node
@@ -105,6 +105,20 @@ def test_a_corpus_of_the_offline_engine_has_no_false_alarm(tmp_path: Path) -> No
     assert {role: used.calls for role, used in result.usage.by_role().items() if role != "judge"} == dict.fromkeys(
         ("user", "inducer", "preferred", "rejected"), 200
     )
+
+
+def test_an_outage_of_the_judges_server_is_waited_for_and_costs_no_label(tmp_path: Path) -> None:
+    faults = [ServerError("HTTP 529: overloaded", down=True)] * 3  # too many for two calls with a retry each
+
+    def judging(request: Request) -> str:
+        if faults:
+            raise faults.pop()
+        return plausible(request)
+
+    config = Simulation(out=tmp_path, conversations=1, turns=1, retries=1)
+    result = simulate(config, clients={"*": ScriptedModel(plausible), "judge": ScriptedModel(judging)})
+    assert not faults
+    assert (result.finished, result.summary.unjudged) == (1, 0)
 
 
 def test_a_context_that_is_too_small_costs_turns_and_labels_and_no_conversation(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from i2a.trees.persona import Persona
 from i2a.trees.tree import Tree
 from scenarios.aloe import aloe
 from scenarios.script import Scenario, find, installed, load
+from scenarios.settings import Simulation
+from scenarios.simulation import plan_simulation
 from tests.fakes import ScriptedClient
 
 GOOD = """
@@ -54,6 +56,36 @@ def test_a_scenario_is_read_off_its_script(file: Path) -> None:
     assert chat.options == {"turns": 2, "mood": "calm", "warm": False, "heat": 0.5}
     assert list(chat.roles) == ["user"]
     assert chat.file == file
+
+
+DEBATE = """
+from agents.prompt import Prompt
+from agents.role import Role
+from scenarios import scenario
+
+# No persona takes part.
+class Speaker(Role):
+    prompt = Prompt("Speak for the motion.")
+
+@scenario
+async def debate(tree, speaker: Speaker) -> None:
+    \"\"\"Two sides, and no persona.\"\"\"
+    tree.add(None, await speaker(None))
+"""
+
+
+def test_only_a_script_that_tells_or_reads_a_persona_uses_personas(file: Path) -> None:
+    assert load(written(file)).uses_personas  # the user's prompt names it
+    assert not load(written(file, DEBATE)).uses_personas
+    assert load(written(file, f"{DEBATE}    print(tree.persona.profile)\n")).uses_personas
+
+
+@pytest.mark.parametrize("setting", ["role_model", "role_max_tokens"])
+def test_a_setting_of_a_role_that_the_scenario_lacks_is_refused(tmp_path: Path, setting: str) -> None:
+    values = {"role_model": {"juge": "offline"}, "role_max_tokens": {"juge": 300}}
+    config = Simulation(out=tmp_path / "run", **{setting: values[setting]})
+    with pytest.raises(UsageError, match="scenario aloe has no role 'juge'; its roles: user, "):
+        plan_simulation(config)
 
 
 def test_a_scenario_is_found_by_name_or_by_path(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

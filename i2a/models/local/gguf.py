@@ -41,10 +41,13 @@ def is_gguf(name: str) -> bool:
 
 
 def cache_folder() -> Path:
-    """Where converted models are kept."""
+    """Where converted models are kept. Raises `UsageError` where there is no place."""
     if own := os.environ.get("I2A_CACHE"):
         return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "i2a"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "i2a"
+    except RuntimeError:  # a user without a home
+        raise UsageError("there is no home folder for converted models; set I2A_CACHE to a folder") from None
 
 
 def converted(file: Path) -> Path:

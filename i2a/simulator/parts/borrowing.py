@@ -6,6 +6,7 @@ Knows no persona: the person's own messages show how a word is used.
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from i2a.simulator.language import grammar, verbs
@@ -17,6 +18,8 @@ _SUBJECTS = frozenset(
     {"i", "you", "we", "they", "he", "she", "will", "would", "can", "could", "should", "may", "might", "must", "don't"}
     | {"didn't", "can't", "won't", "never", "i'll", "i'd", "doesn't", "cannot"}
 )
+_ALL_PERSONS = frozenset({"i", "you", "we", "they"})
+_DOUBLED = frozenset({"that", "had", "so", "very", "really", "no", "far", "ha", "bye", "many", "much", "well", "there"})
 _SINGULAR_VERBS = frozenset({"is", "isn't", "was", "wasn't", "does", "doesn't", "has", "hasn't", "goes"})
 _ASKING = frozenset({"is", "isn't", "was", "wasn't", "does", "doesn't", "has", "hasn't"})
 _NO_PLURALS, _NO_NOUNS, _NOUNS_TOO = (
@@ -43,13 +46,13 @@ def misused(reply: str, messages: tuple[str, ...]) -> int:
         if not word[0].isalpha():
             continue
         use = _use(lowered, tokens, at)
-        if use.before == "determiner" and use.behind != "word" and _is_no_noun(word):
+        if use.before == "determiner" and use.behind != "word" and _is_no_noun(word) and not _joined(word, use.next):
             found += 1
         elif word in STOP or word in grammar.AFTER_VERB or word in grammar.ADVERBS:
             continue
         elif stem(word) in known:
             found += _differs(word, use, known[stem(word)])
-    return found + _disagreements(lowered)
+    return found + _disagreements(lowered) + _stammers(lowered) + _wrong_forms(lowered)
 
 
 @lru_cache(maxsize=4096)
@@ -96,7 +99,12 @@ def _class(word: str) -> str:
 def _is_no_noun(word: str) -> bool:
     """Whether a word cannot stand alone behind an article: a verb, an adverb, a plain adjective or participle."""
     participle = word.endswith("ed") and len(word) > 4 and not word.endswith(("eed", "shed", "bred", "hundred"))
-    return word in _NO_NOUNS or word in verbs.PAST or participle or _is_verb(word)
+    return word in _NO_NOUNS or (word in verbs.PAST - _NOUNS_TOO) or participle or _is_verb(word)
+
+
+def _joined(word: str, behind: str) -> bool:
+    """Whether another adjective follows: `a lovely, warm afternoon`, `a quick and easy meal`."""
+    return behind in (",", "and", "but", "or", "yet") and not (word in verbs.PAST or _is_verb(word))
 
 
 def _is_verb(word: str) -> bool:
@@ -116,6 +124,8 @@ def _differs(word: str, use: Use, known: Sequence[Use]) -> bool:
     ):  # a noun as a verb
         return grammar.base(word) not in verbs.KNOWN and not any(_acts(word, one) for one in known)
     alone = use.behind in ("preposition", "stop") or use.next in ("and", "or", "say", "says") or _is_verb(use.next)
+    if word.endswith("est"):
+        return False  # `your eldest`
     return use.before == "determiner" and alone and (word.endswith("'s") or all(map(_describes, known)))
 
 
@@ -143,6 +153,34 @@ def _disagreements(lowered: list[str]) -> int:
             asked = at > 0 and lowered[at - 1] in _ASKING and after != "'" and _class(after) != "word"
             one_of = at > 0 and lowered[at - 1] == "of"
             found += (after in _SINGULAR_VERBS and not one_of) or asked
+    return found
+
+
+def _stammers(lowered: list[str]) -> int:
+    """Words that come twice and do not mean it: `you you bake`, `does the case make your case a cake`."""
+    twice = sum(one == other and one.isalpha() and one not in _DOUBLED for one, other in pairwise(lowered))
+    found, here = 0, set[str]()
+    for before, word in pairwise(lowered):
+        if not word[0].isalnum():
+            here = set()
+        elif before in _DETERMINERS and word not in STOP:
+            found += word in here
+            here.add(word)
+    return twice + found
+
+
+def _wrong_forms(lowered: list[str]) -> int:
+    """`you plays`, `you is`, `you baking a cake` as a sentence, `did you went`."""
+    found = 0
+    for at in range(len(lowered) - 1):
+        before, here, behind = lowered[at - 1] if at else "", lowered[at], lowered[at + 1]
+        if here not in _ALL_PERSONS:
+            continue
+        opens = _class(before) == "stop" or before in ("and", "that", "how", "because", "so")
+        singular = behind in ("is", "was", "has", "does") and not (here == "i" and behind == "was")
+        third = behind != grammar.base(behind) and _is_verb(behind)
+        asked = before in ("did", "didn't", "do", "don't", "will", "would") and behind in verbs.PAST - verbs.KNOWN
+        found += (opens and (singular or third or grammar.is_gerund(behind))) or asked
     return found
 
 

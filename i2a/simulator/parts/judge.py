@@ -31,7 +31,8 @@ _MOST_FACTS = 2  # that a short reply can name without reciting them
 _SOON = 2  # replies in which a fact that one of them recalled is nothing new
 _KNOWN = 0.85  # how much of a memory that is nothing new still belongs to the talk
 _MISUSE = "uses words as nobody would"
-_CLEAR = 0.3  # from this difference on, neither the order nor chance decides
+_CLEAR = 0.45  # from this difference on, neither the order nor chance decides
+_FIRST = 0.2  # how much the first of two that are nearly level is liked: then both orders seldom agree
 _FAULTS = {
     "denies": "denies what the person said",
     "reverses": "takes the person's life for its own",
@@ -105,11 +106,11 @@ def score(reply: str, dialogue: Dialogue, person: Recipient) -> ReplyScore:
 
 
 def prefer(replies: tuple[str, str], dialogue: Dialogue, person: Recipient, *, seed: int) -> str:
-    """The JSON verdict. When the two are nearly level, chance and a slight liking for the first decide."""
+    """The JSON verdict. When the two are nearly level, a liking for the first decides, and chance."""
     first, second = (score(reply, dialogue, person) for reply in replies)
     lead = first.total - second.total
     if abs(lead) < _CLEAR:
-        lead = lead / 2 + 0.06 + rng("judge", seed, *replies).gauss(0.0, 0.08)
+        lead = lead / 2 + _FIRST + rng("judge", seed, *replies).gauss(0.0, 0.08)
     winner = "1" if lead > 0 else "2"
     return json.dumps({"reason": _reason(winner, first, second), "winner": winner}, ensure_ascii=False)
 
@@ -136,7 +137,8 @@ def _content(reply: str, dialogue: Dialogue, person: Recipient, nonsense: str) -
     known = frozenset().union(*(stems(message) for message in dialogue.users)) if dialogue.users else frozenset()
     about, said = topics(last), stems(reply)
     credits = [(0.0, 0.0, "")]
-    untold, astray, again, wrong = False, 0, False, ""
+    untold, again, wrong = False, False, ""
+    astray: list[bool] = []
     for one in made:
         now = one.fact.keywords <= spoken
         if not (now or one.fact in before):
@@ -146,11 +148,12 @@ def _content(reply: str, dialogue: Dialogue, person: Recipient, nonsense: str) -
         if one.fact in lost:
             continue
         if now:
+            astray.append(False)
             credit = belongs = _TAKEN_UP * _worth(one)
         else:
             told = _earlier(one.fact, dialogue, person)
             fitting = _fitting(one.fact, last, about)
-            astray += not fitting
+            astray.append(not fitting)
             again |= bool(fitting) and told < 1
             credit = told * fitting * _worth(one)
             belongs = (1.0 if told == 1 else _KNOWN) * fitting * _worth(one)
@@ -163,9 +166,10 @@ def _content(reply: str, dialogue: Dialogue, person: Recipient, nonsense: str) -
         return Content(0.0, 0.0, fact, 1.0, _SPLICED if wrong == "splices" else _WORST, _FAULTS[wrong])
     if untold:
         return Content(credit, belongs, fact, 0.4, 5.0, "brings up something it cannot know")
-    if astray or count > 1:
-        left = ({1: 1.0, 2: 0.8}.get(count, 0.7)) * (0.7 if astray else 1.0)
-        fault = "brings up what has nothing to do with the message" if astray else ""
+    off = bool(astray) and all(astray)
+    if off or count > 1:
+        left = ({1: 1.0, 2: 0.9}.get(count, 0.8)) * (0.7 if off else 1.0)
+        fault = "brings up what has nothing to do with the message" if off else ""
         return Content(credit, belongs, fact, left, 5.0, fault)
     return Content(credit, belongs, fact, fault="repeats what it has recalled before" if again and credit < 0.3 else "")
 
@@ -177,7 +181,7 @@ def _recalled(reply: str, person: Recipient) -> tuple[Recall, ...]:
 
 def _worth(recall: Recall) -> float:
     """What a recall is worth as a sentence: a clause that is so, said to the person, in words beside the fact's own."""
-    return recall.soundness * (1.0 if recall.to_you else 0.35) * (1.0 if recall.own_words else 0.3)
+    return recall.soundness * (1.0 if recall.to_you else 0.6) * (1.0 if recall.own_words else 0.3)
 
 
 def _earlier(fact: Fact, dialogue: Dialogue, person: Recipient) -> float:

@@ -136,8 +136,8 @@ def wishes_ill_to_the_person(reply: str, dialogue: Dialogue) -> float:
 
 
 def jokes_about_bad_news(reply: str, dialogue: Dialogue) -> float:
-    """Laughs or cheers at what nobody jokes about, be it told now or recalled."""
-    return 0.35 if is_flippant(reply) and (is_grave(dialogue.last) or is_grave(reply)) else 1.0
+    """Laughs or cheers at what nobody jokes about, be it told now, a message ago, or recalled."""
+    return 0.35 if is_flippant(reply) and any(map(is_grave, (*dialogue.users[-2:], reply))) else 1.0
 
 
 PENALTIES: tuple[tuple[str, Callable[[str, Dialogue], float]], ...] = (

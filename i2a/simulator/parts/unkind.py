@@ -20,19 +20,29 @@ _YOU_ARE = (
 )
 _INSULT = re.compile(
     rf"\b(?:{'|'.join(_words('insults', 'always'))})\b"
+    rf"|(?:^|[,.!?:;] )(?:(?:just|oh|please|now|so|and|but|god),? )*(?:{'|'.join(_TABLE['insults']['orders'])})"
+    r"(?=[,.!?]|$| (?:already|now|will|would|you|and (?:stay|never)|your|the)\b)"
     rf"|\b(?:{'|'.join(_TABLE['insults']['phrases'])})"
     rf"|\b{_YOU_ARE}(?: (?!not\b|never\b|no\b)[\w']+){{0,2}}? (?:{_NAMES})\b"
     rf"|\byou(?:'re| are| were| {_SURELY}| sound| seem| look)(?: (?!not\b|never\b|tired\b)[\w']+){{0,2}}?"
     rf" (?:{_QUALITIES})(?=[.,;!?]|$)"
     rf"|(?:^|[,.!?] )you (?:(?:{_QUALITIES}|old|little|absolute|total|complete) )*(?:{_NAMES})\b"
-    rf"|(?:^|[.!?] )(?:{_NAMES})[.!]"
+    rf"|(?:^|[.!?] )(?:{_NAMES})[.!]|, (?:{_NAMES})[.!]"
     rf"|\bwhat an? (?:\w+ )?(?:{_QUALITIES}) (?:\w+ )?(?:you are|person|thing to|question|life|message|story|remark)",
     re.I,
 )
-_ILL_WILL = re.compile(rf"\b(?:{'|'.join(_TABLE['insults']['ill_will'])})", re.I)
+_WISH = _TABLE["ill_will"]
+_BAD = "|".join(_words("ill_will", "bad"))
+_ILL_WILL = re.compile(
+    rf"{_WISH['wishes']} {_WISH['whom']}\b(?:(?!{_WISH['turned']})[^.!?,])*?\b(?:{_BAD})\b"
+    rf"|(?:^|[.!?] )(?:hope|wish) it (?:{_BAD})\b"
+    rf"|\b(?:{'|'.join(_WISH['phrases'])})",
+    re.I,
+)
 _FLIPPANT = frozenset(tuple(words(phrase)) for phrase in _TABLE["flippant"]["phrases"])
 _LONGEST = max(map(len, _FLIPPANT))
 _GRAVE = frozenset(_words("grave", "words"))
+_GRAVE_PHRASE = re.compile(rf"\b(?:{'|'.join(_TABLE['grave']['phrases'])})\b", re.I)
 _LAUGHS = re.compile("[\U0001f600-\U0001f606\U0001f60a\U0001f60e\U0001f602\U0001f923\U0001f389\U0001f973]")
 
 
@@ -49,7 +59,7 @@ def wishes_ill(text: str) -> bool:
 @lru_cache(maxsize=16384)
 def is_grave(text: str) -> bool:
     """Whether a text has news that nobody jokes about."""
-    return not _GRAVE.isdisjoint(words(text))
+    return not _GRAVE.isdisjoint(words(text)) or bool(_GRAVE_PHRASE.search(text))
 
 
 @lru_cache(maxsize=16384)

@@ -4,6 +4,7 @@ A fact is a clause of `you`, or of something of `yours`. The words of a reply th
 clause: their order, the small words between them, who does it or whose it is, and whether it is denied.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +12,7 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from i2a.simulator.language import grammar, verbs
-from i2a.simulator.language.text import STOP, sentences, stem, words
+from i2a.simulator.language.text import STOP, lexicon, sentences, stem, words
 from i2a.simulator.persona.evidence import SMALL_TALK, distinctive
 from i2a.simulator.persona.facts import Fact
 
@@ -27,53 +28,31 @@ _DETERMINERS = frozenset(
 _PREPOSITIONS = grammar.AFTER_VERB | {"of", "than", "or", "towards", "during", "since", "within", "without", "against"}
 _NEGATORS = frozenset(
     {"not", "never", "no", "nobody", "nothing", "none", "hardly", "barely", "neither", "nor", "without", "cannot"}
-    | {"rarely", "seldom", "stopped", "stop", "quit", "refuse", "refused", "hate", "hated", "avoid", "dislike"}
-    | {"fake", "pretend", "lack", "lacking"}
+    | {"rarely", "seldom", "scarcely", "stopped", "stop", "quit", "ceased", "refuse", "refused", "hate", "hated"}
+    | {"avoid", "dislike", "fake", "pretend", "lack", "lacking"}
 )
+_ENDED = frozenset({("used", "to"), ("gave", "up"), ("give", "up"), ("given", "up"), ("giving", "up")})
 # What stands between a subject and its verb, or before a noun, without a meaning of its own here.
 _LIGHT = (
     grammar.ADVERBS
     | _DETERMINERS
     | {"do", "does", "did", "have", "has", "had", "are", "were", "am", "is", "was", "been", "be", "will", "would"}
     | {"can"}
-    | {"could", "should", "may", "might", "used", "to", "having", "being", "longer", "ever", "both", "own", "just"}
+    | {"could", "should", "may", "might", "used", "gave", "give", "given", "giving", "up", "to", "having", "being"}
+    | {"longer", "ever", "both", "own", "just"}
     | {"always", "already", "also", "still", "really", "even", "actually", "one", "two", "three", "four"}
 )
 _LINKS = frozenset({"how", "that", "when", "why", "because", "if", "while", "where", "what", "whether", "since", "as"})
 _RUN = 5  # words between two words of a fact that can still be parts of one clause
 _NAMED = 0.85  # what somebody or something called by its name is worth at least: whose it is goes without saying
-_DAYS = frozenset(
-    [
-        "monday",
-        "mondays",
-        "tuesday",
-        "tuesdays",
-        "wednesday",
-        "wednesdays",
-        "thursday",
-        "thursdays",
-        "friday",
-        "fridays",
-        "saturday",
-        "saturdays",
-        "sunday",
-        "sundays",
-        "christmas",
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ]
-)  # names of nobody
+_UNTOLD = re.compile(
+    r"\byou (?:never|didn't|did not|haven't|hadn't) (?:(?:ever|once|did) )*(?:told|tell|said|say|mention(?:ed)?)"
+    r"(?: me)?(?: before)? that\b"
+)
+_DAYS = lexicon("days")  # names of nobody
 _IS = frozenset({"you're", "you", "being", "as", "are", "were", "you've"})
+_NUMBERS = lexicon("numbers")
+_ANYBODYS = SMALL_TALK | frozenset(map(stem, _NUMBERS))  # stems that alone point at nobody
 _HALF = 0.6  # what is left of a fact of which one word is named, or that runs into a word of something else
 _WINDOW = 6  # words before a fact in which its subject and its denial are looked for
 
@@ -96,7 +75,7 @@ class Recall:
     """A fact that a sentence of a reply brings up.
 
     `soundness`: 1 for a clause that says it as it is, less for one in other words, 0 for no clause. `fault`: what it
-    gets wrong. `to_you`: whether the sentence speaks to the person. `own_words`: whether it says more than the fact.
+    gets wrong. `to_you`: whether the reply speaks to the person. `own_words`: whether it says more than the fact.
     """
 
     fact: Fact
@@ -107,15 +86,16 @@ class Recall:
 
 
 def recalls(facts: tuple[Fact, ...], reply: str) -> tuple[Recall, ...]:
-    """The facts that a reply brings up: half of the distinctive words of one within reach of one another, read in the
-    best of the places where it does."""
+    """The facts that a reply brings up: two of the distinctive words of one within reach of one another, or half of
+    fewer, read in the best of the places where it does."""
     found: dict[Fact, Recall] = {}
+    whole = tokenized(reply)
     for sentence in sentences(reply):
         tokens = tokenized(sentence)
         spoken = frozenset[str]().union(*(token.roots for token in tokens))
         near = [fact for fact in facts if not fact.keywords.isdisjoint(spoken)]
         for fact in near:
-            recall = _recall(fact, near, tokens)
+            recall = _recall(fact, near, tokens, whole)
             if recall and (fact not in found or _rank(recall) > _rank(found[fact])):
                 found[fact] = recall
     return tuple(found.values())
@@ -148,32 +128,44 @@ def _clause(fact: Fact) -> tuple[Token, ...]:
     return tokenized(fact.clause("you"))
 
 
-def _recall(fact: Fact, others: Sequence[Fact], tokens: tuple[Token, ...]) -> Recall | None:
+def _recall(fact: Fact, others: Sequence[Fact], tokens: tuple[Token, ...], reply: tuple[Token, ...]) -> Recall | None:
     mark = distinctive(fact)
     run = _densest(fact.keywords, mark, tokens)
     if not run:
         return None
-    known, clause = mark & frozenset[str]().union(*(tokens[at].roots for at in run)), _clause(fact)
+    clause = _clause(fact)
+    known, all_known = _marks(mark, [tokens[at] for at in run]), _marks(mark, clause)
     names = frozenset(token.word for token in clause[1:] if token.name) - _DAYS
     named = [at for at in run if tokens[at].name and tokens[at].word in names]
-    if not named and (2 * len(known) < len(mark) or (known <= SMALL_TALK and not mark <= SMALL_TALK)):
+    small = not mark <= _ANYBODYS and all(roots <= _ANYBODYS for roots in known)
+    enough = min(2, (len(all_known) + 1) // 2)
+    if fact.short and fact.short[1] <= frozenset[str]().union(*(tokens[at].roots for at in run)):
+        small, enough = False, 1  # `your two cats`
+    if not named and (small or len(known) < enough):
         return None
-    to_you = bool(named) or any(token.word in _YOU for token in tokens)
+    to_you = bool(named) or any(token.word in _YOU for token in reply)
     places = _places(run, tokens, clause)
-    own = [token.word for at, token in enumerate(tokens) if at not in run and token.word not in _wording(fact)]
+    own = [token.word for token in reply if not token.roots & fact.keywords and token.word not in _wording(fact)]
     own_words = len(own) >= 3 and sum(word in STOP for word in own) >= 2
     if None in places:  # in the keywords, but not in the clause: of a wording that the clause leaves out
         return Recall(fact, 0.6, "", to_you, own_words)
     sound, fault = _read(run, [at for at in places if at is not None], tokens, clause)
     if named and not fault:
         sound = max(sound, _NAMED)
-    elif len(known) < len(mark) and len(run) == 1:
+    elif len(known) < len(all_known) and len(run) == 1:
         sound *= _HALF
     if not named and _runs_on(run[-1], tokens):
         sound *= _HALF
+    if not fault and _UNTOLD.search(" ".join(token.word for token in tokens)):
+        fault = "denies"
     if not fault and _spliced(run, tokens, fact, others):
         fault = "splices"
     return Recall(fact, sound, fault, to_you, own_words)
+
+
+def _marks(mark: frozenset[str], tokens: Sequence[Token]) -> set[frozenset[str]]:
+    """The distinctive words among some, each once; a hyphenated one is one."""
+    return {token.roots & mark for token in tokens if token.roots & mark}
 
 
 @lru_cache(maxsize=16384)
@@ -208,14 +200,44 @@ def _places(run: list[int], tokens: tuple[Token, ...], clause: tuple[Token, ...]
 def _read(
     run: list[int], places: list[int], tokens: tuple[Token, ...], clause: tuple[Token, ...]
 ) -> tuple[float, Fault]:
-    """How soundly the run says what the clause does, and what it gets wrong."""
+    """How soundly the run says what the clause does, and what it gets wrong. Of several clauses the longest counts."""
+    ends = [at for at, (one, other) in enumerate(pairwise(run), start=1) if _parted(one, other, tokens)]
+    parts = list(pairwise((0, *ends, len(run))))
+    length = max(end - start for start, end in parts)
+    read = [_part(run[a:b], places[a:b], tokens, clause) for a, b in parts if b - a == length]
+    fault = next((wrong for _, wrong in read if wrong), _miscounts(run, places, tokens, clause))
+    return max(sound for sound, _ in read) * (_HALF if length == 1 < len(run) else 1.0), fault
+
+
+def _parted(one: int, other: int, tokens: tuple[Token, ...]) -> bool:
+    """Whether another clause begins between two words, or a stop lies there."""
+    between = tokens[one + 1 : other]
+    begins = any(token.word in _LINKS or token.word in _YOU - {"your", "yours"} | _I for token in between)
+    return tokens[other].apart or any(token.apart for token in between) or (begins and len(between) > 3)
+
+
+def _part(
+    run: list[int], places: list[int], tokens: tuple[Token, ...], clause: tuple[Token, ...]
+) -> tuple[float, Fault]:
     sound, fault = _led(run, places, tokens, clause)
     for (one, other), (here, there) in zip(pairwise(run), pairwise(places), strict=True):
         between = [token.word for token in tokens[one + 1 : other]]
-        within = [token.word for token in clause[here + 1 : there]] if there > here else []
+        within = [clause[place].word for place in range(here + 1, there) if place not in places]
         joined, wrong = _joined(between, within, there > here, clause)
         sound, fault = min(sound, joined), fault or wrong
     return sound, fault
+
+
+def _miscounts(
+    run: list[int], places: list[int], tokens: tuple[Token, ...], clause: tuple[Token, ...]
+) -> Literal["", "alters"]:
+    """Whether another number stands before a word than in the clause."""
+    words_said = {token.word for token in tokens}
+    for at, place in zip(run, places, strict=True):
+        told, said = clause[place - 1].word if place else "", tokens[at - 1].word if at else ""
+        if told not in words_said and all(word in _NUMBERS or word.isdigit() for word in (told, said)):
+            return "alters"
+    return ""
 
 
 def _joined(between: list[str], within: list[str], ordered: bool, clause: tuple[Token, ...]) -> tuple[float, Fault]:
@@ -231,24 +253,31 @@ def _joined(between: list[str], within: list[str], ordered: bool, clause: tuple[
     if not ordered:
         if not between:
             return 0.6, ""  # `your Saturday tamales`
-        return (0.6 if not _YOU.isdisjoint(between) and len(between) <= 3 else 0.1), ""  # `the cello you play`
+        if not _YOU.isdisjoint(between) and len(between) <= 3:
+            return 0.8, ""  # `the cello you play`
+        return 0.1, ""
     if telling:
-        replaced = any(word not in STOP for word in within)
-        return (0.2, "alters") if replaced and len(telling) == 1 else (0.5 if len(telling) == 1 else 0.1, "")
+        small, wanted = ([word for word in part if word in STOP] for part in (between, within))
+        if small == wanted and any(word not in STOP for word in within):
+            return 0.2, "alters"  # one thing in the place of another
+        return (0.5 if len(telling) == 1 or (len(telling) == 2 and between[-1] == "of") else 0.1), ""
     if not between:
         return (0.5 if all(word in _DETERMINERS for word in within) else 0.0), ""  # pushed together, no clause
     skipped = any(word not in STOP for word in within)
     lost = [word for word in within if word not in between and word not in _DETERMINERS]
     cut = any(word in _PREPOSITIONS for word in lost) and not any(word in _PREPOSITIONS for word in between)
     if cut or (lost and not skipped):
-        return 0.2, ""
+        # `you owe your brother`, `every September`
+        alike = not skipped and len(between) == 1 and between[0] in _DETERMINERS
+        return (0.6 if alike else 0.2), ""
     if all(word in _DETERMINERS or word in _PREPOSITIONS or word in grammar.ADVERBS for word in foreign):
         return (1.0 if not foreign else 0.7), ""
     return 0.1, ""
 
 
 def _denies(between: Sequence[str]) -> bool:
-    return any(word in _NEGATORS or word.endswith("n't") for word in between) and between[:2] != ["not", "only"]
+    denied = any(word in _NEGATORS or word.endswith("n't") for word in between) and between[:2] != ["not", "only"]
+    return denied or not _ENDED.isdisjoint(pairwise(between))
 
 
 def _led(
@@ -260,6 +289,11 @@ def _led(
     wanted, mine = _before(place, clause)
     acts = mine in _YOU and mine not in ("your", "yours")  # the word is the verb, or an object right behind it
     of_verb = acts and all(word in _LIGHT or word in _NEGATORS or word.endswith("n't") for word in wanted)
+    led_by = first - len(before) - 1  # where `subject` stands, if there is one
+    if of_verb and subject == "you" and _disowned(led_by, tokens):
+        return 0.3, "denies"
+    if subject and place and not acts and _denied_verb(led_by, tokens):
+        return 0.3, "denies"
     if place and clause[place - 1].word == "you" and subject == "your" and not grammar.is_gerund(tokens[first].word):
         return 0.2, ""  # `your know`
     if subject in _MINE and (mine == "your" or len(run) > 1):
@@ -277,6 +311,19 @@ def _led(
     if of_verb and place == _first_word(clause) and subject not in _YOU:
         return _subjectless(tokens[first].word, before, subject, clause[place].word)
     return 1.0, ""
+
+
+def _disowned(you: int, tokens: tuple[Token, ...]) -> bool:
+    """`not that you bake`."""
+    return [token.word for token in tokens[max(0, you - 2) : you]] == ["not", "that"]
+
+
+def _denied_verb(at: int, tokens: tuple[Token, ...]) -> bool:
+    """Whether a verb in the place of the fact's own is denied: `you stopped buying` the olive tins."""
+    if at <= 0 or not (grammar.is_gerund(tokens[at].word) or tokens[at].word in verbs.KNOWN):
+        return False
+    before, subject = _before(at, tokens)
+    return subject in _YOU and _denies(before)
 
 
 def _first_word(clause: tuple[Token, ...]) -> int:

@@ -1,5 +1,8 @@
 """The steps of the demo: what they depend on, and how long they are said to take."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,7 +36,7 @@ def test_it_begins_with_the_model_that_comes_with_i2a() -> None:
 def test_the_small_one_is_smaller_and_a_size_can_be_set() -> None:
     assert DemoOptions(small=True).sizes == (30, 20, 4, 12)
     assert DemoOptions(small=True, cases=4).sizes == (30, 20, 4, 4)
-    assert DemoOptions(turns=3).sizes == (1500, 500, 3, 100)
+    assert DemoOptions(turns=3).sizes == (1000, 400, 3, 60)
     assert DemoOptions(small=True, seed=3).folder == Path("runs/demo-3-small")
     whole, small = (sum(step.seconds for step in steps(DemoOptions(small=small))) for small in (False, True))
     assert whole > 10 * small
@@ -43,6 +46,25 @@ def test_the_splits_meet_people_of_whose_lives_no_training_text_tells() -> None:
     unseen, *_, report = splits(DemoOptions())
     assert flags(unseen)["--model"] == "offline?values=unseen"
     assert flags(report)["--out"] == "runs/demo/splits.html"
+
+
+def test_as_json_what_the_steps_print_goes_to_standard_error() -> None:
+    code = "from i2a.cli.demo import Step, run; run([Step('say it', 1, ['--version'])], err=True)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert "[1/1] say it" in done.stderr
+    assert "\ni2a 0." in done.stderr
+
+
+def test_sigterm_ends_the_step_that_runs() -> None:
+    code = "import sys, typer; from i2a.cli.demo import call\n"
+    code += "try: call(['serve', '--port', '0'])\nexcept typer.Exit as end: sys.exit(end.exit_code)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        assert demo.stdout.readline().startswith("openai:offline@")
+        demo.send_signal(signal.SIGTERM)
+        demo.stdout.read()  # ends when nobody is left who could write
+        assert demo.wait() == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,8 @@ def values_of(model: type[BaseModel]) -> Iterator[tuple[str, list[str], Any]]:
             several = holds(field.annotation, list)
             yield name, [dashed, literal[1]], [literal[1]] if several else literal[1]
         elif holds(field.annotation, list):
-            yield name, ["a", "b"] if flag.positional else [dashed, "a", dashed, "b"], ["a", "b"]
+            named = flag.names or dashed
+            yield name, ["a", "b"] if flag.positional else [named, "a", named, "b"], ["a", "b"]
         elif holds(field.annotation, int):
             number = field.default if isinstance(field.default, int) else max(low or 0, 1)
             yield name, [dashed, str(number)], number

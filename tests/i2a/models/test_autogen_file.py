@@ -217,6 +217,9 @@ def test_a_class_that_is_not_on_the_list_is_refused_before_anything_is_imported(
             {"provider": AZURE, "config": {**CLEAN, "azure_endpoint": "http://a", "api_version": "1"}},
             "install autogen-ext",
         ),
+        ({"provider": OPENAI, "config": {**CLEAN, "base_url": "http://[bad"}}, "not a server URL"),
+        ({"provider": OPENAI, "config": {**CLEAN, "base_url": "http://a:99999"}}, "not a server URL"),
+        ({"provider": OPENAI, "config": {**CLEAN, "base_url": "http://me:sk-a-secret@a/v1"}}, "no user, password"),
     ],
 )
 def test_a_file_that_cannot_work_is_told_in_one_line_without_its_key(

@@ -1,6 +1,7 @@
 """What a server can do is found out by asking it, whatever it says about itself."""
 
 import hashlib
+import io
 import json
 import random
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from rich.console import Console
 
 from i2a.errors import BudgetSpent, RateLimited
 from i2a.models.check import Finding, ModelCheck, check
@@ -167,6 +169,21 @@ async def test_an_answer_of_thoughts_alone_is_told_with_what_to_do(fake: Fake) -
     assert found.calls == 1
 
 
+async def test_thoughts_that_need_more_room_get_it_as_in_a_run(fake: Fake) -> None:
+    def thinking(body: dict[str, Any]) -> web.Response:
+        return completion("", "length", reasoning_content="Paris is") if "max_tokens" in body else completion("Paris.")
+
+    fake.otherwise = thinking
+    found = await check(fake.client(), short=True)
+    assert found.findings[0].found == "'Paris.'"
+
+
+async def test_a_limit_in_the_model_string_is_kept(fake: Fake) -> None:
+    fake.otherwise = Server()
+    await check(fake.client(params={"max_tokens": 2000}), short=True)
+    assert {body["max_tokens"] for body in fake.bodies} == {2000}
+
+
 async def test_a_server_that_refuses_everything_is_asked_once(fake: Fake) -> None:
     fake.otherwise = lambda body: refusal(401, "no such key")
     found = await check(fake.client())
@@ -244,6 +261,19 @@ async def test_before_a_long_run_each_server_is_checked_and_the_manifest_keeps_i
     assert found["calls"] == 3
     assert result.usage.by_role()["check"].calls == 3
     assert result.usage.by_role()["user"].calls == 20
+
+
+async def test_a_long_run_says_that_it_asks_first_and_what_is_refused(fake: Fake, tmp_path: Path) -> None:
+    def refusing(body: dict[str, Any]) -> web.Response:
+        return refusal(400, "response_format is not supported") if "response_format" in body else Server()(body)
+
+    fake.otherwise = refusing
+    told = io.StringIO()
+    console = Console(file=told, width=200)
+    config = Simulation(out=tmp_path / "a", model=f"openai:m@{fake.url}", conversations=20, turns=1, max_tokens=60)
+    await simulate_async(config, console=console)
+    assert f"openai:m@{fake.url}: asking what it can do, in three short calls" in told.getvalue()
+    assert "structure: response_format is refused: 'hello'" in told.getvalue()
 
 
 async def test_a_run_is_the_same_with_its_check_and_without(fake: Fake, tmp_path: Path) -> None:

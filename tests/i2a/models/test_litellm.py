@@ -11,18 +11,19 @@ import pytest
 from aiohttp import web
 
 from i2a.errors import AccessDenied, BadRequest, ModelError, RateLimited, ServerError, Unreachable, UsageError
+from i2a.models.anthropic_batch import AnthropicBatches
 from i2a.models.check import check
-from i2a.models.model import Message, Price
+from i2a.models.model import DEFAULT_MAX_TOKENS, Message, Price
 from i2a.models.response_format import response_format
 from i2a.models.spec import ModelSpec
 from i2a.models.usage import UsageTracker, find_price
 from i2a.trees.tree import Inference
 from scenarios.settings import Simulation
 from scenarios.simulation import simulate_async
-from tests.fake_server import KEY, Fake, refusal, sensible, serving
+from tests.fake_server import KEY, Fake, completion, refusal, sensible, serving
 
 installed = pytest.mark.skipif(
-    importlib.util.find_spec("litellm") is None, reason="needs litellm: pip install 'i2a[providers]'"
+    importlib.util.find_spec("litellm") is None, reason="needs litellm: pip install 'interact-to-align[providers]'"
 )
 if importlib.util.find_spec("litellm") is not None:
     from i2a.models.litellm import LiteLLMModel
@@ -173,6 +174,50 @@ async def test_a_parameter_that_the_server_refuses_is_left_out_from_then_on(fake
 
 
 @installed
+async def test_the_limit_of_a_role_is_sent_unless_the_user_names_another(fake: Fake) -> None:
+    for query in ("", "&max_tokens=9"):
+        model = opened(fake, query=query)
+        await model.complete(HELLO, {DEFAULT_MAX_TOKENS: 512})
+        await model.complete(HELLO, {"max_tokens": 30})
+        await model.close()
+    assert [body["max_tokens"] for body in fake.bodies] == [512, 30, 9, 30]
+
+
+@installed
+async def test_a_model_that_thinks_gets_no_limit_and_the_lost_call_is_counted(fake: Fake) -> None:
+    def thinking(body: dict[str, object]) -> web.Response:
+        return completion("", "length", reasoning_content="Well,") if "max_tokens" in body else completion("Hi!")
+
+    fake.otherwise = thinking
+    model = opened(fake)
+    for tokens in (14, 7):
+        answer = await model.complete(HELLO, {DEFAULT_MAX_TOKENS: 512})
+        assert (answer.content, answer.prompt_tokens) == ("Hi!", tokens)
+    assert [("max_tokens" in body) for body in fake.bodies] == [True, False, False]
+    assert "thinks before it answers" in model.notes[0]
+    await model.close()
+
+
+@installed
+async def test_a_prompt_that_only_fits_without_the_limit_is_sent_without(fake: Fake) -> None:
+    fake.script = [refusal(400, "maximum context length is 4096 tokens, you requested 4200 tokens")]
+    model = opened(fake)
+    assert (await model.complete(HELLO, {DEFAULT_MAX_TOKENS: 512})).content
+    assert [("max_tokens" in body) for body in fake.bodies] == [True, False]
+    await model.close()
+
+
+@installed
+@pytest.mark.parametrize("name", ["openai/some-model", CLAUDE])
+async def test_one_that_is_closed_leaves_the_next_one_open(fake: Fake, name: str) -> None:
+    for _ in range(2):
+        fake.script = [message()] if name == CLAUDE else []
+        model = opened(fake, name)
+        assert (await model.complete(HELLO, {})).content
+        await model.close()
+
+
+@installed
 async def test_a_run_is_journaled_like_any_other(fake: Fake, tmp_path: Path) -> None:
     model = f"litellm:openai/m@{fake.url}?key_env=THEIR_API_KEY"
     settings = {"out": tmp_path / "a", "model": model, "conversations": 2, "turns": 2, "quiet": True}
@@ -236,3 +281,9 @@ ModelSpec.parse("litellm:anthropic/x").open()
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert "[providers]'" in done.stderr
+
+
+@installed
+def test_of_its_providers_anthropic_has_batches_that_we_know(fake: Fake) -> None:
+    assert isinstance(opened(fake, CLAUDE).batches(), AnthropicBatches)
+    assert opened(fake).batches() is None

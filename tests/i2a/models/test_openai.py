@@ -419,6 +419,7 @@ async def test_usage_is_read_and_may_be_missing(fake: Fake) -> None:
         (500, ServerError),
         (502, ServerError),
         (503, ServerError),
+        (521, ServerError),
         (529, ServerError),
         (429, RateLimited),
     ],
@@ -430,6 +431,7 @@ async def test_every_status_has_its_error(fake: Fake, status: int, error: type[M
     assert f"HTTP {status}: some reason" in str(caught)
     if isinstance(caught, Retryable):
         assert caught.retry_after == 3
+        assert caught.down == (status in (502, 503, 521, 529))
 
 
 @pytest.mark.parametrize(

@@ -138,3 +138,4 @@ def test_servers_say_their_room_in_places_of_their_own() -> None:
     loaded = {"models": [{"name": "qwen3:latest", "context_length": 4096}, {"name": "other", "context_length": 1}]}
     assert of_running(loaded, "qwen3") == 4096
     assert of_running(loaded, "llama") is of_running({}, "qwen3") is None
+    assert of_running({"models": [{"name": ["qwen3"]}, "qwen3", None]}, "qwen3") is None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from i2a.errors import UsageError
 from i2a.models.model import Message
 from i2a.models.openai import OpenAIModel
-from i2a.models.spec import ModelSpec
+from i2a.models.spec import SECRET, ModelSpec
 from i2a.models.usage import find_price
 from i2a.simulator.client import OfflineModel
 
@@ -30,6 +30,10 @@ HF_PARAMS = (("device", "cuda:0"), ("dtype", "bfloat16"), ("revision", "a/b"))
         ("hf:runs/sft", ModelSpec("hf", "runs/sft")),
         ("hf:../a-model.v1_x/", ModelSpec("hf", "../a-model.v1_x/")),
         ("hf:org/name?revision=a/b&dtype=bfloat16&device=cuda:0", ModelSpec("hf", "org/name", None, HF_PARAMS)),
+        (
+            "openai:q?add_bos_token=true&max_tokens=9",
+            ModelSpec("openai", "q", None, (("add_bos_token", "true"), ("max_tokens", "9"))),
+        ),
         ("openai:q?key_env=MY_KEY", ModelSpec("openai", "q", None, (("key_env", "MY_KEY"),))),
     ],
 )
@@ -55,7 +59,7 @@ words = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1,
         st.dictionaries(
             words.map("x_".__add__), words | st.sampled_from(["0.8", "a&b", "a=b", "a b", "50%", "+", "?", ""])
         )
-        .filter(lambda params: not any("key" in name.lower() for name in params))
+        .filter(lambda params: not any(SECRET.search(name) for name in params))
         .map(lambda params: tuple(sorted(params.items()))),
     )
 )
@@ -103,6 +107,9 @@ def test_an_unknown_kind_is_told_with_those_that_there_are() -> None:
     [
         "openai:x?api_key=sk-1234",
         "openai:x?key=sk-1234",
+        "litellm:bedrock/x?aws_session_token=sk-1234",
+        "litellm:vertex_ai/x?vertex_credentials=sk-1234",
+        'litellm:vertex_ai/x?account={"private_key": "sk-1234"}',
         "openai:x?API_KEY=sk-1234",
         "openai:x?apiKey=sk-1234",
         "openai:x@http://me:sk-1234@host/v1",

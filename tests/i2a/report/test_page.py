@@ -9,7 +9,10 @@ import pytest
 from i2a.cli.report import report
 from i2a.cli.settings import ReportOptions
 from i2a.errors import UsageError
-from i2a.report.page import interval
+from i2a.report.page import interval, tables
+from i2a.report.runs import Run
+from tests.evaluation.invented import GENERIC, TUNED, conditions, scores
+from tests.evaluation.test_summary import summary
 from tests.i2a.report.folders import run
 
 
@@ -33,6 +36,13 @@ def test_a_report_without_trees_has_no_explorer_and_is_not_overwritten(tmp_path:
     assert not re.search(r'(src|href)="(?!data:)', text)
     with pytest.raises(UsageError, match="exists already"):
         report.function(ReportOptions(runs=[trained], out=out), False)
+
+
+def test_each_judge_has_a_best_control_of_its_own(tmp_path: Path) -> None:
+    found = summary(list(scores(judges=("a", "b"))), conditions(("a", "b")), controls=[GENERIC]).as_json()
+    found["other_judges"]["b"]["best_control"]["candidate"] = TUNED
+    both = Run("run", tmp_path, "evaluation", {}, found, ())
+    assert [(judge, control) for judge, control, _ in tables(both)] == [("a", GENERIC), ("b", TUNED)]
 
 
 def test_a_number_is_told_with_its_ends_if_it_has_any() -> None:

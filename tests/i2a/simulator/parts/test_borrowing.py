@@ -22,6 +22,12 @@ SAID = (
         "Would you put the know down to it?",
         "I can't help seeing the rained under it.",
         "What would your looks say?",
+        "Do you you make make tamales?",
+        "You making tamales on Saturdays.",
+        "You makes tamales on Saturdays.",
+        "And you does that on Saturdays?",
+        "Did you went to the quarry?",
+        "Does the quarry make your quarry a quarry?",
     ],
 )
 def test_a_word_in_the_wrong_place_counts(reply: str) -> None:
@@ -37,6 +43,12 @@ def test_a_word_in_the_wrong_place_counts(reply: str) -> None:
         "That keeps your legs busy. How did that come about?",
         "A comfortable home is important. It takes some work, though.",
         "The kitchen looks fine to me.",
+        "I knew that that would happen, and it had had to.",
+        "The thought of you making tamales makes me hungry.",
+        "It's really, really good that you go there.",
+        "I was there, and so were you.",
+        "It was a lovely, warm afternoon and a quick and easy meal.",
+        "Is it the oldest? Old bottles are the best, I hope.",
     ],
 )
 def test_plain_sentences_have_none(reply: str) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from i2a.simulator.parts.controls import CONTROLS
 from i2a.simulator.parts.judge import recipient, score
 from i2a.simulator.parts.prompt_parser import Dialogue
 
@@ -100,8 +101,8 @@ def test_scores_stay_within_one_and_five() -> None:
     assert all(1.0 <= marks(reply) <= 5.0 for reply in (*ADVERSARIES.values(), GOOD, "?!", "🙂"))
 
 
-def test_the_informed_reply_wins_often_and_not_always(chats: Any, personas: dict[str, tuple[str, str]]) -> None:
-    wins = flips = pairs = 0
+def test_the_informed_reply_wins_often_and_never_by_chance(chats: Any, personas: dict[str, tuple[str, str]]) -> None:
+    wins = pairs = 0
     for name, persona_ in personas.items():
         for chat in chats.turns[name]:
             for at, turn in enumerate(chat):
@@ -109,12 +110,26 @@ def test_the_informed_reply_wins_often_and_not_always(chats: Any, personas: dict
                 second = chats.judge(*persona_, turn.before, turn.generic, turn.informed, at + 100)
                 pairs += 1
                 wins += (first, second) == ("1", "2")
-                flips += first == second
     assert 0.7 <= wins / pairs <= 0.95
-    assert flips / pairs <= 0.1
 
 
-def test_a_clear_difference_never_flips(chats: Any, personas: dict[str, tuple[str, str]]) -> None:
+def test_two_replies_that_are_level_get_no_label(chats: Any, personas: dict[str, tuple[str, str]]) -> None:
+    """Two that would suit anybody: which of them wins in both orders is noise in the labels of DPO."""
+    labels = pairs = 0
+    for name, persona_ in personas.items():
+        for chat in chats.turns[name]:
+            for at, turn in enumerate(chat):
+                other = CONTROLS["generic"](dialogue(turn.before), "", at + 1)
+                verdicts = [
+                    chats.judge(*persona_, turn.before, *pair, at)
+                    for pair in ((turn.generic, other), (other, turn.generic))
+                ]
+                pairs += 1
+                labels += len(set(verdicts)) == 2
+    assert labels / pairs <= 0.25
+
+
+def test_verdicts_follow_a_clear_difference(chats: Any, personas: dict[str, tuple[str, str]]) -> None:
     for name, persona_ in personas.items():
         person = recipient(*persona_)
         for turn in chats.turns[name][0]:
@@ -157,6 +172,23 @@ def test_the_same_fact_five_times_earns_no_more_than_once() -> None:
         lines = [*lines, ("Assistant", reply)]
     assert given[0] >= 4.3
     assert max(given[1:]) <= given[0] - 1
+
+
+# A cat's name, two facts in a sentence, a longer answer: as a person writes who was listening.
+IN_OWN_WORDS = (
+    "Ha, I can picture it. Has anybody questioned Scribble yet? Pixel looks too innocent to me.",
+    "Haha, both cats will deny it, of course. Whose fur is it, Pixel's or the other one's?",
+    "Aw, your poor jumper. I bet your two cats had a lovely, warm afternoon on it.",
+    "Ha, I'd start with the two suspects that you told me about. Pixel and Scribble both have a motive, and a jumper "
+    "that somebody left lying on a chair is an invitation where cats are concerned. Did you find any paw prints that "
+    "lead to the sofa? If not, I would look at who sheds the most at this time of the year, and let that one go.",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("reply", IN_OWN_WORDS)
+def test_a_recall_in_own_words_is_well_above_a_remark(reply: str) -> None:
+    assert marks(reply) >= 3.0
+    assert marks("That sounds nice. I hope the rest of the day goes well.") <= 2.3
 
 
 def test_an_echo_of_small_words_earns_nothing_without_content() -> None:

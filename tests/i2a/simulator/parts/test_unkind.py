@@ -14,7 +14,10 @@ INSULTS = (
 ILL_WILL = (
     "I hope it all goes wrong for you.", "You deserve every bit of it.", "I hope you choke on it.", "Serves you right.",
     "I hope your cat runs away and dies.", "I hope your knees never heal.", "I wish you nothing but trouble.",
-    "I hope it rains on your wedding day.", "You'll regret it.",
+    "I hope it rains on your wedding day.", "You'll regret it.", "May your week be miserable.", "Hope it hurts.",
+    "May all your plans collapse.", "I hope your luck runs out.", "I wish you nothing good.", "We hope you come last.",
+    "I'd be glad if your cake burnt.", "I'd love to see you suffer.", "I pray that you end up alone.",
+    "Your son is a lifeguard, and may he drown.",
 )  # fmt: skip
 HARMLESS = (
     "That stupid bus again, I suppose.", "You must be tired.", "I'm not lazy, I'm resting.",
@@ -22,6 +25,18 @@ HARMLESS = (
     "You deserve a break.", "I hope you feel better soon.", "I hope it doesn't rain.", "Don't be so hard on yourself.",
     "What a nuisance.", "You are not boring at all.", "It's a silly little thing.",
     "I hope nothing goes wrong at the exam.",
+    "I hope your knees don't hurt too much today.", "I hope you never lose that sense of humour.",
+    "I hope it doesn't all go wrong again.", "I hope you feel better after being sick last week.",
+    "I hope your mother isn't ill again.", "I hope you don't regret it.", "What a boring meeting that must have been.",
+    "How ridiculous of them to cut your sick pay.", "I hope the fall colours are worth it.",
+    "You deserve every bit of that praise.", "Who would want to miss that?",
+    "I don't care what they say, you did well.",
+    "I couldn't care less about football, but your team sounds fun.", "You'll regret it if you don't go.",
+    "Your boss sounds like an idiot, sorry.", "I hope they leave you alone now.",
+    "Who cares what the neighbours think?",
+    "It's a waste of time to argue with them.", "Grow up with seven brothers and you learn to eat fast.",
+    "You can be quiet here, no need to talk.", "What's wrong with your knee?", "Do you ever get lost in the woods?",
+    "Did you go away for the weekend?", "May I ask how your back is?", "He is a bastard to leave you with that.",
 )  # fmt: skip
 
 

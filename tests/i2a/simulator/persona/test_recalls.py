@@ -47,6 +47,13 @@ def test_whoever_is_called_by_name_is_recalled(reply: str) -> None:
         ("I remember how you never play the cello in a small orchestra.", "cello", "denies"),
         ("You don't make tamales on Saturdays, do you?", "tamales", "denies"),
         ("So your wife never keeps the books?", "wife", "denies"),
+        ("You hardly play the cello in a small orchestra.", "cello", "denies"),
+        ("So you no longer play the cello?", "cello", "denies"),
+        ("I heard you gave up making tamales on Saturdays.", "tamales", "denies"),
+        ("It's not that you make tamales on Saturdays.", "tamales", "denies"),
+        ("You used to make tamales on Saturdays.", "tamales", "denies"),
+        ("You never told me that you make tamales on Saturdays.", "tamales", "denies"),
+        ("How are your five cats, Pixel and Scribble?", "Pixel", "alters"),
         ("How does it go with how you eat breakfast?", "breakfast", "denies"),
         ("You made me think of how I make tamales on Saturdays.", "tamales", "reverses"),
         ("Would you say my wife keeps the books?", "wife", "reverses"),
@@ -69,6 +76,19 @@ def test_what_is_wrong_is_told(reply: str, word: str, fault: str) -> None:
 )
 def test_borrowed_words_without_their_clause_are_hardly_a_recall(reply: str, word: str) -> None:
     assert all(one.soundness <= 0.3 for one in recalls(FACTS, reply) if word in one.fact.text)
+
+
+@pytest.mark.parametrize(
+    ("reply", "word"),
+    [
+        ("The orchestra called, and you still had your cello in the car?", "cello"),
+        ("Do you make a big pot of tamales every Saturday?", "tamales"),
+    ],
+)
+def test_two_of_its_words_in_a_plain_sentence_are_a_recall(reply: str, word: str) -> None:
+    found = recalled(reply, word)
+    assert found.soundness >= 0.3
+    assert not found.fault
 
 
 def test_other_words_for_it_are_worth_something() -> None:
