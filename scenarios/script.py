@@ -16,6 +16,7 @@ from i2a.errors import UsageError
 from i2a.models.model import Model
 from i2a.options import Options
 from i2a.trees.tree import Tree
+from scenarios.source import code_of
 from scenarios.user_audit import persona_audit
 
 Script = Callable[..., Coroutine[Any, Any, None]]
@@ -28,7 +29,8 @@ class Scenario:
     """A script, the roles it calls, and its options: the keyword-only parameters of the script, with their defaults.
 
     `audits`: whether what is said by roles that play the person is audited as it is said, and asked for again; None:
-    where no simulator says it.
+    where no simulator says it. `keep_prompts`: what every role is sent is kept with the tree, not only what
+    `Role.keeps_prompt` says.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Scenario:
     script: Script
     _options: Options
     audits: bool | None = None
+    keep_prompts: bool = False
 
     @property
     def options(self) -> Mapping[str, object]:
@@ -49,8 +52,11 @@ class Scenario:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the file of the script or a prompt of a role changes."""
-        parts = [self.file.read_text("utf-8"), *(f"{name} {role.prompt.text}" for name, role in self.roles.items())]
+        """Changes when what the script does, a module beside it that it imports, or a prompt of a role changes.
+
+        Comments, docstrings and layout do not count. Files that the script reads are unknown to it.
+        """
+        parts = [*code_of(self.file), *(f"{name} {role.prompt.text}" for name, role in self.roles.items())]
         return digest("\x1e".join(parts))
 
     @property
@@ -70,6 +76,14 @@ class Scenario:
         if unknown := [name for name in names if name not in self.roles]:
             raise UsageError(f"scenario {self.name} has no role {unknown[0]!r}; its roles: {', '.join(self.roles)}")
 
+    def prompts_kept(self) -> list[str]:
+        """The roles whose prompts are kept with the tree."""
+        return [
+            name
+            for name, role in self.roles.items()
+            if self.keep_prompts or (role.answer is None if role.keeps_prompt is None else role.keeps_prompt)
+        ]
+
     def with_prompts(self, files: Mapping[str, Path]) -> "Scenario":
         """The scenario with other prompts, by role, from text files.
 
@@ -88,7 +102,7 @@ class Scenario:
         roles = {name: kind(name, clients[name], **persona) for name, kind in self.roles.items()}
         audit = persona_audit(tree.persona)
         audits = {name: not clients[name].simulated if self.audits is None else self.audits for name in roles}
-        introduce(roles.values(), {name: audit for name in roles if audits[name]})
+        introduce(roles.values(), {name: audit for name in roles if audits[name]}, self.prompts_kept())
         return self.script(tree, **roles, **self._options.arguments(self.resolve(options)))
 
 

@@ -18,6 +18,10 @@ WHAT = {
     "sft": "Each row is a dialogue with the reply to learn.",
     "dpo": "Each row is a dialogue with the reply that a judge prefers for this very person, and the other reply.",
 }
+WHAT_ROLE = {
+    "sft": "Each row is a dialogue with what the role `{role}` says or answers next, under the prompt it was sent.",
+    "dpo": "Each row is a dialogue, under the prompt of the role `{role}`, with a better and a worse reply of it.",
+}
 COLUMNS = {
     "tree": "id of the conversation; its rows stand together",
     "profile": "id of the facts about the user; split by this",
@@ -30,6 +34,7 @@ def dataset_card(exported: Exported) -> str:
     format, rows, manifest = exported.format, exported.rows, exported.manifest
     warning = is_simulated(manifest)
     roles = ", ".join(simulated_roles(manifest))
+    role = exported.options.get("role")
     return fill(
         "dataset",
         pretty_name=json.dumps(f"{format.upper()} rows of i2a"),
@@ -37,7 +42,7 @@ def dataset_card(exported: Exported) -> str:
         size=next((name for limit, name in SIZES.items() if rows < limit), "n>10M"),
         data_files=json.dumps(exported.file),
         title=f"{rows:,} rows for {format.upper()}",
-        what=WHAT[format],
+        what=WHAT_ROLE[format].format(role=role) if role else WHAT[format],
         trees=counted(exported.trees, "trees"),
         simulated=simulated(f"played these roles: {roles}" if roles else "took part") if warning else "",
         origin=table(origin(manifest)),
