@@ -11,6 +11,7 @@ class RejectedResponder(Role):
     prompt = Prompt.beside(__file__, "responder.txt")
     chat_role = "assistant"
     max_tokens = 512
+    keeps_prompt = False  # it is the same for all trees
 
 
 class PreferredResponder(Role):
@@ -22,6 +23,7 @@ class PreferredResponder(Role):
     chat_role = "assistant"
     max_tokens = 512
     private = frozenset({"known"})
+    keeps_prompt = False  # the hint is not for learning, and follows from the inference of the node
 
     def values(self, view: RoleView) -> dict[str, str]:
         inferences = [answer for answer in view.answers if isinstance(answer, Inference)]

@@ -5,7 +5,7 @@ AutoGen team, where it remembers what it has seen. Only this module and `i2a.mod
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, cast, get_args, get_origin
 
@@ -25,7 +25,7 @@ from i2a.jsonl import JsonMapping
 from i2a.models.autogen import AutoGenModel, ModelClient, as_model
 from i2a.models.model import ChatRole, Completion, Message, Model
 from i2a.trees.persona import LANGUAGE
-from i2a.trees.tree import LEFT_OUT, Node, Utterance
+from i2a.trees.tree import LEFT_OUT, KeptAnswer, Node, SentPrompt, Utterance
 
 A = TypeVar("A", default=Utterance, covariant=True)
 
@@ -75,6 +75,10 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     nobody names another; None: the model's own. `checked`: an answer that is the words of its prompt counts as
     malformed, or is asked for again; `private`: names in the prompt whose values must not be read aloud either.
     `plays_person`: it speaks as the person of the tree, so a simulation audits it.
+
+    `keeps_prompt`: whether a simulation keeps what the role was sent with what it answers, so that a training row can
+    have it. None: with utterances, but not with answers of a form, whose prompts tend to repeat the whole dialogue.
+    Not inherited by a class with another prompt.
     """
 
     component_type = "agent"
@@ -91,11 +95,14 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     checked: ClassVar[bool] = True
     private: ClassVar[frozenset[str]] = frozenset()
     plays_person: ClassVar[bool] = False
+    keeps_prompt: ClassVar[bool | None] = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "prompt" in vars(cls) and not isinstance(cls.prompt, Prompt):
             raise TypeError(f'{cls.__name__}.prompt must be a Prompt; write: prompt = Prompt("...")')
+        if "prompt" in vars(cls) and "keeps_prompt" not in vars(cls):
+            cls.keeps_prompt = None
         if "answer" in vars(cls):
             raise TypeError(f"{cls.__name__} must name its answer in brackets; write: class {cls.__name__}(Role[FORM])")
         bases = (base for base in vars(cls).get("__orig_bases__", ()) if issubclass(get_origin(base) or object, Role))
@@ -114,6 +121,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         self._chat_roles: Mapping[str, str] = {}
         self._own_texts = self.prompt.own_texts
         self._audit: UtteranceCheck | None = None
+        self._keeps_prompt = False
         self._memory: list[BaseChatMessage] = []
 
     def __call__(self, here: Node | None, *shown: Node, **inputs: BaseModel | str | float) -> Coroutine[Any, Any, A]:
@@ -123,6 +131,9 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         prompt, and structured answers of other roles. Raises `ModelError` if there is no usable answer, and
         `UsageError` for a node or an input that the role would not use.
         """
+        if wrong := [node for node in (here, *shown) if not isinstance(node, Node | None)]:
+            what = f"{self.name} answers after a node of the tree, not a {type(wrong[0]).__name__}"
+            raise TypeError(f"{what}; write: await {self.name}(here)")
         values = self._checked(shown, inputs)
         view = RoleView(
             self._utterances(() if here is None else here.path),
@@ -152,6 +163,13 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
                 what = f"add {type(value).__name__} to its visible_answers" if isinstance(value, BaseModel) else ""
                 use = " or ".join(filter(None, (f"write ${name} in its prompt", what)))
                 raise UsageError(f"{self.name} would not see {name}={value!r}: {use} (class {kind})")
+        known = {"dialogue", *self._prompt_values, *values, *(["shown"] if shown else [])}
+        if type(self).values is Role.values and (missing := sorted(self.prompt.names - known)):
+            there = ", ".join(f"${name}" for name in sorted(known))
+            raise UsageError(
+                f"{self.name} has no value for ${missing[0]} of its prompt, only for {there}; "
+                f"write: {self.name}(here, {missing[0]}=...)"
+            )
         return values
 
     def filled(self, view: RoleView, inputs: Mapping[str, str]) -> dict[str, str]:
@@ -197,9 +215,19 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
                 call.take(completion)
             except ContextOverflow as overflow:
                 call.shorten(overflow)
-        if here is not None and LEFT_OUT in call.notes and self.answer is not None:
-            here.metadata.setdefault(LEFT_OUT, {}).update(call.notes[LEFT_OUT])
+        if here is not None and isinstance(call.answer, BaseModel):
+            if LEFT_OUT in call.notes:
+                here.metadata.setdefault(LEFT_OUT, {}).update(call.notes[LEFT_OUT])
+            if call.sent is not None:
+                here.answers.append(KeptAnswer(self.name, call.answer.model_dump_json(), call.sent))
         return cast(A, call.answer)
+
+    def kept_prompt(self, values: Mapping[str, str]) -> SentPrompt | None:
+        """The prompt, filled with `values`, as it is to be kept; None if it is not."""
+        if not self._keeps_prompt:
+            return None
+        system, request = self.prompt.instructions(values), self.prompt.request(values) or ""
+        return SentPrompt(system, request, self.prompt.shows_dialogue, bool(self.private))
 
     def fault(self, answer: BaseModel, view: RoleView, values: Mapping[str, str]) -> str:
         """What makes an answer of the right form unusable, in words that its writer is shown; empty if nothing does.
@@ -284,10 +312,12 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         return cls(config.name, ChatCompletionClient.load_component(config.model_client), **config.prompt_values)
 
 
-def introduce(roles: Iterable[Role[object]], audits: Mapping[str, UtteranceCheck] = {}) -> None:
+def introduce(
+    roles: Iterable[Role[object]], audits: Mapping[str, UtteranceCheck] = {}, keep: Collection[str] = ()
+) -> None:
     """Give the roles of one tree the chat role of each of the others, and the words that none of them may repeat.
 
-    `audits`, by role: looks at what is said by those that play the person.
+    `audits`, by role: looks at what is said by those that play the person. `keep`: the roles whose prompts are kept.
     """
     roles = list(roles)
     chat_roles = {role.name: role.chat_role or role.name for role in roles}
@@ -295,6 +325,7 @@ def introduce(roles: Iterable[Role[object]], audits: Mapping[str, UtteranceCheck
     for role in roles:
         role._chat_roles, role._own_texts = chat_roles, own_texts
         role._audit = audits.get(role.name) if role.plays_person else None
+        role._keeps_prompt = role.name in keep
 
 
 def transcript(utterances: Iterable[Utterance]) -> str:

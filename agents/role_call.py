@@ -12,7 +12,7 @@ from i2a.jsonl import JsonObject
 from i2a.models.model import DEFAULT_MAX_TOKENS, Completion, Message
 from i2a.models.response_format import response_format
 from i2a.text import shortened
-from i2a.trees.tree import ASKED_AGAIN, FAULTS, LEFT_OUT, TokenUsage, Utterance
+from i2a.trees.tree import ASKED_AGAIN, FAULTS, LEFT_OUT, SentPrompt, TokenUsage, Utterance
 from i2a.validation import problem
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class RoleCall:
         else:
             self._take_form(completion, self._role.answer)
 
+    @property
+    def sent(self) -> SentPrompt | None:
+        """The prompt that was answered, if the role keeps it."""
+        return self._role.kept_prompt(self._values)
+
     def shorten(self, overflow: ContextOverflow) -> None:
         """Leave out the oldest turns. Raises `overflow` if only the last one is left."""
         characters = sum(len(message.content) for message in self._request)
@@ -104,6 +109,7 @@ class RoleCall:
         self._repairing, self.messages = False, self._request
         self._tries += 1
         if self._tries == TRIES:
+            failed.answer = completion.content
             raise failed
 
     def _take_text(self, completion: Completion) -> None:
@@ -127,7 +133,7 @@ class RoleCall:
     def _keep(self, said: Utterance, faults: Sequence[str]) -> None:
         again = {ASKED_AGAIN: self._found} if self._found else {}
         self.notes |= again | ({FAULTS: list(faults)} if faults else {})
-        self.answer = said._replace(notes=self.notes)
+        self.answer = said._replace(notes=self.notes, prompt=self.sent)
 
     def _unfinished(self, completion: Completion) -> str:
         """Why a completion is not a whole answer; empty if it is one."""
@@ -141,6 +147,7 @@ class RoleCall:
 
     def _no_whole_answer(self, completion: Completion, why: str) -> UnfinishedAnswer:
         error = UnfinishedAnswer(f"{self._role.name} gave no whole answer in {TRIES} tries: {why}")
+        error.answer = completion.content
         if completion.finish_reason == "content_filter":
             error.request = [message.content for message in self._request]
         return error

@@ -12,3 +12,4 @@ class User(Role):
     chat_role = "user"
     max_tokens = 512
     plays_person = True
+    keeps_prompt = False  # it follows from the persona of the tree

@@ -5,21 +5,22 @@ gets in training and from a server too; the manifest says what that is.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Self, cast
 
 from agents.prompt import Prompt
 from agents.responders import RejectedResponder, describe
-from agents.role import Role
+from agents.role import Role, RoleView
 from i2a.errors import UsageError
 from i2a.jsonl import JsonMapping
-from i2a.models.model import Model
+from i2a.models.model import ChatRole, Message, Model
 from i2a.models.spec import ModelSpec
 from i2a.plugins import NotFound, find_class, installed
 from i2a.simulator.parts.controls import CONTROLS
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Inference, Node
+from i2a.trees.tree import Inference, Node, SentPrompt, as_sent
 
 CANDIDATE = "candidate"
 NAME = re.compile(r"(?P<name>[\w.+-][\w .+-]*)=(?P<model>.+)")
@@ -39,7 +40,24 @@ class Plain(Role):
     max_tokens = None
     chat_role = "assistant"
     meets_donor: ClassVar[bool] = False
+    before: SentPrompt | None = None
     definition: ClassVar[str] = ""  # what `shown` shows, in words: results under another definition are not compared
+
+    def under(self, prompt: SentPrompt | None) -> Self:
+        """The same candidate, in place of a role that was sent this prompt; its own instructions follow."""
+        other = copy(self)
+        other.before = prompt
+        return other
+
+    def messages(self, view: RoleView, values: Mapping[str, str]) -> list[Message]:
+        own = super().messages(view, values)
+        if self.before is None:
+            return own
+        mine = [message.content for message in own if message.role == "system"]
+        prompt = self.before._replace(system="\n\n".join(filter(None, [self.before.system, *mine])))
+        dialogue = [{"role": message.role, "content": message.content} for message in own if message.role != "system"]
+        sent = as_sent(prompt, dialogue)
+        return [Message(cast(ChatRole, message["role"]), message["content"]) for message in sent]
 
     def shown(self, message: Node, strange: Sequence[str]) -> Node:
         """What it answers in place of the user's `message`, whose path is the dialogue so far.

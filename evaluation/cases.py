@@ -46,10 +46,11 @@ class Cases:
     @property
     def fingerprint(self) -> str:
         """16 hex digits of all personas and stored dialogues, in order."""
-        contents = [
+        contents: list[list[object]] = [
             [case.id, case.persona.id, case.persona.profile, case.persona.personality]
             + ([json.dumps(case.persona.fields, sort_keys=True)] if case.persona.fields else [])
             + [f"{node.speaker}: {node.content}" for node in case.dialogue]
+            + [list(node.prompt) for node in case.dialogue if node.prompt]
             for case in self.all
         ]
         return digest(json.dumps(contents))
@@ -104,19 +105,27 @@ def _cases(pool: PersonaPool, provenance: str, count: int | None, seed: int) -> 
     return Cases(tuple(Case(p.id, p, case_seed(p.id, seed)) for p in personas), provenance, pool.warnings)
 
 
-def recorded(run: Path, count: int | None, seed: int) -> Cases:
-    """A case for each stored dialogue of a run, or for `count` of them; each tree gives its first dialogue."""
+def recorded(run: Path, count: int | None, seed: int, role: str | None = None) -> Cases:
+    """A case for each stored dialogue of a run, or for `count` of them; each tree gives its first dialogue.
+
+    `role`: whose place the candidates take, see `first_dialogue`. Raises `UsageError` if nobody has that one.
+    """
     file = trees_of(run)
-    found = [
-        Case(tree.id, tree.persona, case_seed(tree.id, seed), path)
-        for tree in read(file)
-        if (path := first_dialogue(tree))
-    ]
+    found: list[Case] = []
+    speakers: dict[str, None] = {}
+    for tree in read(file):
+        speakers |= dict.fromkeys(node.speaker for node in tree)
+        if path := first_dialogue(tree, role):
+            found.append(Case(tree.id, tree.persona, case_seed(tree.id, seed), path))
+    who = role or USER
     if not found:
-        raise UsageError(f"{file}: no dialogue in it has a speaker {USER!r}, whose messages could be replayed")
+        why = "answers anybody in it" if role else "speaks in it, whose messages could be replayed"
+        raise UsageError(
+            f"{file}: nobody called {who!r} {why}; --role NAME says whose place candidates take: {', '.join(speakers)}"
+        )
     if count is not None:
         if count > len(found):
-            raise UsageError(f"{file} holds {len(found)} dialogues with a {USER}; ask for no more --cases than these")
+            raise UsageError(f"{file} holds {len(found)} dialogues with a {who}; ask for no more --cases than these")
         chosen = set(shuffled((case.id for case in found), seed)[:count])
         found = [case for case in found if case.id in chosen]
     strangers = sum(not (case.persona.profile or case.persona.personality) for case in found)
@@ -124,17 +133,36 @@ def recorded(run: Path, count: int | None, seed: int) -> Cases:
     return Cases(tuple(found), f"dialogues stored in {run.name}", (warning,) if strangers else ())
 
 
-def first_dialogue(tree: Tree) -> tuple[Node, ...]:
+def first_dialogue(tree: Tree, role: str | None = None) -> tuple[Node, ...]:
     """The first dialogue of the tree that has a user, from its opening on.
 
-    Whoever answered the user (preferred, rejected, a candidate) is called assistant.
+    Whoever answered the user (preferred, rejected, a candidate) is called assistant. With a `role`, that one is, each
+    of its replies with the prompt that it was sent, and all others together are the user.
     """
+    if role is not None:
+        return _dialogue_with(tree, role)
     paths = (end.path for end in tree.ends)
     path: list[Node] = []
     for node in next((path for path in paths if any(node.speaker == USER for node in path)), ()):
         speaker = USER if node.speaker == USER else "assistant"
         path.append(Node(path[-1] if path else None, speaker, node.content, inference=node.inference))
     return tuple(path)
+
+
+def _dialogue_with(tree: Tree, role: str) -> tuple[Node, ...]:
+    """The first dialogue in which the role answers somebody; what others say in a row is one message."""
+    for end in tree.ends:
+        path: list[Node] = []
+        for node in end.path:
+            if node.speaker == role:
+                path.append(Node(path[-1] if path else None, "assistant", node.content, prompt=node.prompt))
+            elif path and path[-1].speaker == USER:
+                path[-1].content += f"\n\n{node.content}"
+            else:
+                path.append(Node(path[-1] if path else None, USER, node.content, inference=node.inference))
+        if any(node.speaker == "assistant" and node.parent is not None for node in path):
+            return tuple(path)
+    return ()
 
 
 def shuffled(ids: Iterable[str], seed: int) -> list[str]:

@@ -102,7 +102,7 @@ def cases_of(config: Evaluation, users: Mapping[str, ModelSpec]) -> tuple[Cases,
         else:
             cases = crossed(config.profiles, config.personalities, config.cases, config.seed)
         return cases, config.turns, {"model": str(users["user"]), "prompt": User.prompt.fingerprint}, {}
-    cases = recorded(config.replay, config.cases, config.seed)
+    cases = recorded(config.replay, config.cases, config.seed, config.role)
     turns = min(config.turns, max(case.messages for case in cases.all))
     user, simulated = stored_user(RunFolder(config.replay))
     return cases, turns, {"replayed": cases.fingerprint, "model": user}, simulated

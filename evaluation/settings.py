@@ -30,6 +30,11 @@ class Evaluation(RunConfig):
     replay: Path | None = Field(
         None, description="Folder of a run. The user messages of its dialogues are replayed to every candidate."
     )
+    role: Annotated[str | None, Flag(metavar="NAME")] = Field(
+        None,
+        description="With --replay: the role whose place the candidates take, under the prompt that it was sent; "
+        "everybody else is the user. [default: everybody but `user`]",
+    )
     rejudge: Path | None = Field(
         None, description="Folder of an evaluation. Its dialogues are rated again, by other judges."
     )
@@ -71,6 +76,8 @@ class Evaluation(RunConfig):
     @model_validator(mode="after")
     def _takes_from_stored_dialogues(self) -> Self:
         chosen = {name for name in self.model_fields_set if getattr(self, name) is not None}
+        if self.role is not None and self.replay is None:
+            raise PydanticCustomError("role", "--role is for stored dialogues: add --replay RUN")
         for source, determined in (("rejudge", REJUDGED), ("replay", REPLAYED)):
             if source in chosen and (clash := sorted(determined & chosen)):
                 flag = flag_name(clash[0], type(self).model_fields[clash[0]])

@@ -1,17 +1,20 @@
-"""A doctor takes the history of a patient, who says no more than asked; an observer scores every question.
+"""A doctor takes the history of a patient, who says no more than asked; an observer scores three drafts of a question.
 
-i2a scenarios check examples/doctor.py
 i2a simulate --scenario examples/doctor.py --conversations 20 --out runs/doctor
+i2a train dpo runs/doctor --role doctor --model small --out runs/doctor-dpo
 """
+
+import asyncio
 
 from pydantic import Field
 
 from agents.answers import Answer
 from agents.prompt import Prompt
 from agents.role import Role
-from i2a.trees.tree import Node, Tree
+from i2a.trees.tree import Tree
 from scenarios import scenario
 
+DRAFTS = 3
 ILLNESSES = ("an inflamed appendix", "a migraine", "an underactive thyroid", "a broken toe")
 
 
@@ -35,7 +38,7 @@ class Doctor(Role):
 
 
 class Assessment(Answer):
-    """How good the last question was."""
+    """How good the last question is."""
 
     score: int = Field(ge=1, le=5)
     diagnosed: bool
@@ -46,9 +49,8 @@ class Observer(Role[Assessment]):
 
     prompt = Prompt(
         """You watch a doctor take a history. The patient has $illness.
-How much did the doctor's last question narrow it down, from 1 to 5, and could a good doctor name the illness by now?
-Answer with one JSON object with three keys, in this order: "reason", one or two sentences about this chat; "score", a
-whole number from 1 to 5; "diagnosed", true or false.
+How much will the doctor's last question narrow it down, from 1 to 5, and could a good doctor name the illness by now?
+Answer with a JSON object: "reason", one sentence about this chat; "score", from 1 to 5; "diagnosed", true or false.
 ---
 <dialogue>
 $dialogue
@@ -58,14 +60,16 @@ $dialogue
 
 @scenario
 async def doctor(tree: Tree, patient: Patient, doctor: Doctor, observer: Observer, *, turns: int = 8) -> None:
-    """A consultation that ends as soon as the illness could be named."""
+    """The best question is asked; ends as soon as the illness could be named."""
     illness = tree.random.choice(ILLNESSES)
-    here: Node = tree.add(None, await patient(None, illness=illness))
+    here = tree.add(None, await patient(None, illness=illness))
     here.metadata["illness"] = illness
     for _ in range(turns):
-        here = tree.add(here, await doctor(here))
-        here = tree.keep(tree.add(here, await patient(here, illness=illness)))
-        assessment = await observer(here, illness=illness)
-        here.metadata["assessment"] = assessment.model_dump()
-        if assessment.diagnosed:
+        drafts = [tree.add(here, question) for question in await asyncio.gather(*(doctor(here) for _ in range(DRAFTS)))]
+        found = await asyncio.gather(*(observer(draft, illness=illness) for draft in drafts))
+        for draft, assessment in zip(drafts, found, strict=True):
+            draft.metadata["score"] = assessment.score
+        best = max(range(DRAFTS), key=lambda i: found[i].score)
+        here = tree.add(drafts[best], await patient(drafts[best], illness=illness))
+        if found[best].diagnosed:
             break

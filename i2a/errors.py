@@ -27,10 +27,12 @@ class ForeignPackage(UsageError, ImportError):
 
 class ModelError(I2AError):
     """A call to a model failed. `billed`: the prompt and completion tokens that it cost all the same, (0, 0) where the
-    server does not say; None: nothing. `request`: the texts that the model was shown, if they are why."""
+    server does not say; None: nothing. `request`: the texts that the model was shown, if they are why. `answer`: what
+    it said, if that is why."""
 
     billed: tuple[int, int] | None = None
     request: Sequence[str] = ()
+    answer: str = ""
 
 
 class Retryable(ModelError):

@@ -126,7 +126,9 @@ def blame(error: BaseException, path: Path) -> str:
             line = trace.tb_lineno
         trace = trace.tb_next
     kind = "" if isinstance(error, I2AError) else f"{type(error).__name__}: "
-    return f"{path}:{line}: {kind}{error}" if line else f"{path}: {kind}{error}"
+    forgot = isinstance(error, AttributeError | TypeError) and "coroutine" in str(error) and "await" not in str(error)
+    hint = "; write await before the call" if forgot else ""
+    return f"{path}:{line}: {kind}{error}{hint}" if line else f"{path}: {kind}{error}{hint}"
 
 
 def file_of(error: BaseException) -> Path | None:

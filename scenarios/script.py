@@ -18,6 +18,7 @@ from i2a.models.model import Model
 from i2a.options import Options
 from i2a.trees.persona import KINDS
 from i2a.trees.tree import Tree
+from scenarios.source import code_of
 from scenarios.user_audit import persona_audit
 
 Script = Callable[..., Coroutine[Any, Any, None]]
@@ -30,7 +31,8 @@ class Scenario:
     """A script, the roles it calls, and its options: the keyword-only parameters of the script, with their defaults.
 
     `audits`: whether what is said by roles that play the person is audited as it is said, and asked for again; None:
-    where no simulator says it.
+    where no simulator says it. `keep_prompts`: what every role is sent is kept with the tree, not only what
+    `Role.keeps_prompt` says.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Scenario:
     script: Script
     _options: Options
     audits: bool | None = None
+    keep_prompts: bool = False
 
     @property
     def options(self) -> Mapping[str, object]:
@@ -51,8 +54,11 @@ class Scenario:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the file of the script or a prompt of a role changes."""
-        parts = [self.file.read_text("utf-8"), *(f"{name} {role.prompt.text}" for name, role in self.roles.items())]
+        """Changes when what the script does, a module beside it that it imports, or a prompt of a role changes.
+
+        Comments, docstrings and layout do not count. Files that the script reads are unknown to it.
+        """
+        parts = [*code_of(self.file), *(f"{name} {role.prompt.text}" for name, role in self.roles.items())]
         return digest("\x1e".join(parts))
 
     @property
@@ -69,6 +75,14 @@ class Scenario:
         """Raises `UsageError` for a name that is none of a role."""
         if unknown := [name for name in names if name not in self.roles]:
             raise UsageError(f"scenario {self.name} has no role {unknown[0]!r}; its roles: {', '.join(self.roles)}")
+
+    def prompts_kept(self) -> list[str]:
+        """The roles whose prompts are kept with the tree."""
+        return [
+            name
+            for name, role in self.roles.items()
+            if self.keep_prompts or (role.answer is None if role.keeps_prompt is None else role.keeps_prompt)
+        ]
 
     def with_prompts(self, files: Mapping[str, Path], fields: AbstractSet[str] = frozenset()) -> "Scenario":
         """The scenario with other prompts, by role, from text files.
@@ -92,7 +106,7 @@ class Scenario:
             for name in roles
             if (not clients[name].simulated if self.audits is None else self.audits)
         }
-        introduce(roles.values(), audits)
+        introduce(roles.values(), audits, self.prompts_kept())
         return self.script(tree, **roles, **self._options.arguments(self.resolve(options)))
 
 

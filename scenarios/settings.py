@@ -46,6 +46,11 @@ class Simulation(RunConfig):
         description="Audit each message of the simulated person, ask for a bad one again, at most twice, and mark what "
         "stays bad. auto: unless the offline engine plays it.",
     )
+    keep_prompts: bool = Field(
+        False,
+        description="Keep what every role was sent with the trees: to look at, and to train the judge, the Inducer or "
+        "the user. Without it, only what roles of your own were sent when they spoke.",
+    )
 
     @model_validator(mode="after")
     def _takes_whole_personas_or_halves(self) -> Self:

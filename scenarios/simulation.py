@@ -46,7 +46,8 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
     """Raises `UsageError` for settings that cannot work."""
     audits = {"auto": None, "on": True, "off": False}[config.audit_user]
     people = People.read(config)
-    scenario = replace(find(config.scenario).with_prompts(config.role_prompt, people.fields), audits=audits)
+    scenario = find(config.scenario).with_prompts(config.role_prompt, people.fields)
+    scenario = replace(scenario, audits=audits, keep_prompts=config.keep_prompts)
     scenario.check_roles(config.role_personas)
     options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
     models = models_of_roles(scenario, config, clients)
@@ -63,6 +64,7 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
             "seed": config.seed,
             "models": {role: str(spec) for role, spec in models.items()},
             **({} if audits is None else {"audit_user": audits}),
+            **({"keep_prompts": True} if config.keep_prompts else {}),
         },
         models=models,
         trees=trees,

@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,29 +28,39 @@ class Endless(I2AError):
 
 
 class Limited(Model):
-    """The offline engine, for at most `CALLS` calls."""
+    """The offline engine for a `role`; `calls` of all roles together are `CALLS` at most. `seen` gets each of its calls
+    in words, see `in_words`."""
 
     simulated = True
 
-    def __init__(self) -> None:
-        self._model, self._left = ModelSpec("offline").open(), CALLS
+    def __init__(self, role: str, calls: Iterator[int], seen: Callable[[str], None] | None) -> None:
+        self._model, self._role, self._calls, self._seen = ModelSpec("offline").open(), role, calls, seen
 
     async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
-        self._left -= 1
-        if self._left < 0:
+        call = next(self._calls)
+        if call >= CALLS:
             raise Endless(f"the conversation does not end: it is still going after {CALLS} calls")
-        return await self._model.complete(messages, parameters)
+        completion = await self._model.complete(messages, {"seed": call, **parameters})
+        if self._seen:
+            self._seen(in_words(self._role, messages, completion.content))
+        return completion
 
 
-def trial(path: Path, seconds: float = SECONDS) -> str:
-    """What the script did, in a line or two; it may run for `seconds`.
+def in_words(role: str, messages: Sequence[Message], answer: str) -> str:
+    """What a role was sent and answered, as text."""
+    sent = "\n".join(f"[{message.role}] {message.content}" for message in messages)
+    return f"--- {role} was sent\n{sent}\n--- {role} answered\n{answer}\n"
+
+
+def trial(path: Path, seconds: float = SECONDS, seen: Callable[[str], None] | None = None) -> str:
+    """What the script did, in a line or two; it may run for `seconds`. `seen` gets every call in words, as it is made.
 
     Raises `UsageError`: what is wrong, where, what to write instead.
     """
     scenario = load_scenario(path)
     try:
         with time_limit(seconds):
-            tree = grown(scenario)
+            tree = grown(scenario, seen)
         load(dump(tree))
     except Exception as error:  # noqa: BLE001 - any error of a user's script is reported in one line
         raise UsageError(blame(error, path)) from None
@@ -63,15 +74,16 @@ def trial(path: Path, seconds: float = SECONDS) -> str:
     return f"{path}: fine. The trial grew {len(utterances)} utterances by {speakers}, with {pairs} labelled pairs."
 
 
-def grown(scenario: Scenario) -> Tree:
+def grown(scenario: Scenario, seen: Callable[[str], None] | None = None) -> Tree:
     """A conversation of `TURNS` turns, or of any length if the scenario has no option `turns`."""
     options = scenario.resolve({"turns": TURNS} if "turns" in scenario.options else {})
     persona = PersonaPool.read(None, None).draw(1, 0)[0]
     tree = Tree(f"{scenario.name}-0", scenario.name, persona, 0, options)
-    model = Limited()
+    calls = count()
+    models = {role: Limited(role, calls, seen) for role in scenario.roles}
 
     async def conversation() -> None:
-        await scenario.grow(tree, dict.fromkeys(scenario.roles, model), **options)
+        await scenario.grow(tree, models, **options)
 
     asyncio.run(conversation())
     return tree

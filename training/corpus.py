@@ -23,7 +23,8 @@ from i2a.trees.json import read, trees_of
 from i2a.trees.persona import Kind
 from i2a.trees.tree import Tree
 from training.leaks import Halves, Keys, Part, keys_of, refuse, split
-from training.rows import PairFilter
+from training.role_rows import BARE, RoleFilter, speakers
+from training.rows import NOT_COMPARED, PairFilter
 
 Make = Callable[[Tree, PairFilter], Rows]
 
@@ -39,16 +40,19 @@ class TreeFile:
 
 @dataclass
 class Share:
-    """What belongs to one part. `left_out`: how many pairs make no row, by the reason."""
+    """What belongs to one part. `left_out`: how many pairs make no row, by the reason. `bare`: how many rows of a role
+    are without its prompt."""
 
     trees: int = 0
     rows: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    bare: int = 0
 
     def add(self, other: "Share") -> None:
         self.trees += other.trees
         self.rows += other.rows
         self.left_out.update(other.left_out)
+        self.bare += other.bare
 
 
 @dataclass(frozen=True)
@@ -90,12 +94,15 @@ class Corpus:
         sources = find_sources(runs)
         found: dict[Keys, Share] = defaultdict(Share)
         halves = Halves({}, {})
+        said: Counter[str] = Counter()
         for source in sources:
             for tree in read(source.file):
                 made = make(tree, pairs)
-                found[halves.add(tree.persona)].add(Share(1, len(made.rows), Counter(made.left_out)))
+                share = Share(1, len(made.rows), Counter(made.left_out), made.written.get(BARE, 0))
+                found[halves.add(tree.persona)].add(share)
+                said.update(speakers(tree))
         refuse(halves, held_out or PersonaPool.benchmark())
-        _refuse_nothing(found.values(), sources)
+        _refuse_nothing(found.values(), sources, pairs.role, said)
         parts = split(found, halves, validation, seed)
         shares: dict[Part, Share] = defaultdict(Share)
         for keys, share in found.items():
@@ -131,7 +138,9 @@ class Corpus:
         """What of it is not trained on, in sentences."""
         left_out = (counted(count, reason) for reason, count in self.shares["train"].left_out.items() if count)
         mixed = [f"{self.mixed:,} trees with one half of their persona in validation"] if self.mixed else []
-        return (*left_out, *mixed)
+        bare = self.shares["train"].bare
+        without = f"{counted(bare, BARE)}: it is private, or was not kept (`i2a simulate --keep-prompts` keeps it)"
+        return (*left_out, *([without] if bare else ()), *mixed)
 
     @property
     def metadata(self) -> JsonObject:
@@ -164,17 +173,26 @@ def find_sources(runs: Sequence[Path]) -> tuple[TreeFile, ...]:
     return tuple(sources)
 
 
-def _refuse_nothing(shares: Iterable[Share], sources: Sequence[TreeFile]) -> None:
-    """Raise `UsageError` if there is no tree, or none with a labelled pair."""
+def _refuse_nothing(
+    shares: Iterable[Share], sources: Sequence[TreeFile], role: RoleFilter | None, said: Counter[str]
+) -> None:
+    """Raise `UsageError` if there is no tree, or none that makes a row. `said`: who can be learnt, and how often."""
     total = Share()
     for share in shares:
         total.add(share)
     where = ", ".join(str(source.file) for source in sources)
     if not total.trees:
         raise UsageError(f"no conversation in {where or 'no run'}; `i2a simulate` grows some")
-    if not total.rows:
-        why = "; ".join(counted(pairs, reason) for reason, pairs in total.left_out.items()) or "nothing was compared"
-        raise UsageError(f"no labelled pair to train on in {where}: {why}")
+    if total.rows:
+        return
+    why = "; ".join(counted(pairs, reason) for reason, pairs in total.left_out.items()) or "nothing was compared"
+    roles = ", ".join(f"{name} ({count:,})" for name, count in said.items())
+    if role is None:
+        hint = f"; the roles: {roles}" if NOT_COMPARED in total.left_out else ""
+        raise UsageError(f"no labelled pair to train on in {where}: {why}{hint}")
+    if role.name not in said:
+        raise UsageError(f"nobody called {role.name!r} says anything in {where}; --role takes one of {roles}")
+    raise UsageError(f"no row of role {role.name} to train on in {where}: {why}")
 
 
 def _fingerprint(sources: Sequence[TreeFile]) -> str:

@@ -14,7 +14,7 @@ from i2a.runs.training_folder import Card
 from training import ranks
 from training.data import DPO_COLUMNS, TokenizedData
 from training.packing.dpo import DPOLoss, PackedDPOTrainer
-from training.rows import PairFilter, dpo_rows
+from training.rows import dpo_rows
 from training.run import TrainingRun
 from training.settings import DPO
 
@@ -56,8 +56,7 @@ def dpo_trainer(config: DPO) -> RowDPOTrainer | PackedDPOTrainer:
 
 
 def _tokenize(run: TrainingRun, config: DPO) -> TokenizedData | None:
-    pairs = PairFilter(min_margin=config.min_margin, both_orders=config.both_orders, keep_cut=config.keep_cut)
-    return run.tokenize(dpo_rows, DPO_COLUMNS, pairs)
+    return run.tokenize(dpo_rows, DPO_COLUMNS, config.pairs())
 
 
 def _trainer(run: TrainingRun, config: DPO) -> RowDPOTrainer | PackedDPOTrainer:

@@ -24,9 +24,14 @@ def _sft(
     min_margin: float | None = None,
     both_orders: bool = False,
     keep_cut: bool = False,
+    role: str | None = None,
+    score: str = "score",
+    min_score: float | None = None,
     layout: Layout = "trl",
 ) -> Rows:
-    pairs = PairFilter(target, min_margin, both_orders, keep_cut)
+    pairs = PairFilter.of_role(
+        role, score, min_score, target=target, min_margin=min_margin, both_orders=both_orders, keep_cut=keep_cut
+    )
     return _laid_out(tree, sft_rows(tree, pairs), layout, _as_conversation)
 
 
@@ -36,10 +41,15 @@ def _dpo(
     min_margin: float | None = None,
     both_orders: bool = False,
     keep_cut: bool = False,
+    role: str | None = None,
+    score: str = "score",
+    min_score: float | None = None,
     layout: Layout = "trl",
 ) -> Rows:
-    made = dpo_rows(tree, PairFilter(min_margin=min_margin, both_orders=both_orders, keep_cut=keep_cut))
-    return _laid_out(tree, made, layout, _as_ranking)
+    pairs = PairFilter.of_role(
+        role, score, min_score, min_margin=min_margin, both_orders=both_orders, keep_cut=keep_cut
+    )
+    return _laid_out(tree, dpo_rows(tree, pairs), layout, _as_ranking)
 
 
 def _laid_out(tree: Tree, made: Rows, layout: Layout, as_messages: Callable[[JsonMapping], JsonMapping]) -> Rows:

@@ -4,12 +4,13 @@ The defaults are for an instruct model of about 7B parameters.
 """
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from i2a.settings import Flag
+from training.rows import PairFilter
 
 # What may differ from one session of a training to the next.
 RUNTIME = {"out", "resume", "quiet", "micro_batch", "gradient_checkpointing", "save_every", "keep", "report_to"}
@@ -46,8 +47,19 @@ class Training(BaseModel):
         description="Precision of the computation. auto: bf16 on a GPU that has it, and on a CPU where a measurement "
         "at the start finds it faster; else fp32.",
     )
+    role: Annotated[str | None, Flag(metavar="NAME")] = Field(
+        None,
+        description="Learn what this role says or answers, each with the prompt that it was sent: the best in its "
+        "place by label or score, or all where there is neither (SFT). [default: the labelled pairs, without prompts]",
+    )
+    score: str = Field(
+        "score", description="With --role: the number in the notes of a reply that is its score, a.b for a nested one."
+    )
+    min_score: float | None = Field(None, description="With --role: only replies with at least this score.")
     min_margin: float | None = Field(
-        None, description="Only pairs whose verdicts have at least this margin, from -1 to 1. [default: any]"
+        None,
+        description="Only pairs whose verdicts have at least this margin, from -1 to 1, or scores that are so far "
+        "apart. [default: any]",
     )
     both_orders: bool = Field(False, description="Only pairs that the judge decided the same way in both orders.")
     keep_cut: bool = Field(False, description="Also replies that were cut at their limit of tokens.")
@@ -109,7 +121,20 @@ class Training(BaseModel):
     @property
     def identity(self) -> dict[str, object]:
         """What must be equal to resume a training, as far as the settings alone decide it."""
-        return self.model_dump(mode="json", exclude=RUNTIME | {"runs", "model", "revision", "packing"})
+        new = {"role", "score", "min_score"} if self.role is None else set()  # what version 0.1 did not have
+        return self.model_dump(mode="json", exclude=RUNTIME | {"runs", "model", "revision", "packing"} | new)
+
+    def pairs(self, **others: Any) -> PairFilter:
+        """What makes a row. Raises `UsageError`."""
+        return PairFilter.of_role(
+            self.role,
+            self.score,
+            self.min_score,
+            min_margin=self.min_margin,
+            both_orders=self.both_orders,
+            keep_cut=self.keep_cut,
+            **others,
+        )
 
 
 class SFT(Training):

@@ -12,7 +12,7 @@ from i2a.runs.training_folder import Card
 from training.data import SFT_COLUMNS, TokenizedData
 from training.mix import general_rows
 from training.packing.sft import PackedSFTTrainer
-from training.rows import PairFilter, sft_rows
+from training.rows import sft_rows
 from training.run import TrainingRun
 from training.settings import SFT
 
@@ -51,8 +51,7 @@ def sft_trainer(config: SFT) -> RowSFTTrainer | PackedSFTTrainer:
 
 def _tokenize(run: TrainingRun, config: SFT) -> TokenizedData | None:
     more = partial(general_rows, config.mix, config.mix_ratio, config.seed) if config.mix else None
-    pairs = PairFilter(config.target, config.min_margin, config.both_orders, config.keep_cut)
-    return run.tokenize(sft_rows, SFT_COLUMNS, pairs, more)
+    return run.tokenize(sft_rows, SFT_COLUMNS, config.pairs(target=config.target), more)
 
 
 def _trainer(run: TrainingRun) -> RowSFTTrainer | PackedSFTTrainer:

@@ -35,7 +35,13 @@ class Step(NamedTuple):
     args: Sequence[str]
 
 
-@command("i2a.cli.settings:DemoOptions", example="i2a demo --small", extra="train")
+TOML = """\
+seed = 2
+cases = 30
+"""
+
+
+@command("i2a.cli.settings:DemoOptions", example="i2a demo --small", toml=TOML, extra="train")
 def demo(config: "DemoOptions", as_json: bool) -> None:
     """Train a small model on simulated conversations and measure what it has learnt, on this machine alone.
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from i2a.models.spec import ModelSpec
 
 CHECK = """\
+i2a models check offline
 i2a models check openai:qwen3@http://localhost:8000/v1
 i2a models check hf:runs/dpo --json
 i2a models check openai:gpt-4o-mini --require structure --require seed"""

@@ -56,9 +56,15 @@ def new(name: Annotated[str, Argument(metavar="NAME", help="Name of the scenario
 
 
 @scenarios.command()
-@command(example="i2a scenarios check ./interview.py")
-def check(file: Annotated[Path, Argument(metavar="FILE", help="The script.")]) -> None:
+@command(example="i2a scenarios check ./interview.py\ni2a scenarios check ./interview.py --show")
+def check(
+    file: Annotated[Path, Argument(metavar="FILE", help="The script.")],
+    show: Annotated[bool, Option("--show", help="Print what each role is sent and answers.")] = False,
+) -> None:
     """Check a script: load it, then run one short conversation with the offline engine."""
+    import warnings
+
     from scenarios.trial import trial
 
-    typer.echo(trial(file))
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited")  # the error says it
+    typer.echo(trial(file, seen=typer.echo if show else None))

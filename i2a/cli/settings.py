@@ -22,6 +22,9 @@ class ShowOptions(BaseModel):
     tree: Annotated[str | None, Flag(metavar="TREE", positional=True)] = Field(
         None, coerce_numbers_to_str=True, description="Id of a tree, or its number from 0."
     )
+    prompts: bool = Field(
+        False, description="Also what each role was sent, and what it answered with structure, where that is kept."
+    )
 
 
 class ReportOptions(BaseModel):

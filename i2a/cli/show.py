@@ -1,8 +1,9 @@
 """`i2a show`: what a run holds, and one tree in the terminal."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import typer
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from i2a.cli.settings import ShowOptions
     from i2a.trees.persona import Persona
     from i2a.trees.summary import Summary
-    from i2a.trees.tree import Node, Tree
+    from i2a.trees.tree import Node, SentPrompt, Tree
 
 
 EXAMPLE = """\
 i2a show runs/first
-i2a show runs/first aloe-3"""
+i2a show runs/first aloe-3
+i2a show runs/first --prompts"""
 TOML = """\
 run = "runs/first"
 tree = "aloe-3"
@@ -57,7 +59,7 @@ def show(config: "ShowOptions", as_json: bool) -> None:
                 typer.echo(json.dumps(json.loads(dump(found))))  # ASCII, for any terminal
                 return
             told = uses_personas(run) and not found.persona.unknown
-            console.print(drawing(found, persona=told or bool(found.personas)))
+            console.print(drawing(found, persona=told or bool(found.personas), prompts=config.prompts))
             if tree is None:
                 lines = [*overview(*counts(run, file)), f"Another one:  i2a show {run} NUMBER"]
                 say(console, "\n" + "\n".join(lines))
@@ -97,8 +99,11 @@ def uses_personas(run: Path) -> bool:
     return not folder.manifest_file.exists() or bool(folder.manifest().get("uses_personas", True))
 
 
-def drawing(tree: "Tree", *, persona: bool = True) -> "RenderableType":
-    """The tree as a rich renderable. Text of models and personas is never read as markup."""
+def drawing(tree: "Tree", *, persona: bool = True, prompts: bool = False) -> "RenderableType":
+    """The tree as a rich renderable. Text of models and personas is never read as markup.
+
+    `prompts`: first the distinct prompts that are kept, by number, and below each utterance under which it was said.
+    """
     from rich.console import Group
     from rich.panel import Panel
     from rich.text import Text
@@ -113,7 +118,11 @@ def drawing(tree: "Tree", *, persona: bool = True) -> "RenderableType":
             parts.append(Panel(known(other), title=Text(title), title_align="left", border_style="dim"))
     else:
         parts.append(Text(title, style="dim"))
-    return Group(*parts, *rows(tree.roots, 0))
+    kept = kept_prompts(tree) if prompts else {}
+    parts += [prompt_panel(number, prompt, roles) for prompt, (number, roles) in kept.items()]
+    if prompts and not kept:
+        parts.append(Text("No prompt is kept; `i2a simulate --keep-prompts` keeps those of all roles", style="dim"))
+    return Group(*parts, *rows(tree.roots, 0, {prompt: number for prompt, (number, _) in kept.items()}))
 
 
 def known(persona: "Persona") -> "Text":
@@ -128,15 +137,40 @@ def known(persona: "Persona") -> "Text":
     return Text("\n").join(lines)
 
 
-def rows(replies: "Sequence[Node]", depth: int) -> Iterator["RenderableType"]:
+def kept_prompts(tree: "Tree") -> "dict[SentPrompt, tuple[int, dict[str, None]]]":
+    """The distinct prompts of a tree in the order of their use, each with a number from 1 and who was sent it."""
+    found: dict[SentPrompt, tuple[int, dict[str, None]]] = {}
+    for node in tree:
+        sent = [(node.speaker, node.prompt), *((answer.role, answer.prompt) for answer in node.answers)]
+        for role, prompt in sent:
+            if prompt is not None:
+                found.setdefault(prompt, (len(found) + 1, {}))[1][role] = None
+    return found
+
+
+def prompt_panel(number: int, prompt: "SentPrompt", roles: "Iterable[str]") -> "RenderableType":
+    from rich.panel import Panel
+    from rich.text import Text
+
+    lines = [("system  ", prompt.system), ("request ", prompt.request)]
+    text = Text("\n").join(
+        Text.assemble((name, "dim"), "\n".join(map(one_line, said.splitlines()))) for name, said in lines if said
+    )
+    title = f"prompt {number}, sent to {', '.join(roles)}{' (private)' if prompt.private else ''}"
+    return Panel(text, title=Text(title), title_align="left", border_style="dim")
+
+
+def rows(
+    replies: "Sequence[Node]", depth: int, prompts: "Mapping[SentPrompt, int]" = MappingProxyType({})
+) -> Iterator["RenderableType"]:
     """The lines of alternatives and of what follows each; what the dialogue left behind comes first.
 
     Only a fork into several continued branches indents.
     """
     named = names(replies)
     for node in sorted(replies, key=lambda node: node.continued):
-        yield utterance(node, named[node], len(replies) > 1, depth)
-        yield from rows(node.children, depth + (sum(child.continued for child in node.children) > 1))
+        yield utterance(node, named[node], len(replies) > 1, depth, prompts)
+        yield from rows(node.children, depth + (sum(child.continued for child in node.children) > 1), prompts)
 
 
 def names(replies: "Sequence[Node]") -> "dict[Node, str]":
@@ -150,8 +184,14 @@ def names(replies: "Sequence[Node]") -> "dict[Node, str]":
     }
 
 
-def utterance(node: "Node", name: str, alternative: bool, depth: int) -> "RenderableType":
-    """A node under its `name`. `alternative`: whether there are others in its place."""
+def utterance(
+    node: "Node",
+    name: str,
+    alternative: bool,
+    depth: int,
+    prompts: "Mapping[SentPrompt, int]" = MappingProxyType({}),
+) -> "RenderableType":
+    """A node under its `name`. `alternative`: whether there are others in its place. `prompts`: those to show."""
     from rich.padding import Padding
     from rich.text import Text
 
@@ -169,6 +209,11 @@ def utterance(node: "Node", name: str, alternative: bool, depth: int) -> "Render
         first, second = (called.get(shown, shown.speaker) for shown in (verdict.first, verdict.second))
         winner = called.get(verdict.winner, verdict.winner.speaker) if verdict.winner else "no verdict"
         text.append(f"\n    judge, shown {first}, {second}: {winner} - {one_line(verdict.reason)}", style="dim")
+    if node.prompt is not None and node.prompt in prompts:
+        text.append(f"\n    said under prompt {prompts[node.prompt]}", style="dim")
+    for answer in node.answers if prompts else ():
+        said = f"{answer.role}, under prompt {prompts[answer.prompt]}: {one_line(answer.content)}"
+        text.append(f"\n    {said}", style="dim")
     for key, note in node.metadata.items():
         text.append(f"\n    {key}: {json.dumps(note, ensure_ascii=False)}", style="dim")
     return Padding(text, (0, 0, 0, 2 * depth))

@@ -186,7 +186,8 @@ def model_errors(error: ModelError | ExceptionGroup[Exception]) -> list[ModelErr
 
 
 def failure_of(tree: Tree, reasons: Sequence[ModelError], session: Session) -> dict[str, object]:
-    """The record of a conversation that failed. `forgotten`: which of its answers a redo does not take over."""
+    """The record of a conversation that failed. `answer`: the one that could not be used, if that is why; `forgotten`:
+    which of its answers a redo does not take over."""
     record: dict[str, object] = {
         "id": tree.id,
         "persona": tree.persona.id,
@@ -195,6 +196,8 @@ def failure_of(tree: Tree, reasons: Sequence[ModelError], session: Session) -> d
         "reason": str(reasons[0]),
         "utterances": sum(1 for _ in tree),
     }
+    if reasons[0].answer:
+        record["answer"] = reasons[0].answer
     if isinstance(reasons[0], MalformedResponse | UnfinishedAnswer | BadRequest | AccessDenied):
         given = list(session.journal.answers(tree.id).values())
         start = before_the_wall(given, reasons[0], session.failures.get(tree.id, ()))

@@ -6,16 +6,16 @@ Run it to update the schema of a line, `i2a/trees/tree.schema.json`: python -m i
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Inference, Label, Node, TokenUsage, Tree, Utterance, Verdict
+from i2a.trees.tree import Inference, KeptAnswer, Label, Node, SentPrompt, TokenUsage, Tree, Utterance, Verdict
 from i2a.validation import problem
 
 FORMAT = "i2a.tree/1"
@@ -36,8 +36,28 @@ class StoredVerdict(BaseModel):
     reason: str
 
 
+class StoredPrompt(BaseModel):
+    """What a role was sent beside the dialogue, see `i2a.trees.tree.SentPrompt`."""
+
+    system: str = ""
+    request: str = ""
+    shows_dialogue: bool = False
+    private: bool = False
+
+
+class StoredAnswer(BaseModel):
+    """An answer with structure, as JSON text. `prompt`: its place in the tree's `prompts`."""
+
+    role: str
+    content: str
+    prompt: int = Field(ge=0)
+
+
 class StoredNode(BaseModel):
-    """`id` counts depth first from 0, and `parent` is the id of the node that this one answers."""
+    """`id` counts depth first from 0, and `parent` is the id of the node that this one answers.
+
+    `prompt`: the place of what its speaker was sent in the tree's `prompts`, if that is kept.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -52,6 +72,8 @@ class StoredNode(BaseModel):
     usage: StoredUsage | None
     finish_reason: str | None = None
     notes: dict[str, object] = {}
+    prompt: int | None = Field(None, ge=0)
+    answers: list[StoredAnswer] = []
 
 
 class StoredPersona(BaseModel):
@@ -81,6 +103,7 @@ class StoredTree(BaseModel):
     persona: StoredPersona
     personas: dict[str, StoredPersona] = {}
     nodes: list[StoredNode]
+    prompts: list[StoredPrompt] = []
 
 
 def schema() -> dict[str, object]:
@@ -91,12 +114,17 @@ def schema() -> dict[str, object]:
 def dump(tree: Tree) -> str:
     """`tree` as one line of JSON, without the newline. Equal trees give equal text.
 
-    Raises `UsageError` for what a script has noted on a node that JSON cannot hold.
+    Raises `UsageError` for what a script has written on a node that cannot be stored.
     """
     nodes = list(tree)
+    for node in nodes:
+        if node.label not in (None, *get_args(Label)):
+            where = f"tree {tree.id}, what {node.speaker} says"
+            raise UsageError(f'{where}: label {node.label!r}; write here.label = "preferred" or "rejected"')
     number = {node: i for i, node in enumerate(nodes)}
     several = [tree.persona, *tree.personas.values()]
     further = bool(tree.personas) or any(persona.fields for persona in several)
+    prompts: dict[SentPrompt, int] = {}
     stored = {
         "format": WITH_FIELDS if further else FORMAT,
         "id": tree.id,
@@ -105,12 +133,14 @@ def dump(tree: Tree) -> str:
         "options": dict(tree.options),
         "persona": _persona(tree.persona),
         **({"personas": {role: _persona(each) for role, each in tree.personas.items()}} if tree.personas else {}),
-        "nodes": [_node(node, number) for node in nodes],
+        "nodes": [_node(node, number, prompts) for node in nodes],
     }
+    if prompts:
+        stored["prompts"] = [_without_defaults(prompt) for prompt in prompts]
     try:
         return json.dumps(stored, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
-        raise UsageError(f"tree {tree.id}: the metadata of a node is not JSON: {error}") from None
+        raise UsageError(f"tree {tree.id}: {_no_json(nodes)} is not JSON: {error}") from None
 
 
 def load(line: str | bytes) -> Tree:
@@ -122,6 +152,7 @@ def load(line: str | bytes) -> Tree:
     personas = {role: Persona(**each.model_dump()) for role, each in stored.personas.items()}
     persona = Persona(**stored.persona.model_dump())
     tree = Tree(stored.id, stored.scenario, persona, stored.seed, stored.options, personas=personas)
+    prompts = [SentPrompt(**prompt.model_dump()) for prompt in stored.prompts]
     nodes: list[Node] = []
     for item in stored.nodes:
         if item.id != len(nodes) or (item.parent is not None and not 0 <= item.parent < item.id):
@@ -130,6 +161,11 @@ def load(line: str | bytes) -> Tree:
         usage = None if item.usage is None else TokenUsage(**item.usage.model_dump())
         node = tree.add(parent, Utterance(item.speaker, item.content, usage, item.finish_reason))
         node.inference, node.label, node.metadata = item.inference, item.label, item.notes
+        try:
+            node.prompt = None if item.prompt is None else prompts[item.prompt]
+            node.answers = [KeptAnswer(answer.role, answer.content, prompts[answer.prompt]) for answer in item.answers]
+        except IndexError:
+            raise UsageError(f"not a tree of format {FORMAT}: node {item.id} names no prompt of the tree") from None
         nodes.append(node)
     for node, item in zip(nodes, stored.nodes, strict=True):
         node.continued = item.continued
@@ -178,7 +214,23 @@ def _persona(persona: Persona) -> dict[str, object]:
     return stored | ({"fields": dict(persona.fields)} if persona.fields else {})
 
 
-def _node(node: Node, number: dict[Node, int]) -> dict[str, object]:
+def _no_json(nodes: Sequence[Node]) -> str:
+    """The first note on a node that JSON cannot hold, in words."""
+    for node in nodes:
+        for key, note in node.metadata.items():
+            try:
+                json.dumps({key: note}, allow_nan=False)
+            except (TypeError, ValueError):
+                return f"metadata[{key!r}] of what {node.speaker} says"
+    return "the metadata of a node"
+
+
+def _without_defaults(prompt: SentPrompt) -> dict[str, object]:
+    return {name: value for name, value in prompt._asdict().items() if value}
+
+
+def _node(node: Node, number: dict[Node, int], prompts: dict[SentPrompt, int]) -> dict[str, object]:
+    """`prompts`: the distinct prompts so far, each with its place; those of this node are added."""
     stored: dict[str, object] = {
         "id": number[node],
         "parent": None if node.parent is None else number[node.parent],
@@ -208,6 +260,13 @@ def _node(node: Node, number: dict[Node, int]) -> dict[str, object]:
         stored["finish_reason"] = node.finish_reason
     if node.metadata:
         stored["notes"] = node.metadata
+    if node.prompt is not None:
+        stored["prompt"] = prompts.setdefault(node.prompt, len(prompts))
+    if node.answers:  # sorted: whichever of several calls about a node is done first, the tree is the same
+        stored["answers"] = [
+            {"role": role, "content": content, "prompt": prompts.setdefault(prompt, len(prompts))}
+            for role, content, prompt in sorted(node.answers)
+        ]
     return stored
 
 

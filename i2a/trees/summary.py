@@ -14,7 +14,7 @@ from i2a.trees.tree import ASKED_AGAIN, FAULTS, LEFT_OUT, Node, Tree
 class Summary:
     """Counts over a corpus. Every pair is exactly one of labelled, flipped and unjudged.
 
-    `labelled`: the pairs of `Tree.pairs`; `imported` ones came with their label and without verdicts. `wins`: by whom
+    `labelled`: the pairs of `Tree.pairs`; `imported` ones have their label without verdicts. `wins`: by whom
     the chosen reply of each was. `flipped`: compared, and the two orders disagree. `unjudged`: a verdict has no winner.
     A pair whose verdicts agree but that the script left without labels is none of these.
 
@@ -65,7 +65,7 @@ class Summary:
         for _, chosen, rejected in tree.pairs:
             labelled.add(frozenset((chosen, rejected)))
             self.wins[chosen.speaker] += 1
-            self.imported += chosen.parent is not None and not chosen.parent.verdicts
+            self.imported += chosen.parent is None or not chosen.parent.verdicts
         self.labelled += len(labelled)
         for node in tree:
             self.utterances += 1

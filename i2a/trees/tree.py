@@ -48,10 +48,32 @@ class TokenUsage(NamedTuple):
     completion_tokens: int
 
 
+class SentPrompt(NamedTuple):
+    """What a role was sent beside the dialogue: a system message and a request, a user message; empty if there is none.
+
+    `shows_dialogue`: the request shows the dialogue as a transcript; else the dialogue followed as chat messages.
+    `private`: it holds a hint that must not be learnt, so no training row has it.
+    """
+
+    system: str
+    request: str = ""
+    shows_dialogue: bool = False
+    private: bool = False
+
+
+class KeptAnswer(NamedTuple):
+    """An answer with structure that a role gave about a node, as JSON text, and the prompt that it answered."""
+
+    role: str
+    content: str
+    prompt: SentPrompt
+
+
 class Utterance(NamedTuple):
     """What a role says, before it stands in a tree. `finish_reason`: why the model ended there, see `Node`.
 
-    `notes`: what the metadata of its node begins with, such as the faults that it was kept with.
+    `notes`: what the metadata of its node begins with, such as the faults that it was kept with. `prompt`: what the
+    role was sent, if that is kept.
     """
 
     speaker: str
@@ -59,6 +81,7 @@ class Utterance(NamedTuple):
     usage: TokenUsage | None = None
     finish_reason: str | None = None
     notes: JsonMapping = MappingProxyType({})
+    prompt: SentPrompt | None = None
 
 
 class Verdict(NamedTuple):
@@ -79,6 +102,8 @@ class Node:
 
     `finish_reason`: why it ends there, where that is known and not because all was said ("stop"): "length", it was cut
     at its limit of tokens; "stop_string", the model went on past its end, and was cut there; "unknown".
+    `prompt`: what its speaker was sent beside the dialogue; `answers`: those with structure about this node. Both only
+    where they are kept, see `agents.role.Role.keeps_prompt`.
     """
 
     parent: Node | None
@@ -91,6 +116,8 @@ class Node:
     verdicts: list[Verdict] = field(default_factory=list)
     continued: bool = False
     metadata: JsonObject = field(default_factory=dict)
+    prompt: SentPrompt | None = None
+    answers: list[KeptAnswer] = field(default_factory=list)
     children: list[Node] = field(default_factory=list)
 
     def __repr__(self) -> str:
@@ -120,7 +147,7 @@ class Node:
 
 
 class Pair(NamedTuple):
-    """A labelled preference pair; `chosen` and `rejected` (as TRL has them) answer the last node of `history`."""
+    """A preference pair; `chosen` and `rejected` (as TRL has them) answer the last node of `history`, or open."""
 
     history: list[Node]
     chosen: Node
@@ -140,6 +167,20 @@ def chat_messages(path: Sequence[Node], answering: AbstractSet[str]) -> list[Mes
             content = f"{messages.pop()['content']}\n\n{content}"
         messages.append({"role": role, "content": content})
     return messages
+
+
+def as_sent(prompt: SentPrompt | None, dialogue: list[MessageDict]) -> list[MessageDict]:
+    """The messages of a request; consecutive ones of the user become one. A private prompt is left out."""
+    if prompt is None or prompt.private:
+        return dialogue
+    messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
+    rest = [] if prompt.shows_dialogue else dialogue
+    if prompt.request:
+        request = prompt.request
+        if rest and rest[0]["role"] == "user":
+            request, rest = f"{request}\n\n{rest[0]['content']}", rest[1:]
+        messages.append({"role": "user", "content": request})
+    return [*messages, *rest]
 
 
 @dataclass(eq=False, repr=False)
@@ -178,8 +219,10 @@ class Tree:
             raise TypeError(
                 f"tree.add takes an Utterance, not a {type(utterance).__name__}; add what a role says in text"
             )
-        speaker, content, usage, finish_reason, notes = utterance
-        node = Node(parent, speaker, content, usage, finish_reason, metadata=dict(notes))
+        if not isinstance(parent, Node | None):
+            raise TypeError(f"tree.add takes a node to answer, or None, not a {type(parent).__name__}")
+        speaker, content, usage, finish_reason, notes, prompt = utterance
+        node = Node(parent, speaker, content, usage, finish_reason, metadata=dict(notes), prompt=prompt)
         if parent is None:
             self.roots.append(node)
         else:
@@ -217,14 +260,18 @@ class Tree:
 
     @property
     def pairs(self) -> list[Pair]:
-        """Every labelled pair of siblings; pairs without a label are left out."""
+        """Every labelled pair of alternatives; pairs without a label are left out."""
         return [
             Pair(chosen.path[:-1], chosen, rejected)
             for chosen in self
             if chosen.label == "preferred"
-            for rejected in chosen.siblings
+            for rejected in self.alternatives(chosen)
             if rejected.label == "rejected"
         ]
+
+    def alternatives(self, node: Node) -> list[Node]:
+        """The utterances in one place, `node` among them: all answers to what it answers, or all openings."""
+        return self.roots if node.parent is None else node.parent.children
 
     def to_messages(self, node: Node | None = None, *, viewpoint: str | None = None) -> list[MessageDict]:
         """The dialogue up to `node` as OpenAI's chat messages; None: the whole of it.

@@ -15,7 +15,7 @@ from agents.user import User
 from i2a.errors import UsageError
 from i2a.testing import Request
 from i2a.trees.persona import Persona
-from i2a.trees.tree import TokenUsage, Tree, Utterance
+from i2a.trees.tree import Node, TokenUsage, Tree, Utterance
 from tests.fakes import ScriptedClient, preference
 
 VALUES = {"profile": "A baker.", "personality": "Blunt."}
@@ -223,3 +223,21 @@ def test_an_answer_stands_in_brackets() -> None:
 
         class Worse(Role[str]):
             prompt = Prompt("Judge.")
+
+
+async def test_what_is_no_node_or_has_no_value_is_refused_where_the_role_is_called() -> None:
+    class Guest(Role):
+        prompt = Prompt("You visit $place.")
+
+    guest = Guest("guest", ScriptedClient())
+    here = Node(None, "user", "Hi.")
+    with pytest.raises(
+        TypeError, match=r"guest answers after a node of the tree, not a str; write: await guest\(here\)"
+    ):
+        await guest("Hi.", place="a lake")  # type: ignore[arg-type]
+    with pytest.raises(
+        UsageError, match=r"guest has no value for \$place .*, only for \$dialogue; write: guest\(here, place="
+    ):
+        await guest(here)
+    with pytest.raises(TypeError, match="takes a node to answer, or None, not a str"):
+        Tree("t", "s", Persona("", "A.", "B."), 0).add("Hi.", Utterance("user", "Hi."))  # type: ignore[arg-type]

@@ -92,7 +92,7 @@ def test_a_new_one_is_written_and_passes_its_check(tmp_path: Path) -> None:
         (
             "$dialogue",
             "$dialog",
-            "fence.py:35: a prompt uses $dialog, which has no value; the values are: $dialogue, $personality",
+            "fence.py:35: critic has no value for $dialog of its prompt, only for $dialogue, $personality, $profile",
         ),
         ("    here: Node", "    nothing = 1 / 0\n    here: Node", "fence.py:31: ZeroDivisionError"),
         ("@scenario\n", "", "found 0 scenarios"),
@@ -109,7 +109,11 @@ def test_a_new_one_is_written_and_passes_its_check(tmp_path: Path) -> None:
             "fence.py:35: critic would not see mood='calm'",
         ),
         ("for _ in range(turns)", "while True", "the conversation does not end: it is still going after 1000 calls"),
-        ("choice = await", "ends[0].label = 'good'\n        choice = await", "label: Input should be 'preferred'"),
+        (
+            "choice = await",
+            "ends[0].label = 'good'\n        choice = await",
+            "what neighbour says: label 'good'; write",
+        ),
     ],
 )
 def test_a_broken_one_gets_one_line(script: Path, old: str, new: str, said: str) -> None:

@@ -102,5 +102,19 @@ def test_dialogues_without_a_user_cannot_be_replayed(tmp_path: Path) -> None:
     tree.keep(dialogue(tree, "Hm."))
     tree.roots[0].speaker = "tutor"
     write(tmp_path / "trees.jsonl", [tree])
-    with pytest.raises(UsageError, match="no dialogue in it has a speaker 'user'"):
+    with pytest.raises(UsageError, match="nobody called 'user' speaks in it"):
         recorded(tmp_path, None, 0)
+
+
+def test_a_run_without_a_user_is_replayed_for_a_role_and_told_which_there_are(tmp_path: Path) -> None:
+    simulate(Simulation(out=tmp_path, conversations=2, turns=2, quiet=True, scenario="tutor"))
+    with pytest.raises(UsageError, match=r"nobody called 'user' speaks .*--role NAME .*: pupil, tutor$"):
+        recorded(tmp_path, None, 0)
+    with pytest.raises(UsageError, match=r"nobody called 'teacher' answers .*: pupil, tutor$"):
+        recorded(tmp_path, None, 0, "teacher")
+    cases = recorded(tmp_path, None, 0, "tutor").all
+    assert len(cases) == 2
+    for case in cases:
+        replies = [node for node in case.dialogue if node.speaker == "assistant"]
+        assert all(node.prompt and "tutor" in node.prompt.system.lower() for node in replies)
+        assert case.dialogue[0].speaker == "user"

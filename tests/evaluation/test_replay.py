@@ -2,10 +2,10 @@
 
 import asyncio
 
-from evaluation.candidates import Candidate
+from evaluation.candidates import Brief, Candidate
 from evaluation.cases import first_dialogue
 from evaluation.replay import replay
-from i2a.trees.tree import Node, Tree, Utterance
+from i2a.trees.tree import Node, SentPrompt, Tree, Utterance
 from tests.evaluation.parts import OTHER, PERSONA, client, dialogue, empty, judges, rated, who
 from tests.fakes import ScriptedClient
 
@@ -90,3 +90,38 @@ def test_the_stored_dialogue_is_the_one_that_was_held_with_the_user() -> None:
     tree.add(first, Utterance("rejected", "Left behind."))
     tree.keep(tree.add(first, Utterance("preferred", "Hi.")))
     assert [(node.speaker, node.content) for node in first_dialogue(tree)] == [("user", "Hello."), ("assistant", "Hi.")]
+
+
+MOTION = SentPrompt("Speak for cats.", "(You are called up.)")
+
+
+def debate() -> Tree:
+    """A chair opens, con and pro speak; con is not sent any prompt."""
+    tree = Tree("t", "debate", OTHER, 0)
+    here = tree.add(None, Utterance("chair", "Cats or dogs?"))
+    for speaker, words, prompt in (("con", "Dogs.", None), ("pro", "Cats.", MOTION), ("con", "Why?", None)):
+        here = tree.keep(tree.add(here, Utterance(speaker, words, prompt=prompt)))
+    return tree
+
+
+def test_a_role_of_any_name_can_be_the_one_whose_place_is_taken() -> None:
+    tree = debate()
+    path = first_dialogue(tree, "pro")
+    assert [(node.speaker, node.content) for node in path] == [
+        ("user", "Cats or dogs?\n\nDogs."),
+        ("assistant", "Cats."),
+        ("user", "Why?"),
+    ]
+    assert [node.prompt for node in path] == [None, MOTION, None]
+    assert [node.speaker for node in first_dialogue(tree, "con")] == ["user", "assistant", "user", "assistant"]
+    assert first_dialogue(tree, "chair") == first_dialogue(tree, "nobody") == first_dialogue(tree) == ()
+
+
+async def test_the_candidate_is_sent_what_the_role_was_sent_in_whose_place_it_stands() -> None:
+    for name, system in (("offline", "Speak for cats."), ("brief:offline", f"Speak for cats.\n\n{Brief.prompt.text}")):
+        model = client()
+        candidate = Candidate.parse(name).play(model, PERSONA)
+        await replay(empty(), candidate, {}, path=first_dialogue(debate(), "pro"), turns=5)
+        opening = [("system", system), ("user", "(You are called up.)\n\nCats or dogs?\n\nDogs.")]
+        asked = [[(message.role, message.content) for message in request.messages] for request in model.requests]
+        assert asked == [opening, [*opening, ("assistant", "Cats."), ("user", "Why?")]]

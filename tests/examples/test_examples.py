@@ -65,14 +65,15 @@ def test_in_the_debate_the_best_of_three_goes_on_and_every_pair_is_counted(tmp_p
     assert summary.pairs == summary.labelled + summary.flipped + summary.unjudged <= 3 * 4 * 3
 
 
-def test_the_doctor_is_scored_after_every_question(tmp_path: Path) -> None:
+def test_every_draft_of_a_question_is_scored_and_the_best_is_asked(tmp_path: Path) -> None:
     simulate(Simulation(out=tmp_path / "run", scenario=str(EXAMPLES / "doctor.py"), conversations=2))
     for tree in read(tmp_path / "run/trees.jsonl"):
-        first, *rest = tree.ends[0].path
-        assert first.metadata["illness"]
-        answers = [node for node in rest if node.speaker == "patient"]
-        assert all(1 <= node.metadata["assessment"]["score"] <= 5 for node in answers)
-        assert not any(node.metadata["assessment"]["diagnosed"] for node in answers[:-1])
+        assert tree.roots[0].metadata["illness"]
+        for here in tree.ends[0].path[:-1:2]:
+            scores = [draft.metadata["score"] for draft in here.children]
+            asked = [draft.continued for draft in here.children]
+            assert len(scores) == 3
+            assert asked.index(True) == scores.index(max(scores))
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -116,3 +116,10 @@ def test_an_error_in_what_a_file_defines_is_found_there(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="x") as ours:
         int("x")
     assert file_of(ours.value) is None
+
+
+def test_a_call_that_was_not_awaited_is_named_as_the_cause(tmp_path: Path) -> None:
+    file = tmp_path / "broken.py"
+    file.write_text("async def role(): ...\ncall = role()\ntry:\n    call.content\nfinally:\n    call.close()\n")
+    with pytest.raises(UsageError, match=r":4: AttributeError: .*'content'; write await before the call$"):
+        load_file(file)

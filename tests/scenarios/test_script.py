@@ -292,7 +292,39 @@ def test_the_fingerprint_changes_with_the_file_and_with_nothing_else(file: Path)
     before = load(written(file)).fingerprint
     assert load(file).fingerprint == before
     assert load(written(file.with_name("other_name.py"))).fingerprint == before
-    assert load(written(file, GOOD + "# changed\n")).fingerprint != before
+    assert load(written(file, GOOD + "# changed\n\n\n")).fingerprint == before
+    assert load(written(file, GOOD + "CHANGED = True\n")).fingerprint != before
+
+
+def test_docstrings_do_not_count_and_a_text_that_is_used_does(file: Path) -> None:
+    text = """
+    '''A module.'''
+    from agents.user import User
+    from scenarios import scenario
+
+    @scenario
+    async def chat(tree, user: User):
+        '''Nothing yet.'''
+        tree.roots.append("Hi.")
+    """
+    before = load(written(file, text)).fingerprint
+    assert load(written(file, text.replace("Nothing yet.", "Still nothing."))).fingerprint == before
+    assert load(written(file, text.replace("A module.", ""))).fingerprint == before
+    assert load(written(file, text.replace("Hi.", "Ho."))).fingerprint != before
+
+
+def test_modules_beside_the_script_that_it_imports_count_and_others_do_not(file: Path) -> None:
+    text = "import near\n" + GOOD
+    near, far, other = (file.with_name(f"{name}.py") for name in ("near", "far", "other"))
+    near.write_text("from far import WORD\n")
+    far.write_text("WORD = 'a'\n")
+    other.write_text("")
+    before = load(written(file, text)).fingerprint
+    other.write_text("WORD = 'b'\n")
+    far.write_text("WORD = 'a'  # as it was\n")
+    assert load(file).fingerprint == before
+    far.write_text("WORD = 'b'\n")
+    assert load(file).fingerprint != before
 
 
 def test_the_fingerprint_changes_with_the_prompt_of_a_role(file: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_corpus_without_a_labelled_pair_says_what_became_of_its_pairs(tmp_path
         read(folder)
     silent = Tree("t", "tutor", Persona("", "P.", "T."), 0)
     silent.add(None, Utterance("pupil", "Hm."))
-    with pytest.raises(UsageError, match=r"no labelled pair .*: nothing was compared"):
+    with pytest.raises(UsageError, match=r"1 tree in which nothing was compared \(--role.*; the roles: pupil \(1\)$"):
         read(run(tmp_path / "b", silent))
 
 

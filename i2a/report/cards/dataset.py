@@ -18,6 +18,10 @@ WHAT = {
     "sft": "Each row is a dialogue with the reply to learn.",
     "dpo": "Each row is a dialogue with the reply that a judge prefers for this very person, and the other reply.",
 }
+WHAT_ROLE = {
+    "sft": "Each row is a dialogue with what the role `{role}` says or answers next, under the prompt it was sent.",
+    "dpo": "Each row is a dialogue, under the prompt of the role `{role}`, with a better and a worse reply of it.",
+}
 COLUMNS = {
     "tree": "id of the conversation; its rows stand together",
     "profile": "id of the facts about the user; split by this",
@@ -28,13 +32,13 @@ COLUMNS = {
 
 def dataset_card(exported: Exported) -> str:
     """The card of rows to train on."""
-    format = exported.format
+    format, role = exported.format, exported.options.get("role")
     return fill(
         "dataset",
         **_described(exported),
         pretty_name=json.dumps(f"{format.upper()} rows of i2a"),
         title=f"{exported.rows:,} rows for {format.upper()}",
-        what=WHAT[format],
+        what=WHAT_ROLE[format].format(role=role) if role else WHAT[format],
         columns=table(COLUMNS),
         readers=readers(format, exported.options["layout"], exported.file),
     )

@@ -17,10 +17,10 @@ from tests.i2a.cli.test_flags import ALL, MODELS, OURS, shown, with_settings
 # Each needs what those before it have made.
 ORDER = ["simulate", "show", "export", "import", "scenarios new", "scenarios check", "scenarios list", "personas grow"]
 ORDER += ["personas check", "personas sample", "train accelerate", "evaluate", "choice", "benchmark build", "compare"]
-ORDER += ["report"]
+ORDER += ["report", "models check"]
 # A model of another server or of the hub, several GPUs; or what only these make.
 ELSEWHERE = re.compile(r"openai:|Qwen/|^accelerate |hf:|runs/eval|runs/sft runs/dpo")
-TRAINING, ENDLESS = {"train base", "train sft", "train dpo"}, "serve"  # tests of training train
+TRAINING, ENDLESS = {"train base", "train sft", "train dpo", "demo"}, "serve"  # tests of training train
 
 
 def lines(words: str) -> list[str]:

@@ -184,6 +184,7 @@ def values_of(model: type[BaseModel]) -> Iterator[tuple[str, list[str], Any]]:
 
 CLASH = {
     "personas",
+    "role",
     "replay",
     "rejudge",
     "label_smoothing",

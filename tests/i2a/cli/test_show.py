@@ -10,7 +10,7 @@ from i2a.cli.main import app
 from i2a.runs.run_folder import RunFolder
 from i2a.trees.json import write
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Tree, Utterance, Verdict
+from i2a.trees.tree import KeptAnswer, SentPrompt, Tree, Utterance, Verdict
 
 
 def debate() -> Tree:
@@ -53,13 +53,36 @@ def test_a_verdict_names_the_reply_that_it_chose(tmp_path: Path) -> None:
 
 def test_the_counts_are_those_of_the_pairs_that_are_exported(tmp_path: Path) -> None:
     text = shown(tmp_path)
-    assert len(debate().pairs) == 1
-    assert "1 tree with 5 utterances\n1 of 1 pair labelled\n" in text
+    assert len(debate().pairs) == 2
+    assert "1 tree with 5 utterances\n2 of 2 pairs labelled\n" in text
     other = tmp_path / "other"
     counts = json.loads(shown(other, "--json"))
-    assert (counts["pairs"], counts["labelled"], counts["failed"]) == (1, 1, 0)
+    assert (counts["pairs"], counts["labelled"], counts["failed"]) == (2, 2, 0)
 
 
 def test_a_persona_that_nobody_was_told_of_is_not_shown(tmp_path: Path) -> None:
     assert "A baker." in shown(tmp_path / "told")
     assert "A baker." not in shown(tmp_path / "untold", metadata={"uses_personas": False})
+
+
+def test_prompts_are_shown_once_each_and_by_number_below_what_was_said_under_them(tmp_path: Path) -> None:
+    tree = debate()
+    for node in tree:
+        if node.speaker == "pro":
+            node.prompt = SentPrompt("You speak for cats.", "(You begin.)")
+    tree.roots[0].answers.append(KeptAnswer("chair", '{"fair":true}', SentPrompt("Is it fair?", private=True)))
+    with RunFolder.open(tmp_path / "run", {}, {}, resume=False) as run:
+        write(run.trees_file, [tree])
+    lines = CliRunner().invoke(app, ["show", str(tmp_path / "run"), "debate-0", "--prompts"]).output.splitlines()
+    text = "\n".join(line.strip("│ ").strip() for line in lines)
+    assert "prompt 1, sent to pro" in text
+    assert "system  You speak for cats.\nrequest (You begin.)" in text
+    assert "prompt 2, sent to chair (private)" in text
+    assert text.count("You speak for cats.") == 1
+    assert text.count("said under prompt 1") == 3
+    assert 'chair, under prompt 2: {"fair":true}' in text
+    assert "said under" not in CliRunner().invoke(app, ["show", str(tmp_path / "run")]).output
+
+
+def test_where_no_prompt_is_kept_it_is_said_what_keeps_them(tmp_path: Path) -> None:
+    assert "`i2a simulate --keep-prompts` keeps those of all roles" in " ".join(shown(tmp_path, "--prompts").split())

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from i2a.errors import UsageError
 from i2a.trees.json import FORMAT, dump, load, read, schema, trees_of, write
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Inference, Node, TokenUsage, Tree, Utterance, Verdict
+from i2a.trees.tree import Inference, KeptAnswer, Node, SentPrompt, TokenUsage, Tree, Utterance, Verdict
 
 texts = st.text(max_size=12)
 inferences = st.none() | st.builds(
@@ -288,5 +288,29 @@ def test_a_finish_reason_stands_in_the_file_only_where_not_all_was_said(tree: Tr
 def test_metadata_that_json_cannot_hold_is_named(value: object) -> None:
     tree = Tree("t-0", "duel", Persona("", "A.", "B."), 0)
     tree.add(None, Utterance("user", "Hi.")).metadata["score"] = value
-    with pytest.raises(UsageError, match="tree t-0: the metadata of a node is not JSON"):
+    with pytest.raises(UsageError, match=r"tree t-0: metadata\['score'\] of what user says is not JSON"):
         dump(tree)
+
+
+def test_a_label_that_nobody_could_read_back_is_refused_with_what_to_write() -> None:
+    tree = Tree("t-0", "duel", Persona("", "A.", "B."), 0)
+    tree.add(None, Utterance("user", "Hi.")).label = "good"  # type: ignore[assignment]
+    with pytest.raises(UsageError, match=r"tree t-0, what user says: label 'good'; write here\.label = \"preferred\""):
+        dump(tree)
+
+
+def test_the_prompts_that_roles_were_sent_are_stored_once_each_and_come_back() -> None:
+    tree = Tree("t-0", "duel", Persona("", "A.", "B."), 0)
+    sent, asked = SentPrompt("Speak."), SentPrompt("Is it true?", "User: Hi.", shows_dialogue=True, private=True)
+    here = tree.add(tree.add(None, Utterance("user", "Hi.", prompt=sent)), Utterance("user", "Ho.", prompt=sent))
+    here.answers += [KeptAnswer("judge", "{2}", asked), KeptAnswer("judge", "{1}", asked)]
+    stored = json.loads(dump(tree))
+    assert stored["prompts"] == [{"system": "Speak."}, sent_as_json(asked)]
+    assert [node["prompt"] for node in stored["nodes"]] == [0, 0]
+    first, second = load(dump(tree))
+    assert (first.prompt, second.prompt) == (sent, sent)
+    assert second.answers == [KeptAnswer("judge", "{1}", asked), KeptAnswer("judge", "{2}", asked)]
+
+
+def sent_as_json(prompt: SentPrompt) -> dict[str, object]:
+    return dict(prompt._asdict())
