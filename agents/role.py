@@ -24,11 +24,13 @@ from i2a.errors import ContextOverflow, UsageError
 from i2a.jsonl import JsonMapping
 from i2a.models.autogen import AutoGenModel, ModelClient, as_model
 from i2a.models.model import ChatRole, Completion, Message, Model
+from i2a.trees.persona import LANGUAGE
 from i2a.trees.tree import LEFT_OUT, KeptAnswer, Node, SentPrompt, Utterance
 
 A = TypeVar("A", default=Utterance, covariant=True)
 
 ON_PATH, SHOWN = "on_path", "shown"  # marks in a message's metadata: part of the dialogue; shown beside it
+IN_LANGUAGE = "Write your message in {language}, whatever language the text above is in."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     For teams, which broadcast every message: `transcript_roles` are the speakers whose messages make up the dialogue,
     `visible_roles` others whose messages it may read outside it. A message marked `ON_PATH` or `SHOWN` in its metadata
     is treated as such, whoever spoke.
+
+    The prompt value `language`, if there is one, says what a role that speaks is told to write.
 
     `keeps_cut`: an answer that was cut at its limit of tokens is used all the same. `max_tokens`: that limit, where
     nobody names another; None: the model's own. `checked`: an answer that is the words of its prompt counts as
@@ -108,7 +112,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
             elif not isinstance(form, TypeVar) and form is not Utterance:
                 raise TypeError(f"{cls.__name__} answers with a pydantic model or an Utterance, not with {form!r}")
 
-    def __init__(self, name: str, model_client: Model | ChatCompletionClient, **prompt_values: str) -> None:
+    def __init__(self, name: str, model_client: Model | ChatCompletionClient, /, **prompt_values: str) -> None:
         super().__init__(name, (self.__doc__ or name).strip().splitlines()[0])
         self.model = as_model(model_client).for_role(name)
         self._client = model_client
@@ -178,7 +182,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     def messages(self, view: RoleView, values: Mapping[str, str]) -> list[Message]:
         """The request: the prompt, filled with `values`, and the dialogue."""
         request: list[Message] = []
-        if instructions := self.prompt.instructions(values):  # without instructions, no system message
+        if instructions := self._instructions(values):  # without instructions, no system message
             request.append(Message("system", instructions))
         if text := self.prompt.request(values):
             request.append(Message("user", text))
@@ -188,6 +192,13 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
                 chat_role: ChatRole = "assistant" if said.speaker in mine else "user"
                 request.append(Message(chat_role, said.content))
         return request
+
+    def _instructions(self, values: Mapping[str, str]) -> str:
+        """The prompt's and, for a role that speaks in a language that its prompt does not name, to write that."""
+        instructions, language = self.prompt.instructions(values), values.get(LANGUAGE)
+        if language and self.answer is None and LANGUAGE not in self.prompt.names:
+            return "\n\n".join(filter(None, (instructions, IN_LANGUAGE.format(language=language))))
+        return instructions
 
     async def _answer(
         self, view: RoleView, inputs: Mapping[str, str], completions: list[Completion], here: Node | None = None

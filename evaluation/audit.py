@@ -17,7 +17,8 @@ from i2a.simulator.persona.evidence import revealed, wordings
 from i2a.simulator.persona.facts import Fact, facts
 from i2a.trees.tree import Inference, Tree
 from scenarios.claims import unsupported_claim
-from scenarios.user_audit import LEAVING, REVERSAL, alike
+from scenarios.people import ENGLISH
+from scenarios.user_audit import LEAVING, REVERSAL, alike, language, script
 
 EXAMPLES = 3
 
@@ -26,7 +27,9 @@ EXAMPLES = 3
 class AuditCounts:
     """Counts over the user's messages of some dialogues; they can be added up.
 
-    `revealed` and `facts`, by turn: facts of the profile that the messages so far reveal, and facts of the profile.
+    `not_english`: messages of dialogues in another language, in which only repetition can be seen; the other counts are
+    of the rest. `revealed` and `facts`, by turn: facts of the profile that the messages so far reveal, and facts of
+    the profile.
     `inferred`, `correct`: items of the profile that the Inducer inferred, and how many of them were revealed.
     `inferable`, `found`: items that were revealed, and how many of them the Inducer inferred. `examples`: a few
     messages for each fault.
@@ -34,6 +37,7 @@ class AuditCounts:
 
     dialogues: int = 0
     messages: int = 0
+    not_english: int = 0
     revealed: tuple[int, ...] = ()
     facts: tuple[int, ...] = ()
     invented: int = 0
@@ -63,12 +67,15 @@ class AuditCounts:
 
     def as_json(self) -> JsonObject:
         """Shares are of messages, but `ended_early` of dialogues; None where there is nothing to take a share of."""
+        judged = self.messages - self.not_english
+        unseen = {"not_english": self.not_english} if self.not_english else {}
         return {
             "dialogues": self.dialogues,
             "messages": self.messages,
+            **unseen,
             "revealed_by_turn": [share(a, b) for a, b in zip(self.revealed, self.facts, strict=True)],
-            "invented": share(self.invented, self.messages),
-            "role_reversal": share(self.reversed, self.messages),
+            "invented": share(self.invented, judged),
+            "role_reversal": share(self.reversed, judged),
             "repetition": share(self.repeated, self.messages),
             "early_ending": share(self.ended_early, self.dialogues),
             "inducer": {
@@ -90,11 +97,21 @@ def audit_counts(tree: Tree, turns: int) -> AuditCounts:
     asked = [node for node in tree if node.speaker == USER]
     messages = [node.content for node in asked]
     persona = tree.persona
+    repeated = [m for i, m in enumerate(messages) if any(alike(m, before) for before in messages[:i])]
+    if not_english(messages, persona.language):
+        return AuditCounts(
+            dialogues=1,
+            messages=len(messages),
+            not_english=len(messages),
+            repeated=len(repeated),
+            ended_early=len(messages) < turns,
+            examples={"repetition": tuple(repeated[:EXAMPLES])} if repeated else {},
+        )
     known = facts(persona.profile)
     faults = {
         "invented": [m for m in messages if unsupported_claim(m, persona.profile, persona.personality)],
         "role_reversal": [m for m in messages if REVERSAL.search(m)],
-        "repetition": [m for i, m in enumerate(messages) if any(alike(m, before) for before in messages[:i])],
+        "repetition": repeated,
         "early_ending": [m for m in messages[: turns - 1] if LEAVING.search(m)],
     }
     inferences = [(i, node.inference) for i, node in enumerate(asked) if node.inference is not None]
@@ -119,6 +136,15 @@ def audit_counts(tree: Tree, turns: int) -> AuditCounts:
         found=found,
         examples={kind: tuple(faulty[:EXAMPLES]) for kind, faulty in faults.items() if faulty},
     )
+
+
+def not_english(messages: Sequence[str], told: str) -> bool:
+    """Whether a dialogue is in another language, as its persona or its letters and words tell; the rules that look for
+    facts, claims and an assistant's talk know English."""
+    said = "\n".join(messages)
+    if script(said) not in ("", "LATIN") or language(said) not in ("", "English"):
+        return True
+    return bool(told) and told.lower() not in ENGLISH and language(said) != "English"
 
 
 def induced(known: Sequence[Fact], messages: Sequence[str], inference: Inference) -> tuple[int, int, int, int]:

@@ -22,6 +22,7 @@ from evaluation.scores import Score
 from evaluation.scores import read as read_scores
 from evaluation.scores import write as write_scores
 from evaluation.settings import Evaluation
+from evaluation.strata import fields_of, levels, stratified
 from evaluation.summary import BenchmarkSummary, summarise
 from evaluation.summary import write as write_summary
 from i2a.errors import ConversationsFailed
@@ -161,6 +162,7 @@ def derive(plan: EvalPlan, run: RunResult, config: Evaluation) -> EvalResult:
         "leaks": {name: leak.as_json() for name, leak in plan.leaks.items()},
         "audit": audit.as_json(),
         "calibrated": calibrated,
+        **by_fields(plan, summary, file),
         "agreement": agreed.as_json() if agreed else None,
         "usage": run.usage.as_json(),
     }
@@ -189,6 +191,24 @@ def described(plan: EvalPlan, manifest: JsonMapping) -> dict[str, JsonObject]:
         name: {**candidate} | ({"effective": local[candidate["model"]]} if candidate["model"] in local else {})
         for name, candidate in plan.candidates.items()
     }
+
+
+def by_fields(plan: EvalPlan, summary: BenchmarkSummary, file: Path) -> JsonObject:
+    """The results for the people of each level of the fields that put them into a few groups, if there are such."""
+    personas = {str(tree.options["case"]): tree.persona for tree in plan.run.trees}
+    controls = [name for name, identity in plan.candidates.items() if is_control(identity)]
+    found: JsonObject = {}
+    for name in fields_of(list(personas.values())):
+        strata = stratified(
+            read_scores(file),
+            levels(name, personas),
+            summary.conditions,
+            candidates=list(plan.candidates),
+            baseline=summary.baseline,
+            controls=controls,
+        )
+        found[name] = {stratum.level: stratum.as_json() for stratum in strata}
+    return {"by_field": found} if found else {}
 
 
 def by_candidate(plan: EvalPlan, ids: Iterable[str]) -> dict[str, int]:

@@ -154,7 +154,7 @@ class Candidate:
     def play(self, model: Model, persona: Persona) -> Plain:
         """The candidate that talks to `persona`; its prompt gets the parts of the persona that it names."""
         whole = Inference(reason="", profile=[persona.profile], personality=[persona.personality])
-        known = {"profile": persona.profile, "personality": persona.personality, "known": describe(whole)}
+        known = persona.values | {"known": describe(whole)}
         return self.role(CANDIDATE, model, **{name: known[name] for name in known if name in self.role.prompt.names})
 
 

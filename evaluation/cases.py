@@ -5,7 +5,7 @@ They follow from the personas (or a stored run) and the seed of the evaluation, 
 
 import json
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,7 @@ class Cases:
         """16 hex digits of all personas and stored dialogues, in order."""
         contents: list[list[object]] = [
             [case.id, case.persona.id, case.persona.profile, case.persona.personality]
+            + ([json.dumps(case.persona.fields, sort_keys=True)] if case.persona.fields else [])
             + [f"{node.speaker}: {node.content}" for node in case.dialogue]
             + [list(node.prompt) for node in case.dialogue if node.prompt]
             for case in self.all
@@ -79,6 +80,12 @@ class Cases:
         return random.Random(f"{seed}/{case.id}/stranger").choice(others)  # the text of version 0.1, for the same draw
 
 
+def listed(personas: Path, count: int | None, seed: int) -> Cases:
+    """Every persona of a file of whole ones, or a draw of `count` of these. Raises `UsageError`."""
+    pool = PersonaPool.read_file(personas, any_fields=True)
+    return _cases(pool, personas.name, count, seed)
+
+
 def crossed(profiles: Path | None, personalities: Path | None, count: int | None, seed: int) -> Cases:
     """Every profile with every personality, or a draw of `count` of these. None and None: the benchmark that comes with
     i2a, 20 profiles x 5 personalities. A file of whole personas, given as both, is used as it is.
@@ -90,17 +97,12 @@ def crossed(profiles: Path | None, personalities: Path | None, count: int | None
     else:
         pool = PersonaPool.read(profiles, personalities)
         provenance = " x ".join(dict.fromkeys(file.name for file in (profiles, personalities) if file))
-    personas = product(pool) if count is None else pool.draw(count, seed)
+    return _cases(pool, provenance, count, seed)
+
+
+def _cases(pool: PersonaPool, provenance: str, count: int | None, seed: int) -> Cases:
+    personas = pool.all() if count is None else pool.draw(count, seed)
     return Cases(tuple(Case(p.id, p, case_seed(p.id, seed)) for p in personas), provenance, pool.warnings)
-
-
-def product(pool: PersonaPool) -> Sequence[Persona]:
-    """All personas of the pool: the listed ones or, if there are none, every profile with every personality."""
-    return pool.personas or [
-        Persona("", profile, personality, profile_id, personality_id)
-        for profile_id, profile in pool.profiles.items()
-        for personality_id, personality in pool.personalities.items()
-    ]
 
 
 def recorded(run: Path, count: int | None, seed: int, role: str | None = None) -> Cases:
@@ -126,7 +128,9 @@ def recorded(run: Path, count: int | None, seed: int, role: str | None = None) -
             raise UsageError(f"{file} holds {len(found)} dialogues with a {who}; ask for no more --cases than these")
         chosen = set(shuffled((case.id for case in found), seed)[:count])
         found = [case for case in found if case.id in chosen]
-    return Cases(tuple(found), f"dialogues stored in {run.name}")
+    strangers = sum(not (case.persona.profile or case.persona.personality) for case in found)
+    warning = f"of {strangers} of {len(found)} users nothing is known: judges rate what suits somebody they cannot know"
+    return Cases(tuple(found), f"dialogues stored in {run.name}", (warning,) if strangers else ())
 
 
 def first_dialogue(tree: Tree, role: str | None = None) -> tuple[Node, ...]:

@@ -14,11 +14,14 @@ from pydantic import BaseModel, Field, ValidationError
 from evaluation.bootstrap import RESAMPLES
 from evaluation.candidates import is_control
 from evaluation.scores import Protocol, Score, read
+from evaluation.strata import Stratum, check_count, levels, stratified
 from evaluation.summary import FORMAT, BenchmarkSummary, Conditions, summarise
 from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
 from i2a.text import one_line
+from i2a.trees.json import read as read_trees
+from i2a.trees.json import trees_of
 from i2a.validation import problem
 
 
@@ -64,24 +67,40 @@ class StoredEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`summaries`: one for each protocol and judge. `mixed`: the differences between the runs, one line each."""
+    """`summaries`: one for each protocol and judge. `mixed`: the differences between the runs, one line each.
+
+    `strata`: of each summary, the same for the people of each level of the field `by`.
+    """
 
     runs: tuple[StoredEvaluation, ...]
     summaries: tuple[BenchmarkSummary, ...]
     mixed: tuple[str, ...]
+    by: str = ""
+    strata: tuple[tuple[Stratum, ...], ...] = ()
 
     def as_json(self) -> JsonObject:
         return {
             "runs": {run.name: {"path": str(run.path), **run.conditions.as_json()} for run in self.runs},
             "mixed": self.mixed,
             "comparisons": [summary.as_json() for summary in self.summaries],
+            **(
+                {"by": {self.by: [{s.level: s.as_json() for s in strata} for strata in self.strata]}} if self.by else {}
+            ),
         }
 
 
 def compare(
-    runs: Sequence[Path], *, mix: bool = False, baseline: str | None = None, resamples: int = RESAMPLES, seed: int = 0
+    runs: Sequence[Path],
+    *,
+    mix: bool = False,
+    baseline: str | None = None,
+    by: str = "",
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> Comparison:
     """The candidates of `runs` in common tables, the others against `baseline` (default: the first of the first run).
+
+    `by`: a field of the personas, for whose levels the results are given too, see `evaluation.strata`.
 
     A candidate of several runs is called `NAME [RUN]`. Raises `UsageError`: a folder holds no complete evaluation or is
     named twice, the conditions differ and `mix` is not set, or the baseline is unknown.
@@ -94,11 +113,15 @@ def compare(
     names = _candidates(opened, always=bool(mixed))
     baseline = baseline and _baseline(baseline, names)
     groups = dict.fromkeys((run.conditions.protocol, judge) for run in opened for judge in run.conditions.judges)
-    summaries = []
-    for protocol, judge in groups:
-        members = [r for r in opened if r.conditions.protocol == protocol and judge in r.conditions.judges]
-        summaries.append(_together(members, judge, names, baseline, resamples=resamples, seed=seed))
-    return Comparison(tuple(opened), tuple(summaries), mixed)
+    joints = [
+        _Joint([r for r in opened if r.conditions.protocol == protocol and judge in r.conditions.judges], judge, names)
+        for protocol, judge in groups
+    ]
+    summaries = tuple(joint.summary(baseline, resamples, seed) for joint in joints)
+    strata = tuple(
+        tuple(joint.strata(by, summary.baseline)) for joint, summary in zip(joints, summaries, strict=True) if by
+    )
+    return Comparison(tuple(opened), summaries, mixed, by, strata)
 
 
 def differences(first: StoredEvaluation, second: StoredEvaluation) -> Iterator[str]:
@@ -173,25 +196,31 @@ def _baseline(wanted: str, names: Mapping[str, Mapping[str, str]]) -> str:
     return found[0]
 
 
-def _together(
-    runs: Sequence[StoredEvaluation],
-    judge: str,
-    names: Mapping[str, Mapping[str, str]],
-    baseline: str | None,
-    *,
-    resamples: int,
-    seed: int,
-) -> BenchmarkSummary:
-    """The runs as one judge sees them."""
-    first = runs[0].conditions
-    # A case and its halves are the same in two runs only if their personas are; else an id may mean anybody.
-    alike = all(_comparable(run.conditions)["personas"] == _comparable(first)["personas"] for run in runs)
+class _Joint:
+    """Runs of one protocol as one judge sees them; `names` are those of their candidates, by run."""
 
-    def scores() -> Iterator[Score]:
-        for run in runs:
-            here = "" if alike else f"{run.name}/"
-            for score in run.scores(judge):
-                if (candidate := names[run.name].get(score.candidate)) is None:
+    def __init__(self, runs: Sequence[StoredEvaluation], judge: str, names: Mapping[str, Mapping[str, str]]) -> None:
+        self.runs, self.judge, self.names = runs, judge, names
+        first = runs[0].conditions
+        # A case and its halves are the same in two runs only if their personas are; else an id may mean anybody.
+        self._alike = all(_comparable(run.conditions)["personas"] == _comparable(first)["personas"] for run in runs)
+        self.listed = [name for run in runs for name in names[run.name].values()]
+        self.controls = [
+            shown for run in runs for name, shown in names[run.name].items() if is_control(run.models.get(name, {}))
+        ]
+        self.conditions = replace(
+            first,
+            judges={judge: first.judges[judge]},
+            turns=max(run.conditions.turns for run in runs),
+            engine=" and ".join(dict.fromkeys(run.conditions.engine for run in runs)),
+            mode=" and ".join(dict.fromkeys(run.conditions.mode for run in runs)),
+        )
+
+    def scores(self) -> Iterator[Score]:
+        for run in self.runs:
+            here = self._prefix(run)
+            for score in run.scores(self.judge):
+                if (candidate := self.names[run.name].get(score.candidate)) is None:
                     raise UsageError(f"{run.path}: scores.jsonl has {score.candidate!r}, which summary.json lacks")
                 yield replace(
                     score,
@@ -201,23 +230,34 @@ def _together(
                     personality=here + score.personality,
                 )
 
-    conditions = replace(
-        first,
-        judges={judge: first.judges[judge]},
-        turns=max(run.conditions.turns for run in runs),
-        engine=" and ".join(dict.fromkeys(run.conditions.engine for run in runs)),
-        mode=" and ".join(dict.fromkeys(run.conditions.mode for run in runs)),
-    )
-    listed = [name for run in runs for name in names[run.name].values()]
-    controls = [
-        shown for run in runs for name, shown in names[run.name].items() if is_control(run.models.get(name, {}))
-    ]
-    return summarise(
-        scores(),
-        conditions,
-        candidates=listed,
-        baseline=baseline if baseline in listed else None,
-        controls=controls,
-        resamples=resamples,
-        seed=seed,
-    )
+    def summary(self, baseline: str | None, resamples: int, seed: int) -> BenchmarkSummary:
+        return summarise(
+            self.scores(),
+            self.conditions,
+            candidates=self.listed,
+            baseline=baseline if baseline in self.listed else None,
+            controls=self.controls,
+            resamples=resamples,
+            seed=seed,
+        )
+
+    def strata(self, field: str, baseline: str) -> Iterator[Stratum]:
+        """The same for the people of each level of a field."""
+        personas = {
+            self._prefix(run) + str(tree.options["case"]): tree.persona
+            for run in self.runs
+            for tree in read_trees(trees_of(run.path))
+        }
+        level_of = levels(field, personas)
+        check_count(field, level_of)
+        return stratified(
+            self.scores(),
+            level_of,
+            self.conditions,
+            candidates=self.listed,
+            baseline=baseline,
+            controls=self.controls,
+        )
+
+    def _prefix(self, run: StoredEvaluation) -> str:
+        return "" if self._alike else f"{run.name}/"

@@ -47,10 +47,10 @@ class LiveDialogue:
         models = {"user": self.user}
         models |= {"donor": self.user} if self.donor else {}
         models |= {"inducer": self.inducer} if self.inducer else {}
-        clients, persona = session.clients(tree.id, tree.seed, models), values_of(tree.persona)
+        clients, persona = session.clients(tree.id, tree.seed, models), tree.persona.values
         candidate = self.candidate.play(candidate_client(tree, session, self.candidate.model), tree.persona)
         user = User("user", clients["user"], **persona)
-        donor = User("donor", clients["donor"], **values_of(self.donor)) if self.donor else None
+        donor = User("donor", clients["donor"], **self.donor.values) if self.donor else None
         inducer = Inducer("inducer", clients["inducer"], **persona) if self.inducer else None
         introduce(role for role in (candidate, user, donor, inducer, *judges.values()) if role)
         await live(tree, user, candidate, judges, donor, inducer, turns=self.turns)
@@ -113,7 +113,7 @@ def grow_rated(
         for name, spec in judges.items():
             # Each judge has request keys of its own: who else is asked changes neither its seeds nor its answers.
             client = session.clients(tree.id, tree.seed, {"judge": spec})["judge"]
-            raters[name] = rater("judge", client, **values_of(tree.persona))
+            raters[name] = rater("judge", client, **tree.persona.values)
         return dialogues[tree.id].run(tree, session, raters)
 
     return grow
@@ -129,8 +129,3 @@ def rated(judges: Collection[str]) -> Callable[[Tree], tuple[int, int]]:
         return done, int(str(tree.options["turns"]))
 
     return steps
-
-
-def values_of(persona: Persona) -> dict[str, str]:
-    """The persona, as values for prompts of roles that may know it."""
-    return {"profile": persona.profile, "personality": persona.personality}

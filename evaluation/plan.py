@@ -10,7 +10,7 @@ from secrets import token_hex
 from agents.inducer import Inducer
 from agents.user import User
 from evaluation.candidates import CANDIDATE, Candidate, parse_all
-from evaluation.cases import Case, Cases, crossed, recorded
+from evaluation.cases import Case, Cases, crossed, listed, recorded
 from evaluation.dialogues import SALT, EvalDialogue, LiveDialogue, ReplayDialogue, grow_rated, rated
 from evaluation.judge import Rater, find_rater
 from evaluation.leaks import Leak, find_leaks, in_words
@@ -26,6 +26,7 @@ from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.simulated import simulated_by_name
 from i2a.trees.tree import Tree
+from scenarios.people import unspoken
 
 SCENARIO, UNIT = "evaluation", "dialogues"
 
@@ -80,7 +81,7 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
         grow=grow_rated(dialogues, judges, rater),
         unit=UNIT,
         steps=rated(judges),
-        warnings=[*cases.warnings, *in_words(leaks)],
+        warnings=[*cases.warnings, *in_words(leaks), *unspoken(users.values(), trees)],
         metadata={SALT: token_hex(16)},
         keeps_broken=True,
         simulated=simulated,
@@ -96,7 +97,10 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
 def cases_of(config: Evaluation, users: Mapping[str, ModelSpec]) -> tuple[Cases, int, JsonMapping, Mapping[str, bool]]:
     """The cases, how many turns each has, who plays the user, and whether a stored user was simulated."""
     if config.replay is None:
-        cases = crossed(config.profiles, config.personalities, config.cases, config.seed)
+        if config.personas:
+            cases = listed(config.personas, config.cases, config.seed)
+        else:
+            cases = crossed(config.profiles, config.personalities, config.cases, config.seed)
         return cases, config.turns, {"model": str(users["user"]), "prompt": User.prompt.fingerprint}, {}
     cases = recorded(config.replay, config.cases, config.seed, config.role)
     turns = min(config.turns, max(case.messages for case in cases.all))

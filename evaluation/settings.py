@@ -10,7 +10,7 @@ from i2a.runs.config import RunConfig
 from i2a.settings import Flag, flag_name
 
 # What the stored dialogues determine, with --replay and with --rejudge.
-REPLAYED = frozenset({"profiles", "personalities", "user", "inducer"})
+REPLAYED = frozenset({"personas", "profiles", "personalities", "user", "inducer"})
 REJUDGED = REPLAYED | {"candidates", "replay", "cases", "turns", "seed"}
 
 
@@ -40,6 +40,9 @@ class Evaluation(RunConfig):
     )
     profiles: Path | None = Field(None, description="File of profiles. [default: 20 of the benchmark]")
     personalities: Path | None = Field(None, description="File of personalities. [default: 5 of the benchmark]")
+    personas: Path | None = Field(
+        None, description="File or folder of whole personas, in place of both: .jsonl, .json, .csv, .parquet."
+    )
     cases: int | None = Field(
         None, ge=1, description="Draw this many cases. [default: every profile with every personality]"
     )
@@ -79,4 +82,8 @@ class Evaluation(RunConfig):
             if source in chosen and (clash := sorted(determined & chosen)):
                 flag = flag_name(clash[0], type(self).model_fields[clash[0]])
                 raise PydanticCustomError("clash", f"--{source} takes it from the stored dialogues: leave out {flag}")
+        if self.personas and (self.profiles or self.personalities):
+            raise PydanticCustomError(
+                "clash", "--personas holds whole personas: leave out --profiles and --personalities"
+            )
         return self

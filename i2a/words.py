@@ -19,7 +19,7 @@ def words(text: str) -> list[str]:
     if text.isascii():
         return WORD.findall(text.casefold())
     plain = unicodedata.normalize("NFKD", text)
-    seen = "".join(char for char in plain if unicodedata.category(char) not in ("Mn", "Cf"))
+    seen = "".join(char for char in plain if unicodedata.category(char) not in ("Mn", "Mc", "Cf"))
     return WORD.findall(seen.casefold().translate(LOOKALIKES))
 
 

@@ -4,6 +4,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -15,6 +16,7 @@ from i2a.digests import digest
 from i2a.errors import UsageError
 from i2a.models.model import Model
 from i2a.options import Options
+from i2a.trees.persona import KINDS
 from i2a.trees.tree import Tree
 from scenarios.source import code_of
 from scenarios.user_audit import persona_audit
@@ -61,11 +63,9 @@ class Scenario:
 
     @property
     def uses_personas(self) -> bool:
-        """Whether a prompt tells a role of a persona, or the file of the script reads one: `tree.persona`."""
-        if any({"profile", "personality"} & role.prompt.names for role in self.roles.values()):
-            return True
-        parsed = ast.parse(self.file.read_text("utf-8"))
-        return any(isinstance(node, ast.Attribute) and node.attr == "persona" for node in ast.walk(parsed))
+        """Whether a prompt tells a role of a persona, or the script itself reads one."""
+        prompts = any(set(KINDS) & role.prompt.names for role in self.roles.values())
+        return prompts or _reads_personas(self.file.read_text("utf-8"))
 
     def resolve(self, options: Mapping[str, object]) -> dict[str, object]:
         """All options as JSON values, `options` in place of defaults. Raises `UsageError`."""
@@ -84,36 +84,46 @@ class Scenario:
             if self.keep_prompts or (role.answer is None if role.keeps_prompt is None else role.keeps_prompt)
         ]
 
-    def with_prompts(self, files: Mapping[str, Path]) -> "Scenario":
+    def with_prompts(self, files: Mapping[str, Path], fields: AbstractSet[str] = frozenset()) -> "Scenario":
         """The scenario with other prompts, by role, from text files.
 
-        A prompt may name what the one in its place names, the persona and the dialogue. Raises `UsageError` for others.
+        A prompt may name what the one in its place names, the persona, also its further `fields`, and the dialogue.
+        Raises `UsageError` for others.
         """
         self.check_roles(files)
-        changed = {role: _with_prompt(role, self.roles[role], file) for role, file in files.items()}
+        changed = {role: _with_prompt(role, self.roles[role], file, fields) for role, file in files.items()}
         return replace(self, roles={**self.roles, **changed})
 
     def grow(self, tree: Tree, clients: Mapping[str, Model], **options: Any) -> Coroutine[Any, Any, None]:
         """Grow `tree` with the client of each role in `clients`; `options` as `resolve` takes them.
 
-        The persona of the tree fills `$profile` and `$personality` in the prompts.
+        The persona of a role, as a rule that of the tree, fills `$profile`, `$personality` and its other fields in the
+        prompts.
         """
-        persona = {"profile": tree.persona.profile, "personality": tree.persona.personality}
-        roles = {name: kind(name, clients[name], **persona) for name, kind in self.roles.items()}
-        audit = persona_audit(tree.persona)
-        audits = {name: not clients[name].simulated if self.audits is None else self.audits for name in roles}
-        introduce(roles.values(), {name: audit for name in roles if audits[name]}, self.prompts_kept())
+        roles = {name: kind(name, clients[name], **tree.persona_of(name).values) for name, kind in self.roles.items()}
+        audits = {
+            name: persona_audit(tree.persona_of(name))
+            for name in roles
+            if (not clients[name].simulated if self.audits is None else self.audits)
+        }
+        introduce(roles.values(), audits, self.prompts_kept())
         return self.script(tree, **roles, **self._options.arguments(self.resolve(options)))
 
 
-def _with_prompt(name: str, kind: type[Role[Any]], file: Path) -> type[Role[Any]]:
+def _reads_personas(source: str) -> bool:
+    """Whether a script asks a tree for a persona, as its syntax tells: `tree.persona`, `tree.persona_of(...)`."""
+    asked = {"persona", "personas", "persona_of"}
+    return any(isinstance(node, ast.Attribute) and node.attr in asked for node in ast.walk(ast.parse(source)))
+
+
+def _with_prompt(name: str, kind: type[Role[Any]], file: Path, fields: AbstractSet[str]) -> type[Role[Any]]:
     try:
         prompt = Prompt(file.read_text("utf-8").strip())
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: cannot be read as the prompt of {name}: {error}") from None
     except ValueError as error:
         raise UsageError(f"{file}: {error}") from None
-    known = kind.prompt.names | {"profile", "personality", "dialogue"}
+    known = kind.prompt.names | {*KINDS, *fields, "dialogue"}
     if unknown := sorted(prompt.names - known):
         there = ", ".join(f"${value}" for value in sorted(known))
         raise UsageError(f"{file}: no value for ${unknown[0]} of {name}; there are: {there}")

@@ -1,9 +1,10 @@
 """The settings of a simulation: one model for flags, TOML files and Python."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from i2a.runs.config import RunConfig
 from i2a.settings import Flag
@@ -15,6 +16,14 @@ class Simulation(RunConfig):
     scenario: str = Field("aloe", description="Name of a scenario, or the path of a script.")
     profiles: Path | None = Field(None, description="File of profiles. [default: the 20 that come with i2a]")
     personalities: Path | None = Field(None, description="File of personalities. [default: the 20 that come with i2a]")
+    personas: Path | None = Field(
+        None,
+        description="File or folder of whole personas: .jsonl, .json, .csv, .parquet. Columns count by their names; "
+        "prompts can name all of them, and `language` says what a person writes.",
+    )
+    role_personas: Annotated[dict[str, Path], Flag(metavar="ROLE=FILE")] = Field(
+        {}, description="Another file of whole personas for one role, e.g. bob=people.csv."
+    )
     conversations: int = Field(10, ge=1, description="How many conversations, each with another persona.")
     turns: int | None = Field(None, ge=1, description="Turns of each conversation. [default: the scenario's]")
     option: Annotated[dict[str, object], Flag(was="options")] = Field(
@@ -42,3 +51,11 @@ class Simulation(RunConfig):
         description="Keep what every role was sent with the trees: to look at, and to train the judge, the Inducer or "
         "the user. Without it, only what roles of your own were sent when they spoke.",
     )
+
+    @model_validator(mode="after")
+    def _takes_whole_personas_or_halves(self) -> Self:
+        if self.personas and (self.profiles or self.personalities):
+            raise PydanticCustomError(
+                "clash", "--personas holds whole personas: leave out --profiles and --personalities"
+            )
+        return self

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from itertools import cycle, islice
 from typing import Any
 
 from rich.console import Console
@@ -10,7 +9,6 @@ from rich.console import Console
 from i2a.digests import seed_of
 from i2a.models.autogen import Client
 from i2a.models.spec import ModelSpec
-from i2a.personas.pool import PersonaPool
 from i2a.runs.clients import check_clients, spec_for
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
@@ -18,6 +16,7 @@ from i2a.runs.runner import execute
 from i2a.runs.session import Session
 from i2a.runs.sync import run_sync
 from i2a.trees.tree import Tree
+from scenarios.people import People, check_values, unspoken
 from scenarios.script import Scenario, find
 from scenarios.settings import Simulation
 
@@ -46,12 +45,13 @@ def simulate_async(
 def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> RunPlan:
     """Raises `UsageError` for settings that cannot work."""
     audits = {"auto": None, "on": True, "off": False}[config.audit_user]
-    scenario = find(config.scenario).with_prompts(config.role_prompt)
+    people = People.read(config)
+    scenario = find(config.scenario).with_prompts(config.role_prompt, people.fields)
     scenario = replace(scenario, audits=audits, keep_prompts=config.keep_prompts)
+    scenario.check_roles(config.role_personas)
     options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
     models = models_of_roles(scenario, config, clients)
-    pool = PersonaPool.read(config.profiles, config.personalities)
-    trees = drawn_trees(scenario, options, pool, config)
+    trees = drawn_trees(scenario, options, people, config)
 
     def grow(tree: Tree, session: Session) -> Awaitable[None]:
         return scenario.grow(tree, session.clients(tree.id, tree.seed, models), **options)
@@ -60,7 +60,7 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
         fingerprint={
             "prompts": {name: role.prompt.fingerprint for name, role in scenario.roles.items()},
             "scenario": {"name": scenario.name, "fingerprint": scenario.fingerprint, "options": options},
-            "personas": {"fingerprint": pool.fingerprint, "conversations": config.conversations},
+            "personas": {**people.fingerprint, "conversations": config.conversations},
             "seed": config.seed,
             "models": {role: str(spec) for role, spec in models.items()},
             **({} if audits is None else {"audit_user": audits}),
@@ -69,10 +69,10 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
         models=models,
         trees=trees,
         grow=grow,
-        warnings=pool.warnings,
+        warnings=[*people.warnings, *unspoken(models.values(), trees)],
         needed=needed_tokens(scenario, trees),
         turns=turns if isinstance(turns := options.get("turns"), int) else 0,
-        metadata={"uses_personas": scenario.uses_personas},
+        metadata={"uses_personas": people.uses(scenario)},
     )
 
 
@@ -83,11 +83,10 @@ def needed_tokens(scenario: Scenario, trees: Sequence[Tree]) -> dict[str, tuple[
     """
     needed = {}
     for name, role in scenario.roles.items():
-        texts = {
-            "profile": max((len(tree.persona.profile) for tree in trees), default=0),
-            "personality": max((len(tree.persona.personality) for tree in trees), default=0),
-        }
-        told = len(role.prompt.text) + sum(size for text, size in texts.items() if text in role.prompt.names)
+        told = len(role.prompt.text) + sum(
+            max((len(tree.persona_of(name).values.get(value, "")) for tree in trees), default=0)
+            for value in role.prompt.names
+        )
         needed[name] = told // CHARACTERS + ANSWER, TURN
     return needed
 
@@ -101,17 +100,23 @@ def models_of_roles(scenario: Scenario, config: Simulation, clients: Mapping[str
 
 
 def drawn_trees(
-    scenario: Scenario, options: Mapping[str, object], pool: PersonaPool, config: Simulation
+    scenario: Scenario, options: Mapping[str, object], people: People, config: Simulation
 ) -> Sequence[Tree]:
-    """A tree without nodes for each persona that is drawn; ids sort in drawing order.
-
-    Where no role is told of its persona, there may be more trees than personas.
-    """
-    drawn = pool.draw(
-        config.conversations if scenario.uses_personas else min(config.conversations, pool.pairs), config.seed
-    )
+    """A tree without nodes for each persona that is drawn; ids sort in drawing order. Raises `UsageError` for a persona
+    without something that a prompt names."""
     digits = len(str(config.conversations - 1))
-    return [
-        Tree(f"{scenario.name}-{i:0{digits}}", scenario.name, persona, seed_of(f"{config.seed}/{i}"), options)
-        for i, persona in enumerate(islice(cycle(drawn), config.conversations))
+    drawn = people.draw(scenario, config.conversations, config.seed)
+    trees = [
+        Tree(
+            f"{scenario.name}-{i:0{digits}}",
+            scenario.name,
+            persona,
+            seed_of(f"{config.seed}/{i}"),
+            options,
+            personas=by_role,
+        )
+        for i, (persona, by_role) in enumerate(drawn)
     ]
+    if people.uses(scenario):
+        check_values(scenario, trees, people.fields)
+    return trees

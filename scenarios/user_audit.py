@@ -76,7 +76,8 @@ def persona_audit(persona: Persona) -> UtteranceCheck:
             faults.append("invented")
         if repeats(message, [said.content for said in dialogue]):
             faults.append("repetition")
-        if is_foreign(message, [f"{persona.profile}\n{persona.personality}", role.prompt.text]):
+        known = [f"{persona.profile}\n{persona.personality}", role.prompt.text]
+        if is_not_in(message, persona.language) if persona.language else is_foreign(message, known):
             faults.append("wrong_language")
         return faults
 
@@ -101,6 +102,15 @@ _NAMED = re.compile(
     r"|japanese|chinese|mandarin|cantonese|korean|thai|greek|swedish|norwegian|danish|finnish|language|bilingual)\b",
     re.I,
 )
+_CODES = {
+    "en": "English",
+    "de": "German",
+    "fr": "French",
+    "es": "Spanish",
+    "it": "Italian",
+    "pt": "Portuguese",
+    "nl": "Dutch",
+}
 _SURE, _FEWEST_LETTERS = 3, 12
 
 
@@ -108,6 +118,16 @@ def is_foreign(message: str, known: Sequence[str]) -> bool:
     """Whether a message is in the language of none of the texts `known`; not where one names a language, or where it
     cannot be told."""
     return not any(_NAMED.search(text) for text in known) and all(_differ(message, text) for text in known)
+
+
+def is_not_in(message: str, wanted: str) -> bool:
+    """Whether a message is in another language than the one `wanted`, by its name or code; False where it cannot be
+    told, as for a language without a list of common words."""
+    name = _CODES.get(wanted.strip().lower().replace("_", "-").partition("-")[0], wanted.strip().capitalize())
+    found = language(message)
+    if name in _COMMON and script(message) not in ("", "LATIN"):
+        return True
+    return name in _COMMON and bool(found) and found != name
 
 
 def _differ(one: str, other: str) -> bool:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from i2a.digests import digest
 from i2a.errors import UsageError
 from i2a.personas.copies import CopyIndex, groups, normal
 from i2a.personas.pool import PersonaPool
@@ -27,7 +28,11 @@ class Keys(NamedTuple):
 
 
 def keys_of(persona: Persona) -> Keys:
-    return Keys(key("profile", persona.profile), key("personality", persona.personality))
+    """A half without a text, as of imported dialogues, is that of nobody else."""
+    return Keys(
+        key("profile", persona.profile) if persona.profile else f"p-{persona.profile_id}",
+        key("personality", persona.personality) if persona.personality else f"t-{persona.personality_id}",
+    )
 
 
 def key(kind: Kind, text: str) -> str:
@@ -99,11 +104,21 @@ def split(personas: Iterable[Keys], halves: Halves, share: float, seed: int) -> 
     """The part of each persona that is in one. Raises `UsageError` if a part would be empty.
 
     `share` of the profiles and of the personalities are held out: a persona of those in both halves is for validation,
-    in neither for training; the rest is in no part. Near-copies are on one side.
+    in neither for training; the rest is in no part. Near-copies are on one side. People of whom nothing is known, as
+    in dialogues of others, are held out one by one.
     """
-    distinct = set(personas)
+    everybody = set(personas)
     if not share:
-        return dict.fromkeys(distinct, "train")
+        return dict.fromkeys(everybody, "train")
+    unknown = {keys for keys in everybody if keys.profile.removeprefix("p-") == keys.personality.removeprefix("t-")}
+    if len(unknown) > 1:
+        order = sorted(unknown, key=lambda keys: digest(f"{seed} {keys.profile}"))
+        held = min(max(1, round(share * len(order))), len(order) - 1)
+        alone: dict[Keys, Part] = {keys: "train" if place >= held else "validation" for place, keys in enumerate(order)}
+        known = everybody - unknown
+        train: Part = "train"
+        return alone | (split(known, halves, share, seed) if len(known) > 1 else dict.fromkeys(known, train))
+    distinct = everybody
     profiles, personalities = groups(halves.profiles), groups(halves.personalities)
     first = {keys: Keys(profiles[keys.profile], personalities[keys.personality]) for keys in distinct}
     # The pool splits by ids, so that the keys can stand for the texts.

@@ -20,7 +20,6 @@ from evaluation.cases import USER, Case, Cases, crossed, recorded
 from evaluation.choice.drafts import Draft, balanced, lead, leads, recalled, recalls_earlier
 from evaluation.choice.items import FILE, ChoiceDialogue, ChoiceItem, ItemSet, ItemsHeader, fingerprint
 from evaluation.choice.settings import ItemBuild
-from evaluation.dialogues import values_of
 from i2a.errors import UsageError
 from i2a.jsonl import JsonMapping
 from i2a.models.autogen import Client
@@ -151,7 +150,7 @@ class Writers:
 
     @classmethod
     def of(cls, persona: Persona, clients: Mapping[str, RoleModel]) -> "Writers":
-        known = values_of(persona)
+        known = persona.values
         writers = cls(
             User("user", clients["user"], **known),
             Inducer("inducer", clients["inducer"], **known),
@@ -171,7 +170,7 @@ class Stranger:
 
     @classmethod
     async def met(cls, persona: Persona, client: RoleModel, responder: RejectedResponder) -> "Stranger":
-        user = User("user", client, **values_of(persona))
+        user = User("user", client, **persona.values)
         introduce([user, responder])
         here: Node | None = None
         for _ in range(MET):

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 EXAMPLE = """\
 i2a export runs/first --format dpo --option both_orders=true \\
-    --out data/dpo.jsonl"""
+    --out data/dpo.jsonl
+i2a export runs/first --format sharegpt --out data/chats.json"""
 TOML = """\
 run = "runs/first"
 format = "dpo"
@@ -27,6 +28,8 @@ out = "data/dpo.jsonl"
 def export(config: "ExportOptions", as_json: bool) -> None:
     """Write the trees of a run in another format.
 
+    Other formats are those that `i2a import` reads, and dialogue, which is text. What one has no place for is counted.
+
     aloe: a record has room for labelled pairs only, so it ends before the first turn whose verdicts disagree. The whole
     tree is kept under the key "i2a", so that `i2a import` restores it. Option: plain=true leaves that key out.
 
@@ -38,11 +41,12 @@ def export(config: "ExportOptions", as_json: bool) -> None:
     """
     from i2a import jsonl
     from i2a.errors import UsageError
+    from i2a.hub import push_dataset
     from i2a.options import resolve
     from i2a.plugins import find
-    from i2a.report.cards.dataset import WHAT, dataset_card
+    from i2a.report.cards.dataset import WHAT, conversations_card, dataset_card
     from i2a.runs.run_folder import RunFolder
-    from i2a.trees.export import STDOUT, form_of
+    from i2a.trees.export import STDOUT, TEXTS, form_of
     from i2a.trees.export import export as write
     from i2a.trees.formats import Exported, Format
     from i2a.trees.json import read, trees_of
@@ -50,12 +54,16 @@ def export(config: "ExportOptions", as_json: bool) -> None:
     out, format = config.out, config.format
     made_by = find("formats", format, Format)
     options = resolve(made_by.rows, config.option, f"format {format}")
-    printed = out == STDOUT
+    printed, push = out == STDOUT, config.push_to_hub
+    if push and (printed or out.suffix.lower() in TEXTS):
+        raise UsageError("--push-to-hub needs a file of rows; name one with --out, such as data.parquet")
+    if config.public and not push:
+        raise UsageError("--public says that --push-to-hub is public; add --push-to-hub NAME")
     if printed and as_json:
         raise UsageError("--out - and --json both write to standard output; leave one out")
     file = trees_of(config.run)
     warn_of_torn_line(file)
-    write_card = made_by.card or (dataset_card if format in WHAT else None)
+    write_card = made_by.card or (dataset_card if format in WHAT else conversations_card if push else None)
     card = out.with_name(f"{out.name}.md") if write_card and not printed else None
     for target in (None if printed else out, card):
         if target:
@@ -69,10 +77,14 @@ def export(config: "ExportOptions", as_json: bool) -> None:
         write(bar.track(read(file), total=total, description="exporting"), made_by, done, out, source=file)
     if card and write_card:
         _write_card(card, write_card(done))
-    if as_json:
-        typer.echo(json.dumps({"trees": done.trees, "written": done.written, "left_out": done.left_out}))
-    else:
+    if not as_json:
         typer.echo(_in_words(done, out, card), err=printed)
+    pushed = push_dataset(push, out, card.read_text("utf-8"), public=config.public) if push and card else None
+    if as_json:
+        counts = {"trees": done.trees, "written": done.written, "left_out": done.left_out}
+        typer.echo(json.dumps(counts | ({"pushed": pushed} if pushed else {})))
+    elif pushed:
+        typer.echo(f"pushed to {pushed}{'' if config.public else ', which is private'}")
 
 
 def _in_words(done: "Exported", out: Path, card: Path | None) -> str:

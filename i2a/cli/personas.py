@@ -108,23 +108,27 @@ def _draw(result: "PoolCheck", png: Path) -> None:
 @personas.command()
 @command("i2a.personas.settings:SampleOptions", example=SAMPLE, toml=SAMPLE_TOML)
 def sample(config: "SampleOptions", as_json: bool) -> None:
-    """Draw pairs of a profile and a personality into a file of personas.
+    """Draw pairs of a profile and a personality into a file of personas, for --personas to read.
 
-    No pair is drawn twice, and profiles and personalities are used evenly. A smaller sample with the same seed is the
-    beginning of a larger one.
+    With --personas, whole personas are drawn from a file or a folder of any form, such as a dataset, with all that is
+    known of them. No pair is drawn twice, and profiles and personalities are used evenly. A smaller sample with the
+    same seed is the beginning of a larger one.
     """
     from i2a.errors import UsageError
     from i2a.personas.pool import PersonaPool
     from i2a.text import counted
 
-    out, pools = config.out, (config.profiles, config.personalities)
+    out, pools = config.out, (config.profiles, config.personalities, config.personas)
     if out.suffix.lower() != ".jsonl":
         raise UsageError(f"{out}: personas are written as JSONL; name it {out.with_suffix('.jsonl')}")
     if out.resolve() in [file.resolve() for file in pools if file]:
         raise UsageError(f"{out} is one of the pools; choose another --out")
     if out.exists() and not config.force:
         raise UsageError(f"{out} exists already; add --force to overwrite it, or choose another --out")
-    pool = PersonaPool.read(*pools)
+    if config.personas:
+        pool = PersonaPool.read_file(config.personas, skip_bad=config.skip_bad, any_fields=True)
+    else:
+        pool = PersonaPool.read(config.profiles, config.personalities, skip_bad=config.skip_bad)
     drawn = PersonaPool.of_personas(pool.draw(config.count, config.seed))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

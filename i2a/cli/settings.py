@@ -52,12 +52,23 @@ class ExportOptions(BaseModel):
         description="Folder of a run, or a trees.jsonl.", examples=["runs/first"]
     )
     out: Path = Field(
-        description="File to write: its ending says whether JSONL, .json, .csv or .parquet; .gz compresses; - is "
-        "standard output.",
+        description="File to write: its ending says whether JSONL, .json, .csv, .parquet or (format dialogue) .txt or "
+        ".md; .gz compresses; - is standard output.",
         examples=["data/dpo.parquet"],
     )
-    format: str = Field("aloe", description="aloe: records of the ALOE release. sft, dpo: rows to train on.")
+    format: str = Field(
+        "aloe",
+        description="aloe: records of the ALOE release. sft, dpo: rows to train on. sharegpt, openai, anthropic, trl, "
+        "oasst, wildchat, openai_pairs, sharegpt_pairs, hh: those of other tools. dialogue: text. utterances: rows.",
+    )
     option: dict[str, object] = Field({}, description="Option of the format.")
+    push_to_hub: str | None = Field(
+        None,
+        description="Also upload the file and its card to this dataset of the Hugging Face Hub, private without "
+        "--public. Needs HF_TOKEN.",
+        examples=["me/dialogues"],
+    )
+    public: bool = Field(False, description="Make the dataset of --push-to-hub public.")
     force: bool = Field(False, description="Overwrite the file if it exists.")
 
 
@@ -67,9 +78,12 @@ class ImportOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     file: Annotated[Path, Flag(metavar="FILE", positional=True)] = Field(
-        description="JSONL, one published record per line; - reads standard input.", examples=["aloe.jsonl"]
+        description="JSONL, JSON, CSV or Parquet (all but that also as .gz), or a folder of these; - reads JSONL from "
+        "standard input.",
+        examples=["aloe.jsonl"],
     )
     out: Path = Field(description="Folder for the imported run, new or empty.", examples=["runs/aloe"])
+    format: str | None = Field(None, description="Format of the file. [default: as its first record looks]")
     skip_bad: bool = Field(False, description="Leave out lines that are not a record.")
 
 
@@ -84,6 +98,11 @@ class CompareOptions(BaseModel):
     mix: bool = Field(
         False,
         description="Compare runs that differ in protocol, judges, simulator or cases; the table says so.",
+    )
+    by: str | None = Field(
+        None,
+        description="Field of the personas, e.g. language or age: also the mean level and the gain for the people of "
+        "each level. profile and personality go by their ids.",
     )
     baseline: str | None = Field(
         None, description="Name of the candidate that others are compared with. [default: the first]"

@@ -13,8 +13,10 @@ from i2a.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
     from i2a.cli.settings import ShowOptions
+    from i2a.trees.persona import Persona
     from i2a.trees.summary import Summary
     from i2a.trees.tree import Node, SentPrompt, Tree
 
@@ -56,7 +58,8 @@ def show(config: "ShowOptions", as_json: bool) -> None:
             if as_json:
                 typer.echo(json.dumps(json.loads(dump(found))))  # ASCII, for any terminal
                 return
-            console.print(drawing(found, persona=uses_personas(run), prompts=config.prompts))
+            told = uses_personas(run) and not found.persona.unknown
+            console.print(drawing(found, persona=told or bool(found.personas), prompts=config.prompts))
             if tree is None:
                 lines = [*overview(*counts(run, file)), f"Another one:  i2a show {run} NUMBER"]
                 say(console, "\n" + "\n".join(lines))
@@ -108,14 +111,11 @@ def drawing(tree: "Tree", *, persona: bool = True, prompts: bool = False) -> "Re
     title = f"{tree.id}, scenario {tree.scenario}, seed {tree.seed}"
     parts: list[RenderableType] = []
     if persona:
-        texts = Text.assemble(
-            ("profile      ", "dim"),
-            one_line(tree.persona.profile),
-            ("\npersonality  ", "dim"),
-            one_line(tree.persona.personality),
-        )
         title = f"{tree.id}, scenario {tree.scenario}, persona {tree.persona.id}, seed {tree.seed}"
-        parts.append(Panel(texts, title=Text(title), title_align="left", border_style="dim"))
+        parts.append(Panel(known(tree.persona), title=Text(title), title_align="left", border_style="dim"))
+        for role, other in tree.personas.items():
+            title = f"{role}, persona {other.id}"
+            parts.append(Panel(known(other), title=Text(title), title_align="left", border_style="dim"))
     else:
         parts.append(Text(title, style="dim"))
     kept = kept_prompts(tree) if prompts else {}
@@ -123,6 +123,18 @@ def drawing(tree: "Tree", *, persona: bool = True, prompts: bool = False) -> "Re
     if prompts and not kept:
         parts.append(Text("No prompt is kept; `i2a simulate --keep-prompts` keeps those of all roles", style="dim"))
     return Group(*parts, *rows(tree.roots, 0, {prompt: number for prompt, (number, _) in kept.items()}))
+
+
+def known(persona: "Persona") -> "Text":
+    """What a scenario can tell of a person, a line for each field."""
+    from rich.text import Text
+
+    named = {name: value for name, value in persona.values.items() if name not in ("profile", "personality")}
+    halves = {"profile": persona.profile, "personality": persona.personality}
+    texts = {name: one_line(value) for name, value in (halves | named).items() if value}
+    width = max(map(len, texts), default=0) + 2
+    lines = [Text.assemble((f"{name:{width}}", "dim"), value) for name, value in texts.items()]
+    return Text("\n").join(lines)
 
 
 def kept_prompts(tree: "Tree") -> "dict[SentPrompt, tuple[int, dict[str, None]]]":

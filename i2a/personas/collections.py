@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from i2a.errors import UsageError
-from i2a.extras import needs
+from i2a.records import first_line, open_parquet
 from i2a.trees.persona import clean
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def columns(path: Path) -> list[str]:
         case ".txt":
             return []
         case ".parquet":
-            return _text_columns(_open_parquet(path))
+            return _text_columns(open_parquet(path))
         case _:
             first = next((value for _, value in _records(path)), "")
             return [name for name, value in first.items() if isinstance(value, str)] if isinstance(first, dict) else []
@@ -147,7 +147,7 @@ def _named(value: object) -> str:
 
 def _parquet(path: Path, column: str | None) -> Iterator[str]:
     """One row group after the other, and of that some rows at a time: row groups can be large."""
-    file = _open_parquet(path)
+    file = open_parquet(path)
     name = _column(dict.fromkeys(file.schema_arrow.names) | dict.fromkeys(_text_columns(file), ""), column, str(path))
     row = 0
     try:
@@ -158,7 +158,7 @@ def _parquet(path: Path, column: str | None) -> Iterator[str]:
                     raise UsageError(f"{path}, row {row} holds {_named(value)} in {name!r} where a text should be")
                 yield value or ""
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: damaged after row {row} ({_first_line(error)}); download it again") from None
+        raise UsageError(f"{path}: damaged after row {row} ({first_line(error)}); download it again") from None
 
 
 def _text_columns(file: "ParquetFile") -> list[str]:
@@ -170,16 +170,3 @@ def _text_columns(file: "ParquetFile") -> list[str]:
         return bool(types.is_string(type) or types.is_large_string(type))
 
     return [field.name for field in file.schema_arrow if is_text(field.type)]
-
-
-def _open_parquet(path: Path) -> "ParquetFile":
-    with needs("personas", f"{path}: Parquet"):
-        import pyarrow.parquet as parquet
-    try:
-        return parquet.ParquetFile(path)
-    except (OSError, ValueError) as error:  # pyarrow's own errors are both
-        raise UsageError(f"{path}: cannot be read as Parquet: {_first_line(error)}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0].rstrip(".")[:200]

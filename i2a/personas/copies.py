@@ -31,14 +31,17 @@ def normal(text: str) -> str:
 
 
 def shingles(text: str) -> Shingles:
-    """All runs of three words; of a shorter text the whole."""
-    found = words(text)
+    """All runs of three words; of a shorter text the whole, and none of one without words."""
+    if not (found := words(text)):
+        return frozenset()
     return frozenset(tuple(found[i : i + LENGTH]) for i in range(max(1, len(found) - LENGTH + 1)))
 
 
 def overlap(shared: int, one: int, other: int) -> float:
     """How alike two texts with so many shingles are, of which they share some: 0 to 1."""
     less = min(one, other)
+    if not less:
+        return 0.0
     return shared / (less if less >= SHORT else one + other - shared)
 
 

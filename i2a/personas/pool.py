@@ -6,8 +6,8 @@ follows from its contents and a seed, never from the order of a file. It knows n
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from itertools import islice
 from math import gcd
@@ -19,19 +19,21 @@ from i2a.errors import UsageError
 from i2a.files import atomic_write
 from i2a.jsonl import dumps
 from i2a.personas.persona_file import PersonaFile
-from i2a.trees.persona import KINDS, Persona
+from i2a.trees.persona import KINDS, Kind, Persona
 
 
 @dataclass(frozen=True, slots=True)
 class PersonaPool:
     """Profiles and personalities, each id -> text. `personas` are the only pairs; if empty, any two go together.
 
+    `fields`: of "profile" and of "personality", what else is known of some of these, by id; a pair has those of both.
     `warnings` say what reading or splitting changed or left out, one line each.
     """
 
     profiles: Mapping[str, str]
     personalities: Mapping[str, str]
     personas: tuple[Persona, ...] = ()
+    fields: Mapping[str, Mapping[str, Mapping[str, object]]] = field(default_factory=dict)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
@@ -39,14 +41,16 @@ class PersonaPool:
         """A pool of these pairs only."""
         listed = tuple(personas)
         profiles = {persona.profile_id: persona.profile for persona in listed}
-        return cls(profiles, {p.personality_id: p.personality for p in listed}, listed, tuple(warnings))
+        personalities = {persona.personality_id: persona.personality for persona in listed}
+        return cls(profiles, personalities, listed, warnings=tuple(warnings))
 
     @classmethod
     def read(cls, profiles: Path | None = None, personalities: Path | None = None, *, skip_bad: bool = False) -> Self:
         """A pool from a file of profiles and a file of personalities; None means the 20 that come with i2a.
 
         A line holds an object `{"id": ..., "profile": ...}` (the id may be missing) or, as in the ALOE release
-        (arXiv 2410.03642), a JSON string, or several. One file given for both is read by `read_file`.
+        (arXiv 2410.03642), a JSON string, or several. Other files and folders: see `i2a.records`; columns count by
+        their names. One file given for both is read by `read_file`.
         `UsageError` names the lines that cannot be read; with `skip_bad` they are left out, with a warning.
         """
         if profiles is not None and profiles == personalities:
@@ -54,7 +58,9 @@ class PersonaPool:
         seeds = files("i2a.personas") / "seeds"
         first = PersonaFile(profiles or seeds / "profiles.jsonl", ("profile",), skip_bad)
         second = PersonaFile(personalities or seeds / "personalities.jsonl", ("personality",), skip_bad)
-        return cls(first.by_id("profile"), second.by_id("personality"), warnings=(*first.warnings, *second.warnings))
+        fields = _known({"profile": first.fields["profile"], "personality": second.fields["personality"]})
+        warnings = (*first.warnings, *second.warnings)
+        return cls(first.by_id("profile"), second.by_id("personality"), fields=fields, warnings=warnings)
 
     @classmethod
     def benchmark(cls) -> Self:
@@ -65,22 +71,27 @@ class PersonaPool:
         return cls(first.by_id("profile"), second.by_id("personality"))
 
     @classmethod
-    def read_file(cls, path: Path, *, skip_bad: bool = False) -> Self:
+    def read_file(cls, path: Path, *, skip_bad: bool = False, any_fields: bool = False) -> Self:
         """A pool from one file, as `write` leaves it: whole personas, or profiles and personalities on their own.
 
         A whole persona is `{"profile": ..., "personality": ...}`, with or without `id`, `profile_id` and
-        `personality_id`; other keys are ignored, so published dialogues can be read. Errors as for `read`.
+        `personality_id`; other keys are further fields, if their values are plain. With `any_fields` a person of whom
+        only some of these are known is whole too. Errors as for `read`.
         """
-        file = PersonaFile(path, KINDS, skip_bad)
+        file = PersonaFile(path, KINDS, skip_bad, any_fields=any_fields)
         if personas := file.personas():
             return cls.of_personas(personas, file.warnings)
-        return cls(file.by_id("profile"), file.by_id("personality"), warnings=tuple(file.warnings))
+        fields = _known({kind: file.fields[kind] for kind in KINDS})
+        return cls(file.by_id("profile"), file.by_id("personality"), fields=fields, warnings=tuple(file.warnings))
 
     def write(self, path: Path) -> None:
         """Write the pool as one JSONL file, which `read_file` brings back equal. `UsageError` if it cannot."""
-        rows = [asdict(persona) for persona in self.personas] or [
-            *({"id": id, "profile": text} for id, text in self.profiles.items()),
-            *({"id": id, "personality": text} for id, text in self.personalities.items()),
+        rows = [_row(persona) for persona in self.personas] or [
+            *({"id": id, "profile": text, **self._half("profile", id)} for id, text in self.profiles.items()),
+            *(
+                {"id": id, "personality": text, **self._half("personality", id)}
+                for id, text in self.personalities.items()
+            ),
         ]
         lines = "".join(dumps(row) + "\n" for row in rows)
         try:
@@ -98,8 +109,32 @@ class PersonaPool:
     def fingerprint(self) -> str:
         """16 hex digits of all ids and texts, whatever their order and the files they came from."""
         listed = [[persona.id, persona.profile_id, persona.personality_id] for persona in self.personas]
-        contents = [sorted(self.profiles.items()), sorted(self.personalities.items()), sorted(listed)]
-        return digest(json.dumps(contents))
+        contents: list[object] = [sorted(self.profiles.items()), sorted(self.personalities.items()), sorted(listed)]
+        if self.field_names:
+            contents.append({**self.fields, "persona": {p.id: dict(p.fields) for p in self.personas}})
+        return digest(json.dumps(contents, sort_keys=True))
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """What else is known of at least one persona, beside profile and personality."""
+        by_half = [told for by_id in self.fields.values() for told in by_id.values()]
+        told = [*by_half, *(persona.fields for persona in self.personas)]
+        return tuple(dict.fromkeys(name for names in told for name in names))
+
+    def all(self) -> Sequence[Persona]:
+        """All personas: the listed ones or, if there are none, every profile with every personality."""
+        return self.personas or [
+            self._pair(profile, personality) for profile in self.profiles for personality in self.personalities
+        ]
+
+    def _pair(self, profile: str, personality: str) -> Persona:
+        """The persona of two halves that are told apart by their ids."""
+        fields = {**self._half("profile", profile), **self._half("personality", personality)}
+        texts = self.profiles[profile], self.personalities[personality]
+        return Persona(f"{profile}+{personality}", *texts, profile, personality, fields)
+
+    def _half(self, kind: Kind, id: str) -> Mapping[str, object]:
+        return self.fields.get(kind, {}).get(id, {})
 
     def draw(self, n: int, seed: int) -> list[Persona]:
         """`n` distinct personas; a smaller draw with the same seed is a prefix of a larger one.
@@ -120,8 +155,7 @@ class PersonaPool:
         cycle = len(personalities) // gcd(len(profiles), len(personalities))
         for step in range(self.pairs):
             turn, place = divmod(step, len(profiles))
-            profile, personality = profiles[place], personalities[(step + turn // cycle) % len(personalities)]
-            yield Persona("", self.profiles[profile], self.personalities[personality], profile, personality)
+            yield self._pair(profiles[place], personalities[(step + turn // cycle) % len(personalities)])
 
     def _walk_listed(self, seed: int) -> Iterator[Persona]:
         by_id = {persona.id: persona for persona in self.personas}
@@ -160,7 +194,26 @@ class PersonaPool:
         return type(self)(
             {id: text for id, text in self.profiles.items() if (id in profiles) is inside},
             {id: text for id, text in self.personalities.items() if (id in personalities) is inside},
+            fields=self.fields,
         )
+
+
+def _row(persona: Persona) -> dict[str, object]:
+    """A line of a file of whole personas. A half of which nothing is known is left out."""
+    halves = {
+        name: value
+        for kind in KINDS
+        if (text := getattr(persona, kind))
+        for name, value in ((kind, text), (f"{kind}_id", getattr(persona, f"{kind}_id")))
+    }
+    known = {name: halves[name] for name in (*KINDS, "profile_id", "personality_id") if name in halves}
+    return {"id": persona.id, **known, **persona.fields}
+
+
+def _known(
+    fields: Mapping[str, Mapping[str, Mapping[str, object]]],
+) -> Mapping[str, Mapping[str, Mapping[str, object]]]:
+    return {kind: by_id for kind, by_id in fields.items() if by_id}
 
 
 def _shuffled(ids: Iterable[str], seed: int, what: str) -> list[str]:

@@ -1,9 +1,10 @@
 """The settings of `i2a personas grow`, `check` and `sample`: one model each for flags, TOML files and Python."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from i2a.runs.config import RunConfig
 from i2a.settings import Flag
@@ -99,8 +100,21 @@ class SampleOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     count: int = Field(ge=1, description="How many personas.", examples=[1000])
-    out: Path = Field(description="File to write, as JSONL.", examples=["personas.jsonl"])
+    out: Path = Field(description="File to write, as JSONL, for --personas to read.", examples=["personas.jsonl"])
+    personas: Path | None = Field(
+        None,
+        description="File or folder of whole personas to draw from, in place of pairs: .jsonl, .json, .csv, .parquet.",
+    )
     profiles: Path | None = Field(None, description="File of profiles. [default: the 20 that come with i2a]")
     personalities: Path | None = Field(None, description="File of personalities. [default: the 20 that come with i2a]")
+    skip_bad: bool = Field(False, description="Leave out what cannot be read, and say where it is.")
     seed: int = Field(0, description="The same seed and pools give the same personas.")
     force: bool = Field(False, description="Overwrite the file if it exists.")
+
+    @model_validator(mode="after")
+    def _takes_whole_personas_or_halves(self) -> Self:
+        if self.personas and (self.profiles or self.personalities):
+            raise PydanticCustomError(
+                "clash", "--personas holds whole personas: leave out --profiles and --personalities"
+            )
+        return self

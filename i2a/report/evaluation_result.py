@@ -62,6 +62,8 @@ def audited(audit: JsonMapping) -> Iterator[str]:
         f"assistant, {percent(audit['repetition'])} repeat an earlier one; {percent(audit['early_ending'])} of "
         "dialogues end early"
     )
+    if unseen := audit.get("not_english"):
+        yield f"of its {audit['messages']} messages, {unseen} are not in English: of these only repetition can be told"
     for kind, messages in audit["examples"].items():
         yield f"{kind.replace('_', ' ')}, for instance: {messages[0]}"
     inducer = audit["inducer"]

@@ -119,7 +119,6 @@ async function show(place) {
   const ticket = ++latest;
   const tree = await treeAt(place), about = index.trees[place];
   if (ticket !== latest) return;
-  const [profile, personality] = index.personas[about[PERSONA]];
   const others = about[CASE] === null ? [] : [...index.trees.keys()].filter((other) => {
     const like = index.trees[other];
     return other !== place && like[RUN] === about[RUN] && like[CASE] === about[CASE];
@@ -138,10 +137,17 @@ async function show(place) {
   $("tree").replaceChildren(
     el("h3", {}, tree.id),
     el("p", { class: "quiet" }, [index.runs[about[RUN]], tree.scenario, `persona ${about[PERSONA]}`, `seed ${tree.seed}`].join(" · ")),
-    el("details", { class: "persona" }, el("summary", {}, "The persona"),
-      el("p", {}, el("b", {}, "Profile "), profile), el("p", {}, el("b", {}, "Personality "), personality)),
+    known("The persona", tree.persona) ?? "",
+    ...Object.entries(tree.personas ?? {}).map(([role, persona]) => known(`The persona of ${role}`, persona) ?? ""),
     compare ?? "", columns);
   $("tree").scrollTop = 0;
+}
+
+// What is known of a person; null if nothing is.
+function known(title, persona) {
+  const told = Object.entries({ Profile: persona.profile, Personality: persona.personality, ...persona.fields }).filter(([, value]) => value !== "");
+  return told.length === 0 ? null : el("details", { class: "persona" }, el("summary", {}, title),
+    ...told.map(([name, value]) => el("p", {}, el("b", {}, `${name} `), typeof value === "object" ? JSON.stringify(value) : String(value))));
 }
 
 function dialogue(tree, candidate) {

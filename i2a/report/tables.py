@@ -19,6 +19,7 @@ from i2a.text import counted, one_line
 if TYPE_CHECKING:  # scikit-learn takes a second to import
     from evaluation.agreement import Agreement
     from evaluation.compare import Comparison
+    from evaluation.strata import Stratum
 
 UNDEFINED, SURVIVES = "-", "*"
 
@@ -45,9 +46,33 @@ def comparison_table(comparison: "Comparison") -> RenderableType:
     if comparison.mixed:
         parts = [Text("MIXED: these runs differ, and their numbers cannot be compared as they stand:", "bold red")]
         parts += [Text(f"- {line}", "red") for line in comparison.mixed]
-    for summary in comparison.summaries:
+    for number, summary in enumerate(comparison.summaries):
         parts += [Text()] * bool(parts) + [summary_table(summary, mixed=bool(comparison.mixed))]
+        if comparison.strata:
+            parts += [Text(), strata_table(comparison.by, comparison.strata[number])]
     return Group(*parts)
+
+
+def strata_table(field: str, strata: "Sequence[Stratum]") -> RenderableType:
+    """For the people of each level of a field: how many, the mean level of each candidate, and the gain."""
+    table = _table(f"by {field}", "cases", "candidate", "AVG", "minus the\nbaseline")
+    reasons: dict[str, None] = {}
+    for stratum in strata:
+        level, cases = one_line(stratum.level)[:40], f"{stratum.cases:,}"
+        for results in stratum.summary.by_judge:
+            for result in results.candidates:
+                avg, difference = result.measures["avg"], results.difference(result.candidate)
+                gain = _Cell(difference.measures["avg"], 2, signed=True) if difference else None
+                cells = [_Cell(avg, 2), gain] if gain else [_Cell(avg, 2)]
+                words = [cell.value + _between(cell) for cell in cells] + ["baseline"] * (gain is None)
+                table.add_row(*map(Text, (level, cases, one_line(result.candidate), *words)))
+                reasons |= {f"{level}: {cell.estimate.reason}": None for cell in cells if cell.estimate.reason}
+                level = cases = ""
+    return Group(table, *(Text(f"- {reason}", "dim") for reason in reasons))
+
+
+def _between(cell: "_Cell") -> str:
+    return f" [{cell.end(0)}, {cell.end(1)}]" if cell.estimate.interval else ""
 
 
 def agreement_table(agreement: "Agreement") -> RenderableType:

@@ -55,10 +55,11 @@ def form_of(out: Path, made_by: Format, format: str) -> Callable[[Iterator[Row],
     """
     compressed = out.suffix.lower() == ".gz"
     suffix = (out.with_suffix("") if compressed else out).suffix.lower()
-    if suffix not in FORMS or (compressed and suffix == ".parquet"):
+    text = " (--format dialogue writes text)" if suffix in TEXTS else ""
+    if suffix not in FORMS or (text and not made_by.text) or (compressed and suffix == ".parquet"):
         raise UsageError(
             f"{out}: rows are written as .jsonl, .json, .csv, each also with .gz, or as .parquet, and not as "
-            f"{out.suffix}; choose another --out"
+            f"{out.suffix}{text}; choose another --out"
         )
     if suffix in COLUMNS and not made_by.flat:
         raise UsageError(f"{out}: format {format} has no fixed columns, as {COLUMNS[suffix]} needs; write JSONL")
@@ -134,6 +135,15 @@ def _write_parquet(rows: Iterator[Row], target: IO[bytes]) -> None:
             batch = list(islice(rows, BATCH))
 
 
+def _write_text(rows: Iterator[Row], target: IO[bytes]) -> None:
+    """The texts, with two blank lines between them."""
+    before = b""
+    for row in rows:
+        target.write(before + str(row["text"]).encode() + b"\n")
+        before = b"\n\n"
+
+
+TEXTS = (".txt", ".md")
 COLUMNS = {".csv": "CSV", ".parquet": "Parquet"}
 FORMS: Mapping[str, Callable[[Iterator[Row], IO[bytes]], None]] = {
     "": _write_lines,
@@ -142,4 +152,6 @@ FORMS: Mapping[str, Callable[[Iterator[Row], IO[bytes]], None]] = {
     ".json": _write_array,
     ".csv": _write_csv,
     ".parquet": _write_parquet,
+    ".txt": _write_text,
+    ".md": _write_text,
 }

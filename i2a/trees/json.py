@@ -1,5 +1,7 @@
 """A tree as one JSON line, `"format": "i2a.tree/1"`; a corpus is a file of such lines.
 
+Only a tree whose personas have further fields, or that has several by role, is of `i2a.tree/2`.
+
 Run it to update the schema of a line, `i2a/trees/tree.schema.json`: python -m i2a.trees.json
 """
 
@@ -8,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from i2a import jsonl
 from i2a.errors import UsageError
@@ -17,6 +19,7 @@ from i2a.trees.tree import Inference, KeptAnswer, Label, Node, SentPrompt, Token
 from i2a.validation import problem
 
 FORMAT = "i2a.tree/1"
+WITH_FIELDS = "i2a.tree/2"
 
 
 class StoredUsage(BaseModel):
@@ -74,24 +77,31 @@ class StoredNode(BaseModel):
 
 
 class StoredPersona(BaseModel):
+    """`fields`: whatever else is known of the person, by name; only in `i2a.tree/2`."""
+
     id: str
     profile: str
     personality: str
     profile_id: str
     personality_id: str
+    fields: dict[str, JsonValue] = {}
 
 
 class StoredTree(BaseModel):
-    """One conversation: the persona, how it was grown, and its nodes depth first."""
+    """One conversation: the persona, how it was grown, and its nodes depth first.
+
+    `personas`: those of roles that play another one than `persona`; only in `i2a.tree/2`.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal["i2a.tree/1"]
+    format: Literal["i2a.tree/1", "i2a.tree/2"]
     id: str
     scenario: str
     seed: int
     options: dict[str, object]
     persona: StoredPersona
+    personas: dict[str, StoredPersona] = {}
     nodes: list[StoredNode]
     prompts: list[StoredPrompt] = []
 
@@ -112,21 +122,17 @@ def dump(tree: Tree) -> str:
             where = f"tree {tree.id}, what {node.speaker} says"
             raise UsageError(f'{where}: label {node.label!r}; write here.label = "preferred" or "rejected"')
     number = {node: i for i, node in enumerate(nodes)}
+    several = [tree.persona, *tree.personas.values()]
+    further = bool(tree.personas) or any(persona.fields for persona in several)
     prompts: dict[SentPrompt, int] = {}
-    persona = tree.persona
     stored = {
-        "format": FORMAT,
+        "format": WITH_FIELDS if further else FORMAT,
         "id": tree.id,
         "scenario": tree.scenario,
         "seed": tree.seed,
         "options": dict(tree.options),
-        "persona": {
-            "id": persona.id,
-            "profile": persona.profile,
-            "personality": persona.personality,
-            "profile_id": persona.profile_id,
-            "personality_id": persona.personality_id,
-        },
+        "persona": _persona(tree.persona),
+        **({"personas": {role: _persona(each) for role, each in tree.personas.items()}} if tree.personas else {}),
         "nodes": [_node(node, number, prompts) for node in nodes],
     }
     if prompts:
@@ -143,7 +149,9 @@ def load(line: str | bytes) -> Tree:
         stored = StoredTree.model_validate_json(line)
     except ValidationError as error:
         raise UsageError(f"not a tree of format {FORMAT}: {problem(error)}") from None
-    tree = Tree(stored.id, stored.scenario, Persona(**stored.persona.model_dump()), stored.seed, stored.options)
+    personas = {role: Persona(**each.model_dump()) for role, each in stored.personas.items()}
+    persona = Persona(**stored.persona.model_dump())
+    tree = Tree(stored.id, stored.scenario, persona, stored.seed, stored.options, personas=personas)
     prompts = [SentPrompt(**prompt.model_dump()) for prompt in stored.prompts]
     nodes: list[Node] = []
     for item in stored.nodes:
@@ -193,6 +201,17 @@ def write(path: Path, trees: Iterable[Tree]) -> int:
             file.write(dump(tree) + "\n")
             count += 1
     return count
+
+
+def _persona(persona: Persona) -> dict[str, object]:
+    stored: dict[str, object] = {
+        "id": persona.id,
+        "profile": persona.profile,
+        "personality": persona.personality,
+        "profile_id": persona.profile_id,
+        "personality_id": persona.personality_id,
+    }
+    return stored | ({"fields": dict(persona.fields)} if persona.fields else {})
 
 
 def _no_json(nodes: Sequence[Node]) -> str:

@@ -6,7 +6,7 @@ It does not know agents or models, and stores who spoke, not chat roles. Its for
 from __future__ import annotations
 
 import random
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -185,7 +185,10 @@ def as_sent(prompt: SentPrompt | None, dialogue: list[MessageDict]) -> list[Mess
 
 @dataclass(eq=False, repr=False)
 class Tree:
-    """A conversation with one persona. The same (scenario, options, persona, seed) and models grow the same tree."""
+    """A conversation with one persona. The same (scenario, options, persona, seed) and models grow the same tree.
+
+    `personas`: by role, for those that play somebody else.
+    """
 
     id: str
     scenario: str
@@ -193,11 +196,16 @@ class Tree:
     seed: int
     options: JsonMapping = field(default_factory=dict)
     roots: list[Node] = field(default_factory=list)
+    personas: Mapping[str, Persona] = field(default_factory=dict, kw_only=True)
 
     @cached_property
     def random(self) -> random.Random:
         """The script's source of chance. Draw in a fixed order: never from branches that grow at the same time."""
         return random.Random(f"{self.id}/{self.seed}")
+
+    def persona_of(self, role: str) -> Persona:
+        """Whom a role is told about: its own persona, if it has one, else that of the tree."""
+        return self.personas.get(role, self.persona)
 
     def add(self, parent: Node | None, utterance: Utterance) -> Node:
         """Put an utterance under `parent` (None: it opens the dialogue), which the dialogue thereby goes through.

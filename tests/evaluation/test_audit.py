@@ -1,5 +1,8 @@
 """The audit tells a simulated user that plays its person from one that does not."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from evaluation.audit import Audit, audit_counts
@@ -88,3 +91,46 @@ def test_the_findings_of_candidates_add_up_and_replayed_users_count_once() -> No
     both = audit_counts(trees[0], 3) + audit_counts(trees[1], 3)
     assert both.messages == 5
     assert both.as_json()["revealed_by_turn"] == [0, pytest.approx(1 / 6), 0]
+
+
+SCRIPTS = Path(__file__).parents[1] / "fixtures" / "foreign" / "scripts.json"
+CHINESE = json.loads(SCRIPTS.read_text("utf-8"))["Chinese"][0].split("\u3002")
+
+
+def spoken(*messages: str, language: str = "") -> Tree:
+    fields = {"language": language} if language else {}
+    tree = Tree("c", "evaluation", Persona("p", "She has a dog called Rex.", "Blunt.", fields=fields), 0)
+    here = None
+    for message in messages:
+        here = tree.add(here, Utterance("user", message))
+        here = tree.keep(tree.add(here, Utterance("candidate", "Ja.")))
+    return tree
+
+
+@pytest.mark.parametrize(
+    ("language", "messages"),
+    [
+        ("German", ["Moin.", "Ich war heute mit dem Hund am Fluss und er ist nicht ins Wasser gegangen."]),
+        ("", ["Ich war heute mit dem Hund am Fluss.", "Er ist nicht ins Wasser gegangen, und ich auch nicht."]),
+        ("", CHINESE[:2]),
+    ],
+)
+def test_what_rules_for_english_cannot_tell_of_another_language_is_not_counted_as_fine(
+    language: str, messages: list[str]
+) -> None:
+    counts = audit_counts(spoken(*messages, language=language), 2)
+    assert (counts.messages, counts.not_english) == (2, 2)
+    stored = counts.as_json()
+    assert stored["not_english"] == 2
+    assert (stored["invented"], stored["role_reversal"], stored["repetition"]) == (None, None, 0.0)
+
+
+def test_repetition_is_found_in_any_script() -> None:
+    assert audit_counts(spoken(CHINESE[0], f"{CHINESE[0]}!"), 2).repeated == 1
+    assert audit_counts(spoken(*CHINESE[:2]), 2).repeated == 0
+
+
+def test_english_is_read_as_ever() -> None:
+    counts = audit_counts(spoken("How can I help you?", "I like the river and the dog.", language="English"), 2)
+    assert (counts.not_english, counts.reversed) == (0, 1)
+    assert "not_english" not in counts.as_json()

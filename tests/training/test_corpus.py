@@ -12,9 +12,10 @@ from i2a.personas.pool import PersonaPool
 from i2a.runs.run_folder import RunFolder
 from i2a.trees.json import write
 from i2a.trees.persona import Persona
+from i2a.trees.preferences import trl
 from i2a.trees.tree import Tree, Utterance, Verdict
 from training.corpus import Corpus
-from training.leaks import key, keys_of
+from training.leaks import in_benchmark, key, keys_of
 from training.rows import PairFilter, dpo_rows, sft_rows
 
 OFFLINE = {"scenario": {"name": "aloe"}, "seed": 3, "models": {"user": "openai:a", "judge": "offline"}}
@@ -293,3 +294,27 @@ def test_sft_and_its_ablation_read_the_same_trees(tmp_path: Path) -> None:
     folder = run(tmp_path / "a", tree("t-0"))
     (row,) = Corpus.read([folder], sft_rows, PairFilter("rejected")).rows()
     assert row["completion"] == [{"role": "assistant", "content": "Okay."}]
+
+
+# Conversations of others.
+
+
+def test_preferences_of_others_are_trained_on_and_their_people_held_out_one_by_one(tmp_path: Path) -> None:
+    trees = []
+    for number in range(10):
+        record = {"prompt": f"Question {number}?", "chosen": "Yes.", "rejected": "No.", "id": f"r-{number}"}
+        assert trl.read is not None
+        made = trl.read(record)
+        assert made is not None
+        trees.append(made)
+    corpus = read(run(tmp_path / "trl", *trees), validation=0.2)
+    held = [row["prompt"][0]["content"] for row in corpus.rows("validation")]
+    learnt = [row["prompt"][0]["content"] for row in corpus.rows("train")]
+    assert (len(held), len(learnt)) == (2, 8)
+    assert sorted([*held, *learnt]) == [f"Question {number}?" for number in range(10)]
+    assert corpus.mixed == 0
+
+
+def test_strangers_are_no_copies_of_each_other_nor_of_the_benchmark(tmp_path: Path) -> None:
+    assert len({keys_of(Persona(f"id-{number}")) for number in range(3)}) == 3
+    assert not in_benchmark(Persona("id-0"))

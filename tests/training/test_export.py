@@ -71,7 +71,9 @@ def test_pairs_are_left_out_as_the_options_say(tmp_path: Path) -> None:
 def test_nothing_is_exported_that_the_benchmark_tests_on(tmp_path: Path, half: str) -> None:
     texts = PersonaPool.benchmark().profiles if half == "profile" else PersonaPool.benchmark().personalities
     spoilt = tree("t-1")
-    spoilt.persona = replace(spoilt.persona, **{half: f" {next(iter(texts.values())).upper()}"})
+    text = f" {next(iter(texts.values())).upper()}"
+    before = spoilt.persona
+    spoilt.persona = replace(before, profile=text) if half == "profile" else replace(before, personality=text)
     file = exported(run_of(tmp_path, tree(), spoilt), "dpo", "rows.jsonl")
     assert {row["tree"] for row in lines(file)} == {"t-0"}
     assert "Left out:\n2 pairs with a persona of the benchmark, or half of one." in card(file)

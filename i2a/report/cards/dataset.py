@@ -1,4 +1,4 @@
-"""The card of exported training rows: how they were made, and how TRL, Axolotl and LLaMA-Factory read them.
+"""The cards of exported datasets: how they were made and, of training rows, how TRL, Axolotl and others read them.
 
 What the manifest of the run does not say is called unknown.
 """
@@ -31,26 +31,46 @@ COLUMNS = {
 
 
 def dataset_card(exported: Exported) -> str:
-    format, rows, manifest = exported.format, exported.rows, exported.manifest
-    warning = is_simulated(manifest)
-    roles = ", ".join(simulated_roles(manifest))
-    role = exported.options.get("role")
+    """The card of rows to train on."""
+    format, role = exported.format, exported.options.get("role")
     return fill(
         "dataset",
+        **_described(exported),
         pretty_name=json.dumps(f"{format.upper()} rows of i2a"),
-        tags=f"i2a, synthetic, conversational, {format}{', simulated' if warning else ''}",
-        size=next((name for limit, name in SIZES.items() if rows < limit), "n>10M"),
-        data_files=json.dumps(exported.file),
-        title=f"{rows:,} rows for {format.upper()}",
+        title=f"{exported.rows:,} rows for {format.upper()}",
         what=WHAT_ROLE[format].format(role=role) if role else WHAT[format],
-        trees=counted(exported.trees, "trees"),
-        simulated=simulated(f"played these roles: {roles}" if roles else "took part") if warning else "",
-        origin=table(origin(manifest)),
-        options=table(exported.options),
-        left_out="; ".join(exported.left_out_in_words) or "nothing",
         columns=table(COLUMNS),
         readers=readers(format, exported.options["layout"], exported.file),
     )
+
+
+def conversations_card(exported: Exported) -> str:
+    """The card of conversations in any other format."""
+    return fill(
+        "conversations",
+        **_described(exported),
+        pretty_name=json.dumps(f"Conversations of i2a, format {exported.format}"),
+        title=f"{exported.trees:,} conversations",
+        rows=counted(exported.rows, "rows"),
+        format=exported.format,
+    )
+
+
+def _described(exported: Exported) -> JsonObject:
+    """What all cards of datasets say."""
+    manifest, warning = exported.manifest, is_simulated(exported.manifest)
+    roles = ", ".join(simulated_roles(manifest))
+    tags = ["i2a", *([] if "imported" in manifest.get("identity", {}) else ["synthetic"]), "conversational"]
+    return {
+        "tags": ", ".join([*tags, exported.format, *(["simulated"] if warning else [])]),
+        "size": next((name for limit, name in SIZES.items() if exported.rows < limit), "n>10M"),
+        "data_files": json.dumps(exported.file),
+        "trees": counted(exported.trees, "trees"),
+        "simulated": simulated(f"played these roles: {roles}" if roles else "took part") if warning else "",
+        "origin": table(origin(manifest)),
+        "options": table(exported.options),
+        "left_out": "; ".join(exported.left_out_in_words) or "nothing",
+    }
 
 
 def origin(manifest: JsonMapping) -> JsonObject:

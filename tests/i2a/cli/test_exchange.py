@@ -156,9 +156,11 @@ def test_a_file_without_a_conversation_is_no_run(tmp_path: Path, out: Path, line
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, out: Path) -> None:
-    for path in (tmp_path / "none.jsonl", tmp_path):
-        with pytest.raises(UsageError, match=f"{path}: cannot be read: .*; give a JSONL file"):
-            i2a("import", path, "--out", out)
+    for name in ("none.jsonl", "none.json", "none.parquet", "none.unknown"):
+        with pytest.raises(UsageError, match=f"{tmp_path / name}: cannot be read: No such file.*; give .jsonl, .json"):
+            i2a("import", tmp_path / name, "--out", out)
+    with pytest.raises(UsageError, match="a folder without a file that can be read"):
+        i2a("import", tmp_path, "--out", out)
 
 
 def test_standard_input_can_be_imported(out: Path) -> None:

@@ -182,7 +182,19 @@ def values_of(model: type[BaseModel]) -> Iterator[tuple[str, list[str], Any]]:
             yield name, [text] if flag.positional else [flag.names or dashed, text], text
 
 
-CLASH = {"replay", "rejudge", "role", "label_smoothing", "faults", "rate_limit", "server_error", "drop", "slow", "html"}
+CLASH = {
+    "personas",
+    "role",
+    "replay",
+    "rejudge",
+    "label_smoothing",
+    "faults",
+    "rate_limit",
+    "server_error",
+    "drop",
+    "slow",
+    "html",
+}
 
 
 @with_settings

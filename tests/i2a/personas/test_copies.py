@@ -1,5 +1,6 @@
 """A near-copy is found whatever was done to hide it, and people who merely resemble each other are none."""
 
+import json
 import random
 import re
 from collections.abc import Callable
@@ -113,3 +114,23 @@ def test_a_copy_is_found_though_one_word_in_ten_is_another() -> None:
         for place in chance.sample(range(len(words)), len(words) // 10):
             words[place] = "other"
         assert index.copied(" ".join(words)) == [id]
+
+
+# Two people in each of some scripts: with words apart, with letters that run on, with vowels as marks.
+SCRIPTS = json.loads((Path(__file__).parents[2] / "fixtures" / "foreign" / "scripts.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("language", SCRIPTS)
+def test_copies_are_found_in_any_script_and_other_people_are_none(language: str) -> None:
+    one, other = SCRIPTS[language]
+    index = CopyIndex({"one": one})
+    first_half = one[: len(one) // 2]
+    changed = one.replace(one[len(one) // 2 : len(one) // 2 + 3], "x")
+    for copy in (one, f"{one} {other[:20]}", f"{other[:20]} {one}", first_half, changed):
+        assert index.copied(copy) == ["one"]
+    assert index.copied(other) == []
+
+
+def test_of_texts_without_words_nothing_is_a_copy() -> None:
+    assert CopyIndex({"a": "", "b": "..."}).copied("") == []
+    assert groups({"a": "", "b": "", "c": "\u200b"}) == {"a": "a", "b": "b", "c": "c"}

@@ -231,7 +231,7 @@ def test_a_file_of_bad_lines_only_is_no_pool_even_when_they_are_skipped(tmp_path
 
 def test_a_missing_file_and_a_folder_say_so(tmp_path: Path) -> None:
     assert "No such file" in complaint(tmp_path / "missing.jsonl")
-    assert "directory" in complaint(tmp_path)
+    assert "a folder without a file that can be read" in complaint(tmp_path)
 
 
 def test_trouble_in_the_second_file_is_found_too(tmp_path: Path) -> None:

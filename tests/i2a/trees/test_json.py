@@ -183,7 +183,7 @@ def complaint(line: str) -> str:
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        (lambda t: t.update(format="i2a.tree/2"), "format"),
+        (lambda t: t.update(format="i2a.tree/3"), "format"),
         (lambda t: t.pop("seed"), "seed"),
         (lambda t: t.update(extra=1), "extra"),
         (lambda t: t["persona"].pop("profile"), "persona.profile"),
