@@ -27,7 +27,7 @@ from i2a.report.tables import UNDEFINED, number
 from i2a.runs import outcome
 from i2a.text import counted, one_line
 
-HEADS = ("candidate", "accuracy", "slope", "minus baseline", *WRONG.values(), "unscored")
+HEADS = ("candidate", "accuracy", "slope", "minus baseline", *WRONG.values())
 NAME = 12  # least width of a name where a terminal is narrow
 Cell = tuple[str, str]  # a number and its interval
 IN_WORDS = {"hard": "hard items, on which word overlap and length are wrong", "all": "items in all"}
@@ -120,8 +120,7 @@ def _cells(summary: JsonMapping, name: str, found: JsonMapping) -> list[Cell]:
         with_interval(Estimate(**found["accuracy"]), 1),
         with_interval(Estimate(**found["slope"]), 2, signed=True),
         over,
-        *((UNDEFINED if share is None else f"{share:.1%}", "") for share in found["errors"].values()),
-        (f"{found['unscored']:,}", ""),
+        *((UNDEFINED if share is None else f"{share:.0%}", "") for share in found["errors"].values()),
     ]
 
 

@@ -31,7 +31,7 @@ def shown(summary: JsonMapping) -> str:
 def test_a_table_shows_numbers_intervals_and_kinds_of_error(result: ChoiceRunResult) -> None:
     lines = [line.rstrip() for line in shown(result.written).splitlines()]
     row = next(place for place, line in enumerate(lines) if line.startswith("it "))
-    assert lines[row].split() == ["it", "50.0", "-", "baseline", "50.0%", "0.0%", "0.0%", "0"]
+    assert lines[row].split() == ["it", "50.0", "-", "baseline", "50%", "0%", "0%"]
     assert "[50.0, 50.0]" in lines[row + 1]  # all hard items stand at one turn: no slope
     assert "- asked by it: logprobs" in lines
 
