@@ -289,6 +289,7 @@ def merits(one: ReplyScore) -> str:
 # Grades.
 
 _PASS = 4  # the least grade that the strict protocol lets through
+_WHOLE = 0.8  # and the least credit for what is recalled
 _WAVERING = 0.1  # standard deviation: near the line between two grades chance decides, as it does with people
 
 
@@ -299,9 +300,10 @@ def rate(reply: str, dialogue: Dialogue, person: Recipient, *, seed: int, scale:
 
 
 def passes(reply: str, dialogue: Dialogue, person: Recipient, *, seed: int) -> str:
-    """The JSON answer of the strict protocol: a good reply passes if it suits both this person's manner and life."""
+    """The JSON answer of the strict protocol: a good reply passes if it suits both this person's manner and life, which
+    takes a recall that is whole, new and on the topic."""
     marks = score(reply, dialogue, person)
-    both = bool(marks.style_shown and marks.recalls)
+    both = bool(marks.style_shown and marks.recalls) and marks.facts >= _WHOLE
     return _answer(marks, "passes", both and grade(marks, reply, seed=seed) >= _PASS)
 
 
