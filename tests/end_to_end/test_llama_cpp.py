@@ -97,6 +97,6 @@ async def test_all_roles_get_through_a_few_turns(server: str, tmp_path: Path) ->
     if result.finished:
         for tree in read(tmp_path / "a/trees.jsonl"):
             assert {"user", "preferred", "rejected"} <= {node.speaker for node in tree}
-    calls = {role: each.calls for role, each in used.items()}
+    calls = {role: each.calls for role, each in used.items() if each.calls}
     again = await simulate_async(Simulation(**settings, resume=True))
-    assert {role: each.calls for role, each in again.usage.by_role().items()} == calls
+    assert {role: each.calls for role, each in again.usage.by_role().items() if each.calls} == calls

@@ -26,7 +26,8 @@ CLOSE = 2e-4
 
 
 def losses(stage: str, corpus: Path, model: Path, out: Path, **settings: Any) -> list[float]:
-    """Every row in every step, so that trees and rows see the same."""
+    """Every row in every step, so that trees and rows see the same; in fp32, where rounding cannot tell them apart."""
+    settings["dtype"] = "fp32"
     rows = len(list(Corpus.read([corpus], sft_rows if stage == "sft" else dpo_rows, PairFilter()).rows()))
     train(stage, corpus, model, out, batch=rows, max_steps=STEPS, learning_rate=RATE, warmup=0.0, **settings)
     return [line["loss"] for line in read_log(out / "log.jsonl")]
