@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from i2a.personas.settings import refuse_both
 from i2a.runs.config import RunConfig
 from i2a.settings import Flag, flag_name
 
@@ -82,8 +83,5 @@ class Evaluation(RunConfig):
             if source in chosen and (clash := sorted(determined & chosen)):
                 flag = flag_name(clash[0], type(self).model_fields[clash[0]])
                 raise PydanticCustomError("clash", f"--{source} takes it from the stored dialogues: leave out {flag}")
-        if self.personas and (self.profiles or self.personalities):
-            raise PydanticCustomError(
-                "clash", "--personas holds whole personas: leave out --profiles and --personalities"
-            )
+        refuse_both(self.personas, self.profiles, self.personalities)
         return self

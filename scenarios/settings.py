@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from i2a.personas.settings import refuse_both
 from i2a.runs.config import RunConfig
 from i2a.settings import Flag
 
@@ -54,8 +54,5 @@ class Simulation(RunConfig):
 
     @model_validator(mode="after")
     def _takes_whole_personas_or_halves(self) -> Self:
-        if self.personas and (self.profiles or self.personalities):
-            raise PydanticCustomError(
-                "clash", "--personas holds whole personas: leave out --profiles and --personalities"
-            )
+        refuse_both(self.personas, self.profiles, self.personalities)
         return self

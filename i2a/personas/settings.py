@@ -10,6 +10,12 @@ from i2a.runs.config import RunConfig
 from i2a.settings import Flag
 
 
+def refuse_both(personas: object, profiles: object, personalities: object) -> None:
+    """Whole personas or halves: raises the error of a validator if the settings name both."""
+    if personas and (profiles or personalities):
+        raise PydanticCustomError("clash", "--personas holds whole personas: leave out --profiles and --personalities")
+
+
 class Growth(RunConfig):
     """Everything that can be set. `RunConfig` and what is below the gap may differ from one session to the next."""
 
@@ -113,8 +119,5 @@ class SampleOptions(BaseModel):
 
     @model_validator(mode="after")
     def _takes_whole_personas_or_halves(self) -> Self:
-        if self.personas and (self.profiles or self.personalities):
-            raise PydanticCustomError(
-                "clash", "--personas holds whole personas: leave out --profiles and --personalities"
-            )
+        refuse_both(self.personas, self.profiles, self.personalities)
         return self

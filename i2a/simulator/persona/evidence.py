@@ -67,18 +67,6 @@ def mentions(facts: Iterable[Fact], reply: str) -> tuple[Mention, ...]:
     return tuple(found)
 
 
-def taken_up(facts: Iterable[Fact], reply: str, message: str) -> Fact | None:
-    """A fact that the message reveals and a clause of the reply takes up: a distinctive word, and words of its own."""
-    spoken = stems(message)
-    for fact in facts:
-        if fact.keywords <= spoken:
-            mark = distinctive(fact) - SMALL_TALK
-            for clause, own, _ in clauses(reply):
-                if mark & own and _has_own_words(clause, fact, asks="?" in reply):
-                    return fact
-    return None
-
-
 def _has_own_words(clause: str, fact: Fact, *, asks: bool) -> bool:
     """Whether a clause says more than the fact itself: three words of its own, or two beside a question."""
     own = [word for word in words(clause) if stem(word) not in fact.keywords and word not in _wording(fact)]
