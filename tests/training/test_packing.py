@@ -59,10 +59,10 @@ def test_trees_are_the_default_and_the_log_says_what_they_save(
     corpus: Path, base: Path, tmp_path: Path, stage: str
 ) -> None:
     out = tmp_path / "out"
-    result = train(stage, corpus, base, out, packing=None)
+    result = train(stage, corpus, base, out, packing=None, batch=6)
     assert (result["settings"]["packing"], result["settings"]["why_rows"]) == ("tree", None)
     assert result["tokens_saved"] > 1.3
-    assert min(line["tokens_saved"] for line in log(out)) > 1.2
+    assert min(line["tokens_saved"] for line in log(out)) > 1.3
     assert log(out)[-1]["loss"] < log(out)[0]["loss"]
     assert "| packing | tree |" in (out / "README.md").read_text()
     if stage == "dpo":
