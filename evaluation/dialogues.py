@@ -9,7 +9,7 @@ from agents.inducer import Inducer
 from agents.role import introduce
 from agents.user import User
 from evaluation.candidates import CANDIDATE, Candidate, Plain
-from evaluation.judge import RATINGS, Rater, rate
+from evaluation.judge import Rater, rate
 from evaluation.live import live
 from evaluation.replay import replay
 from i2a.digests import digest
@@ -17,7 +17,7 @@ from i2a.models.call import RoleModel
 from i2a.models.spec import ModelSpec
 from i2a.runs.session import Session
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Node, Tree
+from i2a.trees.tree import RATINGS, Node, Tree
 
 SALT = "salt"  # its key in the manifest of a run
 

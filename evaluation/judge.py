@@ -16,9 +16,7 @@ from agents.role import Role, RoleView
 from evaluation.scores import ALOE, STRICT, Protocol, Score
 from i2a.errors import ModelError, UsageError
 from i2a.plugins import find_class
-from i2a.trees.tree import Node, Tree
-
-RATINGS = "ratings"  # where the metadata of a rated reply holds its ratings
+from i2a.trees.tree import RATINGS, Node, Tree
 
 
 class Grade(Answer):

@@ -29,6 +29,7 @@ SHOWN = 60  # characters of an utterance in a line
 # In the metadata of a node: the faults that an utterance was kept with, those for which it was asked for again before,
 # and by role how many of the oldest turns were left out of the calls that it comes from or that are about it.
 FAULTS, ASKED_AGAIN, LEFT_OUT = "faults", "asked_again", "turns_left_out"
+RATINGS = "ratings"  # and of a rated reply: what each judge gave it
 
 
 class Inference(BaseModel):

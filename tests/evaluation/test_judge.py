@@ -9,10 +9,10 @@ import pytest
 from agents.prompt import Prompt
 from agents.role import introduce
 from evaluation.candidates import Plain
-from evaluation.judge import RATINGS, AloeRater, Grade, Rater, StrictRater, find_rater, rate, scores
+from evaluation.judge import AloeRater, Grade, Rater, StrictRater, find_rater, rate, scores
 from evaluation.scores import Protocol, Score
 from i2a.errors import BadRequest, UsageError
-from i2a.trees.tree import Tree, Utterance
+from i2a.trees.tree import RATINGS, Tree, Utterance
 from tests.evaluation.parts import PERSONA, VALUES, client, dialogue, empty, rating
 from tests.fakes import ScriptedClient
 
