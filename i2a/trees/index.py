@@ -439,6 +439,8 @@ DROP TABLE IF EXISTS trees; DROP TABLE IF EXISTS words; DROP TABLE IF EXISTS sta
 CREATE TABLE trees (place INTEGER PRIMARY KEY, {COLUMNS}, start INTEGER, size INTEGER);
 CREATE INDEX tree_ids ON trees (id);
 CREATE VIRTUAL TABLE words USING fts5(text, content='', detail=none, tokenize='unicode61');
-CREATE TABLE state (trees INTEGER, inode INTEGER, size INTEGER, written INTEGER, end INTEGER, last_start INTEGER, last TEXT);
+CREATE TABLE state (
+  trees INTEGER, inode INTEGER, size INTEGER, written INTEGER, end INTEGER, last_start INTEGER, last TEXT
+);
 PRAGMA user_version={VERSION};
 """
