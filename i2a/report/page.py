@@ -4,6 +4,7 @@ Jinja escapes every value; the page's security policy allows our one script and 
 """
 
 import base64
+import re
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +23,9 @@ from i2a.report.trees import Packed
 
 HERE = Path(__file__).parent
 AUDITED = ("invented", "role_reversal", "repetition", "early_ending")
+
+
+IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 
 
 class Cell(NamedTuple):
@@ -47,7 +51,7 @@ def page(title: str, runs: Sequence[Run], trees: Packed) -> str:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    script = (HERE / "explorer.js").read_text("utf-8")
+    script = bundle("report.js")
     trainings = [(run, training(run.log, run.name)) for run in runs if run.kind == "training"]
     return environment.get_template("page.html").render(
         title=title,
@@ -71,6 +75,24 @@ def page(title: str, runs: Sequence[Run], trees: Packed) -> str:
         script_hash=base64.b64encode(sha256(script.encode()).digest()).decode(),
         style=(HERE / "style.css").read_text("utf-8"),
     )
+
+
+def bundle(name: str) -> str:
+    """A module of `web/` and those that it imports, each once, as one script: a page may have one script only.
+
+    Our modules import by name, one statement a line, and no two of them name anything alike.
+    """
+    parts: dict[str, str] = {}
+
+    def take(file: str) -> None:
+        text = (HERE / "web" / file).read_text("utf-8")
+        for imported in IMPORT.findall(text):
+            if imported not in parts:
+                take(imported)
+        parts[file] = re.sub(r"^export ", "", IMPORT.sub("", text).replace('"use strict";\n', ""), flags=re.MULTILINE)
+
+    take(name)
+    return '"use strict";\n' + "\n".join(parts.values())
 
 
 def tables(run: Run) -> Iterator[tuple[str, str, list[ResultRow]]]:

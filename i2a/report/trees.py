@@ -10,13 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-from evaluation.judge import RATINGS
 from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
+from i2a.trees.index import describe
 
 PART = 32  # trees
 
@@ -52,31 +51,10 @@ def pack(runs: Sequence[tuple[str, Path]], *, limit: int | None = None) -> Packe
 def entry(run: int, tree: JsonObject) -> list[object]:
     """What the list shows and filters by: run, id, persona, candidate, case, replies, score, disagreements.
 
-    `score` is the mean of the ratings, None without any. A disagreement is a pair whose two orders name two winners, or
-    a reply to which two judges give ratings more than one point apart.
+    The counts are those of `i2a.trees.index`.
     """
-    options = tree.get("options") or {}
-    scores: list[int] = []
-    replies = disagreements = 0
-    for node in tree["nodes"]:
-        winners = {verdict["winner"] for verdict in node["verdicts"]}
-        disagreements += len(winners - {None}) > 1
-        replies += node["parent"] is not None and node["speaker"] != "user"
-        ratings = (node.get("notes") or {}).get(RATINGS, {}).values()
-        rated = [rating["score"] for rating in ratings if rating["score"] is not None]
-        scores += rated
-        disagreements += bool(rated) and max(rated) - min(rated) > 1
-    score = round(fmean(scores), 2) if scores else None
-    return [
-        run,
-        tree["id"],
-        tree["persona"]["id"],
-        options.get("candidate"),
-        options.get("case"),
-        replies,
-        score,
-        disagreements,
-    ]
+    known = describe(tree)
+    return [run, known.id, known.persona, known.candidate, known.case, known.replies, known.score, known.disagreements]
 
 
 def _trees(runs: Sequence[tuple[str, Path]], limit: int | None) -> Iterator[tuple[list[object], JsonObject]]:
