@@ -1,71 +1,42 @@
 """Agreement of the judges with each other, and with people whose ratings come from a file.
 
 Krippendorff's alpha (ordinal) over several raters; Cohen's kappa (quadratic weights) and the share of equal scores for
-every pair. A coefficient is undefined where all scores are equal. Knows no table.
+every pair, and who gave which score. A coefficient is undefined where all scores are equal. Intervals: percentiles of
+a bootstrap over cases, as the replies of a dialogue are alike. Knows no table.
 """
 
-import csv
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
-from statistics import fmean
-from typing import NamedTuple
 
-import krippendorff
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError
-from sklearn.metrics import cohen_kappa_score
 
+from evaluation.bootstrap import LEVEL, Floats
+from evaluation.ratings import ReplyKey, read_ratings
 from evaluation.scores import Protocol, Score
-from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
-from i2a.validation import problem
-
-HUMAN = "human"
-
-
-class ReplyKey(NamedTuple):
-    """Which reply a score is for."""
-
-    candidate: str
-    case: str
-    turn: int
-
 
 Scored = Mapping[ReplyKey, int]
-
-
-class StoredRating(BaseModel):
-    """A human rating: an object of JSONL, or a row of CSV with these columns. Other keys are ignored."""
-
-    candidate: str
-    case: str
-    turn: int = Field(ge=1)
-    score: int
-    rater: str | None = None
-
-    @property
-    def reply(self) -> ReplyKey:
-        return ReplyKey(self.candidate, self.case, self.turn)
-
-    @property
-    def by(self) -> str:
-        """The name of the rater, which no judge can have."""
-        return f"{HUMAN}:{self.rater}" if self.rater else HUMAN
+FEWEST, RESAMPLES = 5, 2000  # cases without which there is no interval
 
 
 @dataclass(frozen=True, slots=True)
 class RaterPair:
-    """Two raters on the `replies` that both scored. None: undefined."""
+    """Two raters on the `replies` that both scored. None: undefined.
+
+    `confusion`: row i, column j: how many replies the first gave the i-th score of the protocol, the second the j-th.
+    """
 
     first: str
     second: str
     replies: int
     equal: float | None
     kappa: float | None
+    interval: tuple[float, float] | None = None
+    confusion: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +47,19 @@ class Alpha:
     raters: int
     replies: int
     alpha: float | None
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """`alphas`: among the judges, the people, and all. `unmatched`: ratings of replies that no judge scored."""
+    """`alphas`: among the judges, the people, and all. `unmatched`: ratings of replies that no judge scored.
+    `scores`: those of the protocol."""
 
     raters: tuple[str, ...]
     alphas: tuple[Alpha, ...]
     pairs: tuple[RaterPair, ...]
     unmatched: int
+    scores: tuple[int, ...] = ()
 
     def as_json(self) -> JsonObject:
         return asdict(self)
@@ -102,7 +76,7 @@ def agreement(scores: Iterable[Score], protocol: Protocol, ratings: Path | None 
         if score.score is not None:
             judges[score.judge][ReplyKey(score.candidate, score.case, score.turn)] = score.score
     known = set().union(*judges.values())
-    stored = _read(ratings, protocol) if ratings else {}
+    stored = read_ratings(ratings, protocol) if ratings else {}
     people = {name: {reply: rated[reply] for reply in rated if reply in known} for name, rated in stored.items()}
     if ratings and not any(people.values()):
         raise UsageError(f"{ratings}: no rating is of a reply that was scored here; check candidate, case and turn")
@@ -112,71 +86,100 @@ def agreement(scores: Iterable[Score], protocol: Protocol, ratings: Path | None 
     groups = {"judges": judges, "people": people, "judges and people": everybody if judges and people else {}}
     return Agreement(
         raters=tuple(everybody),
-        alphas=tuple(_alpha(among, list(group.values())) for among, group in groups.items() if len(group) > 1),
+        alphas=tuple(
+            _alpha(among, list(group.values()), protocol) for among, group in groups.items() if len(group) > 1
+        ),
         pairs=tuple(_pair(one, other, everybody, protocol) for one, other in combinations(everybody, 2)),
         unmatched=sum(len(stored[name]) - len(people[name]) for name in stored),
+        scores=tuple(range(protocol.lowest, protocol.highest + 1)),
     )
-
-
-def mean_ratings(file: Path, protocol: Protocol) -> dict[ReplyKey, float]:
-    """What people gave each reply in a file, on average, in units of a level. Raises `UsageError`."""
-    given: dict[ReplyKey, list[int]] = defaultdict(list)
-    for rated in _read(file, protocol).values():
-        for reply, score in rated.items():
-            given[reply].append(score)
-    return {reply: protocol.unit * fmean(scores) for reply, scores in given.items()}
 
 
 def _pair(first: str, second: str, raters: Mapping[str, Scored], protocol: Protocol) -> RaterPair:
     one, other = raters[first], raters[second]
-    both = [(one[reply], other[reply]) for reply in one if reply in other]
+    both = [reply for reply in one if reply in other]
     if not both:
         return RaterPair(first, second, 0, None, None)
-    a, b = zip(*both, strict=True)
-    equal = sum(x == y for x, y in both) / len(both)
-    if len({*a, *b}) == 1:  # 0/0: chance alone makes them agree
-        return RaterPair(first, second, len(both), equal, None)
-    # The weights go by the place of a score in `labels`: all that the protocol has, not those that occur.
-    labels = range(protocol.lowest, protocol.highest + 1)
-    kappa = cohen_kappa_score(a, b, labels=list(labels), weights="quadratic")
-    return RaterPair(first, second, len(both), equal, float(kappa))
+    a, b = [one[reply] for reply in both], [other[reply] for reply in both]
+    # The weights go by the place of a score in `levels`: all that the protocol has, not those that occur.
+    levels = protocol.highest - protocol.lowest + 1
+    tables = np.zeros((len(both), levels, levels))
+    tables[range(len(both)), np.array(a) - protocol.lowest, np.array(b) - protocol.lowest] = 1
+    table = tables.sum(axis=0)
+    return RaterPair(
+        first,
+        second,
+        len(both),
+        float(np.trace(table)) / len(both),
+        _defined(kappas(table)),
+        _interval(kappas(_resampled(tables, [reply.case for reply in both]))),
+        tuple(tuple(int(count) for count in row) for row in table),
+    )
 
 
-def _alpha(among: str, raters: Sequence[Scored]) -> Alpha:
+def _alpha(among: str, raters: Sequence[Scored], protocol: Protocol) -> Alpha:
     times = Counter(reply for rated in raters for reply in rated)
     units = [reply for reply, count in times.items() if count > 1]
-    data = np.array([[rated.get(reply, np.nan) for reply in units] for rated in raters], dtype=np.float64)
-    varies = len(np.unique(data[~np.isnan(data)])) > 1
-    alpha = float(krippendorff.alpha(data, level_of_measurement="ordinal")) if varies else None
-    return Alpha(among, len(raters), len(units), alpha)
+    levels = protocol.highest - protocol.lowest + 1
+    pairs = np.zeros((len(units), levels, levels))
+    for place, reply in enumerate(units):
+        counts = np.zeros(levels)
+        for rated in raters:
+            if reply in rated:
+                counts[rated[reply] - protocol.lowest] += 1
+        pairs[place] = (np.outer(counts, counts) - np.diag(counts)) / (counts.sum() - 1)
+    alpha = _defined(alphas(pairs.sum(axis=0)))
+    return Alpha(
+        among, len(raters), len(units), alpha, _interval(alphas(_resampled(pairs, [reply.case for reply in units])))
+    )
 
 
-def _read(file: Path, protocol: Protocol) -> dict[str, dict[ReplyKey, int]]:
-    """The ratings in a file, by rater. Raises `UsageError`."""
-    ratings: dict[str, dict[ReplyKey, int]] = defaultdict(dict)
-    for number, row in _csv_rows(file) if file.suffix.lower() == ".csv" else jsonl.read(file, must_exist=True):
-        where = f"{file}:{number}"
-        try:
-            rating = StoredRating.model_validate(row)
-        except ValidationError as error:
-            raise UsageError(f"{where}: not a rating: {problem(error)}") from None
-        if not protocol.has(rating.score):
-            scale = f"{protocol.lowest} to {protocol.highest}"
-            raise UsageError(f"{where}: {rating.score} is no score of the protocol {protocol.name!r}, {scale}")
-        if rating.reply in ratings[rating.by]:
-            raise UsageError(f"{where}: {rating.by} rates this reply a second time")
-        ratings[rating.by][rating.reply] = rating.score
-    return ratings
+def kappas(tables: Floats) -> Floats:
+    """Cohen's kappa with quadratic weights of each table (..., levels, levels), NaN where chance alone agrees."""
+    levels = np.arange(tables.shape[-1])
+    weights = (levels[:, None] - levels) ** 2
+    total = tables.sum(axis=(-2, -1))
+    expected = tables.sum(axis=-1)[..., :, None] * tables.sum(axis=-2)[..., None, :]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = 1 - total * (weights * tables).sum(axis=(-2, -1)) / (weights * expected).sum(axis=(-2, -1))
+    return np.asarray(np.where(np.isfinite(found), found, np.nan))
 
 
-def _csv_rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The line number and the cells of each row; empty cells are left out. Raises `UsageError`."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.DictReader(lines)
-            for row in reader:
-                yield reader.line_num, {key: value for key, value in row.items() if value != ""}
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read: {error.strerror}; give a CSV or JSONL file of ratings") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{file}: cannot be read: {error}") from None
+def alphas(coincidences: Floats) -> Floats:
+    """Krippendorff's ordinal alpha of each matrix of coincidences (..., levels, levels), NaN where nothing varies.
+
+    Source: Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011).
+    """
+    counts = coincidences.sum(axis=-1)
+    below = np.cumsum(counts, axis=-1) - counts / 2
+    distance = (below[..., :, None] - below[..., None, :]) ** 2
+    expected = counts[..., :, None] * counts[..., None, :]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        observed = (coincidences * distance).sum(axis=(-2, -1))
+        found = 1 - (counts.sum(axis=-1) - 1) * observed / (expected * distance).sum(axis=(-2, -1))
+    return np.asarray(np.where(np.isfinite(found), found, np.nan))
+
+
+def _resampled(tables: Floats, cases: Sequence[str]) -> Floats:
+    """The sums of `tables` (replies, levels, levels) over cases drawn anew, (resamples, levels, levels)."""
+    _, place = np.unique(np.array(cases, dtype=object).astype(str), return_inverse=True)
+    number = int(place.max()) + 1 if len(place) else 0
+    if number < FEWEST:
+        return np.full((1, *tables.shape[1:]), np.nan)
+    by_case = np.zeros((number, *tables.shape[1:]))
+    np.add.at(by_case, place, tables)
+    drawn = np.random.default_rng(0).multinomial(number, np.full(number, 1 / number), size=RESAMPLES)
+    return np.tensordot(drawn.astype(np.float64), by_case, axes=1)
+
+
+def _interval(draws: Floats) -> tuple[float, float] | None:
+    """The middle of the draws; None without any, and where one in twenty is undefined."""
+    found = draws[np.isfinite(draws)]
+    if len(found) < LEVEL * len(draws) or len(found) < 2:
+        return None
+    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def _defined(value: Floats) -> float | None:
+    return float(value) if np.isfinite(value) else None

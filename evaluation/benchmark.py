@@ -149,8 +149,8 @@ def derive(plan: EvalPlan, run: RunResult, config: Evaluation) -> EvalResult:
         agreed = agreement(read_scores(file), conditions.protocol, config.ratings)
     calibrated = None
     if config.ratings is not None:
-        from evaluation.agreement import mean_ratings
         from evaluation.calibration import calibrations
+        from evaluation.ratings import mean_ratings
 
         found = calibrations(read_scores(file), conditions, mean_ratings(config.ratings, conditions.protocol))
         calibrated = {judge: {name: each.as_json() for name, each in by.items()} for judge, by in found.items()}

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evaluation.agreement import ReplyKey
 from evaluation.bootstrap import LEVEL, Bootstrap, Estimate, Floats, estimates, level_curves, withheld
 from evaluation.metrics import measures
+from evaluation.ratings import ReplyKey
 from evaluation.scores import Score
 from evaluation.summary import Conditions, ScoreTable
 from i2a.jsonl import JsonMapping, JsonObject

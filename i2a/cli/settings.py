@@ -39,7 +39,9 @@ class ReportOptions(BaseModel):
     )
     out: Path = Field(Path("report.html"), description="HTML file to write; its name ends with .html.")
     title: str = Field("Interact to align", description="Title of the report.")
-    trees: int | None = Field(None, ge=0, description="Most trees to include from each run. [default: all]")
+    trees: int = Field(
+        2000, ge=0, description="Most trees to include from each run, spread evenly over it; the report says so."
+    )
     force: bool = Field(False, description="Overwrite the file if it exists.")
 
 

@@ -9,6 +9,7 @@ from typing import Literal, Self
 from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.jsonl import JsonMapping, JsonObject
+from i2a.runs.run_folder import RunFolder
 from i2a.runs.simulated import is_simulated
 
 Kind = Literal["simulation", "training", "evaluation", "choice"]
@@ -16,7 +17,8 @@ Kind = Literal["simulation", "training", "evaluation", "choice"]
 
 @dataclass(frozen=True)
 class Run:
-    """A folder with a run. `summary` is filled for an evaluation and for choices, `log` for a training."""
+    """A folder with a run. `summary` is filled for an evaluation and for choices, once these are complete; `log` for
+    a training."""
 
     name: str
     path: Path
@@ -27,20 +29,26 @@ class Run:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Raises `UsageError` if there is no run, or if an evaluation is not complete."""
-        manifest = _json(path / "manifest.json", f"{path} holds no run; name folders that i2a wrote")
-        identity = manifest.get("identity", {})
+        """Raises `UsageError` if there is no run."""
+        manifest = manifest_of(path)
+        kind = kind_of(path, manifest)
+        log = tuple(line for _, line in jsonl.read(path / "log.jsonl")) if kind == "training" else ()
         summary: JsonMapping = {}
-        log: tuple[JsonMapping, ...] = ()
-        kind: Kind = "simulation"
-        if (path / "log.jsonl").is_file():
-            kind, log = "training", tuple(line for _, line in jsonl.read(path / "log.jsonl"))
-        elif "protocol" in identity or (path / "summary.json").is_file():
-            kind = "evaluation"
-            advice = f"{path}: the evaluation is not complete; the same command with --resume continues"
-            summary = _json(path / "summary.json", advice)
-            kind = "choice" if summary.get("protocol") == "choice" else kind
+        if kind in ("evaluation", "choice") and (path / "summary.json").is_file():
+            summary = _json(
+                path / "summary.json", f"{path}/summary.json is damaged; run the command anew with --resume"
+            )
         return cls(path.name, path, kind, manifest, summary, log)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it is still going, or was stopped: there is no result yet."""
+        if self.kind in ("evaluation", "choice"):
+            return not self.summary
+        if self.kind == "training":
+            return not (self.path / "result.json").is_file()
+        folder = RunFolder(self.path)
+        return len(folder.finished() | folder.failures().keys()) < (planned(self.manifest) or 0)
 
     @property
     def trees(self) -> Path | None:
@@ -56,6 +64,39 @@ class Run:
     def simulated(self) -> bool:
         """Whether the offline engine played a role, so that the numbers are about the simulator."""
         return is_simulated(self.manifest)
+
+
+def manifest_of(path: Path) -> JsonObject:
+    """The manifest of the run in a folder. Raises `UsageError`."""
+    return _json(path / "manifest.json", f"{path} holds no run; name folders that i2a wrote")
+
+
+def kind_of(path: Path, manifest: JsonMapping) -> Kind:
+    """What a folder holds, from its manifest and its files."""
+    identity = manifest.get("identity") or {}
+    if (path / "log.jsonl").is_file() or str(manifest.get("format", "")).startswith("i2a.training/"):
+        return "training"
+    if identity.get("protocol") == "choice" or identity.get("scenario") == "choice":
+        return "choice"
+    if "protocol" in identity:
+        return "evaluation"
+    file = path / "summary.json"
+    if not file.is_file():
+        return "simulation"
+    summary = _json(file, f"{file} is damaged; run the command anew with --resume")
+    return "choice" if summary.get("protocol") == "choice" else "evaluation"
+
+
+def planned(manifest: JsonMapping) -> int | None:
+    """How many conversations a run is to have, as its manifest says; None if it does not."""
+    identity = manifest.get("identity") or {}
+    personas = identity.get("personas")
+    if not isinstance(personas, Mapping):
+        return None
+    if isinstance(cases := personas.get("cases"), int):
+        return cases * len(identity.get("candidates") or ())
+    conversations = personas.get("conversations")
+    return conversations if isinstance(conversations, int) else None
 
 
 def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:

@@ -12,12 +12,13 @@ from rich.text import Text
 
 from evaluation.bootstrap import LEVEL, Estimate
 from evaluation.metrics import MEASURES
+from evaluation.ratings import is_human
 from evaluation.results import NAMES, CandidateResult, Difference, JudgeResults
 from evaluation.summary import BenchmarkSummary
 from i2a.text import counted, one_line
 
 if TYPE_CHECKING:  # scikit-learn takes a second to import
-    from evaluation.agreement import Agreement
+    from evaluation.agreement import Agreement, RaterPair
     from evaluation.compare import Comparison
     from evaluation.strata import Stratum
 
@@ -83,17 +84,38 @@ def agreement_table(agreement: "Agreement") -> RenderableType:
     for pair in agreement.pairs:
         equal = UNDEFINED if pair.equal is None else f"{pair.equal:.1%}"
         names = [Text(one_line(name)) for name in (pair.first, pair.second)]
-        table.add_row(*names, f"{pair.replies:,}", equal, number(pair.kappa, 3))
+        table.add_row(*names, f"{pair.replies:,}", equal, number(pair.kappa, 3) + _ends(pair.interval))
     lines = ["- kappa: Cohen's, quadratic weights; alpha: Krippendorff's, ordinal"]
     for each in agreement.alphas:
         replies = counted(each.replies, "replies")
-        lines.append(f"- alpha of {each.raters} {each.among} on {replies}: {number(each.alpha, 3)}")
+        lines.append(
+            f"- alpha of {each.raters} {each.among} on {replies}: {number(each.alpha, 3)}{_ends(each.interval)}"
+        )
+    if any(pair.interval for pair in agreement.pairs) or any(each.interval for each in agreement.alphas):
+        lines.append(f"- in brackets: {LEVEL:.0%} intervals, from a bootstrap over cases")
     if None in [*(each.alpha for each in agreement.alphas), *(pair.kappa for pair in agreement.pairs)]:
         lines.append(f'- "{UNDEFINED}": undefined; no reply was scored by two raters, or all scores are equal')
     if agreement.unmatched:
         ratings = counted(agreement.unmatched, "ratings by people")
         lines.append(f"- left out, as no judge scored the reply: {ratings}")
-    return Group(table, *(Text(line, "dim") for line in lines))
+    people = [pair for pair in agreement.pairs if is_human(pair.second) and not is_human(pair.first) and pair.replies]
+    confusions = [part for pair in people for part in (Text(), confusion_table(pair, agreement.scores))]
+    return Group(table, *(Text(line, "dim") for line in lines), *confusions)
+
+
+def confusion_table(pair: "RaterPair", scores: Sequence[int]) -> Table:
+    """How many replies got which score from the first rater (rows) and which from the second (columns)."""
+    title = Text(one_line(f"{pair.first} (rows) and {pair.second} (columns)"))
+    table = Table(title=title, title_justify="left", title_style="", box=None, pad_edge=False, header_style="bold")
+    for head in ("", *map(str, scores)):
+        table.add_column(head, justify="right")
+    for score, counts in zip(scores, pair.confusion, strict=True):
+        table.add_row(Text(str(score), "bold"), *(f"{count:,}" if count else "." for count in counts))
+    return table
+
+
+def _ends(interval: tuple[float, float] | None) -> str:
+    return f" [{number(interval[0], 2)}, {number(interval[1], 2)}]" if interval else ""
 
 
 def number(value: float | None, digits: int, *, signed: bool = False, percent: bool = False) -> str:

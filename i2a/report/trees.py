@@ -6,7 +6,7 @@ The page unpacks a part when one of its trees is opened, so a page with thousand
 import base64
 import gzip
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from i2a.jsonl import JsonObject
 from i2a.trees.index import describe
 
 PART = 32  # trees
+SAMPLE = 2000  # trees of a run, where it is not said how many
 
 
 @dataclass
@@ -27,17 +28,21 @@ class Packed:
     index: str
     parts: list[str] = field(default_factory=list)
     count: int = 0
+    sampled: dict[str, int] = field(default_factory=dict)  # runs of which some trees are left out -> how many they have
 
 
-def pack(runs: Sequence[tuple[str, Path]], *, limit: int | None = None) -> Packed:
-    """The trees of these runs (name, `trees.jsonl`), `limit` of each at most. Raises `UsageError` with file and line.
+def pack(runs: Sequence[tuple[str, Path]], *, limit: int = SAMPLE) -> Packed:
+    """The trees of these runs (name, `trees.jsonl`), `limit` of each at most, spread evenly over the file.
+
+    Raises `UsageError` with file and line.
 
     Holds one part of the trees at a time, and all of them compressed.
     """
     personas: dict[str, tuple[str, str]] = {}
     entries: list[list[object]] = []
     parts: list[str] = []
-    found = _trees(runs, limit)
+    counts = {name: sum(1 for _ in jsonl.lines(file, must_exist=True)) for name, file in runs}
+    found = _trees(runs, counts, limit)
     while part := list(islice(found, PART)):
         for known, tree in part:
             persona = tree["persona"]
@@ -45,7 +50,8 @@ def pack(runs: Sequence[tuple[str, Path]], *, limit: int | None = None) -> Packe
             entries.append(known)
         parts.append(_packed([tree for _, tree in part]))
     names = [name for name, _ in runs]
-    return Packed(_packed({"runs": names, "part": PART, "personas": personas, "trees": entries}), parts, len(entries))
+    index = _packed({"runs": names, "part": PART, "personas": personas, "trees": entries})
+    return Packed(index, parts, len(entries), {name: count for name, count in counts.items() if count > limit})
 
 
 def entry(run: int, tree: JsonObject) -> list[object]:
@@ -57,10 +63,15 @@ def entry(run: int, tree: JsonObject) -> list[object]:
     return [run, known.id, known.persona, known.candidate, known.case, known.replies, known.score, known.disagreements]
 
 
-def _trees(runs: Sequence[tuple[str, Path]], limit: int | None) -> Iterator[tuple[list[object], JsonObject]]:
+def _trees(
+    runs: Sequence[tuple[str, Path]], counts: Mapping[str, int], limit: int
+) -> Iterator[tuple[list[object], JsonObject]]:
     """Each tree with its entry."""
-    for number, (_, file) in enumerate(runs):
-        for line in islice(jsonl.lines(file, must_exist=True), limit):
+    for number, (name, file) in enumerate(runs):
+        count = max(counts[name], 1)
+        for place, line in enumerate(jsonl.lines(file, must_exist=True)):
+            if count > limit and place * limit // count == (place - 1) * limit // count:
+                continue
             try:
                 tree = json.loads(line.text)
                 known = entry(number, tree)

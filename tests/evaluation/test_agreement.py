@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
-from evaluation.agreement import Agreement, agreement
+from evaluation.agreement import Agreement, agreement, alphas, kappas
+from evaluation.ratings import ReplyKey, read_ratings
 from evaluation.scores import ALOE, STRICT, Protocol, Score
 from i2a.errors import UsageError
 from i2a.report.tables import agreement_table
@@ -192,3 +194,52 @@ def test_the_scale_is_that_of_the_protocol(tmp_path: Path) -> None:
     )
     with pytest.raises(UsageError, match="101 is no score of the protocol 'own', 0 to 100"):
         agreement(scores, own, jsonl(tmp_path, rating(0, 101)))
+
+
+def test_the_coefficients_are_those_of_the_libraries_on_any_ratings() -> None:
+    import krippendorff
+    from sklearn.metrics import cohen_kappa_score
+
+    random = np.random.default_rng(4)
+    for _ in range(20):
+        one, other = random.integers(1, 6, (2, 30))
+        table = np.zeros((5, 5))
+        np.add.at(table, (one - 1, other - 1), 1)
+        expected = cohen_kappa_score(one, other, labels=range(1, 6), weights="quadratic")
+        assert float(kappas(table)) == pytest.approx(expected)
+        alpha = krippendorff.alpha(np.array([one, other], dtype=float), level_of_measurement="ordinal")
+        assert float(alphas(table + table.T)) == pytest.approx(alpha)
+
+
+def test_an_interval_holds_the_coefficient_and_needs_a_few_cases() -> None:
+    some = [
+        Score("c", f"case{i}", "p", "t", 1, judge, 1 + (i * step) % 5, "", "", "")
+        for i in range(40)
+        for judge, step in (("a", 1), ("b", 3))
+    ]
+    found = agreement(some, ALOE)
+    assert found is not None
+    (pair,), (alpha,) = found.pairs, found.alphas
+    assert pair.interval is not None
+    assert alpha.interval is not None
+    assert pair.interval[0] < pair.kappa < pair.interval[1]  # type: ignore[operator]
+    assert alpha.interval[0] < alpha.alpha < alpha.interval[1]  # type: ignore[operator]
+    few = agreement(some[:8], ALOE)
+    assert few is not None
+    assert few.pairs[0].interval is None
+    assert sum(map(sum, pair.confusion)) == pair.replies == 40
+    assert pair.confusion[1] == (0, 0, 0, 8, 0), "whoever gets 2 from one gets 4 from the other"
+
+
+def test_a_skipped_reply_has_no_rating_and_a_revised_rating_counts_once(tmp_path: Path) -> None:
+    file = tmp_path / "ratings.jsonl"
+    one = {"candidate": "c", "case": "x", "rater": "ann"}
+    lines = [
+        {**one, "turn": 1, "score": 2},
+        {**one, "turn": 2, "score": None, "skipped": "unreadable"},
+        {**one, "turn": 1, "score": 4, "revised": True},
+        {**one, "turn": 3, "score": 5},
+        {**one, "turn": 3, "score": None, "skipped": "a slip", "revised": True},
+    ]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert read_ratings(file, ALOE) == {"human:ann": {ReplyKey("c", "x", 1): 4}}

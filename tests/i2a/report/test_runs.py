@@ -22,8 +22,16 @@ def test_what_was_run_is_told_name_by_name(tmp_path: Path) -> None:
     assert list(found.facts) == [("seed", "3"), ("personas files", "p, q")]
 
 
-def test_a_folder_without_a_run_and_an_unfinished_evaluation_are_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nowhere holds no run"):
         Run.read(tmp_path / "nowhere")
-    with pytest.raises(UsageError, match="not complete; the same command with --resume"):
-        Run.read(run(tmp_path / "eval", {"protocol": "aloe"}))
+
+
+def test_a_run_that_is_still_going_is_read_and_known_as_unfinished(tmp_path: Path) -> None:
+    going = Run.read(run(tmp_path / "eval", {"protocol": "aloe"}))
+    assert (going.kind, going.unfinished, going.summary) == ("evaluation", True, {})
+    one = '{"format":"i2a.tree/1","id":"a"}\n'
+    corpus = run(tmp_path / "corpus", {"personas": {"conversations": 2}}, trees_jsonl=one)
+    assert Run.read(corpus).unfinished
+    (corpus / "failures.jsonl").write_text('{"id": "b", "reason": "gone"}\n')
+    assert not Run.read(corpus).unfinished

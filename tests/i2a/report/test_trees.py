@@ -37,10 +37,13 @@ def test_every_tree_comes_back_from_its_part(tmp_path: Path) -> None:
     assert index["personas"] == {"p1+t1": ["He keeps bees.", "He is blunt."]}
 
 
-def test_a_limit_holds_for_each_run(tmp_path: Path) -> None:
-    file = stored(tmp_path, *(tree(f"t{i}") for i in range(5)))
+def test_a_limit_holds_for_each_run_spreads_over_it_and_is_told(tmp_path: Path) -> None:
+    file = stored(tmp_path, *(tree(f"t{i}") for i in range(6)))
     packed = pack([("a", file), ("b", file)], limit=2)
-    assert [known[:2] for known in unpacked(packed.index)["trees"]] == [[0, "t0"], [0, "t1"], [1, "t0"], [1, "t1"]]
+    assert [known[:2] for known in unpacked(packed.index)["trees"]] == [[0, "t0"], [0, "t3"], [1, "t0"], [1, "t3"]]
+    assert packed.sampled == {"a": 6, "b": 6}
+    assert pack([("a", file)], limit=0).count == 0
+    assert pack([("a", file)], limit=6).sampled == {}
 
 
 def test_the_score_is_the_mean_of_the_ratings_and_unscored_replies_have_none() -> None:
