@@ -45,6 +45,28 @@ class ReportOptions(BaseModel):
     force: bool = Field(False, description="Overwrite the file if it exists.")
 
 
+class ViewOptions(BaseModel):
+    """What `i2a view` shows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    runs: Annotated[list[Path], Flag(metavar="RUN", positional=True)] = Field(
+        min_length=1, description="Folders of runs, or folders that hold runs.", examples=["runs"]
+    )
+    rate: Annotated[str | None, Flag(metavar="NAME")] = Field(
+        None, min_length=1, max_length=80, description="Rate replies under this name; the answers go into the run."
+    )
+    items: int | None = Field(None, ge=1, description="With --rate: how many are drawn to be rated. [default: all]")
+    overlap: int | None = Field(
+        None,
+        ge=0,
+        description="With --rate: how many of these every rater gets; the rest is shared out. [default: all]",
+    )
+    seed: int = Field(0, description="With --rate: which items are drawn, and in which order.")
+    port: int = Field(0, ge=0, le=65535, description="Port on this machine; 0 picks a free one.")
+    browser: bool = Field(False, description="Also open the address in the browser.")
+
+
 class ExportOptions(BaseModel):
     """What `i2a export` writes."""
 
