@@ -124,8 +124,8 @@ class ViewServer:
         return await asyncio.to_thread(facts)
 
     async def trees(self, request: web.Request) -> object:
-        query = checked(TreesQuery, dict(request.query))
         run = self._run(request)
+        query = checked(TreesQuery, dict(request.query))
 
         def page() -> JsonObject:
             if (index := run.index) is None:
@@ -147,7 +147,13 @@ class ViewServer:
 
         def one() -> JsonObject:
             index = run.index
-            place = index.place(request.query.get("id", "")) if index else None
+            id = request.query.get("id", "")
+            place = index.place(id) if index else None
+            while index is not None and place is None:  # a link into a file that is not taken in yet
+                more = index.update(1000)
+                place = index.place(id)
+                if not more:
+                    break
             if index is None or place is None:
                 raise web.HTTPNotFound(text="there is no such tree, or not yet", headers=HEADERS)
             entry = index.entry(place)

@@ -48,8 +48,9 @@ class ShownRun:
 
     def changed(self) -> float:
         """When something was last written, in seconds of the epoch."""
-        names = ("manifest.json", "trees.jsonl", "journal.sqlite-wal", "journal.sqlite", "log.jsonl", "failures.jsonl")
-        return max(file.stat().st_mtime for name in names if (file := self.file(name)))
+        names = ("manifest.json", "trees.jsonl", "journal.sqlite", "log.jsonl", "failures.jsonl", "journal.sqlite-wal")
+        found = [file.stat() for name in names if (file := self.file(name))]
+        return max((stat.st_mtime for stat in found if stat.st_size), default=0.0)  # to read makes an empty -wal
 
     def as_json(self) -> JsonObject:
         return {
