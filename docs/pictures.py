@@ -1,9 +1,10 @@
-"""Draws the pictures of README and docs, from real runs: assets/live.svg, assets/report.png. Needs Linux and Chromium.
+"""Draws the pictures of README and docs, from real runs: assets/live.svg, assets/report.png, assets/view.png. Needs Linux and Chromium.
 
 Run: python docs/pictures.py
 """
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -80,7 +81,33 @@ def report(folder: Path) -> None:
         browser.close()
 
 
+def view(folder: Path) -> None:
+    """Two candidates on the same case, in the view."""
+    from playwright.sync_api import sync_playwright
+
+    candidates = ["offline:generic", "offline:oracle"]
+    evaluation = [*I2A, "evaluate", *candidates, "--cases", "12", "--turns", "5", "--out", "runs/eval", "--quiet"]
+    subprocess.run(evaluation, cwd=folder, check=True)
+    command = [*I2A, "view", "runs", "--json"]
+    with (
+        subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as serving,
+        sync_playwright() as playwright,
+    ):
+        assert serving.stdout is not None
+        address = json.loads(serving.stdout.readline())["address"]
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(f"{address}#/runs%2Feval")
+        page.wait_for_selector(".card")
+        page.locator(".beside input").first.check()
+        page.wait_for_selector(".columns.two")
+        page.screenshot(path=ASSETS / "view.png")
+        browser.close()
+        serving.terminate()
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
         live(Path(name))
         report(Path(name))
+        view(Path(name))
