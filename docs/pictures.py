@@ -1,4 +1,4 @@
-"""Draws the pictures of README and docs, from real runs: assets/{live.svg,report.png,view.png}. Needs Linux and Chromium.
+"""Draws the pictures of README and docs, from real runs: live.svg, report.png and view.png. Needs Linux and Chromium.
 
 Run: python docs/pictures.py
 """

@@ -73,7 +73,7 @@ class Known(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IndexedTree:
     """A tree in the index: its `place` in the file, from 0, and what is `known` of it."""
 
     place: int
@@ -134,7 +134,7 @@ FILTERS: Final = tuple(field.name for field in fields(Filters))
 class Found(NamedTuple):
     """A page of what was found, and how many there are in `total`."""
 
-    entries: list[Entry]
+    entries: list[IndexedTree]
     total: int
 
 
@@ -202,7 +202,7 @@ def _labelled(labels: Mapping[int | None, Sequence[tuple[int, str]]]) -> Iterato
                 yield from ((id, other) for other, lost in siblings if lost == "rejected")
 
 
-class _Source:
+class _IndexedFile:
     """The bytes beneath an index: the lines of one file from an offset on, and a piece of it."""
 
     def __init__(self, file: Path) -> None:
@@ -234,7 +234,7 @@ class TreeIndex:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self._source = _Source(file)
+        self._source = _IndexedFile(file)
         self._lock = RLock()
         self._db = self._open()
         if self._replaced():
@@ -306,14 +306,14 @@ class TreeIndex:
             limit,
             offset,
         )
-        return Found([Entry(place, Known(*known)) for place, *known in rows], total)
+        return Found([IndexedTree(place, Known(*known)) for place, *known in rows], total)
 
-    def entry(self, place: int) -> Entry:
+    def entry(self, place: int) -> IndexedTree:
         """Raises `UsageError` if there is no such place."""
         rows = self._rows(f"SELECT {COLUMNS} FROM trees WHERE place = ?", place)
         if not rows:
             raise UsageError(f"{self.file} holds {counted(self.count, 'trees')}, and none at place {place}")
-        return Entry(place, Known(*rows[0]))
+        return IndexedTree(place, Known(*rows[0]))
 
     def place(self, id: str) -> int | None:
         """Where the tree with this id is; the first, if there are several."""
