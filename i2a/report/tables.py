@@ -99,14 +99,21 @@ def agreement_table(agreement: "Agreement") -> RenderableType:
         ratings = counted(agreement.unmatched, "ratings by people")
         lines.append(f"- left out, as no judge scored the reply: {ratings}")
     people = [pair for pair in agreement.pairs if is_human(pair.second) and not is_human(pair.first) and pair.replies]
-    confusions = [part for pair in people for part in (Text(), confusion_table(pair, agreement.scores))]
+    confusions = [
+        part
+        for pair in people
+        for part in (
+            Text(),
+            Text(one_line(f"replies by score: {pair.first} (rows), {pair.second} (columns)")),
+            confusion_table(pair, agreement.scores),
+        )
+    ]
     return Group(table, *(Text(line, "dim") for line in lines), *confusions)
 
 
 def confusion_table(pair: "RaterPair", scores: Sequence[int]) -> Table:
     """How many replies got which score from the first rater (rows) and which from the second (columns)."""
-    title = Text(one_line(f"{pair.first} (rows) and {pair.second} (columns)"))
-    table = Table(title=title, title_justify="left", title_style="", box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for head in ("", *map(str, scores)):
         table.add_column(head, justify="right")
     for score, counts in zip(scores, pair.confusion, strict=True):

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from i2a.cli.main import app
 from i2a.settings import load
 from tests.i2a.cli.test_flags import ALL, MODELS, OURS, shown, with_settings
+from tests.i2a.report.folders import run
 
 # Each needs what those before it have made.
 ORDER = ["simulate", "show", "export", "import", "scenarios new", "scenarios check", "scenarios list", "personas grow"]
@@ -21,6 +22,7 @@ ORDER += ["report", "models check"]
 # A model of another server or of the hub, several GPUs; or what only these make.
 ELSEWHERE = re.compile(r"openai:|Qwen/|^accelerate |hf:|runs/eval|runs/sft runs/dpo")
 TRAINING, ENDLESS = {"train base", "train sft", "train dpo", "demo"}, "serve"  # tests of training train
+VIEW = "view"  # endless too
 
 
 def lines(words: str) -> list[str]:
@@ -37,7 +39,20 @@ def test_the_examples_run_one_after_the_other(tmp_path: Path, monkeypatch: pytes
             result = CliRunner().invoke(app, shlex.split(line)[1:], catch_exceptions=False)
             assert result.exit_code == 0, (line, result.output)
         done += here
-    assert {*ORDER, *TRAINING, ENDLESS} == {" ".join(words) for words in ALL}
+    assert {*ORDER, *TRAINING, ENDLESS, VIEW} == {" ".join(words) for words in ALL}
+
+
+def test_the_view_of_the_examples_starts(tmp_path: Path) -> None:
+    for name in ("runs/eval", "runs/first"):
+        (tmp_path / "runs").mkdir(exist_ok=True)
+        run(tmp_path / name, {"protocol": "aloe"})
+    for line in lines(VIEW):
+        command = [sys.executable, "-m", "i2a.cli", *shlex.split(line)[1:]]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as server:
+            assert server.stdout is not None
+            assert server.stdout.readline().startswith("Open http://127.0.0.1:")
+            server.send_signal(signal.SIGTERM)
+        assert server.returncode == 0
 
 
 def test_the_server_of_the_example_starts(tmp_path: Path) -> None:
