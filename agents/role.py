@@ -6,6 +6,7 @@ AutoGen team, where it remembers what it has seen. Only this module and `i2a.mod
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, cast, get_args, get_origin
 
@@ -24,7 +25,7 @@ from i2a.errors import ContextOverflow, UsageError
 from i2a.jsonl import JsonMapping
 from i2a.models.autogen import AutoGenModel, ModelClient, as_model
 from i2a.models.model import ChatRole, Completion, Message, Model
-from i2a.trees.persona import LANGUAGE
+from i2a.trees.persona import LANGUAGE, Persona
 from i2a.trees.tree import LEFT_OUT, KeptAnswer, Node, SentPrompt, Utterance
 
 A = TypeVar("A", default=Utterance, covariant=True)
@@ -76,6 +77,8 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     malformed, or is asked for again; `private`: names in the prompt whose values must not be read aloud either.
     `plays_person`: it speaks as the person of the tree, so a simulation audits it.
 
+    `changes`: the person that it plays changes, so each tree of a simulation has another one, `tree.personas["later"]`.
+
     `keeps_prompt`: whether a simulation keeps what the role was sent with what it answers, so that a training row can
     have it. None: with utterances, but not with answers of a form, whose prompts tend to repeat the whole dialogue.
     Not inherited by a class with another prompt.
@@ -96,6 +99,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     private: ClassVar[frozenset[str]] = frozenset()
     plays_person: ClassVar[bool] = False
     keeps_prompt: ClassVar[bool | None] = None
+    changes: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -145,6 +149,17 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     def values(self, view: RoleView) -> dict[str, str]:
         """Further values for the prompt, beside those of the role itself and `$dialogue`."""
         return {"shown": transcript(view.shown)} if view.shown else {}
+
+    def told_of(self, persona: Persona) -> Self:
+        """The same role, told of another persona in place of the one that it knew."""
+        other = copy(self)
+        other._prompt_values = persona.values
+        return other
+
+    @property
+    def told(self) -> Mapping[str, str]:
+        """What it is told of its persona, and whatever else fills its prompt at every call."""
+        return self._prompt_values
 
     def _utterances(self, nodes: Iterable[Node]) -> list[Utterance]:
         named = self._chat_roles

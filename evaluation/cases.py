@@ -15,7 +15,7 @@ from i2a.jsonl import JsonObject
 from i2a.personas.pool import PersonaPool
 from i2a.trees.json import read, trees_of
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Node, Tree
+from i2a.trees.tree import PERSONA, Node, Tree
 
 USER = "user"
 
@@ -115,6 +115,10 @@ def recorded(run: Path, count: int | None, seed: int, role: str | None = None) -
     speakers: dict[str, None] = {}
     for tree in read(file):
         speakers |= dict.fromkeys(node.speaker for node in tree)
+        if any(PERSONA in node.metadata for node in tree):
+            raise UsageError(
+                f"{file}: the persona of {tree.id} changes, and replies to it would be judged by the old one"
+            )
         if path := first_dialogue(tree, role):
             found.append(Case(tree.id, tree.persona, case_seed(tree.id, seed), path))
     who = role or USER

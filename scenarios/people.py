@@ -15,6 +15,7 @@ from i2a.trees.tree import Tree
 from scenarios.script import Scenario
 from scenarios.settings import Simulation
 
+LATER = "later"  # among the personas of a tree: whom the person becomes, see `agents.role.Role.changes`
 ENGLISH = frozenset({"english", "en", "eng", "en-us", "en-gb", "en_us", "en_gb"})
 
 
@@ -95,6 +96,18 @@ class People:
         """Whether anybody is told whom a tree is with."""
         named = any(self.fields & role.prompt.names for role in scenario.roles.values())
         return scenario.uses_personas or bool(named)
+
+
+def another(persona: Persona, trees: Sequence[Tree]) -> Persona:
+    """The first person of these trees who shares no half with `persona`. Raises `UsageError` if there is none."""
+    mine = {persona.profile_id, persona.personality_id}
+    for tree in trees:
+        if mine.isdisjoint((tree.persona.profile_id, tree.persona.personality_id)):
+            return tree.persona
+    raise UsageError(
+        f"nobody in this run shares neither profile nor personality with {persona.id}, whose persona changes: raise "
+        "--conversations, or add personas"
+    )
 
 
 def check_values(scenario: Scenario, trees: Sequence[Tree], fields: frozenset[str]) -> None:

@@ -19,7 +19,7 @@ from i2a.options import Options
 from i2a.trees.persona import KINDS
 from i2a.trees.tree import Tree
 from scenarios.source import code_of
-from scenarios.user_audit import persona_audit
+from scenarios.user_audit import person_audit
 
 Script = Callable[..., Coroutine[Any, Any, None]]
 FIRST_FORM = {"i2a.tree", "scenarios.cast", "scenarios.turn"}  # modules of version 0.1 that its scripts import
@@ -67,6 +67,11 @@ class Scenario:
         prompts = any(set(KINDS) & role.prompt.names for role in self.roles.values())
         return prompts or _reads_personas(self.file.read_text("utf-8"))
 
+    @property
+    def changes_persona(self) -> bool:
+        """Whether a role becomes somebody else, so that trees need a second persona."""
+        return any(role.changes for role in self.roles.values())
+
     def resolve(self, options: Mapping[str, object]) -> dict[str, object]:
         """All options as JSON values, `options` in place of defaults. Raises `UsageError`."""
         return self._options.resolve(options)
@@ -102,7 +107,7 @@ class Scenario:
         """
         roles = {name: kind(name, clients[name], **tree.persona_of(name).values) for name, kind in self.roles.items()}
         audits = {
-            name: persona_audit(tree.persona_of(name))
+            name: person_audit
             for name in roles
             if (not clients[name].simulated if self.audits is None else self.audits)
         }

@@ -16,7 +16,7 @@ from i2a.runs.runner import execute
 from i2a.runs.session import Session
 from i2a.runs.sync import run_sync
 from i2a.trees.tree import Tree
-from scenarios.people import People, check_values, unspoken
+from scenarios.people import LATER, People, another, check_values, unspoken
 from scenarios.script import Scenario, find
 from scenarios.settings import Simulation
 
@@ -117,6 +117,9 @@ def drawn_trees(
         )
         for i, (persona, by_role) in enumerate(drawn)
     ]
+    if scenario.changes_persona:
+        for place, tree in enumerate(trees):
+            tree.personas = {**tree.personas, LATER: another(tree.persona, trees[place + 1 :] + trees[:place])}
     if people.uses(scenario):
         check_values(scenario, trees, people.fields)
     return trees

@@ -16,6 +16,7 @@ from i2a.personas.pool import PersonaPool
 from i2a.plugins import blame
 from i2a.trees.json import dump, load
 from i2a.trees.tree import Tree
+from scenarios.people import LATER
 from scenarios.script import Scenario
 from scenarios.script import load as load_scenario
 
@@ -77,8 +78,9 @@ def trial(path: Path, seconds: float = SECONDS, seen: Callable[[str], None] | No
 def grown(scenario: Scenario, seen: Callable[[str], None] | None = None) -> Tree:
     """A conversation of `TURNS` turns, or of any length if the scenario has no option `turns`."""
     options = scenario.resolve({"turns": TURNS} if "turns" in scenario.options else {})
-    persona = PersonaPool.read(None, None).draw(1, 0)[0]
-    tree = Tree(f"{scenario.name}-0", scenario.name, persona, 0, options)
+    persona, later = PersonaPool.read(None, None).draw(2, 0)
+    personas = {LATER: later} if scenario.changes_persona else {}
+    tree = Tree(f"{scenario.name}-0", scenario.name, persona, 0, options, personas=personas)
     calls = count()
     models = {role: Limited(role, calls, seen) for role in scenario.roles}
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from agents.role import Role, UtteranceCheck
-from i2a.trees.persona import Persona
+from i2a.trees.persona import LANGUAGE, Persona
 from i2a.trees.tree import Utterance
 from i2a.words import words
 from scenarios.claims import unsupported_claim
@@ -63,6 +63,14 @@ def loops(message: str) -> bool:
 def repeats(message: str, before: Iterable[str]) -> bool:
     """Whether a message repeats itself or one of those before it."""
     return loops(message) or (len(words(message)) >= FEWEST and any(alike(message, other) for other in before))
+
+
+def person_audit(role: Role[object], dialogue: Sequence[Utterance], message: str) -> list[str]:
+    """The audit of the person that a role is told of when it speaks, which may change while a tree grows."""
+    told = role.told
+    fields = {LANGUAGE: told[LANGUAGE]} if LANGUAGE in told else {}
+    persona = Persona("", told.get("profile", ""), told.get("personality", ""), fields=fields)
+    return list(persona_audit(persona)(role, dialogue, message))
 
 
 def persona_audit(persona: Persona) -> UtteranceCheck:

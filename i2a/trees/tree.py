@@ -30,6 +30,7 @@ SHOWN = 60  # characters of an utterance in a line
 # and by role how many of the oldest turns were left out of the calls that it comes from or that are about it.
 FAULTS, ASKED_AGAIN, LEFT_OUT = "faults", "asked_again", "turns_left_out"
 RATINGS = "ratings"  # and of a rated reply: what each judge gave it
+PERSONA = "persona"  # there too: which of the tree's `personas` the user is from this node on
 
 
 class Inference(BaseModel):
@@ -207,6 +208,12 @@ class Tree:
     def persona_of(self, role: str) -> Persona:
         """Whom a role is told about: its own persona, if it has one, else that of the tree."""
         return self.personas.get(role, self.persona)
+
+    def persona_at(self, node: Node) -> Persona:
+        """Whom the user is at `node`: the persona of the tree until a node on the path names another one of `personas`
+        under `PERSONA` in its metadata."""
+        names = [said.metadata[PERSONA] for said in node.path if PERSONA in said.metadata]
+        return self.personas[names[-1]] if names else self.persona
 
     def add(self, parent: Node | None, utterance: Utterance) -> Node:
         """Put an utterance under `parent` (None: it opens the dialogue), which the dialogue thereby goes through.

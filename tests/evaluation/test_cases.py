@@ -118,3 +118,9 @@ def test_a_run_without_a_user_is_replayed_for_a_role_and_told_which_there_are(tm
         replies = [node for node in case.dialogue if node.speaker == "assistant"]
         assert all(node.prompt and "tutor" in node.prompt.system.lower() for node in replies)
         assert case.dialogue[0].speaker == "user"
+
+
+def test_dialogues_whose_persona_changes_are_not_replayed_as_if_it_had_not(tmp_path: Path) -> None:
+    simulate(Simulation(out=tmp_path / "run", scenario="drift", conversations=2, turns=2, option={"change": 2}))
+    with pytest.raises(UsageError, match="judged by the old one"):
+        recorded(tmp_path / "run", None, 0)
