@@ -24,10 +24,8 @@ from scenarios.script import Scenario
 from scenarios.settings import Simulation
 
 POLICY, RATER = "policy", "judge"  # a role of this name is the policy; one of a reward is played by policy or raters
-ENDED, LOST = (
-    "ended",
-    "failed_siblings",
-)  # in the metadata: why nothing follows a node; how many replies beside it failed
+# In the metadata of a node: why nothing follows it; how many replies beside it failed.
+ENDED, LOST = "ended", "failed_siblings"
 
 
 @dataclass(frozen=True, slots=True)

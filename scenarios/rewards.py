@@ -1,4 +1,4 @@
-"""What a reply is worth: rewards, the plug-ins of the group `i2a.rewards`. A reward is a function of a tree and a reply.
+"""What a reply is worth: rewards, the plug-ins of the group `i2a.rewards`, are functions of a tree and a reply.
 
     @reward
     def brief(tree: Tree, reply: Node) -> float:
@@ -116,9 +116,7 @@ def of_function(function: ByReply | ByGroup, name: str, roles: Mapping[str, type
     for parameter in parameters[2:]:
         kind = roles.get(parameter, hints.get(parameter))
         if not (isinstance(kind, type) and issubclass(kind, Role) and hasattr(kind, "prompt")):
-            raise UsageError(
-                f"reward {name}: {parameter!r} needs a role with a prompt as its annotation; write: {SHAPE}"
-            )
+            raise UsageError(f"reward {name}: annotate {parameter!r} with a role that has a prompt; write: {SHAPE}")
         found[parameter] = kind
     return Reward(name, about, found, function)
 

@@ -43,8 +43,9 @@ def simulate_async(
     return execute(plan_simulation(config, clients), config, console=console)
 
 
-def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> RunPlan:
-    """Raises `UsageError` for settings that cannot work."""
+def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}, *, name: str = "") -> RunPlan:
+    """`name`: what the ids of its trees begin with; default: that of the scenario. Raises `UsageError` for settings
+    that cannot work."""
     audits = {"auto": None, "on": True, "off": False}[config.audit_user]
     people = People.read(config)
     scenario = find(config.scenario).with_prompts(config.role_prompt, people.fields)
@@ -54,7 +55,7 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
     scenario.check_roles(config.role_personas)
     options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
     models = models_of_roles(scenario, config, clients, policy)
-    trees = drawn_trees(people_of, options, people, config)
+    trees = drawn_trees(people_of, options, people, config, name or scenario.name)
 
     def grow(tree: Tree, session: Session) -> Awaitable[None]:
         if policy is not None:
@@ -110,7 +111,7 @@ def models_of_roles(
 
 
 def drawn_trees(
-    scenario: Scenario, options: Mapping[str, object], people: People, config: Simulation
+    scenario: Scenario, options: Mapping[str, object], people: People, config: Simulation, name: str
 ) -> Sequence[Tree]:
     """A tree without nodes for each persona that is drawn; ids sort in drawing order. Raises `UsageError` for a persona
     without something that a prompt names."""
@@ -118,7 +119,7 @@ def drawn_trees(
     drawn = people.draw(scenario, config.conversations, config.seed)
     trees = [
         Tree(
-            f"{scenario.name}-{i:0{digits}}",
+            f"{name}-{i:0{digits}}",
             scenario.name,
             persona,
             seed_of(f"{config.seed}/{i}"),
