@@ -149,7 +149,8 @@ def references(model: Any, replies: Sequence[Reply], temperature: float) -> list
 
 def assert_same(one: Any, other: Any, rounding: float) -> None:
     ours, theirs = gradients(one), gradients(other)
-    assert ours.keys() == theirs.keys() and ours
+    assert ours
+    assert ours.keys() == theirs.keys()
     for name, gradient in theirs.items():
         torch.testing.assert_close(ours[name], gradient, rtol=0, atol=rounding * float(gradient.abs().max()))
 
