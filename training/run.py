@@ -320,7 +320,11 @@ class TrainingRun:
         return f"the same command with --resume continues from {f'step {step_of(last)}' if last else 'the start'}"
 
     def save(
-        self, trainer: transformers.Trainer, card: Card | None = None, rows: int | None = None, notes: Sequence[str] = ()
+        self,
+        trainer: transformers.Trainer,
+        card: Card | None = None,
+        rows: int | None = None,
+        notes: Sequence[str] = (),
     ) -> JsonObject:
         """Measure on the validation part, then write model, `card` and result; returns `result`.
 

@@ -128,15 +128,15 @@ class PackedGRPOTrainer(PackedTrainer):
 
     def losses(self, model: torch.nn.Module, pack: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         slot, row, loss = pack["slot"], pack["row"], self.loss
-        logits = self.logits(model, pack) / loss.temperature
-        logps = self._logps(logits, pack)
+        words = self._words(model, pack)
+        logps = _of_labels(words, pack)
         advantages = pack["advantages"].to(logps)[row]
         log_ratio = logps - pack["sampled"].to(logps)
         ratio = log_ratio.exp()
         weight = 1 / pack["lengths"].to(logps)[row] if loss.kind == "grpo" else torch.ones_like(logps)
         terms = [(weight * loss.policy(ratio, advantages)).sum()]
         means = {
-            "entropy": _entropy(logits.detach())[slot],
+            "entropy": -(words.detach().exp() * words.detach()).sum(-1)[slot],
             "clip_share": loss.clips(ratio.detach(), advantages),
             "drift": log_ratio.detach().abs(),
             "drift_kl": ratio.detach() - 1 - log_ratio.detach(),
@@ -153,16 +153,16 @@ class PackedGRPOTrainer(PackedTrainer):
         metrics = {name: torch.stack([values.sum(), number]) for name, values in means.items()}
         return torch.stack(terms), metrics
 
-    def _logps(self, logits: torch.Tensor, pack: Batch) -> torch.Tensor:
-        """Of every scored token of every row (s)."""
-        return -F.cross_entropy(logits, pack["labels"], reduction="none")[pack["slot"]]
+    def _words(self, model: torch.nn.Module, pack: Batch) -> torch.Tensor:
+        """Log-probabilities of all words in the place of each distinct scored token (k, words), as they were drawn."""
+        return F.log_softmax(self.logits(model, pack) / self.loss.temperature, -1)
 
     def _reference(self, pack: Batch) -> torch.Tensor:
-        """Log-probabilities under the reference (s)."""
+        """Log-probabilities of the scored tokens under the reference (s)."""
         if self.ref_model is not None:
-            return self._logps(self.logits(self.ref_model, pack) / self.loss.temperature, pack)
+            return _of_labels(self._words(self.ref_model, pack), pack)
         with self.accelerator.unwrap_model(self.model).disable_adapter():
-            return self._logps(self.logits(self.model, pack) / self.loss.temperature, pack)
+            return _of_labels(self._words(self.model, pack), pack)
 
     # What of `Trainer` is replaced.
 
@@ -205,7 +205,6 @@ class Iteration:
         return parts
 
 
-def _entropy(logits: torch.Tensor) -> torch.Tensor:
-    """Of each distribution, in nats (k)."""
-    logps = F.log_softmax(logits, -1)
-    return -(logps.exp() * logps).sum(-1)
+def _of_labels(words: torch.Tensor, pack: Batch) -> torch.Tensor:
+    """Of every scored token of every row (s)."""
+    return words.gather(-1, pack["labels"][:, None])[:, 0][pack["slot"]]
