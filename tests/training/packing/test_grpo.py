@@ -11,7 +11,7 @@ import datasets
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import TrainingArguments
+from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 from trl import GRPOConfig, GRPOTrainer
 
 from tests.training.packing.cases import FP32, PLAIN, WORDS, arguments, tiny
@@ -185,3 +185,58 @@ def test_trees_are_their_rows_alone(tmp_path: Path, loss: GRPOLoss, family: str)
     for other, features in ((parts, halved), (rows, alone)):
         assert found == pytest.approx(of_trees(other, loss, tmp_path, features, max_tokens=1, **given), rel=1e-9)
         assert_same(one, other, rounding)
+
+
+class Told:
+    """Brings some dialogues of each iteration, and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, bool]] = []
+
+    def __call__(self, iteration: int, begun: bool) -> list[Feature]:
+        self.asked.append((iteration, begun))
+        return FEATURES[iteration % 2 :]
+
+
+def trained(folder: Path, steps: int, **changed: Any) -> tuple[PackedGRPOTrainer, Told]:
+    """Three iterations of two epochs of two steps, as far as `steps`."""
+    told, torch_steps = (
+        Told(),
+        {"optim": "adamw_torch", "learning_rate": 1e-3, "save_strategy": "steps", "save_steps": 1},
+    )
+    model = start()
+    settings = {"max_steps": 12, "ignore_data_skip": True} | torch_steps
+    args = TrainingArguments(**arguments(folder, **settings))
+    loss = GRPOLoss(beta=0.1)
+    trainer = PackedGRPOTrainer(model, args, loss=loss, collect=told, updates=2, epochs=2, ref_model=another(model))
+
+    class Stop(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            control.should_training_stop = state.global_step >= steps
+
+    trainer.add_callback(Stop())
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(**changed)
+    return trainer, told
+
+
+def test_each_iteration_is_asked_for_once_and_trained_on_in_parts(tmp_path: Path) -> None:
+    trainer, told = trained(tmp_path, 12)
+    assert told.asked == [(0, False), (1, False), (2, False)]
+    lines = [line for line in trainer.state.log_history if "loss" in line]
+    assert len(lines) == 12
+    # What is not as it was drawn before a step has been taken is a mismatch; afterwards it is what was learnt.
+    assert [line["step"] for line in lines if "mismatch/mean" in line] == [1, 5, 9]
+    assert all(line["mismatch/max"] >= line["mismatch/mean"] > 0 for line in lines if "mismatch/mean" in line)
+    assert all({"policy_loss", "kl", "entropy", "clip_share", "drift"} <= line.keys() for line in lines)
+
+
+@pytest.mark.parametrize("steps", [4, 6])
+def test_it_goes_on_to_the_same_weights_after_an_iteration_or_in_one(tmp_path: Path, steps: int) -> None:
+    whole, _ = trained(tmp_path / "whole", 12)
+    trained(tmp_path / "parts", steps)
+    rest, told = trained(tmp_path / "parts", 12, resume_from_checkpoint=str(tmp_path / f"parts/checkpoint-{steps}"))
+    assert told.asked == [(1, steps == 6), (2, False)]
+    assert rest.state.global_step == 12
+    ours, theirs = rest.model.state_dict(), whole.model.state_dict()
+    assert all(torch.equal(ours[name], weight) for name, weight in theirs.items())
