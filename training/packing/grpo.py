@@ -166,7 +166,7 @@ class PackedGRPOTrainer(PackedTrainer):
 
     # What of `Trainer` is replaced.
 
-    def get_train_dataloader(self) -> "Iteration":  # type: ignore[override]
+    def get_train_dataloader(self) -> "Iteration":
         return Iteration(self)
 
     def _means(self, *, training: bool) -> dict[str, float]:
