@@ -1,9 +1,11 @@
 """The settings of a simulation: one model for flags, TOML files and Python."""
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from i2a.personas.settings import refuse_both
 from i2a.runs.config import RunConfig
@@ -51,6 +53,31 @@ class Simulation(RunConfig):
         description="Keep what every role was sent with the trees: to look at, and to train the judge, the Inducer or "
         "the user. Without it, only what roles of your own were sent when they spoke.",
     )
+
+    policy: Annotated[str | None, Flag(metavar="ROLE")] = Field(
+        None,
+        description="Role that gives --replies replies wherever the script asks it for one; each is given its rewards. "
+        "[default: a role called policy, if there is one]",
+    )
+    replies: int = Field(4, ge=1, description="How many replies the policy gives to the same words.")
+    follow: Literal["random", "best"] = Field(
+        "random", description="Which of them goes on: one by chance, or that of the highest reward."
+    )
+    reward: Annotated[dict[str, float], Flag(metavar="NAME=WEIGHT")] = Field(
+        {},
+        description="What the replies of the policy are worth, a weighted sum: judge, judge:strict, wins, recognised, "
+        "inferred, length, repetition, FILE.py or package:object. Weight 0: only looked at.",
+    )
+    rater: Annotated[list[str], Flag(metavar="MODEL")] = Field(
+        [], description="Model that plays the judge of a reward; of several, the mean. [default: that of the judge]"
+    )
+
+    @field_validator("reward")
+    @classmethod
+    def _is_finite(cls, reward: dict[str, float]) -> dict[str, float]:
+        if wrong := [name for name, weight in reward.items() if not isfinite(weight)]:
+            raise PydanticCustomError("weight", "the weight of {name} is no number", {"name": wrong[0]})
+        return reward
 
     @model_validator(mode="after")
     def _takes_whole_personas_or_halves(self) -> Self:
