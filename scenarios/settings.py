@@ -4,7 +4,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from i2a.personas.settings import refuse_both
@@ -12,8 +12,8 @@ from i2a.runs.config import RunConfig
 from i2a.settings import Flag
 
 
-class Simulation(RunConfig):
-    """All settings. When a run is resumed, only those of `RunConfig` may change."""
+class Scene(BaseModel):
+    """Who talks with whom, and what their replies are worth: what a simulation and a training by interaction share."""
 
     scenario: str = Field("aloe", description="Name of a scenario, or the path of a script.")
     profiles: Path | None = Field(None, description="File of profiles. [default: the 20 that come with i2a]")
@@ -26,16 +26,9 @@ class Simulation(RunConfig):
     role_personas: Annotated[dict[str, Path], Flag(metavar="ROLE=FILE")] = Field(
         {}, description="Another file of whole personas for one role, e.g. bob=people.csv."
     )
-    conversations: int = Field(10, ge=1, description="How many conversations, each with another persona.")
     turns: int | None = Field(None, ge=1, description="Turns of each conversation. [default: the scenario's]")
     option: Annotated[dict[str, object], Flag(was="options")] = Field(
         {}, description="Option of the scenario; `i2a scenarios list SCENARIO` shows them."
-    )
-    seed: int = Field(0, description="The same seed and models give the same corpus.")
-    model: str = Field(
-        "offline",
-        description="Model of all roles: offline, openai:NAME, openai:NAME@URL (key: OPENAI_API_KEY), hf:FOLDER, "
-        "hf:HUB_ID, litellm:PROVIDER/MODEL or autogen:FILE.json.",
     )
     role_model: Annotated[dict[str, str], Flag(metavar="ROLE=MODEL", was="role_models")] = Field(
         {}, description="Another model for one role, e.g. judge=openai:gpt-4o."
@@ -48,12 +41,6 @@ class Simulation(RunConfig):
         description="Audit each message of the simulated person, ask for a bad one again, at most twice, and mark what "
         "stays bad. auto: unless the offline engine plays it.",
     )
-    keep_prompts: bool = Field(
-        False,
-        description="Keep what every role was sent with the trees: to look at, and to train the judge, the Inducer or "
-        "the user. Without it, only what roles of your own were sent when they spoke.",
-    )
-
     policy: Annotated[str | None, Flag(metavar="ROLE")] = Field(
         None,
         description="Role that gives --replies replies wherever the script asks it for one; each is given its rewards. "
@@ -83,3 +70,20 @@ class Simulation(RunConfig):
     def _takes_whole_personas_or_halves(self) -> Self:
         refuse_both(self.personas, self.profiles, self.personalities)
         return self
+
+
+class Simulation(Scene, RunConfig):
+    """All settings. When a run is resumed, only those of `RunConfig` may change."""
+
+    conversations: int = Field(10, ge=1, description="How many conversations, each with another persona.")
+    seed: int = Field(0, description="The same seed and models give the same corpus.")
+    model: str = Field(
+        "offline",
+        description="Model of all roles: offline, openai:NAME, openai:NAME@URL (key: OPENAI_API_KEY), hf:FOLDER, "
+        "hf:HUB_ID, litellm:PROVIDER/MODEL or autogen:FILE.json.",
+    )
+    keep_prompts: bool = Field(
+        False,
+        description="Keep what every role was sent with the trees: to look at, and to train the judge, the Inducer or "
+        "the user. Without it, only what roles of your own were sent when they spoke.",
+    )
