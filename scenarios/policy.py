@@ -49,12 +49,11 @@ class PolicyPlan:
     @classmethod
     def of(cls, config: Simulation, scenario: Scenario, clients: Mapping[str, Client]) -> "PolicyPlan | None":
         """What the settings say; None if no role is the policy. Raises `UsageError`."""
-        role = config.policy or (POLICY if POLICY in scenario.roles else None)
+        role = policy_role(config, scenario)
         if role is None:
             if config.reward:
                 raise UsageError("--reward scores the replies of a policy; say which role that is: --policy ROLE")
             return None
-        scenario.check_roles([role])
         if scenario.roles[role].answer is not None:
             raise UsageError(f"{role} cannot be the policy: it answers with a form, and a policy is a role that speaks")
         if config.follow == "best" and not any(config.reward.values()):
@@ -134,6 +133,13 @@ class PolicyPlan:
             for place in places_of(tree, self.role):
                 if REWARDS not in place[0].metadata:
                     group.create_task(jury.score(place))
+
+
+def policy_role(config: Simulation, scenario: Scenario) -> str | None:
+    """The role whose replies are siblings, if there is one. Raises `UsageError` for a name that is none of a role."""
+    if config.policy is not None:
+        scenario.check_roles([config.policy])
+    return config.policy or (POLICY if POLICY in scenario.roles else None)
 
 
 def check_likelihoods(name: str, casts: Sequence[Mapping[str, ModelSpec]]) -> None:
