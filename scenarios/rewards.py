@@ -142,7 +142,7 @@ def find_reward(text: str) -> Reward:
     else:
         found = plugins.find("rewards", text, Reward)
     if not isinstance(found, Reward) and callable(found):
-        found = of_function(found, name)
+        found = of_function(found, text)
     if not isinstance(found, Reward):
         raise UsageError(f"{text} is a {type(found).__name__}, not a reward; write: {SHAPE}")
     return found

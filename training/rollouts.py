@@ -1,7 +1,7 @@
 """Rollouts: conversations that the policy has with its weights as they are, each iteration a run in its own folder.
 
-`rollouts/0007/` holds trees, journal and manifest as any run does, so it can be shown, exported, trained on, and goes on
-after a crash. Beside its answers the journal keeps the tokens that were drawn, and training learns from just these.
+`rollouts/0007/` holds trees, journal and manifest as any run does, so it can be shown, exported, trained on, and goes
+on after a crash. Beside its answers the journal keeps the tokens that were drawn; training learns from just these.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
