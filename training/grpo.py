@@ -60,7 +60,8 @@ def grpo(
         with run.console.status("Loading the model"):
             trainer = interaction.trainer()
         run.fit(trainer, stops_every=config.updates * config.epochs)
-        return run.save(trainer, card, rows=interaction.rows, notes=run.notes)
+        learnt = sum(line.get("replies_learnt", 0) for line in trainer.state.log_history)
+        return run.save(trainer, card, rows=learnt, notes=run.notes)
 
 
 class Interaction:
@@ -70,7 +71,6 @@ class Interaction:
         self.run, self.config, self.clients = run, config, clients
         self.folder = run.folder.path / "rollouts"
         self.policy = policy_of(simulation(config))
-        self.rows = 0
 
     def trainer(self) -> PackedGRPOTrainer:
         """It gets the model before a checkpoint is loaded, so that the reference is the same after a resume."""
@@ -107,8 +107,7 @@ class Interaction:
         found = replies(rollout, scale=self.config.scale, gamma=self.config.gamma)
         if not any(found):
             raise UsageError(f"no reply of iteration {iteration} has a reward; {rollout.folder} says why")
-        self.rows += sum(map(len, found))
-        self._trainer.news = rollout.record
+        self._trainer.news = {**rollout.record, "replies_learnt": sum(map(len, found))}
         return [feature for each in found for feature in grpo_features(each, max_tokens=LARGEST_TREE)]
 
     def _talk(self, iteration: int) -> None:

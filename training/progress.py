@@ -24,6 +24,7 @@ from i2a.progress import ProgressBar
 from i2a.runs.training_folder import TrainingFolder, rewrite_log
 
 SHOWN = {"loss": "loss", "eval_loss": "held-out loss", "rewards/margins": "margin", "rewards/accuracies": "accuracy"}
+SHOWN |= {"reward": "reward", "reward_spread": "spread", "kl": "KL"}
 
 
 def in_words(metrics: dict[str, float]) -> str:
@@ -39,7 +40,8 @@ def first_and_last(log: Sequence[Mapping[str, float]]) -> tuple[dict[str, float]
 
 
 def _means(lines: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {name: fmean(line[name] for line in lines) for name in SHOWN if lines and name in lines[0]}
+    found = {name: [line[name] for line in lines if name in line] for name in SHOWN}
+    return {name: fmean(values) for name, values in found.items() if values}
 
 
 class ProgressCallback(TrainerCallback):
