@@ -67,7 +67,7 @@ def step(features: Sequence[Feature], hidden: int, layers: int, *, alone: bool) 
             LlamaForCausalLM(config),
             args,
             loss=GRPOLoss(),
-            collect=lambda iteration, begun: features,
+            collect=lambda iteration: features,
             max_tokens=1 if alone else None,
         )
         trainer.remove_callback(PrinterCallback)

@@ -43,7 +43,7 @@ from training.packing.check import NotPackable
 from training.progress import AlreadyFinished, LogCallback, ProgressCallback, StopCallback, first_and_last
 from training.rows import PairFilter
 from training.saving import gather_weights, make_savable, save_model, try_saving
-from training.settings import Training
+from training.settings import Fitting, Training
 from training.setup import TrainingSetup
 
 
@@ -63,7 +63,7 @@ class TrainingRun:
     data: TokenizedData
     session: SessionStats
 
-    def __init__(self, stage: str, config: Training, console: Console, stack: ExitStack) -> None:
+    def __init__(self, stage: str, config: Fitting, console: Console, stack: ExitStack) -> None:
         processes = ranks.join()
         self.stage, self.config, self.console = stage, config, console
         self.folder = TrainingFolder(config.out)
@@ -73,12 +73,11 @@ class TrainingRun:
         self.tokenizer.pad_token_id = self.template.pad_id
         began = self._stored("precision")
         self.setup = TrainingSetup.resolve(config, self.checkpoint, processes, began=began and Precision(**began))
-        self.max_length = min(config.max_length, self.checkpoint.context or sys.maxsize)
         self._stack = stack
 
     @classmethod
     @contextmanager
-    def open(cls, stage: str, config: Training, console: Console | None = None) -> Iterator["TrainingRun"]:
+    def open(cls, stage: str, config: Fitting, console: Console | None = None) -> Iterator["TrainingRun"]:
         """Resolve everything that does not need the weights. With a console, progress is shown there.
 
         Raises `UsageError` for settings that cannot work, before a model is loaded or a file is overwritten.
@@ -124,21 +123,27 @@ class TrainingRun:
     def _write_tokens(
         self, make: Make, columns: Columns, pairs: PairFilter, more: MoreRows | None
     ) -> tuple[dict[Part, TokenizeStats], tuple[str, ...]] | None:
-        config, folder = self.config, self.folder
+        config, folder = self._of_data, self.folder
+        max_length = min(config.max_length, self.checkpoint.context or sys.maxsize)
         corpus = Corpus.read(config.runs, make, pairs, validation=config.validation, seed=config.seed)
         identity = {"corpus": corpus.fingerprint, "personas": corpus.personas}
         if not self.enter(identity, {"corpus": corpus.metadata}, corpus.trained_on):
             return None
         try:
             with room_on_disk(folder), self.console.status("Reading the corpus"):
-                stats = tokenize(folder, corpus, columns, self.template, self.max_length, more)
-            shortened = stats["train"].warnings(self.max_length)
+                stats = tokenize(folder, corpus, columns, self.template, max_length, more)
+            shortened = stats["train"].warnings(max_length)
             if not stats["train"].rows:
                 raise UsageError(f"no row is short enough: {'; '.join(shortened)}; raise --max-length")
         except UsageError:
             folder.clear()
             raise
         return stats, (*corpus.warnings, *shortened, *self.notes)
+
+    @property
+    def _of_data(self) -> Training:
+        assert isinstance(self.config, Training)
+        return self.config
 
     def enter(self, identity: JsonObject, metadata: JsonObject, trained_on: Mapping[Kind, Sequence[str]]) -> bool:
         """In the first process: lock the folder until the run is closed. Whether there is something to train.
@@ -220,7 +225,7 @@ class TrainingRun:
 
     def arguments(self) -> dict[str, Any]:
         """Of `transformers.TrainingArguments`, or of TRL's."""
-        config, setup = self.config, self.setup
+        config, setup = self._of_data, self.setup
         batch, accumulation = setup.micro_batch, setup.accumulation
         if setup.packs:
             batch, accumulation = max(1, round(self.data.train.per_step(config.batch) / setup.processes)), 1
@@ -265,8 +270,8 @@ class TrainingRun:
 
     # From its first step to its result.
 
-    def fit(self, trainer: transformers.Trainer) -> None:
-        """Train to the end, from the last checkpoint if there is one.
+    def fit(self, trainer: transformers.Trainer, *, stops_every: int = 1) -> None:
+        """Train to the end, from the last checkpoint if there is one. `stops_every`: see `StopCallback`.
 
         Raises `Interrupted` after Ctrl-C, `UsageError` for a full disk or a loss that is not a number.
         """
@@ -276,7 +281,7 @@ class TrainingRun:
             progress.stop()
             self.console.print(Text(f"i2a: stopped immediately; {self.how_to_go_on()}", style="bold red"))
 
-        stop = StopCallback(self.console, None if self.console.quiet else at_once)
+        stop = StopCallback(self.console, None if self.console.quiet else at_once, every=stops_every)
         trainer.remove_callback(transformers.PrinterCallback)
         for callback in (LogCallback(self.folder), progress, stop):
             trainer.add_callback(callback)

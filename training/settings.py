@@ -43,11 +43,6 @@ class Fitting(BaseModel):
         description="Precision of the computation. auto: bf16 on a GPU that has it, and on a CPU where a measurement "
         "at the start finds it faster; else fp32.",
     )
-    max_length: int = Field(
-        4096,
-        ge=8,
-        description="Most tokens of a row, within the model's context. Longer conversations lose their oldest turns.",
-    )
     learning_rate: float | None = Field(None, gt=0, description="Highest learning rate.")
     schedule: Literal["cosine", "linear", "constant"] = Field(
         "cosine", description="How the learning rate changes after the warm-up."
@@ -114,6 +109,11 @@ class Training(Fitting):
         None,
         description="tree: what the rows of a conversation have in common is computed once; the same loss, less work. "
         "rows: each row by itself, with TRL. [default: tree; falls back to rows if a self-test fails]",
+    )
+    max_length: int = Field(
+        4096,
+        ge=8,
+        description="Most tokens of a row, within the model's context. Longer conversations lose their oldest turns.",
     )
     epochs: float = Field(1.0, gt=0, description="Passes over the data. More than a few overfit.")
     max_steps: int | None = Field(None, ge=1, description="Stop after this many steps. [default: all of the epochs]")
@@ -237,16 +237,16 @@ class GRPO(Scene, Fitting):
     max_new_tokens: int = Field(256, ge=2, description="Most tokens of a reply of the policy.")
     loss: Literal["dapo", "grpo", "dr_grpo"] = Field(
         "dapo",
-        description="What the loss is a mean over, named as in TRL. dapo: tokens; grpo: replies; dr_grpo: replies times "
-        "--max-new-tokens.",
+        description="What the loss is a mean over, named as in TRL. dapo: tokens; grpo: replies; dr_grpo: replies "
+        "times --max-new-tokens.",
     )
     epsilon: float = Field(0.2, gt=0, lt=1, description="How far a probability may fall before it is clipped.")
     epsilon_high: float | None = Field(None, gt=0, description="How far it may rise. [default: as --epsilon]")
     beta: float = Field(
         0.01,
         ge=0,
-        description="Weight of the KL divergence from the model at the start. 0: none, and without an adapter no second "
-        "copy of the model.",
+        description="Weight of the KL divergence from the model at the start. 0: none, and without an adapter no "
+        "second copy of the model.",
     )
     scale: bool = Field(False, description="Divide advantages by the standard deviation of their group.")
     gamma: float = Field(

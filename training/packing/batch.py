@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 Batch = dict[str, Any]  # tensors by name, see `batch_trees`
 IMPLEMENTATIONS = ("sdpa", "eager", "flex_attention")  # of attention, as transformers names them
-# Columns that trainers add to features: of each row `reference` and `advantages`, of each scored token `sampled`.
+# Columns that trainers add to features: `advantages` of each row, `sampled` of each scored token; `reference` of each
+# row (DPO) or of each scored token (GRPO).
 VALUES = {"reference", "advantages", "sampled"}
 LAYER_TYPES = ("full_attention", "sliding_attention")
 

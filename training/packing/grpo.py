@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
+from accelerate.utils import gather_object
 from transformers import TrainingArguments
 
 from training.packing.batch import Batch, idle
@@ -83,21 +84,21 @@ def _feature(replies: Sequence[Reply]) -> Feature:
     }
 
 
-# (iteration from 0, whether steps were taken in it) -> its features.
-Collect = Callable[[int, bool], Sequence[Feature]]
+Collect = Callable[[int], Sequence[Feature]]  # iteration from 0 -> its features
+ROUNDING = 1e-3  # nats; batches of other sizes differ by up to 5e-5 in fp32
 
 
 class PackedGRPOTrainer(PackedTrainer):
     """Trains on what `collect` brings: iteration after iteration the features of `grpo_features`, for all ranks.
 
-    `collect(iteration, begun)` is called before the first step of an iteration, when the weights are those that are to
-    speak; or, with `begun`, in the middle of one, by a training that goes on from a checkpoint. An iteration has
-    `updates` steps, each on other trees, `epochs` times. The reference, if `loss.beta` is over 0, is `ref_model`, or
-    else the model without its adapter.
+    `collect(iteration)` is called before the first step of an iteration, when the weights are those that are to speak.
+    An iteration has `updates` steps, each on other trees, `epochs` times; checkpoints belong between iterations. The
+    reference, if `loss.beta` is over 0, is `ref_model`, or else the model without its adapter.
 
     Logged beside the terms of the loss: `entropy`; `clip_share`, of the tokens; `kl`, to the reference; and `drift`,
-    how far log-probabilities are from those of sampling. Before the first step of an iteration they should not be, so
-    what they are is logged as `mismatch/mean`, `mismatch/max` and `mismatch/kl` (mean of ratio - 1 - log ratio).
+    how far log-probabilities are from those of sampling. Before the first step they should not be, so what they are
+    then is logged as `mismatch/mean`, `mismatch/max` and `mismatch/kl` (mean of ratio - 1 - log ratio). Where they
+    agree to `ROUNDING`, those computed here count: who shared a batch with whom when they were drawn changes nothing.
     """
 
     dropout = False
@@ -116,7 +117,7 @@ class PackedGRPOTrainer(PackedTrainer):
     ) -> None:
         self.loss = loss
         self.collect, self.updates, self.epochs = collect, updates, epochs
-        self._farthest = 0.0
+        self.news: dict[str, float] = {}  # of the iteration, for the log of its first step
         self.terms = ("policy_loss", "kl_loss") if loss.beta else ("policy_loss",)
         self.weights = (1.0, loss.beta) if loss.beta else (1.0,)
         no_dropout(model)
@@ -142,13 +143,10 @@ class PackedGRPOTrainer(PackedTrainer):
             "drift_kl": ratio.detach() - 1 - log_ratio.detach(),
         }
         if loss.beta:
-            with torch.no_grad():
-                reference = self._reference(pack)
+            reference = pack["reference"].to(logps)
             kl = (reference - logps).exp() - (reference - logps) - 1
             terms.append((weight * ratio * kl).sum())
             means["kl"] = kl.detach()
-        if self.model.training and len(logps):
-            self._farthest = max(self._farthest, float(log_ratio.detach().abs().max()))
         number = torch.tensor(len(logps), device=logps.device)
         metrics = {name: torch.stack([values.sum(), number]) for name, values in means.items()}
         return torch.stack(terms), metrics
@@ -164,6 +162,34 @@ class PackedGRPOTrainer(PackedTrainer):
         with self.accelerator.unwrap_model(self.model).disable_adapter():
             return _of_labels(self._words(self.model, pack), pack)
 
+    def prepared(self, features: Sequence[Feature]) -> list[Feature]:
+        """The features before the first step on them, with a column `reference` and what there is to know of the
+        sampling. Each rank computes its share."""
+        ranks, rank = self.accelerator.num_processes, self.accelerator.process_index
+        mine = range(rank, len(features), ranks)
+        with torch.no_grad():
+            found = gather_object([(at, *self._now(features[at])) for at in mine])
+        made: list[Feature] = [{}] * len(features)
+        ratios: list[float] = []
+        for at, logps, reference in found:
+            drawn = features[at]["sampled"]
+            sampled = [ours if abs(ours - old) < ROUNDING else old for ours, old in zip(logps, drawn, strict=True)]
+            made[at] = {**features[at], "sampled": sampled, "reference": reference}
+            ratios += [ours - old for ours, old in zip(logps, drawn, strict=True)]
+        apart = torch.tensor(ratios)
+        self.news |= {
+            "mismatch/mean": float(apart.abs().mean()),
+            "mismatch/max": float(apart.abs().max()),
+            "mismatch/kl": float((apart.expm1() - apart).mean()),
+        }
+        return made
+
+    def _now(self, feature: Feature) -> tuple[list[float], list[float]]:
+        """Log-probabilities of the scored tokens of one tree under the model, and under the reference."""
+        [pack] = self._prepare_inputs(self.data_collator([feature]))["packs"]
+        logps = _of_labels(self._words(self.model, pack), pack)
+        return logps.tolist(), (self._reference(pack) if self.loss.beta else logps).tolist()
+
     # What of `Trainer` is replaced.
 
     def get_train_dataloader(self) -> "Iteration":
@@ -171,11 +197,8 @@ class PackedGRPOTrainer(PackedTrainer):
 
     def _means(self, *, training: bool) -> dict[str, float]:
         means = super()._means(training=training)
-        farthest, self._farthest = self._farthest, 0.0
-        if means and training and (self.state.global_step - 1) % (self.updates * self.epochs) == 0:
-            largest = self.accelerator.gather(torch.tensor([farthest], device=self.args.device)).max()
-            means |= {"mismatch/mean": means["drift"], "mismatch/kl": means["drift_kl"], "mismatch/max": float(largest)}
-        return means
+        news, self.news = (self.news, {}) if means and training else ({}, self.news)
+        return means | news
 
 
 class Iteration:
@@ -189,10 +212,10 @@ class Iteration:
 
     def __iter__(self) -> Iterator[Packs]:
         trainer = self.trainer
-        iteration, done = divmod(trainer.state.global_step, len(self))
-        features = trainer.collect(iteration, done > 0)
+        iteration = trainer.state.global_step // len(self)
+        features = trainer.prepared(trainer.collect(iteration))
         ranks, rank = trainer.accelerator.num_processes, trainer.accelerator.process_index
-        for part in self._parts(features, iteration)[done:]:
+        for part in self._parts(features, iteration):
             packs = trainer.data_collator(part[rank::ranks])
             yield packs if packs["packs"] else {"packs": list(map(idle, trainer.data_collator(part[:1])["packs"]))}
 

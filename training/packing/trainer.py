@@ -6,7 +6,7 @@ all ranks and in all accumulated batches, whatever the sizes of the conversation
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -131,9 +131,10 @@ class PackedTrainer(Trainer):
     ) -> torch.Tensor:
         """A forward and a backward pass for each pack; the ranks exchange gradients in the last."""
         loss = torch.zeros((), device=self.args.device)
-        for left, pack in zip(reversed(range(len(inputs["packs"]))), inputs["packs"], strict=True):
-            with self.accelerator.no_sync(model) if left else nullcontext():
-                loss += super().training_step(model, pack, num_items_in_batch)
+        with _same_sums(self.args.device):
+            for left, pack in zip(reversed(range(len(inputs["packs"]))), inputs["packs"], strict=True):
+                with self.accelerator.no_sync(model) if left else nullcontext():
+                    loss += super().training_step(model, pack, num_items_in_batch)
         return loss
 
     def compute_loss(
@@ -218,3 +219,15 @@ class PackedTrainer(Trainer):
         if training:
             self._tokens += int(sums["tokens_saved"][1])
         return {name: value / number for name, (value, number) in sums.items()}
+
+
+@contextmanager
+def _same_sums(device: torch.device) -> Iterator[None]:
+    """On a CPU, add the gradients of what branches in one order: more than two branches, added by several threads as
+    they come, give another sum each time."""
+    before, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(before or device.type == "cpu", warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warns)
