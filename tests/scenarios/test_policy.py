@@ -147,7 +147,7 @@ def test_a_reply_that_fails_is_missing_and_its_siblings_stay(tmp_path: Path) -> 
 
 def test_what_a_policy_says_is_not_asked_for_again_whatever_is_wrong_with_it(tmp_path: Path) -> None:
     echo = "Build on the pupil's own words. Do not explain, correct or lecture, and do not guess aloud."
-    calls = []
+    calls: list[int] = []
     for policy in ({}, {"policy": "tutor", "replies": 1}):
         client = ScriptedClient(lambda request: echo if request.role == "tutor" else plausible(request))
         out = tmp_path / f"run{len(calls)}"
@@ -162,7 +162,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_trees(tmp_path: Path) -> Non
     client = ScriptedClient(lambda r: plausible(r) if "<reply_1>" in r.text else judging(r))
     grown(whole, client, **settings)
     simulate(
-        Simulation(out=cut, scenario="siblings", conversations=2, turns=3, max_tokens=900, **settings),  # type: ignore[arg-type]
+        Simulation(out=cut, scenario="siblings", conversations=2, turns=3, max_tokens=900, **settings),
         clients={"*": client},
     )
     assert not (cut / "trees.jsonl").exists() or len((cut / "trees.jsonl").read_text().splitlines()) < 2

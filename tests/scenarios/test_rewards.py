@@ -91,7 +91,7 @@ def test_what_is_no_number_is_refused_by_the_name_of_the_reward(given: object) -
     def broken(tree: Tree, reply: Node) -> object:
         return given
 
-    with pytest.raises(UsageError, match="broken gave .*: it must return a number"):
+    with pytest.raises(UsageError, match=r"broken gave .*: it must return a number"):
         worth(reward(broken), "Hi.", "Yes.")  # type: ignore[arg-type]
 
 

@@ -99,7 +99,7 @@ def test_a_role_of_any_scenario_can_be_the_policy(tmp_path: Path) -> None:
     assert found.policy == "tutor"
     assert len(found.samples) == 6
     assert client.calls["tutor"] == 0
-    with pytest.raises(UsageError, match="no role called policy.*--policy ROLE"):
+    with pytest.raises(UsageError, match=r"no role called policy.*--policy ROLE"):
         policy_of(SETTINGS.model_copy(update={"scenario": "tutor"}))
 
 
