@@ -171,5 +171,5 @@ def _enter(run: TrainingRun, config: GRPO, clients: Mapping[str, Client]) -> boo
     metadata: JsonObject = {
         "corpus": {"simulated": any(map(simulated_by_name, models.values())), "models": models, **people.fingerprint}
     }
-    identity = {"scene": plan.fingerprint | {"models": models}}
+    identity: JsonObject = {"scene": {**plan.fingerprint, "models": models}}
     return run.enter(identity, metadata, met.of(keys))

@@ -99,12 +99,13 @@ def test_the_same_settings_give_the_same_model_and_others_do_not(base: Path, who
 
 def test_what_cannot_work_is_refused_before_anything_is_written(base: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    for settings, reason in [
+    refused: list[tuple[dict[str, Any], str]] = [
         ({"reward": {"length": 0.0}}, "no reward counts"),
         ({"scenario": "aloe", "policy": "judge"}, "policy"),
         ({"role_model": {"policy": "offline"}}, "--model"),
         ({"replies": 1}, "greater than or equal to 2"),
-    ]:
+    ]
+    for settings, reason in refused:
         with pytest.raises(UsageError, match=reason):
             train(base, out, {}, **settings)
     assert not out.exists()
