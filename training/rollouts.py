@@ -16,7 +16,7 @@ from i2a.digests import digest, seed_of
 from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
 from i2a.models.autogen import Client
-from i2a.models.local.policy import PolicyModel, Sample, answering, digest_of_weights
+from i2a.models.local.policy import PolicyModel, TokenSample, answering, digest_of_weights
 from i2a.models.local.template import ChatTemplate
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
@@ -39,7 +39,7 @@ class Rollout:
     folder: Path
     policy: str
     trees: Sequence[Tree]
-    samples: Mapping[Node, Sample]
+    samples: Mapping[Node, TokenSample]
 
     @property
     def record(self) -> JsonObject:
@@ -148,7 +148,7 @@ def _replies(tree: Tree, policy: str) -> Iterator[tuple[Node, tuple[str, str]]]:
             yield node, (tree.id, str(node.metadata.get(SAMPLE)))
 
 
-def read_samples(folder: Path) -> dict[tuple[str, str], Sample]:
+def read_samples(folder: Path) -> dict[tuple[str, str], TokenSample]:
     """What was drawn in a run, by the id of the tree and the digest that the metadata of the node has as `sample`."""
     with RunFolder(folder).journal() as journal:
-        return {(tree, digest(text)): Sample.load(text) for tree, text in journal.samples()}
+        return {(tree, digest(text)): TokenSample.load(text) for tree, text in journal.samples()}

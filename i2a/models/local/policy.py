@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from i2a.models.local.template import ChatTemplate
 
 
-class Sample(NamedTuple):
+class TokenSample(NamedTuple):
     """One answer as it was drawn. `reply`: its tokens, with the one that ended it, if one did.
 
     `logprobs`: of each of them, in nats, of the model's whole distribution at `temperature`: that the reply may not
@@ -57,7 +57,7 @@ class PolicyModel(HFModel):
         self._today = config.date or template.today
 
     def _sample(self, prompt: Sequence[int], row: Row) -> str:
-        return Sample(list(prompt), row.written, row.logprobs, row.temperature).dump()
+        return TokenSample(list(prompt), row.written, row.logprobs, row.temperature).dump()
 
 
 def digest_of_weights(model: Any) -> str:

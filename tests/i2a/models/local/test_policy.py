@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from i2a.models.local.policy import PolicyModel, Sample, answering, digest_of_weights
+from i2a.models.local.policy import PolicyModel, TokenSample, answering, digest_of_weights
 from i2a.models.local.template import ChatTemplate
 from i2a.models.model import Completion, Message
 from tests import tiny
@@ -25,7 +25,7 @@ def ask(policy: PolicyModel, *texts: str) -> list[Completion]:
     return asyncio.run(all_at_once())
 
 
-def logprobs(model: Any, sample: Sample) -> list[float]:
+def logprobs(model: Any, sample: TokenSample) -> list[float]:
     """What the model gives each token of the reply, read alone and in float64."""
     with torch.no_grad():
         scores = model(torch.tensor([sample.prompt + sample.reply])).logits[0].double() / sample.temperature
@@ -50,7 +50,7 @@ def test_an_answer_carries_its_tokens_and_their_logprobs_at_its_temperature(
     policy = PolicyModel(model, CHAT, temperature=0.8, max_new_tokens=24)
     answers = ask(policy, "Hello.", "How are you today?", "I bake bread in the old town, and you?")
     for answer, text in zip(answers, ("Hello.", "How are you today?", "I bake"), strict=True):
-        sample = Sample.load(answer.sample)
+        sample = TokenSample.load(answer.sample)
         assert WORDS.decode(sample.prompt).startswith(f"<|im_start|>user\n{text}")
         assert answer.content == CHAT.text(sample.reply)
         assert len(sample.reply) == answer.completion_tokens
@@ -67,7 +67,9 @@ def test_it_answers_with_the_weights_as_they_are_when_it_is_made() -> None:
             weight += 0.1 * torch.randn_like(weight)
     (after,) = ask(PolicyModel(model, CHAT, max_new_tokens=8), "Hello.")
     assert before.content != after.content
-    assert Sample.load(after.sample).logprobs == pytest.approx(logprobs(model, Sample.load(after.sample)), abs=1e-4)
+    assert TokenSample.load(after.sample).logprobs == pytest.approx(
+        logprobs(model, TokenSample.load(after.sample)), abs=1e-4
+    )
     assert digest_of_weights(model) != identity
 
 
