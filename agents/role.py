@@ -49,6 +49,8 @@ class RoleView:
 
 # (the role that speaks, the dialogue so far, what it says next) -> the faults of that, by name
 UtteranceCheck = Callable[["Role[object]", Sequence[Utterance], str], Sequence[str]]
+# (asks the role once, the node that it answers) -> what it says there
+Speak = Callable[[Callable[[], Coroutine[Any, Any, Any]], Node | None], Coroutine[Any, Any, Any]]
 
 
 class RoleConfig(BaseModel):
@@ -125,6 +127,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
         self._chat_roles: Mapping[str, str] = {}
         self._own_texts = self.prompt.own_texts
         self._audit: UtteranceCheck | None = None
+        self._speak: Speak | None = None
         self._keeps_prompt = False
         self._memory: list[BaseChatMessage] = []
 
@@ -144,7 +147,16 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
             self._utterances(shown),
             [answer for answer in inputs.values() if isinstance(answer, BaseModel)],
         )
+        if self._speak is not None:
+            return self._speak(lambda: self._answer(view, values, [], here), here)
         return self._answer(view, values, [], here)
+
+    def speaks_through(self, speak: Speak) -> None:
+        """Let `speak` decide how often the role is asked where a script asks it once, and which answer the script gets.
+
+        What it says is then judged as it is: no fault of an utterance makes it be asked for again.
+        """
+        self._speak = speak
 
     def values(self, view: RoleView) -> dict[str, str]:
         """Further values for the prompt, beside those of the role itself and `$dialogue`."""
@@ -253,7 +265,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
 
     def faults(self, content: str, view: RoleView, values: Mapping[str, str]) -> list[str]:
         """What is wrong with an utterance, by name."""
-        if not self.checked:
+        if not self.checked or self._speak is not None:
             return []
         faults = ["echo"] if echo.utterance_echoes(content, self._own_texts, self.prompt.tags) else []
         if any(echo.reads_aloud(content, values[name]) for name in self.private if name in values):

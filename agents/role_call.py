@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 
 from agents.window import openings, too_long
+from i2a.digests import digest
 from i2a.errors import ContextOverflow, MalformedAnswer, ModelError, UnfinishedAnswer
 from i2a.jsonl import JsonObject
 from i2a.models.model import DEFAULT_MAX_TOKENS, Completion, Message
 from i2a.models.response_format import response_format
 from i2a.text import shortened
-from i2a.trees.tree import ASKED_AGAIN, FAULTS, LEFT_OUT, SentPrompt, TokenUsage, Utterance
+from i2a.trees.tree import ASKED_AGAIN, FAULTS, LEFT_OUT, SAMPLE, SentPrompt, TokenUsage, Utterance
 from i2a.validation import problem
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class RoleCall:
 
     def _keep(self, said: Utterance, faults: Sequence[str]) -> None:
         again = {ASKED_AGAIN: self._found} if self._found else {}
-        self.notes |= again | ({FAULTS: list(faults)} if faults else {})
+        self.notes |= {**said.notes} | again | ({FAULTS: list(faults)} if faults else {})
         self.answer = said._replace(notes=self.notes, prompt=self.sent)
 
     def _unfinished(self, completion: Completion) -> str:
@@ -156,7 +157,8 @@ class RoleCall:
 def _utterance(speaker: str, completion: Completion) -> Utterance:
     usage = TokenUsage(completion.prompt_tokens, completion.completion_tokens)
     reason = None if completion.finish_reason == "stop" else completion.finish_reason
-    return Utterance(speaker, completion.content.strip(), usage, reason)
+    notes = {SAMPLE: digest(completion.sample)} if completion.sample else {}
+    return Utterance(speaker, completion.content.strip(), usage, reason, notes)
 
 
 def json_object(text: str) -> str:

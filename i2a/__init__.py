@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         simulate,
         to_dataframe,
         train_dpo,
+        train_grpo,
         train_sft,
     )
     from i2a.personas.pool import PersonaPool
@@ -47,18 +48,19 @@ __all__ = [
     "simulate",
     "to_dataframe",
     "train_dpo",
+    "train_grpo",
     "train_sft",
 ]
 
 PLACES = dict.fromkeys(("build_items", "choose", "estimate", "evaluate", "read_trees", "simulate"), "i2a.api")
-PLACES |= {"to_dataframe": "i2a.api", "train_dpo": "i2a.api", "train_sft": "i2a.api"}
+PLACES |= dict.fromkeys(("to_dataframe", "train_dpo", "train_grpo", "train_sft"), "i2a.api")
 PLACES |= {"Prompt": "agents.prompt", "Role": "agents.role", "scenario": "scenarios.script"}
 PLACES |= {"Node": "i2a.trees.tree", "Persona": "i2a.trees.persona", "Tree": "i2a.trees.tree"}
 PLACES |= {"PersonaPool": "i2a.personas.pool"}
 # The packages beside this one that a name needs, and that another project may have too.
 NEEDS = dict.fromkeys(("Prompt", "Role"), "agents") | dict.fromkeys(("scenario", "simulate"), "agents scenarios")
 NEEDS |= dict.fromkeys(("build_items", "choose", "evaluate"), "agents scenarios evaluation")
-NEEDS |= dict.fromkeys(("train_dpo", "train_sft"), "training")
+NEEDS |= dict.fromkeys(("train_dpo", "train_sft"), "training") | {"train_grpo": "agents scenarios training"}
 
 
 if not TYPE_CHECKING:  # a type checker finds a wrong name

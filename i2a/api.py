@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from i2a.runs.outcome import RunResult
     from i2a.runs.plan import RunPlan
     from scenarios.settings import Simulation
-    from training.settings import DPO, SFT
+    from training.settings import DPO, GRPO, SFT
 
 
 def simulate(
@@ -184,6 +184,28 @@ def train_dpo(config: "DPO | None" = None, *, console: "Console | None" = None, 
         from training.settings import DPO
 
     return dpo(_settled(DPO, config, settings), console, model_card)
+
+
+def train_grpo(
+    config: "GRPO | None" = None,
+    *,
+    clients: Mapping[str, "Client"] = {},
+    console: "Console | None" = None,
+    **settings: object,
+) -> JsonObject:
+    """Train a model by talking with the simulated person, as `i2a train grpo` does, model card included; gives
+    `result.json`.
+
+    For instance `train_grpo(model="runs/sft", out="runs/grpo", reward={"judge": 1.0})`. `clients` as for `simulate`, of
+    the roles that are not trained. Raises as `train_sft` does.
+    """
+    wait_passively()
+    with needs("train"):
+        from i2a.report.cards.model import model_card
+        from training.grpo import grpo
+        from training.settings import GRPO
+
+    return grpo(_settled(GRPO, config, settings), console, model_card, clients=clients)
 
 
 def read_trees(run: str | Path) -> Iterator[Tree]:

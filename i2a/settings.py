@@ -91,6 +91,8 @@ def read(model: type[BaseModel], file: Path) -> dict[str, object]:
         several = value if isinstance(value, list) or not holds(kind, list) else [value]
         if isinstance(several, dict) and holds(kind, str) and get_args(kind)[-1] is str:
             stored[name] = {key: _script_beside(file, part) for key, part in several.items()}
+        elif isinstance(several, dict) and holds(kind, float):
+            stored[name] = {str(_script_beside(file, key)): part for key, part in several.items()}
         else:
             stored[name] = _beside(file, several) if holds(kind, Path) else _script_beside(file, several)
     return stored

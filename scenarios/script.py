@@ -3,7 +3,7 @@
 import ast
 import inspect
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,14 +105,27 @@ class Scenario:
         The persona of a role, as a rule that of the tree, fills `$profile`, `$personality` and its other fields in the
         prompts.
         """
+        return self.play(tree, self.cast(tree, clients), options)
+
+    def play(
+        self, tree: Tree, roles: Mapping[str, Role[object]], options: Mapping[str, object]
+    ) -> Coroutine[Any, Any, None]:
+        """Run the script with these roles."""
+        return self.script(tree, **roles, **self._options.arguments(self.resolve(options)))
+
+    def cast(
+        self, tree: Tree, clients: Mapping[str, Model], others: Collection[Role[object]] = ()
+    ) -> dict[str, Role[object]]:
+        """The roles of one tree by name. `others` are introduced to them: they read the tree, and are not called by the
+        script."""
         roles = {name: kind(name, clients[name], **tree.persona_of(name).values) for name, kind in self.roles.items()}
         audits = {
             name: person_audit
             for name in roles
             if (not clients[name].simulated if self.audits is None else self.audits)
         }
-        introduce(roles.values(), audits, self.prompts_kept())
-        return self.script(tree, **roles, **self._options.arguments(self.resolve(options)))
+        introduce([*others, *roles.values()], audits, self.prompts_kept())
+        return roles
 
 
 def _reads_personas(source: str) -> bool:

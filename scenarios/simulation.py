@@ -17,6 +17,7 @@ from i2a.runs.session import Session
 from i2a.runs.sync import run_sync
 from i2a.trees.tree import Tree
 from scenarios.people import LATER, People, another, check_values, unspoken
+from scenarios.policy import PolicyPlan
 from scenarios.script import Scenario, find
 from scenarios.settings import Simulation
 
@@ -42,18 +43,23 @@ def simulate_async(
     return execute(plan_simulation(config, clients), config, console=console)
 
 
-def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> RunPlan:
-    """Raises `UsageError` for settings that cannot work."""
+def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}, *, name: str = "") -> RunPlan:
+    """`name`: what the ids of its trees begin with; default: that of the scenario. Raises `UsageError` for settings
+    that cannot work."""
     audits = {"auto": None, "on": True, "off": False}[config.audit_user]
     people = People.read(config)
     scenario = find(config.scenario).with_prompts(config.role_prompt, people.fields)
     scenario = replace(scenario, audits=audits, keep_prompts=config.keep_prompts)
+    policy = PolicyPlan.of(config, scenario, clients)
+    people_of = scenario if policy is None else policy.with_personas_of_rewards(scenario)
     scenario.check_roles(config.role_personas)
     options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
-    models = models_of_roles(scenario, config, clients)
-    trees = drawn_trees(scenario, options, people, config)
+    models = models_of_roles(scenario, config, clients, policy)
+    trees = drawn_trees(people_of, options, people, config, name or scenario.name)
 
     def grow(tree: Tree, session: Session) -> Awaitable[None]:
+        if policy is not None:
+            return policy.grow(scenario, tree, session, models, options)
         return scenario.grow(tree, session.clients(tree.id, tree.seed, models), **options)
 
     return RunPlan(
@@ -65,14 +71,15 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}) -> R
             "models": {role: str(spec) for role, spec in models.items()},
             **({} if audits is None else {"audit_user": audits}),
             **({"keep_prompts": True} if config.keep_prompts else {}),
+            **({"policy": policy.fingerprint} if policy else {}),
         },
-        models=models,
+        models={**(policy.models if policy else {}), **models},
         trees=trees,
         grow=grow,
         warnings=[*people.warnings, *unspoken(models.values(), trees)],
         needed=needed_tokens(scenario, trees),
         turns=turns if isinstance(turns := options.get("turns"), int) else 0,
-        metadata={"uses_personas": people.uses(scenario)},
+        metadata={"uses_personas": people.uses(people_of)},
     )
 
 
@@ -91,16 +98,20 @@ def needed_tokens(scenario: Scenario, trees: Sequence[Tree]) -> dict[str, tuple[
     return needed
 
 
-def models_of_roles(scenario: Scenario, config: Simulation, clients: Mapping[str, Client]) -> dict[str, ModelSpec]:
-    """The model of each role. Raises `UsageError` for a setting or client of a role that the scenario does not have."""
-    scenario.check_roles([*config.role_model, *config.role_max_tokens])
+def models_of_roles(
+    scenario: Scenario, config: Simulation, clients: Mapping[str, Client], policy: PolicyPlan | None = None
+) -> dict[str, ModelSpec]:
+    """The model of each role. Raises `UsageError` for a setting or client of a role that neither the scenario nor a
+    reward has."""
+    of_rewards = policy.models if policy else {}
+    scenario.check_roles(name for name in [*config.role_model, *config.role_max_tokens] if name not in of_rewards)
     models = {role: spec_for(role, config.role_model.get(role, config.model), clients) for role in scenario.roles}
-    check_clients(clients, models)
+    check_clients(clients, {**of_rewards, **models})
     return models
 
 
 def drawn_trees(
-    scenario: Scenario, options: Mapping[str, object], people: People, config: Simulation
+    scenario: Scenario, options: Mapping[str, object], people: People, config: Simulation, name: str
 ) -> Sequence[Tree]:
     """A tree without nodes for each persona that is drawn; ids sort in drawing order. Raises `UsageError` for a persona
     without something that a prompt names."""
@@ -108,7 +119,7 @@ def drawn_trees(
     drawn = people.draw(scenario, config.conversations, config.seed)
     trees = [
         Tree(
-            f"{scenario.name}-{i:0{digits}}",
+            f"{name}-{i:0{digits}}",
             scenario.name,
             persona,
             seed_of(f"{config.seed}/{i}"),

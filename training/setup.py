@@ -15,7 +15,7 @@ from i2a.models.local.checkpoint import Checkpoint
 from i2a.models.local.precision import TRAINING, Measure, Precision, measure, on_cpu
 from training import ranks
 from training.packing.check import NotPackable, check_packable, no_dropout
-from training.settings import DPO, Training
+from training.settings import DPO, GRPO, Fitting, Training
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class TrainingSetup:
     @classmethod
     def resolve(
         cls,
-        config: Training,
+        config: Fitting,
         checkpoint: Checkpoint,
         processes: int,
         *,
@@ -53,16 +53,12 @@ class TrainingSetup:
                 '"$(i2a train accelerate ddp)" -m i2a.cli train ...` uses all, CUDA_VISIBLE_DEVICES=0 one'
             )
         precision = began or ranks.run_on_first(lambda: _precision(config, checkpoint, timing))
-        share, rest = divmod(config.batch, processes)
-        if rest:
-            raise UsageError(
-                f"--batch {config.batch} cannot be shared by {processes} processes; take a multiple of that"
-            )
+        micro, share = (config.micro_batch, _share(config, processes)) if isinstance(config, Training) else (1, 1)
         for reporter in config.report_to:
             if find_spec(reporter) is None:
                 raise UsageError(f"--report-to {reporter} needs the package {reporter}: pip install {reporter}")
         adapter = checkpoint.base is not None if config.lora is None else config.lora
-        micro = max(size for size in range(1, min(config.micro_batch, share) + 1) if share % size == 0)
+        micro = max(size for size in range(1, min(micro, share) + 1) if share % size == 0)
         rate = config.rate(adapter=adapter)
         packs, reason = _packing(config, checkpoint, adapter=adapter)
         return cls(adapter, precision, rate, processes, micro, share // micro, packs, reason)
@@ -91,7 +87,15 @@ class TrainingSetup:
         return "tree" if self.packs else "rows"
 
 
-def _precision(config: Training, checkpoint: Checkpoint, timing: Measure) -> Precision:
+def _share(config: Training, processes: int) -> int:
+    """Of each process in the batch. Raises `UsageError`."""
+    share, rest = divmod(config.batch, processes)
+    if rest:
+        raise UsageError(f"--batch {config.batch} cannot be shared by {processes} processes; take a multiple of that")
+    return share
+
+
+def _precision(config: Fitting, checkpoint: Checkpoint, timing: Measure) -> Precision:
     """Raises `UsageError` for bf16 on a GPU that has none."""
     if not torch.accelerator.is_available():
         width = checkpoint.config().get_text_config().hidden_size
@@ -104,20 +108,22 @@ def _precision(config: Training, checkpoint: Checkpoint, timing: Measure) -> Pre
     return Precision(able, f"the GPU has {'bf16' if able else 'no bf16'}")
 
 
-def _packing(config: Training, checkpoint: Checkpoint, *, adapter: bool) -> tuple[bool, str | None]:
-    """Whether trees are packed, and why not if the settings left it open."""
-    if config.packing == "rows":
+def _packing(config: Fitting, checkpoint: Checkpoint, *, adapter: bool) -> tuple[bool, str | None]:
+    """Whether trees are packed, and why not if the settings left it open. GRPO has no rows to fall back to."""
+    wanted = config.packing if isinstance(config, Training) else "tree"
+    if wanted == "rows":
         return False, None
     try:
         if ranks.deepspeed():
             raise NotPackable("trees cannot be packed with DeepSpeed, which steps after every backward pass")
         model = checkpoint.skeleton(adapter=adapter)
-        preferences = isinstance(config, DPO)
-        if preferences:
+        linear = not isinstance(config, DPO | GRPO)  # in log-probabilities
+        if not linear:
             no_dropout(model)
-        check_packable(model, dropout=not preferences)
+        check_packable(model, dropout=linear)
     except NotPackable as reason:
-        if config.packing == "tree":
-            raise NotPackable(f"{reason}; take --packing rows") from None
+        if wanted == "tree":
+            advice = "; take --packing rows" if isinstance(config, Training) else ""
+            raise NotPackable(f"{reason}{advice}") from None
         return False, str(reason)
     return True, None

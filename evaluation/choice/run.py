@@ -25,9 +25,9 @@ from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.files import atomic_write
 from i2a.jsonl import JsonMapping, JsonObject
-from i2a.models.autogen import Client, as_model
+from i2a.models.autogen import Client
 from i2a.models.spec import ModelSpec
-from i2a.runs.clients import ClientSpec, check_clients, spec_for
+from i2a.runs.clients import check_clients, has_likelihoods, spec_for
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
@@ -224,12 +224,6 @@ def method_of(candidate: Candidate, config: Choosing, reference: ModelSpec | Non
                 raise UsageError(f"{spec}: {why} needs log-probabilities, which this model does not give")
             return "letters"
     return "logprobs"
-
-
-def has_likelihoods(spec: ModelSpec) -> bool:
-    if isinstance(spec, ClientSpec):
-        return as_model(spec.client).scores_replies({})
-    return spec.load_kind().scores_replies(dict(spec.params))
 
 
 def laid_out(

@@ -1,4 +1,4 @@
-"""`i2a train sft|dpo|base`, and the accelerate configurations that come with them."""
+"""`i2a train sft|dpo|grpo|base`, and the accelerate configurations that come with them."""
 
 import json
 import time
@@ -15,7 +15,7 @@ from i2a.jsonl import JsonObject
 
 if TYPE_CHECKING:
     from i2a.simulator.model.settings import Base
-    from training.settings import DPO, SFT
+    from training.settings import DPO, GRPO, SFT
 
 # Once a process has failed, a launcher ends the others. So that an error they share is printed once, by the first one,
 # the others wait for this many seconds.
@@ -37,6 +37,16 @@ DPO_TOML = """\
 runs = ["runs/first"]
 model = "runs/sft"
 out = "runs/dpo"
+"""
+GRPO_EXAMPLE = """\
+i2a train grpo --model small --turns 3 --iterations 2 --out runs/grpo
+i2a train grpo --model runs/sft --out runs/grpo --reward judge=1 \\
+    --reward length:40=-0.5 --others openai:qwen3@http://localhost:8000/v1"""
+GRPO_TOML = """\
+model = "runs/sft"
+out = "runs/grpo"
+others = "openai:qwen3@http://localhost:8000/v1"
+reward = { judge = 1.0, "length:40" = -0.5 }
 """
 BASE_TOML = """\
 out = "runs/base"
@@ -77,6 +87,21 @@ def dpo(config: "DPO", as_json: bool) -> None:
 
 
 @train.command()
+@command("training.settings:GRPO", example=GRPO_EXAMPLE, toml=GRPO_TOML, extra="train")
+def grpo(config: "GRPO", as_json: bool) -> None:
+    """Train a model by interaction, best one from `i2a train sft`: it talks, is judged, and learns from that.
+
+    In each iteration it has conversations with the simulated person, in which it gives several replies to the same
+    words; each is given its rewards, and one goes on. It learns which were better than their siblings (GRPO). The
+    conversations are runs in OUT/rollouts, to look at with `i2a show`. On Ctrl-C the iteration is finished or, while
+    it talks, kept as far as it is, and the same command with --resume continues. Exit code 130: interrupted.
+    """
+    from training.grpo import grpo as run
+
+    _train(run, config, as_json)
+
+
+@train.command()
 @command("i2a.simulator.model.settings:Base", example="i2a train base --out runs/base", toml=BASE_TOML, extra="train")
 def base(config: "Base", as_json: bool) -> None:
     """Train a small model from scratch that can chat and recall what was said, but does not adapt to the user.
@@ -110,7 +135,7 @@ def accelerate(name: Annotated[str, Argument(metavar="NAME", help="single, ddp o
     typer.echo(folder / f"{name}.yaml")
 
 
-def _train(run: Callable[..., JsonObject], config: "SFT | DPO", as_json: bool) -> None:
+def _train(run: Callable[..., JsonObject], config: "SFT | DPO | GRPO", as_json: bool) -> None:
     from rich.console import Console
 
     from i2a.errors import I2AError
@@ -133,6 +158,10 @@ def _in_words(result: JsonObject) -> str:
     """The finishing lines: what came of it, and what to do with it."""
     first, last, folder = result["first"], result["last"], result["model"]
     lines = [f"{result['steps']} steps on {result['rows']:,} rows, loss {first['loss']:.4g} -> {last['loss']:.4g}"]
+    if "reward" in last:
+        lines.append(
+            f"reward {first['reward']:.4g} -> {last['reward']:.4g} of what it trained on; measure with another"
+        )
     if "rewards/margins" in last:
         lines.append(
             f"reward margin {first['rewards/margins']:.4g} -> {last['rewards/margins']:.4g}, the chosen reply ahead in "

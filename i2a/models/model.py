@@ -30,7 +30,8 @@ class Completion(NamedTuple):
     `finish_reason` as in OpenAI's protocol: "stop", "length", "content_filter", "unknown"; "stop_string" if it went on
     past its end and was cut there. No tokens: nobody counted them. `estimated`: they are estimates of ours. Of the
     prompt's tokens, `cached_tokens` were read from the provider's cache, and `written_tokens` written into it.
-    `batched`: it came in a batch, which costs half.
+    `sample`: the tokens that were drawn, where they are kept, see `i2a.models.local.policy`. `batched`: it came in a
+    batch, which costs half.
     """
 
     content: str
@@ -40,6 +41,7 @@ class Completion(NamedTuple):
     estimated: bool = False
     cached_tokens: int = 0
     written_tokens: int = 0
+    sample: str = ""
     batched: bool = False
 
 

@@ -6,6 +6,11 @@ from io import BytesIO
 from pathlib import Path
 
 TRAINED = {"loss": "loss", "rewards/margins": "reward margin", "rewards/accuracies": "reward accuracy"}
+# Of GRPO; beside these each of its rewards, and `mismatch/max` is left to the log.
+TRAINED |= {"reward": "reward", "reward_spread": "spread among siblings", "no_spread": "groups without spread"}
+TRAINED |= {"kl": "KL to the start", "entropy": "entropy", "reply_tokens": "tokens of a reply"}
+TRAINED |= {"clip_share": "clipped tokens", "mismatch/mean": "sampling against training"}
+COLUMNS = 4
 
 
 def picture(svg: bytes) -> str:
@@ -21,17 +26,23 @@ def training(log: Sequence[Mapping[str, object]], name: str) -> str | None:
     """The log of a training, step by step, one panel per quantity; None if it logged none of them."""
     from matplotlib.figure import Figure
 
-    there = [key for key in TRAINED if any(key in line for line in log)]
-    if not there:
+    terms = {key: key.replace("/", " ") for line in log for key in line if key.startswith("reward/")}
+    panels = {key: title for key, title in {**TRAINED, **terms}.items() if any(key in line for line in log)}
+    if not panels:
         return None
-    figure = Figure(figsize=(3.4 * len(there), 2.4), layout="constrained")
-    for axes, key in zip(figure.subplots(1, len(there), squeeze=False)[0], there, strict=True):
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(3.4 * columns, 2.4 * rows), layout="constrained")
+    places = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, (key, title) in zip(places, panels.items(), strict=False):
         points = [(line["step"], line[key]) for line in log if key in line and "step" in line]
         axes.plot(*zip(*points, strict=True), color="#0b62a8", linewidth=1.2)
         axes.set_xlabel("step")
-        axes.set_title(TRAINED[key], fontsize=10)
+        axes.set_title(title, fontsize=10)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
+    for axes in places:
+        axes.set_visible(False)
     figure.suptitle(name, fontsize=10)
     target = BytesIO()
     figure.savefig(target, format="svg", metadata={"Date": None})

@@ -43,6 +43,13 @@ def spec_for(role: str, text: str, clients: Mapping[str, Client]) -> ModelSpec:
     return ClientSpec(KIND, type(client).__name__, client=client)
 
 
+def has_likelihoods(spec: ModelSpec) -> bool:
+    """Whether the model tells how likely given replies are; it is not opened."""
+    if isinstance(spec, ClientSpec):
+        return as_model(spec.client).scores_replies({})
+    return spec.load_kind().scores_replies(dict(spec.params))
+
+
 def check_clients(clients: Mapping[str, Client], models: Mapping[str, ModelSpec]) -> None:
     """Raises `UsageError` for what is no client, and for a client that no role of `models` uses."""
     for name, client in clients.items():

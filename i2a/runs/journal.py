@@ -16,7 +16,8 @@ CREATE TABLE IF NOT EXISTS answers (
     tree TEXT NOT NULL, key BLOB NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL,
     content TEXT NOT NULL, finish_reason TEXT NOT NULL,
     prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, estimated INTEGER NOT NULL DEFAULT 0,
-    cached_tokens INTEGER NOT NULL DEFAULT 0, written_tokens INTEGER NOT NULL DEFAULT 0
+    cached_tokens INTEGER NOT NULL DEFAULT 0, written_tokens INTEGER NOT NULL DEFAULT 0,
+    sample TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS answers_of_a_tree ON answers (tree);
 """
@@ -54,6 +55,8 @@ class Journal:
             for name in ("estimated", "cached_tokens", "written_tokens"):
                 if name not in present:  # before 0.2
                     self._db.execute(f"ALTER TABLE answers ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0")
+            if "sample" not in present:
+                self._db.execute("ALTER TABLE answers ADD COLUMN sample TEXT NOT NULL DEFAULT ''")
         except sqlite3.Error as error:
             raise self._unusable(error) from None
         self._batch: list[tuple[object, ...]] = []
@@ -66,13 +69,17 @@ class Journal:
         """
         rows = self._rows(
             "SELECT key, content, finish_reason, prompt_tokens, completion_tokens, estimated, cached_tokens, "
-            "written_tokens FROM answers WHERE tree = ? ORDER BY rowid",
+            "written_tokens, sample FROM answers WHERE tree = ? ORDER BY rowid",
             tree,
         )
         return {
-            key: Completion(content, reason, prompt_tokens, completion_tokens, bool(estimated), *in_cache)
-            for key, content, reason, prompt_tokens, completion_tokens, estimated, *in_cache in rows
+            key: Completion(content, reason, prompt_tokens, completion_tokens, bool(estimated), *rest)
+            for key, content, reason, prompt_tokens, completion_tokens, estimated, *rest in rows
         }
+
+    def samples(self) -> list[tuple[str, str]]:
+        """The tokens that were drawn, for every answer that has them, with its tree. Raises `UsageError`."""
+        return self._rows("SELECT tree, sample FROM answers WHERE sample != '' ORDER BY rowid")
 
     def spent(self) -> list[Spent]:
         """What was spent in this run folder, by role and model. Raises `UsageError` for a damaged journal."""
@@ -128,7 +135,7 @@ class Journal:
         self._batch, self._waiting = [], []
         try:
             self._db.execute("BEGIN")
-            self._db.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", batch)
+            self._db.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", batch)
             self._db.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - raised in every caller that waits for this batch
             if self._db.in_transaction:

@@ -32,6 +32,10 @@ FAULTS, ASKED_AGAIN, LEFT_OUT = "faults", "asked_again", "turns_left_out"
 RATINGS = "ratings"  # and of a rated reply: what each judge gave it
 PERSONA = "persona"  # there too: which of the tree's `personas` the user is from this node on
 
+# And of a reply of a policy: the digest of the tokens that were drawn, which the journal keeps; by name what each
+# reward gives it (None: it could not be had) and their weighted sum; why a reward could not be had.
+SAMPLE, REWARDS, REWARD, UNSCORED = "sample", "rewards", "reward", "unscored"
+
 
 class Inference(BaseModel):
     """What an attentive reader already knows about the user, in the persona's own words."""
@@ -84,6 +88,12 @@ class Utterance(NamedTuple):
     finish_reason: str | None = None
     notes: JsonMapping = MappingProxyType({})
     prompt: SentPrompt | None = None
+
+
+class Placed(Utterance):
+    """An utterance that stands in a tree already, as `node`: one of several replies, through which a script goes on."""
+
+    node: Node
 
 
 class Verdict(NamedTuple):
@@ -218,6 +228,7 @@ class Tree:
     def add(self, parent: Node | None, utterance: Utterance) -> Node:
         """Put an utterance under `parent` (None: it opens the dialogue), which the dialogue thereby goes through.
 
+        One that stands there already (`Placed`) is put nowhere, and its node returned.
         Raises `TypeError` for anything else, such as a call of a role that was not awaited.
         """
         if not isinstance(utterance, Utterance):
@@ -229,6 +240,8 @@ class Tree:
             )
         if not isinstance(parent, Node | None):
             raise TypeError(f"tree.add takes a node to answer, or None, not a {type(parent).__name__}")
+        if isinstance(utterance, Placed) and utterance.node.parent is parent:
+            return utterance.node
         speaker, content, usage, finish_reason, notes, prompt = utterance
         node = Node(parent, speaker, content, usage, finish_reason, metadata=dict(notes), prompt=prompt)
         if parent is None:

@@ -20,6 +20,7 @@ from i2a.models.spec import ModelSpec
 from i2a.personas.encoders import open_encoder
 from i2a.plugins import find
 from i2a.trees.formats import Format
+from scenarios.rewards import find_reward
 from scenarios.script import find as find_scenario
 from tests.fakes import install_plugins
 
@@ -42,6 +43,7 @@ KINDS: list[tuple[str, str, str, Callable[[str], Any]]] = [
     ("formats", "lines", "lines", lambda name: find("formats", name, Format).rows.__name__),
     ("protocols", "polite", "Polite", lambda name: find_rater(name).protocol),
     ("candidates", "curious", "Curious", lambda name: Candidate.parse(f"{name}:offline").role.__name__),
+    ("rewards", "curiosity", "curiosity", lambda name: find_reward(name).about),
     ("encoders", "trigrams", "Trigrams", lambda name: open_encoder(name).name),
     ("commands", "longest", "longest", found_command),
 ]
@@ -103,6 +105,15 @@ def candidate_worked(here: Path) -> None:
     summary = json.loads((here / "runs/curious/summary.json").read_text("utf-8"))
     assert list(summary["candidates"]) == ["offline", "curious"]
     assert summary["models"]["curious"]["wrapper"] == "Curious"
+
+
+def reward_worked(here: Path) -> None:
+    nodes = [node for tree in lines_of(here / "runs/asked/trees.jsonl") for node in tree["nodes"]]
+    replies = [node for node in nodes if node["speaker"] == "policy"]
+    assert len(replies) == 2 * 2 * 4
+    for reply in replies:
+        terms = reply["notes"]["rewards"]
+        assert reply["notes"]["reward"] == terms["./curiosity.py"] - 0.1 * terms["length"]
 
 
 def encoder_worked(here: Path) -> None:

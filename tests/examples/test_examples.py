@@ -16,7 +16,7 @@ from scenarios.template import write
 from scenarios.trial import trial
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SCRIPTS = sorted(path.name for path in EXAMPLES.glob("*.py"))
+SCRIPTS = sorted(path.name for path in EXAMPLES.glob("*.py") if "@scenario" in path.read_text("utf-8"))
 MOMENTS = count(1_800_000_000)
 
 

@@ -18,6 +18,7 @@ class Job(BaseModel):
     size: int = Field(3, ge=1, description="How many.")
     speed: Literal["slow", "fast"] = "slow"
     script: str = "own"
+    weights: dict[str, float] = {}
     max_cost: float | None = None
     role_model: Annotated[dict[str, str], Flag(was="role_models")] = {}
     price: Annotated[list[str], Flag(was="prices")] = []
@@ -82,6 +83,11 @@ def test_a_script_counts_from_the_folder_of_the_file_wherever_it_stands(file: Pa
     written(file, 'out = "a"', f'script = "{value}"', f'price = ["{value}"]', "[role_model]", f'judge = "{value}"')
     job = load(Job, file, {})
     assert (job.script, job.price, job.role_model) == (found, [found], {"judge": found})
+
+
+def test_a_script_that_has_a_weight_counts_from_there_too(file: Path) -> None:
+    job = load(Job, written(file, 'out = "a"', 'weights = {length = -1, "./d.py:job" = 2, "judge:./e.py" = 3}'), {})
+    assert job.weights == {"length": -1, f"{file.parent}/d.py:job": 2, f"judge:{file.parent}/e.py": 3}
 
 
 def test_a_name_may_have_dashes_or_underscores_but_not_both(file: Path) -> None:

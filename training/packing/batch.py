@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Batch = dict[str, Any]  # tensors by name, see `batch_trees`
 IMPLEMENTATIONS = ("sdpa", "eager", "flex_attention")  # of attention, as transformers names them
+# Columns that trainers add to features: `advantages` of each row, `sampled` of each scored token; `reference` of each
+# row (DPO) or of each scored token (GRPO).
+VALUES = {"reference", "advantages", "sampled"}
 LAYER_TYPES = ("full_attention", "sliding_attention")
 
 
@@ -28,8 +31,8 @@ def batch_trees(features: Sequence[Feature], *, multiple: int = 1) -> Batch:
 
     `input_ids`, `position_ids` (1, n); `ends` (n); `predict`, `labels` (k): the k distinct scored nodes, as the
     positions that predict them and their tokens; `slot`, `row` (s): for every scored token of every row, which of the k
-    it is and whose; `lengths` (rows); `reference` (rows), where the features have it; `tokens` (2): of the rows, had
-    they not been packed, and of the trees; `chain`: a single row, which needs no mask.
+    it is and whose; `lengths` (rows); `tokens` (2): of the rows, had they not been packed, and of the trees; `chain`: a
+    single row, which needs no mask. And what the features have of `VALUES`.
     """
     ids: list[int] = []
     depths: list[int] = []
@@ -63,21 +66,28 @@ def batch_trees(features: Sequence[Feature], *, multiple: int = 1) -> Batch:
         "tokens": torch.tensor([rows_tokens, tokens]),
         "chain": not filling and all(end == tokens for end in ends),
     }
-    if "reference" in features[0]:
-        batch["reference"] = torch.tensor([value for feature in features for value in feature["reference"]])
+    for name in VALUES & features[0].keys():
+        batch[name] = torch.tensor([value for feature in features for value in feature[name]])
     return batch
 
 
 def idle(batch: Batch) -> Batch:
     """The same forward pass with no row that carries loss."""
-    none: Batch = {name: batch[name][:0] for name in ("slot", "row", "lengths", "reference") if name in batch}
+    none: Batch = {name: batch[name][:0] for name in {"slot", "row", "lengths", *VALUES} & batch.keys()}
     return {**batch, **none, "tokens": torch.zeros_like(batch["tokens"])}
 
 
 def token_logps(
     model: torch.nn.Module, batch: Batch, *, config: PretrainedConfig, dtype: torch.dtype
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-probability of each distinct scored token (k), in fp32 or better, and whether it was the likeliest (k).
+    """Log-probability of each distinct scored token (k), in fp32 or better, and whether it was the likeliest (k)."""
+    logits = token_logits(model, batch, config=config, dtype=dtype)
+    logps = -F.cross_entropy(logits, batch["labels"], reduction="none")
+    return logps, logits.detach().argmax(-1) == batch["labels"]
+
+
+def token_logits(model: torch.nn.Module, batch: Batch, *, config: PretrainedConfig, dtype: torch.dtype) -> torch.Tensor:
+    """Scores of all words in the place of each distinct scored token (k, words), in fp32 or better.
 
     A branching point predicts several tokens, so predictions are gathered by index where labels would be shifted.
     `config` is the model's, `dtype` that of its queries; the model may be wrapped (PEFT, DDP, FSDP).
@@ -90,10 +100,8 @@ def token_logps(
         logits_to_keep=batch["predict"],
         use_cache=False,
     )
-    logits = output.logits[0]
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    logps = -F.cross_entropy(logits, batch["labels"], reduction="none")
-    return logps, logits.detach().argmax(-1) == batch["labels"]
+    logits: torch.Tensor = output.logits[0]
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def row_logps(logps: torch.Tensor, batch: Batch) -> torch.Tensor:

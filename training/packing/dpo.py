@@ -120,14 +120,7 @@ class PackedDPOTrainer(PackedTrainer):
             self._adapter_off = True
             self._check_adapter_is_new()
             return
-        ref_model = ref_model or copy.deepcopy(self.model)
-        ref_model.eval().requires_grad_(False)
-        if self.is_fsdp_enabled:
-            from trl.models import prepare_fsdp
-
-            self.ref_model = prepare_fsdp(ref_model, self.accelerator)
-        else:
-            self.ref_model = self.accelerator.prepare_model(ref_model, evaluation_mode=True)
+        self.ref_model = self.frozen(ref_model or copy.deepcopy(self.model))
 
     def _check_adapter_is_new(self) -> None:
         """The model without its adapter is the model that training starts from only if the adapter does nothing yet."""

@@ -6,7 +6,7 @@ all ranks and in all accumulated batches, whatever the sizes of the conversation
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -16,7 +16,7 @@ from transformers import Trainer, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
 
 from i2a.errors import UsageError
-from training.packing.batch import Batch, batch_trees, idle, token_logps
+from training.packing.batch import Batch, batch_trees, idle, token_logits, token_logps
 from training.packing.check import NotPackable, check_packable
 from training.packing.tree import Feature
 
@@ -85,16 +85,35 @@ class PackedTrainer(Trainer):
         raise NotImplementedError
 
     def losses(self, model: torch.nn.Module, pack: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """The sum of each term over the pack (terms), and sums of other metrics, counted as the first term is."""
+        """The sum of each term over the pack (terms), and of other metrics: sums that are counted as the first term is,
+        or pairs of a sum and its own count (2)."""
         raise NotImplementedError
 
     def logps(self, model: torch.nn.Module, pack: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """`token_logps` of the trained model, or of another in its place."""
-        device = self.args.device.type
         with self.accelerator.autocast():
-            lower = torch.is_autocast_enabled(device)
-            dtype = torch.get_autocast_dtype(device) if lower else self.model.dtype
-            return token_logps(model, pack, config=self.model.config, dtype=dtype)
+            return token_logps(model, pack, config=self.model.config, dtype=self._dtype())
+
+    def logits(self, model: torch.nn.Module, pack: Batch) -> torch.Tensor:
+        """`token_logits`, likewise."""
+        with self.accelerator.autocast():
+            return token_logits(model, pack, config=self.model.config, dtype=self._dtype())
+
+    def _dtype(self) -> torch.dtype:
+        """Of the queries, under autocast."""
+        device = self.args.device.type
+        return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.model.dtype
+
+    def frozen(self, model: torch.nn.Module) -> torch.nn.Module:
+        """A model that is run beside the trained one, placed and wrapped as that is."""
+        model.eval().requires_grad_(False)
+        if self.is_fsdp_enabled:
+            from trl.models import prepare_fsdp
+
+            prepared: torch.nn.Module = prepare_fsdp(model, self.accelerator)
+        else:
+            prepared = self.accelerator.prepare_model(model, evaluation_mode=True)
+        return prepared
 
     # What of `Trainer` is replaced.
 
@@ -112,9 +131,10 @@ class PackedTrainer(Trainer):
     ) -> torch.Tensor:
         """A forward and a backward pass for each pack; the ranks exchange gradients in the last."""
         loss = torch.zeros((), device=self.args.device)
-        for left, pack in zip(reversed(range(len(inputs["packs"]))), inputs["packs"], strict=True):
-            with self.accelerator.no_sync(model) if left else nullcontext():
-                loss += super().training_step(model, pack, num_items_in_batch)
+        with _same_sums(self.args.device):
+            for left, pack in zip(reversed(range(len(inputs["packs"]))), inputs["packs"], strict=True):
+                with self.accelerator.no_sync(model) if left else nullcontext():
+                    loss += super().training_step(model, pack, num_items_in_batch)
         return loss
 
     def compute_loss(
@@ -129,7 +149,7 @@ class PackedTrainer(Trainer):
         counts = self.counts(inputs)
         self._record(model.training, sums.detach(), counts, metrics, inputs["tokens"])
         total = counts if num_items_in_batch is None else num_items_in_batch
-        weights = torch.tensor(self.weights, device=sums.device)
+        weights = torch.tensor(self.weights, device=sums.device, dtype=sums.dtype)
         loss = (weights * sums / total.clamp(min=1)).sum() * self.accelerator.num_processes
         return (loss, None) if return_outputs else loss
 
@@ -178,7 +198,10 @@ class PackedTrainer(Trainer):
         metrics: dict[str, torch.Tensor],
         tokens: torch.Tensor,
     ) -> None:
-        pairs = {name: torch.stack([value.detach(), counts[0]]) for name, value in metrics.items()}
+        pairs = {
+            name: value.detach() if value.ndim else torch.stack([value.detach(), counts[0]])
+            for name, value in metrics.items()
+        }
         pairs |= {name: torch.stack([sums[at], counts[at]]) for at, name in enumerate(self.terms)}
         pairs["tokens_saved"] = tokens
         stored = self._sums[training]
@@ -196,3 +219,15 @@ class PackedTrainer(Trainer):
         if training:
             self._tokens += int(sums["tokens_saved"][1])
         return {name: value / number for name, (value, number) in sums.items()}
+
+
+@contextmanager
+def _same_sums(device: torch.device) -> Iterator[None]:
+    """On a CPU, add the gradients of what branches in one order: more than two branches, added by several threads as
+    they come, give another sum each time."""
+    before, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(before or device.type == "cpu", warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warns)

@@ -28,6 +28,8 @@ class Row:
     `chances` decide what is drawn: the n-th number in [0, 1) decides the n-th token, whatever else is in the batch.
     `temperature` 0 takes the likeliest token. `dry`: the penalty of a token that continues words of this reply or of
     `earlier` ones. `known`: what the engine has already computed for the first tokens.
+    `logprobs`: of each token that is written, in nats, where `keeps_logprobs`; of all that the model might say at this
+    temperature, whatever top-p or `dry` rule out.
     """
 
     ids: list[int]
@@ -37,6 +39,8 @@ class Row:
     seed: int
     dry: Dry | None = None
     earlier: Sequence[Sequence[int]] = ()
+    keeps_logprobs: bool = False
+    logprobs: list[float] = field(default_factory=list)
     start: int = field(init=False)
     chances: list[float] = field(init=False)
     known: Any = None

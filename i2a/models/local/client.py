@@ -72,6 +72,8 @@ class HFModel(Model):
     structured_output = False
     limits_answers = True
     in_process = True
+    keeps_samples = False
+    """Whether an answer carries the tokens that were drawn for it."""
 
     def __init__(self, config: HFConfig) -> None:
         self._config = config
@@ -176,17 +178,22 @@ class HFModel(Model):
                 seed if not attempt else random.Random(f"{seed}/{attempt}").getrandbits(32),
                 dry,
                 earlier,
+                self.keeps_samples,
             )
             await self._generate(row)
             spent += len(row.written)
             text, _, went_on = spoken(self._loaded.chat.text(row.written))
             if not is_blank(text):
                 end = "stop_string" if went_on else "length" if row.end == "length" else "stop"
-                return Completion(text, end, len(prompt), spent)
+                return Completion(text, end, len(prompt), spent, sample=self._sample(prompt, row))
         advice = "; raise max_tokens: ?max_tokens=" if row.end == "length" else ""
         error = ModelError(f"{self}: an empty reply{advice}")
         error.billed = (len(prompt), spent)
         raise error
+
+    def _sample(self, prompt: Sequence[int], row: Row) -> str:
+        """The tokens of an answer, as far as they are kept."""
+        return ""
 
     @property
     def context(self) -> int | None:

@@ -99,10 +99,13 @@ class Generator:
             **cache,
         )[:, batch.width :].tolist()
         stops = set(self._stops.tolist())
+        logprobs = draw.logprobs()
         for place, (row, tokens, broken) in enumerate(zip(rows, written, draw.broken[:, 0].tolist(), strict=True)):
             new = tokens[: row.left]
             stop = next((n for n, token in enumerate(new, 1) if token in stops), None)
             row.ids += new[:stop]
+            if row.keeps_logprobs:
+                row.logprobs += logprobs[place][: len(new[:stop])]
             row.end = "nan" if broken else "stop" if stop else None if row.left else "length"
             if self._prefixes is not None:
                 read = min(len(new[:stop]), len(tokens) - 1)  # the last one was drawn, but not read

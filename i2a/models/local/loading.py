@@ -70,6 +70,14 @@ def _load(source: Source) -> Loaded:
     return Loaded(model, template, stops, context, checkpoint.fingerprint, batching, warnings)
 
 
+def around(model: "PreTrainedModel", template: ChatTemplate, fingerprint: str) -> Loaded:
+    """The same of a model that is in memory already. An adapter of PEFT stays on its base, and answers with it."""
+    whole = model.get_base_model() if hasattr(model, "get_base_model") else model
+    context = getattr(whole.config.get_text_config(), "max_position_embeddings", None)
+    batching, stops = sound_batching(whole), _stops(whole, template)
+    return Loaded(whole, template, stops, context, fingerprint, batching, template.warnings)
+
+
 def _device(source: Source) -> torch.device:
     if source.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -63,16 +63,26 @@ class Draw:
         }
         self._fresh = torch.tensor([not row.written for row in rows], device=device).nonzero()
         self.broken = torch.zeros(len(rows), 1, dtype=torch.bool, device=device)
+        self._keeps = any(row.keeps_logprobs for row in rows)
+        self._logprobs: list[torch.Tensor] = []
 
     def __call__(self, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        step = ids.shape[1] - self._width
+        step, raw = ids.shape[1] - self._width, scores
         if not step:
             scores = scores.index_put((self._fresh, self._stops), torch.tensor(float("-inf"), device=scores.device))
         if self._repetitions:
             scores = self._without_repetition(scores, ids[:, -1].tolist() if step else [])
         tokens, broken = pick(scores, self._temperature, self._top_p, self._chances[:, step, None])
         self.broken |= broken
+        if self._keeps:
+            wide = raw.to(torch.promote_types(raw.dtype, torch.float32))
+            scaled = wide / torch.where(self._temperature > 0, self._temperature, 1.0)
+            self._logprobs.append(scaled.log_softmax(-1).gather(-1, tokens))
         return torch.full_like(scores, float("-inf")).scatter(-1, tokens, 0.0)
+
+    def logprobs(self) -> list[list[float]]:
+        """Of the tokens drawn for each row, where any row keeps them."""
+        return torch.cat(self._logprobs, 1).tolist() if self._logprobs else []
 
     def _without_repetition(self, scores: torch.Tensor, drawn: Sequence[int]) -> torch.Tensor:
         """The scores, less what `Repetition` takes. `drawn`: the last token of each row, from the second step on."""

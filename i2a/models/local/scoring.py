@@ -5,7 +5,7 @@ Knows neither text nor queue.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from inspect import signature
 from typing import Any, Self
 
@@ -30,7 +30,6 @@ class ScoredRow(Row):
     """
 
     tails: Sequence[Sequence[int]] = ()
-    logprobs: list[float] = field(default_factory=list)
 
     @classmethod
     def of(cls, replies: Sequence[Tokens]) -> Self:

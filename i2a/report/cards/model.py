@@ -6,6 +6,7 @@ from i2a.jsonl import JsonMapping, JsonObject
 from i2a.report.cards.markdown import fill, simulated, table
 
 METHODS = {"sft": "supervised fine-tuning", "dpo": "direct preference optimisation"}
+METHODS |= {"grpo": "group-relative policy optimisation"}
 
 
 def model_card(result: JsonMapping, manifest: JsonMapping) -> str:
@@ -44,6 +45,13 @@ def _metadata(stage: str, source: str, *, adapter: bool) -> str:
 
 
 def _data(corpus: JsonMapping, result: JsonMapping) -> JsonObject:
+    if "parts" not in corpus:  # of conversations of its own
+        return {
+            "talked with": "; ".join(f"{role}: {model}" for role, model in corpus["models"].items()),
+            "persona fingerprint": corpus["fingerprint"],
+            "replies learnt from": result["rows"],
+            "notes": "; ".join(result["notes"]) or "none",
+        }
     part = corpus["parts"]["train"]
     return {
         "runs": "; ".join(_run(run) for run in corpus["sources"]),

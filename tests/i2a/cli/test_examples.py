@@ -21,7 +21,7 @@ ORDER += ["personas check", "personas sample", "train accelerate", "evaluate", "
 ORDER += ["report", "models check"]
 # A model of another server or of the hub, several GPUs; or what only these make.
 ELSEWHERE = re.compile(r"openai:|Qwen/|^accelerate |hf:|runs/eval|runs/sft runs/dpo")
-TRAINING, ENDLESS = {"train base", "train sft", "train dpo", "demo"}, "serve"  # tests of training train
+TRAINING, ENDLESS = {"train base", "train sft", "train dpo", "train grpo", "demo"}, "serve"  # tests of training train
 VIEW = "view"  # endless too
 
 

@@ -1,0 +1,117 @@
+"""Training by interaction, from its settings to its model: what was said is kept, and a crash changes nothing."""
+
+import json
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from i2a import read_trees, train_grpo
+from i2a.errors import UsageError
+from i2a.runs.training_folder import read_log
+from i2a.testing import Request, ScriptedModel
+from tests.training.trainings import equal, weights
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+
+SMALL: dict[str, Any] = {
+    "iterations": 3,
+    "conversations": 2,
+    "turns": 2,
+    "replies": 3,
+    "updates": 2,
+    "max_new_tokens": 8,
+    "learning_rate": 1e-3,
+    "dtype": "fp32",
+    "quiet": True,
+    "reward": {"length": 1.0, "repetition": 0.0, "judge": 0.0},
+}
+
+
+def user(request: Request) -> str:
+    return f"I like number {len(request.text) % 7}."
+
+
+def train(model: Path, out: Path, clients: dict[str, Any] | None = None, **changed: Any) -> dict[str, Any]:
+    talkers = {"user": ScriptedModel(user), "judge": ScriptedModel()} if clients is None else clients
+    return train_grpo(model=str(model), out=out, clients=talkers, **(SMALL | changed))
+
+
+@pytest.fixture(scope="module")
+def whole(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("grpo") / "whole"
+    train(base, out)
+    return out
+
+
+def test_a_model_comes_of_it_and_what_was_said_is_kept(base: Path, whole: Path) -> None:
+    assert not equal(weights(whole), weights(base))
+    assert [folder.name for folder in sorted((whole / "rollouts").iterdir())] == ["0000", "0001", "0002"]
+    for number in range(3):
+        trees = list(read_trees(whole / "rollouts" / f"{number:04}"))
+        assert len(trees) == 2
+        replies = [node for tree in trees for node in tree if node.speaker == "policy"]
+        assert len(replies) == 2 * 2 * 3
+        assert all(node.metadata["reward"] == node.metadata["rewards"]["length"] for node in replies)
+    card = (whole / "README.md").read_text("utf-8")
+    assert "group-relative policy optimisation" in card
+
+
+def test_the_log_tells_how_it_went(whole: Path) -> None:
+    lines = read_log(whole / "log.jsonl")
+    assert len([line for line in lines if "loss" in line]) == 6
+    first = lines[0]
+    watched = {"reward", "reward/length", "reward/repetition", "reward_spread", "no_spread", "reply_tokens"}
+    watched |= {"kl", "entropy", "clip_share", "drift", "mismatch/mean", "mismatch/max", "mismatch/kl"}
+    assert watched <= first.keys()
+    assert first["mismatch/max"] < 1e-3
+    result = json.loads((whole / "result.json").read_text("utf-8"))
+    assert result["rows"] == 3 * 12
+    assert result["tokens_saved"] > 1.5
+
+
+@pytest.mark.parametrize("calls", [3, 11])
+def test_a_crash_while_it_talks_changes_nothing(base: Path, whole: Path, tmp_path: Path, calls: int) -> None:
+    """In the first iteration, and in the third."""
+    number = count()
+
+    def crashes(request: Request) -> str:
+        if next(number) == calls:
+            raise ZeroDivisionError
+        return user(request)
+
+    with pytest.raises((ZeroDivisionError, ExceptionGroup)):
+        train(base, tmp_path / "out", {"user": ScriptedModel(crashes), "judge": ScriptedModel()})
+    train(base, tmp_path / "out", resume=True)
+    assert equal(weights(tmp_path / "out"), weights(whole))
+    assert [line["loss"] for line in read_log(tmp_path / "out/log.jsonl")] == [
+        line["loss"] for line in read_log(whole / "log.jsonl")
+    ]
+
+
+def test_the_same_settings_give_the_same_model_and_others_do_not(base: Path, whole: Path, tmp_path: Path) -> None:
+    train(base, tmp_path / "again")
+    train(base, tmp_path / "lora", lora=True, iterations=1)
+    assert equal(weights(tmp_path / "again"), weights(whole))
+    assert (tmp_path / "lora/adapter_config.json").exists()
+
+
+def test_what_cannot_work_is_refused_before_anything_is_written(base: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    refused: list[tuple[dict[str, Any], str]] = [
+        ({"reward": {"length": 0.0}}, "no reward counts"),
+        ({"scenario": "aloe", "policy": "judge"}, "policy"),
+        ({"role_model": {"policy": "offline"}}, "--model"),
+        ({"replies": 1}, "greater than or equal to 2"),
+    ]
+    for settings, reason in refused:
+        with pytest.raises(UsageError, match=reason):
+            train(base, out, {}, **settings)
+    assert not out.exists()
+
+
+def test_a_finished_training_is_not_begun_again(base: Path, whole: Path) -> None:
+    before = (whole / "result.json").read_bytes()
+    assert train(base, whole, resume=True)["rows"] == 36
+    assert (whole / "result.json").read_bytes() == before
