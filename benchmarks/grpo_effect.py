@@ -7,7 +7,7 @@ a reply is for this person and not for one of three others, as the SFT model rea
 about as long as the demo spent on pairs and DPO. Then `i2a choice` and `i2a evaluate`, with controls. What rises only
 on the reward that was trained on is hacking. Nothing here looks at the people of the test before the end.
 
-Run: python benchmarks/grpo_effect.py runs/demo [--seed 1] [--iterations 6]; half an hour on two cores.
+Run: python benchmarks/grpo_effect.py runs/demo [--seed 1] [--iterations 5]; half an hour on two cores.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from i2a.cli.demo import BOUNDS, SAMPLING
 
-REWARDS = {"judge": ("judge=1", "recognised=0"), "recognised": ("recognised=1", "judge=0")}
+REWARDS = ("judge", "recognised")
 TRAINING = ["--turns", "10", "--conversations", "16", "--replies", "4", "--updates", "2", "--max-new-tokens", "48"]
 
 
@@ -34,10 +34,10 @@ def people(demo: Path, prefix: str = "") -> list[str]:
 
 
 def train(demo: Path, out: Path, name: str, options: argparse.Namespace) -> None:
-    rewards = [word for reward in REWARDS[name] for word in ("--reward", reward)]
+    reader = ["--role-model", f"reader=hf:{demo}/sft"] if name == "recognised" else []
     pace = ["--iterations", str(options.iterations), "--learning-rate", str(options.learning_rate)]
     i2a(
-        *("train", "grpo", "--model", f"{demo}/sft", *people(demo), *rewards, "--role-model", f"reader=hf:{demo}/sft"),
+        *("train", "grpo", "--model", f"{demo}/sft", *people(demo), "--reward", f"{name}=1", *reader),
         *(*TRAINING, *pace, "--dtype", "fp32", "--seed", str(options.seed), "--out", f"{out}/{name}"),
         *(["--resume"] if (out / name).exists() else []),
     )
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("demo", type=Path)
     parser.add_argument("--out", type=Path, default=Path("runs/effect"))
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--iterations", type=int, default=6)
+    parser.add_argument("--iterations", type=int, default=5)
     parser.add_argument("--learning-rate", type=float, default=5e-5)
     parser.add_argument("--cases", type=int, default=60)
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What SFT and DPO share: a training from its settings to its model. The scripts beside it bring rows and trainer.
+"""What the stages share: a training from its settings to its model. The scripts beside it bring rows and trainer.
 
     with TrainingRun.open("sft", config) as run:                    # model, tokenizer, precision, packing
         data = run.tokenize(sft_rows, SFT_COLUMNS, PairFilter())    # corpus -> rows -> tokens on disk

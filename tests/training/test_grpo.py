@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from i2a import read_trees, train_grpo
-from i2a.errors import UsageError
+from i2a.errors import BadRequest, UsageError
 from i2a.runs.training_folder import read_log
-from i2a.testing import Request, ScriptedModel
+from i2a.testing import Request, ScriptedModel, any_answer
 from tests.training.trainings import equal, weights
+from training.advantages import advantages
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 
@@ -88,6 +89,30 @@ def test_a_crash_while_it_talks_changes_nothing(base: Path, whole: Path, tmp_pat
     assert [line["loss"] for line in read_log(tmp_path / "out/log.jsonl")] == [
         line["loss"] for line in read_log(whole / "log.jsonl")
     ]
+
+
+def test_it_learns_from_what_a_judge_scored_that_fails_a_third_of_the_time(base: Path, tmp_path: Path) -> None:
+    number = count()
+
+    def fails(request: Request) -> str:
+        if next(number) % 10 in (1, 4, 7):
+            raise BadRequest("out of order")
+        return any_answer(request)
+
+    judge = ScriptedModel(fails)
+    train(base, tmp_path / "out", {"user": ScriptedModel(user), "judge": judge}, reward={"judge": 1.0}, iterations=1)
+    trees = list(read_trees(tmp_path / "out/rollouts/0000"))
+    replies = [node for tree in trees for node in tree if node.speaker == "policy"]
+    scored = [node for node in replies if node.metadata["reward"] is not None]
+    assert 0 < len(scored) < len(replies) == 12
+    assert all("out of order" in node.metadata["unscored"]["judge"] for node in replies if node not in scored)
+    found = advantages(trees)
+    assert found.keys() == set(scored)
+    for reply in scored:
+        group = [node.metadata["reward"] for node in scored if node.parent is reply.parent]
+        assert found[reply] == pytest.approx(reply.metadata["reward"] - sum(group) / len(group))
+    first = read_log(tmp_path / "out/log.jsonl")[0]
+    assert (first["replies_learnt"], first["replies_unscored"]) == (len(scored), 12 - len(scored))
 
 
 def test_the_same_settings_give_the_same_model_and_others_do_not(base: Path, whole: Path, tmp_path: Path) -> None:
