@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev, stdev
 
-from i2a.trees.tree import Node, Tree
+from i2a.trees.tree import REWARD, Node, Tree
 
-REWARD = "reward"
 TINY = 1e-4  # as TRL has it
 
 

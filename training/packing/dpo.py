@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
-from accelerate.utils import gather_object, tqdm
 from transformers import TrainingArguments
 
 from i2a.errors import UsageError
@@ -142,15 +141,10 @@ class PackedDPOTrainer(PackedTrainer):
         """The dataset with the log-probabilities of its rows under the model as it is now; each rank does its share."""
         was_training = self.model.training
         self.model.eval()
-        ranks, rank = self.accelerator.num_processes, self.accelerator.process_index
-        mine = range(rank, len(dataset), ranks)
-        found: list[list[float]] = []
-        for at in tqdm(mine, desc="Reference log-probabilities", disable=self.args.disable_tqdm):
-            [pack] = self._prepare_inputs(self.data_collator([dataset[at]]))["packs"]
-            found.append(self._frozen(self.model, pack).tolist())
+        column = self.by_rank(
+            dataset, lambda pack: self._frozen(self.model, pack).tolist(), "Reference log-probabilities"
+        )
         self.model.train(was_training)
-        gathered = dict(gather_object(list(zip(mine, found, strict=True))))
-        column = [gathered[at] for at in range(len(dataset))]
         if hasattr(dataset, "add_column"):
             return dataset.add_column("reference", column)
         return [{**feature, "reference": logps} for feature, logps in zip(dataset, column, strict=True)]

@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
-from accelerate.utils import gather_object
 from transformers import TrainingArguments
 
 from training.packing.batch import Batch, idle
@@ -165,16 +164,14 @@ class PackedGRPOTrainer(PackedTrainer):
     def prepared(self, features: Sequence[Feature]) -> list[Feature]:
         """The features before the first step on them, with a column `reference` and what there is to know of the
         sampling. Each rank computes its share."""
-        ranks, rank = self.accelerator.num_processes, self.accelerator.process_index
-        mine = range(rank, len(features), ranks)
         with torch.no_grad():
-            found = gather_object([(at, *self._now(features[at])) for at in mine])
-        made: list[Feature] = [{}] * len(features)
+            found = self.by_rank(features, self._now)
+        made: list[Feature] = []
         ratios: list[float] = []
-        for at, logps, reference in found:
-            drawn = features[at]["sampled"]
+        for feature, (logps, reference) in zip(features, found, strict=True):
+            drawn = feature["sampled"]
             sampled = [ours if abs(ours - old) < ROUNDING else old for ours, old in zip(logps, drawn, strict=True)]
-            made[at] = {**features[at], "sampled": sampled, "reference": reference}
+            made.append({**feature, "sampled": sampled, "reference": reference})
             ratios += [ours - old for ours, old in zip(logps, drawn, strict=True)]
         apart = torch.tensor(ratios)
         self.news |= {
@@ -184,9 +181,8 @@ class PackedGRPOTrainer(PackedTrainer):
         }
         return made
 
-    def _now(self, feature: Feature) -> tuple[list[float], list[float]]:
+    def _now(self, pack: Batch) -> tuple[list[float], list[float]]:
         """Log-probabilities of the scored tokens of one tree under the model, and under the reference."""
-        [pack] = self._prepare_inputs(self.data_collator([feature]))["packs"]
         logps = _of_labels(self._words(self.model, pack), pack)
         return logps.tolist(), (self._reference(pack) if self.loss.beta else logps).tolist()
 

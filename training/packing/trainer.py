@@ -5,13 +5,14 @@ A feature is one tree (`PackedTree.feature()`); a batch is some conversations, c
 all ranks and in all accumulated batches, whatever the sizes of the conversations.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from accelerate.utils import gather_object, tqdm
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
 
@@ -20,6 +21,7 @@ from training.packing.batch import Batch, batch_trees, idle, token_logits, token
 from training.packing.check import NotPackable, check_packable
 from training.packing.tree import Feature
 
+T = TypeVar("T")
 Packs = dict[str, list[Batch]]  # under "packs": a batch as the forward passes that it takes
 
 Sums = dict[str, torch.Tensor]  # by metric: a sum and the number of what was summed, (2)
@@ -114,6 +116,17 @@ class PackedTrainer(Trainer):
         else:
             prepared = self.accelerator.prepare_model(model, evaluation_mode=True)
         return prepared
+
+    def by_rank(self, dataset: Any, compute: Callable[[Batch], T], desc: str | None = None) -> list[T]:
+        """What `compute` gives for each feature alone; each rank does its share, and gets all."""
+        ranks, rank = self.accelerator.num_processes, self.accelerator.process_index
+        mine = range(rank, len(dataset), ranks)
+        found: list[tuple[int, T]] = []
+        for at in tqdm(mine, desc=desc, disable=self.args.disable_tqdm or desc is None):
+            [pack] = self._prepare_inputs(self.data_collator([dataset[at]]))["packs"]
+            found.append((at, compute(pack)))
+        gathered = dict(gather_object(found))
+        return [gathered[at] for at in range(len(dataset))]
 
     # What of `Trainer` is replaced.
 
