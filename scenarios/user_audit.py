@@ -9,8 +9,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from agents.role import Role, UtteranceCheck
-from i2a.trees.persona import LANGUAGE, Persona
+from agents.role import Role
+from i2a.trees.persona import KINDS, LANGUAGE
 from i2a.trees.tree import Utterance
 from i2a.words import words
 from scenarios.claims import unsupported_claim
@@ -66,30 +66,22 @@ def repeats(message: str, before: Iterable[str]) -> bool:
 
 
 def person_audit(role: Role[object], dialogue: Sequence[Utterance], message: str) -> list[str]:
-    """The audit of the person that a role is told of when it speaks, which may change while a tree grows."""
-    told = role.told
-    fields = {LANGUAGE: told[LANGUAGE]} if LANGUAGE in told else {}
-    persona = Persona("", told.get("profile", ""), told.get("personality", ""), fields=fields)
-    return list(persona_audit(persona)(role, dialogue, message))
+    """What is wrong with a message of the person that the role is told of when it speaks, by name.
 
-
-def persona_audit(persona: Persona) -> UtteranceCheck:
-    """What is wrong with a message of this person, by name: the audit of the roles that play it while a tree grows."""
-
-    def audit(role: Role[object], dialogue: Sequence[Utterance], message: str) -> list[str]:
-        faults = ["role_reversal"] if REVERSAL.search(message) else []
-        if OUT_OF_ROLE.search(message):
-            faults.append("out_of_role")
-        if unsupported_claim(message, persona.profile, persona.personality):
-            faults.append("invented")
-        if repeats(message, [said.content for said in dialogue]):
-            faults.append("repetition")
-        known = [f"{persona.profile}\n{persona.personality}", role.prompt.text]
-        if is_not_in(message, persona.language) if persona.language else is_foreign(message, known):
-            faults.append("wrong_language")
-        return faults
-
-    return audit
+    The audit of the roles that play the person of a tree, who may change while it grows.
+    """
+    profile, personality, language = (role.told.get(name, "") for name in (*KINDS, LANGUAGE))
+    faults = ["role_reversal"] if REVERSAL.search(message) else []
+    if OUT_OF_ROLE.search(message):
+        faults.append("out_of_role")
+    if unsupported_claim(message, profile, personality):
+        faults.append("invented")
+    if repeats(message, [said.content for said in dialogue]):
+        faults.append("repetition")
+    known = [f"{profile}\n{personality}", role.prompt.text]
+    if is_not_in(message, language.strip()) if language.strip() else is_foreign(message, known):
+        faults.append("wrong_language")
+    return faults
 
 
 # Languages: which one a text is in, as far as its letters and its commonest words tell.

@@ -8,7 +8,7 @@ from agents.user import User
 from i2a.personas.pool import PersonaPool
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Utterance
-from scenarios.user_audit import is_foreign, language, loops, persona_audit, script
+from scenarios.user_audit import is_foreign, language, loops, person_audit, script
 from tests.fakes import ScriptedClient
 
 ANNA = Persona("p", "She is 41 and bakes bread in a small shop in Lyon. She has a dog.", "Blunt, funny, impatient.")
@@ -17,8 +17,7 @@ LI = Persona("q", "她四十一岁 在里昂的一家小店里做面包 养了�
 
 def faults(message: str, *before: str, persona: Persona = ANNA) -> Sequence[str]:
     dialogue = [Utterance("user" if i % 2 == 0 else "assistant", said) for i, said in enumerate(before)]
-    role = User("user", ScriptedClient(), profile=persona.profile, personality=persona.personality)
-    return persona_audit(persona)(role, dialogue, message)
+    return person_audit(User("user", ScriptedClient(), **persona.values), dialogue, message)
 
 
 @pytest.mark.parametrize(
