@@ -58,13 +58,13 @@ class PolicyPlan:
             raise UsageError(f"{role} cannot be the policy: it answers with a form, and a policy is a role that speaks")
         if config.follow == "best" and not any(config.reward.values()):
             raise UsageError("--follow best needs a reward that counts, e.g. --reward judge=1")
-        own = spec_for(role, config.role_model.get(role, config.model), clients)
-        raters = [spec_for(RATER, text, clients) for text in config.rater or [_model(RATER, config)]]
+        own = spec_for(role, config.model_of(role), clients)
+        raters = [spec_for(RATER, text, clients) for text in config.rater or [config.model_of(RATER)]]
         rewards = {}
         for name, weight in config.reward.items():
             found = find_reward(name)
             others = {
-                asked: own if asked == POLICY else spec_for(asked, _model(asked, config), clients)
+                asked: own if asked == POLICY else spec_for(asked, config.model_of(asked), clients)
                 for asked in found.roles
                 if asked != RATER
             }
@@ -150,10 +150,6 @@ def check_likelihoods(name: str, casts: Sequence[Mapping[str, ModelSpec]]) -> No
                 f"reward {name}: {spec} gives no log-probabilities of replies; take one that does: "
                 f"--role-model {role}=hf:FOLDER"
             )
-
-
-def _model(role: str, config: Simulation) -> str:
-    return config.role_model.get(role, config.model)
 
 
 def places_of(tree: Tree, role: str) -> list[list[Node]]:

@@ -18,12 +18,11 @@ from typing import Any, NamedTuple, get_type_hints
 
 from agents.role import Role
 from i2a import plugins
-from i2a.digests import digest
 from i2a.errors import ModelError, UsageError
 from i2a.runs.runner import model_errors
 from i2a.trees.tree import Node, Tree
 from i2a.words import words
-from scenarios.source import code_of
+from scenarios.source import fingerprint_of
 
 GRAM = 3  # words that stand together
 SHAPE = "def NAME(tree: Tree, reply: Node, judge: SomeRole) -> float | None"
@@ -55,10 +54,7 @@ class Reward:
     @property
     def fingerprint(self) -> str:
         """Changes when the code of its file or a prompt of a role changes."""
-        file = Path(inspect.getfile(inspect.unwrap(self.function)))
-        return digest(
-            "\x1e".join([*code_of(file), *(f"{name} {role.prompt.text}" for name, role in self.roles.items())])
-        )
+        return fingerprint_of(Path(inspect.getfile(inspect.unwrap(self.function))), self.roles)
 
     async def of(self, tree: Tree, replies: Sequence[Node], roles: Mapping[str, Role[object]]) -> list[Worth]:
         """What each of the replies, all in one place, is worth. A call that fails is no value of the reply it is about.

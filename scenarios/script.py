@@ -12,13 +12,12 @@ from typing import Any, get_type_hints
 from agents.prompt import Prompt
 from agents.role import Role, introduce
 from i2a import plugins
-from i2a.digests import digest
 from i2a.errors import UsageError
 from i2a.models.model import Model
 from i2a.options import Options
 from i2a.trees.persona import KINDS
 from i2a.trees.tree import Tree
-from scenarios.source import code_of
+from scenarios.source import fingerprint_of
 from scenarios.user_audit import person_audit
 
 Script = Callable[..., Coroutine[Any, Any, None]]
@@ -58,8 +57,7 @@ class Scenario:
 
         Comments, docstrings and layout do not count. Files that the script reads are unknown to it.
         """
-        parts = [*code_of(self.file), *(f"{name} {role.prompt.text}" for name, role in self.roles.items())]
-        return digest("\x1e".join(parts))
+        return fingerprint_of(self.file, self.roles)
 
     @property
     def uses_personas(self) -> bool:

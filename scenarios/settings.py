@@ -11,6 +11,11 @@ from i2a.personas.settings import refuse_both
 from i2a.runs.config import RunConfig
 from i2a.settings import Flag
 
+REWARDED = (
+    "What the replies of the policy are worth, a weighted sum: judge, judge:strict, wins, recognised, inferred, "
+    "length, repetition, FILE.py or package:object. Weight 0: only looked at."
+)
+
 
 class Scene(BaseModel):
     """Who talks with whom, and what their replies are worth: what a simulation and a training by interaction share."""
@@ -50,11 +55,7 @@ class Scene(BaseModel):
     follow: Literal["random", "best"] = Field(
         "random", description="Which of them goes on: one by chance, or that of the highest reward."
     )
-    reward: Annotated[dict[str, float], Flag(metavar="NAME=WEIGHT")] = Field(
-        {},
-        description="What the replies of the policy are worth, a weighted sum: judge, judge:strict, wins, recognised, "
-        "inferred, length, repetition, FILE.py or package:object. Weight 0: only looked at.",
-    )
+    reward: Annotated[dict[str, float], Flag(metavar="NAME=WEIGHT")] = Field({}, description=REWARDED)
     rater: Annotated[list[str], Flag(metavar="MODEL")] = Field(
         [], description="Model that plays the judge of a reward; of several, the mean. [default: that of the judge]"
     )
@@ -87,3 +88,7 @@ class Simulation(Scene, RunConfig):
         description="Keep what every role was sent with the trees: to look at, and to train the judge, the Inducer or "
         "the user. Without it, only what roles of your own were sent when they spoke.",
     )
+
+    def model_of(self, role: str) -> str:
+        """The model string of a role."""
+        return self.role_model.get(role, self.model)

@@ -105,7 +105,7 @@ def models_of_roles(
     reward has."""
     of_rewards = policy.models if policy else {}
     scenario.check_roles(name for name in [*config.role_model, *config.role_max_tokens] if name not in of_rewards)
-    models = {role: spec_for(role, config.role_model.get(role, config.model), clients) for role in scenario.roles}
+    models = {role: spec_for(role, config.model_of(role), clients) for role in scenario.roles}
     check_clients(clients, {**of_rewards, **models})
     return models
 

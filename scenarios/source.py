@@ -1,10 +1,18 @@
 """What a script and the modules beside it do, as text that a comment, a docstring or another layout does not change."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from agents.role import Role
+from i2a.digests import digest
+
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def fingerprint_of(file: Path, roles: Mapping[str, type[Role[object]]]) -> str:
+    """Changes when what the code of a file does, a module beside it that it imports, or a prompt of a role changes."""
+    return digest("\x1e".join([*code_of(file), *(f"{name} {role.prompt.text}" for name, role in roles.items())]))
 
 
 def code_of(file: Path) -> list[str]:

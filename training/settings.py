@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 
 from i2a.settings import Flag
-from scenarios.settings import Scene
+from scenarios.settings import REWARDED, Scene
 from training.rows import PairFilter
 
 # What may differ from one session of a training to the next.
@@ -223,11 +223,7 @@ class GRPO(Scene, Fitting):
         "offline",
         description="Model of all roles but the policy, also of those that rewards ask; as in `i2a simulate --model`.",
     )
-    reward: Annotated[dict[str, float], Flag(metavar="NAME=WEIGHT")] = Field(
-        {"judge": 1.0},
-        description="What the replies of the policy are worth, a weighted sum: judge, judge:strict, wins, recognised, "
-        "inferred, length, repetition, FILE.py or package:object. Weight 0: only looked at.",
-    )
+    reward: Annotated[dict[str, float], Flag(metavar="NAME=WEIGHT")] = Field({"judge": 1.0}, description=REWARDED)
     replies: int = Field(4, ge=2, description="How many replies the policy gives to the same words.")
     iterations: int = Field(50, ge=1, description="How often the model talks, and then learns from it.")
     conversations: int = Field(8, ge=1, description="Conversations in an iteration, each with another persona.")
