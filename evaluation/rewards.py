@@ -6,6 +6,7 @@ Plug-ins of the group `i2a.rewards`, found by name at run time; what a reward is
 
 import asyncio
 from collections.abc import Sequence
+from functools import cache
 from math import exp, fsum
 
 from agents.inducer import Inducer, beginnings
@@ -87,10 +88,16 @@ async def recognised(tree: Tree, replies: Sequence[Node], reader: Reader) -> lis
 
 def others(persona: Persona, seed: int) -> list[Persona]:
     """Three persons who are somebody else in profile and personality."""
-    pool = PersonaPool.read(None, None)
+    pool = _people()
     mine = (persona.profile, persona.personality)
     drawn = pool.draw(min(pool.pairs, 4 * OTHERS), seed)
     return [one for one in drawn if one.profile != mine[0] and one.personality != mine[1]][:OTHERS]
+
+
+@cache
+def _people() -> PersonaPool:
+    """Those that come with i2a, read once: they are asked for in every place of every tree."""
+    return PersonaPool.read(None, None)
 
 
 class Guesser(Role[Inference]):
