@@ -15,7 +15,7 @@ from typing import Any
 from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
-from i2a.trees.index import describe
+from i2a.trees.known import describe
 
 PART = 32  # trees
 SAMPLE = 2000  # trees of a run, where it is not said how many
@@ -57,7 +57,7 @@ def pack(runs: Sequence[tuple[str, Path]], *, limit: int = SAMPLE) -> Packed:
 def entry(run: int, tree: JsonObject) -> list[object]:
     """What the list shows and filters by: run, id, persona, candidate, case, replies, score, disagreements.
 
-    The counts are those of `i2a.trees.index`.
+    The counts are those of `i2a.trees.known`.
     """
     known = describe(tree)
     return [run, known.id, known.persona, known.candidate, known.case, known.replies, known.score, known.disagreements]

@@ -7,13 +7,14 @@ and extended when the file has grown. It holds no tree; `TreeIndex.tree` reads o
 import json
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from threading import RLock
 from typing import Any, Final, Literal, NamedTuple, Self, get_args
+
+from pydantic import BaseModel, ConfigDict
 
 from i2a import jsonl
 from i2a.digests import digest
@@ -21,7 +22,8 @@ from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
 from i2a.text import counted
 from i2a.trees.json import load, trees_of
-from i2a.trees.tree import FAULTS, RATINGS, Tree
+from i2a.trees.known import Known, describe
+from i2a.trees.tree import Tree
 
 CACHE: Final = ".trees.index.sqlite"
 VERSION: Final = 1  # of what the cache holds; another one is built anew
@@ -47,31 +49,6 @@ ORDERS: Final[dict[str, str]] = {
 assert set(ORDERS) == set(get_args(Order))
 
 
-class Known(NamedTuple):
-    """What is counted of a tree.
-
-    `replies`: utterances that answer and are not the user's. Every pair that was judged or has labels is one of
-    `labelled`, `flipped` (its two orders name two winners) and `unjudged` (a verdict has no winner). `score`: mean of
-    the ratings, None without any. `disagreements`: flipped pairs, and replies that two judges rate more than one point
-    apart. `length`: characters of all utterances.
-    """
-
-    id: str
-    scenario: str
-    persona: str
-    candidate: str | None
-    case: str | None
-    utterances: int
-    replies: int
-    length: int
-    labelled: int
-    flipped: int
-    unjudged: int
-    faults: int
-    score: float | None
-    disagreements: int
-
-
 @dataclass(frozen=True, slots=True)
 class IndexedTree:
     """A tree in the index: its `place` in the file, from 0, and what is `known` of it."""
@@ -83,9 +60,10 @@ class IndexedTree:
         return {"place": self.place, **self.known._asdict()}
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(BaseModel):
     """Which trees to find; None: any. `words` all occur at the start of words. `label`: what happened to its pairs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     words: str = ""
     persona: str | None = None
@@ -114,7 +92,8 @@ class Filters:
             if (wanted := getattr(self, name)) is not None:
                 parts.append(f'"{name}" = ?')
                 values.append(wanted)
-        parts += [f"{name} > 0" for name in (self.label,) if name]
+        if self.label is not None:
+            parts.append(f"{self.label} > 0")
         parts += ["disagreements > 0"] * self.disagreement + ["faults > 0"] * self.faults
         for name, sign, limit in (
             ("score", ">=", self.least_score),
@@ -128,7 +107,7 @@ class Filters:
         return " AND ".join(parts) or "1", values
 
 
-FILTERS: Final = tuple(field.name for field in fields(Filters))
+ALL: Final = Filters()
 
 
 class Found(NamedTuple):
@@ -149,57 +128,6 @@ class Totals(NamedTuple):
     unjudged: int
     faults: int
     disagreements: int
-
-
-def describe(tree: JsonObject) -> Known:
-    """What is counted of a tree as its JSON line has it. Raises `KeyError`, `TypeError` or the like for other JSON."""
-    options = tree.get("options") or {}
-    scores: list[int] = []
-    labels: dict[int | None, list[tuple[int, str]]] = {}
-    replies = apart = faults = length = flipped = unjudged = 0
-    for node in tree["nodes"]:
-        length += len(node["content"])
-        replies += node["parent"] is not None and node["speaker"] != "user"
-        if node.get("label"):
-            labels.setdefault(node["parent"], []).append((node["id"], node["label"]))
-        notes = node.get("notes") or {}
-        faults += FAULTS in notes
-        given = [rating["score"] for rating in notes.get(RATINGS, {}).values() if rating["score"] is not None]
-        scores += given
-        apart += bool(given) and max(given) - min(given) > 1
-    labelled = {frozenset((one, other)) for one, other in _labelled(labels)}
-    for node in tree["nodes"]:
-        winners: dict[frozenset[int], set[int | None]] = {}
-        for verdict in node["verdicts"]:
-            pair = frozenset((verdict["first"], verdict["second"]))
-            winners.setdefault(pair, set()).add(verdict["winner"])
-        judged = [found for pair, found in winners.items() if pair not in labelled]
-        unjudged += sum(None in found for found in judged)
-        flipped += sum(None not in found and len(found) > 1 for found in judged)
-    return Known(
-        id=tree["id"],
-        scenario=tree.get("scenario", ""),
-        persona=tree["persona"]["id"],
-        candidate=options.get("candidate"),
-        case=options.get("case"),
-        utterances=len(tree["nodes"]),
-        replies=replies,
-        length=length,
-        labelled=len(labelled),
-        flipped=flipped,
-        unjudged=unjudged,
-        faults=faults,
-        score=round(fmean(scores), 2) if scores else None,
-        disagreements=apart + flipped,
-    )
-
-
-def _labelled(labels: Mapping[int | None, Sequence[tuple[int, str]]]) -> Iterator[tuple[int, int]]:
-    """The ids of each labelled pair; `labels`: by parent, who of its children has which."""
-    for siblings in labels.values():
-        for id, label in siblings:
-            if label == "preferred":
-                yield from ((id, other) for other, lost in siblings if lost == "rejected")
 
 
 class _IndexedFile:
@@ -296,7 +224,7 @@ class TreeIndex:
         """How many bytes the file has now."""
         return self._source.state()[1]
 
-    def find(self, filters: Filters = Filters(), order: Order = "file", offset: int = 0, limit: int = 100) -> Found:
+    def find(self, filters: Filters = ALL, order: Order = "file", offset: int = 0, limit: int = 100) -> Found:
         """A page of the trees that pass the filters."""
         where, values = filters.where()
         total = int(self._rows(f"SELECT count(*) FROM trees WHERE {where}", *values)[0][0])
@@ -377,9 +305,7 @@ class TreeIndex:
 
     def _clear(self) -> None:
         self._db.executescript(
-            "BEGIN; DELETE FROM trees; DELETE FROM words; DELETE FROM state; COMMIT;".replace(
-                "DELETE FROM words", "INSERT INTO words(words) VALUES ('delete-all')"
-            )
+            "BEGIN; DELETE FROM trees; INSERT INTO words(words) VALUES ('delete-all'); DELETE FROM state; COMMIT;"
         )
         self.end = 0
 

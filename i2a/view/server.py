@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
@@ -35,31 +35,14 @@ PAGE = 200  # rows at most
 T = TypeVar("T")
 
 
-class TreesQuery(BaseModel):
+class TreesQuery(Filters):
     """What is asked of the list of trees."""
-
-    model_config = ConfigDict(extra="forbid")
 
     run: str
     words: str = Field("", max_length=500)
-    persona: str | None = None
-    candidate: str | None = None
-    case: str | None = None
-    scenario: str | None = None
-    label: str | None = Field(None, pattern="^(labelled|flipped|unjudged)$")
-    disagreement: bool = False
-    faults: bool = False
-    least_score: float | None = None
-    most_score: float | None = None
-    least_length: int | None = None
-    most_length: int | None = None
     order: Order = "file"
     offset: int = Field(0, ge=0)
     limit: int = Field(100, ge=1, le=PAGE)
-
-    @property
-    def filters(self) -> Filters:
-        return Filters(**self.model_dump(exclude={"run", "order", "offset", "limit"}))
 
 
 class ViewServer:
@@ -135,7 +118,7 @@ class ViewServer:
                 take_in(index)
             except UsageError as error:  # what stands before a bad line is shown
                 trouble = str(error)
-            found = index.find(query.filters, query.order, query.offset, query.limit)
+            found = index.find(query, query.order, query.offset, query.limit)
             left = 0 if trouble else max(0, index.size - index.end - 1)
             entries = [entry.as_json() for entry in found.entries]
             return {"entries": entries, "total": found.total, "count": index.count, "left": left, "trouble": trouble}

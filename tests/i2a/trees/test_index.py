@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from i2a.errors import UsageError
-from i2a.trees.index import CACHE, Filters, TreeIndex, describe
+from i2a.trees.index import CACHE, Filters, TreeIndex
 from i2a.trees.json import dump, load
+from i2a.trees.known import describe
 from i2a.trees.persona import Persona
 from i2a.trees.summary import Summary
 from i2a.trees.tree import Tree, Utterance, Verdict
