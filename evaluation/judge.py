@@ -13,6 +13,7 @@ from typing_extensions import TypeVar
 from agents.answers import Answer
 from agents.prompt import Prompt
 from agents.role import Role, RoleView
+from evaluation.ratings import ReplyKey
 from evaluation.scores import ALOE, STRICT, Protocol, Score
 from i2a.errors import ModelError, UsageError
 from i2a.plugins import find_class
@@ -117,14 +118,19 @@ async def rate(judges: Mapping[str, Rater], message: Node, reply: Node) -> None:
     reply.metadata[RATINGS] = known | {name: task.result() for name, task in asked.items()}
 
 
+def rated(tree: Tree) -> Iterator[tuple[ReplyKey, Node]]:
+    """The replies that were rated in an evaluated tree, turn after turn, each with its name."""
+    for reply in tree:
+        if RATINGS in reply.metadata:
+            turn = sum(node.speaker == "user" for node in reply.path)
+            yield ReplyKey(tree.options["candidate"], tree.options["case"], turn), reply
+
+
 def scores(tree: Tree) -> Iterator[Score]:
     """The scores that an evaluated tree holds, turn after turn."""
-    persona, candidate, case = tree.persona, tree.options["candidate"], tree.options["case"]
-    for reply in tree:
-        if RATINGS not in reply.metadata:
-            continue
+    persona = tree.persona
+    for (candidate, case, turn), reply in rated(tree):
         assert reply.parent is not None
-        turn = sum(node.speaker == "user" for node in reply.path)
         for judge, rating in reply.metadata[RATINGS].items():
             yield Score(
                 candidate=candidate,

@@ -22,12 +22,17 @@ def stored(file: Path) -> str | None:
     return picture(file.read_bytes()) if file.is_file() else None
 
 
+def quantities(log: Sequence[Mapping[str, object]]) -> dict[str, str]:
+    """What the log of a training has to draw, by key, with its title."""
+    terms = {key: key.replace("/", " ") for line in log for key in line if key.startswith("reward/")}
+    return {key: title for key, title in {**TRAINED, **terms}.items() if any(key in line for line in log)}
+
+
 def training(log: Sequence[Mapping[str, object]], name: str) -> str | None:
     """The log of a training, step by step, one panel per quantity; None if it logged none of them."""
     from matplotlib.figure import Figure
 
-    terms = {key: key.replace("/", " ") for line in log for key in line if key.startswith("reward/")}
-    panels = {key: title for key, title in {**TRAINED, **terms}.items() if any(key in line for line in log)}
+    panels = quantities(log)
     if not panels:
         return None
     columns = min(COLUMNS, len(panels))

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 
 from i2a.errors import UsageError
 from i2a.jsonl import JsonMapping, JsonObject
+from i2a.report.charts import quantities
 from i2a.runs.training_folder import read_log
 from i2a.view.shelf import ShownRun
-
-TRAINED = {"loss": "loss", "rewards/margins": "reward margin", "rewards/accuracies": "reward accuracy"}
 
 
 def curves(run: ShownRun) -> JsonObject:
     """`panels`: each a title, what the axes are, and lines of points (x, y, low, high); the ends null where unknown."""
     panels: list[JsonObject] = []
     if run.kind == "training":
-        panels = _training(run)
+        file = run.file("log.jsonl")
+        panels = of_training(read_log(file) if file else [], run.key)
     elif file := run.file("summary.json"):
         try:
             summary = json.loads(file.read_text("utf-8"))
@@ -59,21 +59,17 @@ def _choice(summary: JsonMapping) -> list[JsonObject]:
     ]
 
 
-def _training(run: ShownRun) -> list[JsonObject]:
-    file = run.file("log.jsonl")
-    log = read_log(file) if file else []
+def of_training(log: Sequence[JsonMapping], name: str) -> list[JsonObject]:
+    """A panel for each quantity that the report draws, too."""
     return [
         {
             "title": title,
             "x": "step",
             "y": title,
             "range": None,
-            "lines": [
-                {"name": run.key, "points": [[line["step"], line[key], None, None] for line in log if key in line]}
-            ],
+            "lines": [{"name": name, "points": [[line["step"], line[key], None, None] for line in log if key in line]}],
         }
-        for key, title in TRAINED.items()
-        if any(key in line for line in log)
+        for key, title in quantities(log).items()
     ]
 
 

@@ -14,6 +14,7 @@ from i2a.models.usage import UsageTracker, find_price, parse_price
 from i2a.report.runs import planned
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.training_folder import read_log
+from i2a.view.curves import of_training
 from i2a.view.shelf import ShownRun
 
 RECENT = 20_000  # calls at the end of a journal in which unfinished conversations are looked for
@@ -69,7 +70,7 @@ class Follower:
             "cost": self._tracker().cost(),
             "reasons": Counter(failed.values()).most_common(10),
             "growing": [] if complete else self._growing(),
-            "log": training.get("log", []),
+            "panels": training.get("panels", []),
         }
 
     def _read_journal(self) -> None:
@@ -168,13 +169,8 @@ class Follower:
         total = config.get("max_steps")
         if not total and log and log[-1].get("epoch"):
             total = max(step, round(step * config.get("epochs", 1) / log[-1]["epoch"]))
-        names = ("step", "loss", "learning_rate", "rewards/margins", "rewards/accuracies")
         thin = max(1, len(log) // 500)
-        return {
-            "step": step,
-            "total": total,
-            "log": [{name: line[name] for name in names if name in line} for line in log[::thin]],
-        }
+        return {"step": step, "total": total, "panels": of_training(log[::thin], self.run.key)}
 
 
 def _shown(content: str) -> JsonObject:

@@ -13,13 +13,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evaluation.judge import find_rater
+from evaluation.judge import find_rater, rated
+from evaluation.ratings import ReplyKey, read_ratings
 from evaluation.scores import Protocol
 from i2a import jsonl
 from i2a.digests import digest
 from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
-from i2a.trees.tree import Node, Tree
+from i2a.trees.tree import RATINGS, Node, Tree
 from i2a.view.shelf import ShownRun
 
 SCORES, CHOICES = "ratings.jsonl", "choices_of_people.jsonl"
@@ -180,40 +181,37 @@ def largest_differences(run: ShownRun, limit: int = 50) -> list[JsonObject]:
     """The replies on which people and judges are furthest apart, from the ratings in the run's folder."""
     if run.kind != "evaluation" or (file := run.file(SCORES)) is None or run.index is None:
         return []
-    from evaluation.ratings import read_ratings
-
     identity = run.manifest["identity"]
-    people: dict[str, list[int]] = {}
-    for rated in read_ratings(file, Protocol.stored(identity["protocol"], identity.get("scale"))).values():
-        for reply, score in rated.items():
-            people.setdefault(_key(reply._asdict()), []).append(score)
+    people: dict[ReplyKey, list[int]] = {}
+    for scored in read_ratings(file, Protocol.stored(identity["protocol"], identity.get("scale"))).values():
+        for reply, score in scored.items():
+            people.setdefault(reply, []).append(score)
     found = []
-    for item, tree, node in _rated(run):
-        if not (given := people.get(item.key)):
+    for _, tree, reply, node in _rated(run):
+        if not (given := people.get(reply)):
             continue
-        scores = {judge: rating["score"] for judge, rating in node.metadata["ratings"].items()}
+        scores = {judge: rating["score"] for judge, rating in node.metadata[RATINGS].items()}
         known = [score for score in scores.values() if score is not None]
         if known:
             mean, judged = sum(given) / len(given), sum(known) / len(known)
-            place = {"tree": tree.id, "node": item.nodes[0], "reply": node.content[:300], **item.about}
+            place = {"tree": tree.id, "node": list(tree).index(node), "reply": node.content[:300]}
+            place |= reply._asdict()
             found.append({**place, "people": given, "judges": scores, "apart": round(abs(mean - judged), 2)})
     return sorted(found, key=lambda one: -one["apart"])[:limit]
 
 
 def _replies(run: ShownRun) -> Iterator[Item]:
-    yield from (item for item, _, _ in _rated(run))
+    for place, tree, reply, node in _rated(run):
+        about = reply._asdict()
+        yield Item(_key(about), place, (list(tree).index(node),), about)
 
 
-def _rated(run: ShownRun) -> Iterator[tuple[Item, Tree, Node]]:
-    """Each rated reply of an evaluation."""
+def _rated(run: ShownRun) -> Iterator[tuple[int, Tree, ReplyKey, Node]]:
+    """Each rated reply of an evaluation, and the place of its tree."""
     assert run.index is not None
     for place in range(run.index.count):
         tree = run.index.tree(place)
-        for number, node in enumerate(tree):
-            if "ratings" in node.metadata:
-                turn = sum(one.speaker == "user" for one in node.path)
-                about = {"candidate": tree.options["candidate"], "case": tree.options["case"], "turn": turn}
-                yield Item(_key(about), place, (number,), about), tree, node
+        yield from ((place, tree, reply, node) for reply, node in rated(tree))
 
 
 def _pairs(run: ShownRun) -> Iterator[Item]:

@@ -31,7 +31,7 @@ export async function live(place, { run, link }) {
     ];
     facts.textContent = told.filter(Boolean).join(" \u00b7 ");
     place.dataset.state = state.state;
-    parts.replaceChildren(...failures(state.reasons), ...roles(state.roles), ...training(state.log, run),
+    parts.replaceChildren(...failures(state.reasons), ...roles(state.roles), ...state.panels.map(chart),
       state.done && state.kind !== "training" ? el("p", {}, el("a", { href: link("", run) }, "Look at the finished conversations")) : "");
     growing.replaceChildren(...(state.growing.length ? [el("h2", {}, "Growing now"), el("div", { class: "cards" }, ...state.growing.map(conversation))] : []));
   });
@@ -46,14 +46,6 @@ function roles(found) {
   const head = ["role", "calls", "tokens", "money"].map((name) => el("th", { scope: "col" }, name));
   return [el("div", { class: "wide" }, el("table", { id: "roles" }, el("thead", {}, el("tr", {}, ...head)),
     el("tbody", {}, ...found.map((one) => el("tr", {}, el("th", { scope: "row" }, one.role), el("td", {}, whole(one.calls)), el("td", {}, whole(one.tokens)), el("td", {}, money(one.cost)))))))];
-}
-
-function training(log, run) {
-  const keys = { loss: "loss", "rewards/margins": "reward margin", "rewards/accuracies": "reward accuracy" };
-  return Object.entries(keys).filter(([key]) => log.some((line) => key in line)).map(([key, title]) => chart({
-    title, x: "step", y: title, range: null,
-    lines: [{ name: run, points: log.filter((line) => key in line).map((line) => [line.step, line[key], null, null]) }],
-  }));
 }
 
 // Answers that follow one another by different speakers to the same message stand side by side.
