@@ -144,7 +144,7 @@ def derive(plan: EvalPlan, run: RunResult, config: Evaluation) -> EvalResult:
     )
     agreed = None
     if len(conditions.judges) > 1 or config.ratings is not None:
-        from evaluation.agreement import agreement  # imports scikit-learn, which takes a second
+        from evaluation.agreement import agreement
 
         agreed = agreement(read_scores(file), conditions.protocol, config.ratings)
     calibrated = None

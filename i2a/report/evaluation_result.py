@@ -27,7 +27,7 @@ def print_result(result: EvalResult, console: Console) -> None:
             f"Every reply: {result.run.folder}/scores.jsonl; numbers: summary.json; curves: curves.png, curves.svg"
         ]
     if calibrated := result.written.get("calibrated"):
-        from evaluation.calibration import in_words as calibrated_in_words  # imports scikit-learn, which takes a second
+        from evaluation.calibration import in_words as calibrated_in_words
 
         for line in calibrated_in_words(calibrated):
             console.print(Text(f"- {one_line(line)}"))

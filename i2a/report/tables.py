@@ -17,7 +17,7 @@ from evaluation.results import NAMES, CandidateResult, Difference, JudgeResults
 from evaluation.summary import BenchmarkSummary
 from i2a.text import counted, one_line
 
-if TYPE_CHECKING:  # scikit-learn takes a second to import
+if TYPE_CHECKING:
     from evaluation.agreement import Agreement, RaterPair
     from evaluation.compare import Comparison
     from evaluation.strata import Stratum

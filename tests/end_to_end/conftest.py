@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -51,6 +52,28 @@ def kill_at_random(command: list[str], server: Server, chance: random.Random, *,
         process.kill()
         process.wait()
         return True
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, by Playwright; the test is skipped where one of them is missing."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra: dev)")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs chromium, e.g. from Debian's package of that name")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def complaints_of(page: Any, *allowed: str) -> list[str]:
+    """What a page will write to its console, where it fails, and what it fetches that begins with none of `allowed`."""
+    found: list[str] = []
+    page.on("console", lambda message: found.append(message.text))
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("request", lambda asked: None if asked.url.startswith((*allowed, "data:")) else found.append(asked.url))
+    return found
 
 
 @pytest.fixture

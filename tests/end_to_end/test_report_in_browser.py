@@ -1,18 +1,14 @@
 """The report in a real browser: it opens, filters, unfolds and compares; hostile words stay words; nothing goes out."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.conftest import i2a
+from tests.end_to_end.conftest import complaints_of, i2a
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra: dev)")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, e.g. from Debian's package of that name")
 HOSTILE = (
     "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"> [red]loud[/red]"
 )
@@ -37,22 +33,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "report.html"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(params=[1280, 390], ids=["wide", "narrow"])
 def page(request: pytest.FixtureRequest, browser: Any, report: Path) -> Iterator[Any]:
     """The open report; in the end, nobody has complained and nothing was fetched."""
     page = browser.new_page(viewport={"width": request.param, "height": 800})
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda asked: None if asked.url.startswith("data:") else complaints.append(asked.url))
+    complaints = complaints_of(page)
     page.goto(report.as_uri())
     page.wait_for_selector(".card")
     yield page

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,11 +14,10 @@ import pytest
 from i2a.trees.json import dump
 from i2a.trees.persona import Persona
 from i2a.trees.tree import RATINGS, Inference, Tree, Utterance, Verdict
+from tests.end_to_end.conftest import complaints_of
 from tests.i2a.report.folders import run
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra: dev)")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, e.g. from Debian's package of that name")
 HOSTILE = (
     "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">\u202e\u2066&lt;b>"
 )
@@ -78,23 +76,11 @@ def viewed(*flags: object) -> Iterator[str]:
     assert process.returncode == 0
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @contextmanager
 def opened(browser: Any, address: str, **how: Any) -> Iterator[Any]:
     """A page; in the end nobody has complained, and only this server was asked."""
     page = browser.new_page(**how)
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    server = address.split("#")[0]
-    page.on("request", lambda asked: complaints.extend([] if asked.url.startswith((server, "data:")) else [asked.url]))
+    complaints = complaints_of(page, address.split("#")[0])
     page.goto(address)
     yield page
     page.close()
