@@ -11,13 +11,14 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from i2a.jsonl import JsonMapping
 from i2a.models.model import Completion, Message, Model
 from i2a.models.spec import ModelSpec
 from i2a.trees.json import read
-from i2a.trees.tree import ASKED_AGAIN
+from i2a.trees.tree import ASKED_AGAIN, FAULTS
 from scenarios.settings import Simulation
 from scenarios.simulation import simulate
 
@@ -58,16 +59,21 @@ KINDS = {
     "repetition": ["(its last message again)", "(the other's last message again)"],
 }
 
+MARK = 1_000_000  # tokens; more than any message of the engine takes
+
 
 class Bad(Model):
-    """The offline engine, of whose messages as the user this share is bad. `said`: how often each kind was."""
+    """The offline engine, of whose messages as the user this share is bad.
+
+    `kinds`: of each bad message, by its tokens of usage: a number of its own, by which it is found in a tree.
+    """
 
     simulated = False
 
     def __init__(self, share: float) -> None:
         self._model, self._share = ModelSpec("offline").open(), share
         self.calls = 0
-        self.said: dict[str, str] = {}
+        self.kinds: dict[int, str] = {}
 
     async def complete(self, messages: Sequence[Message], parameters: JsonMapping) -> Completion:
         self.calls += 1
@@ -81,8 +87,51 @@ class Bad(Model):
             if not earlier:
                 return await self._model.complete(messages, parameters)
             text = earlier[-1]
-        self.said[text] = kind
-        return Completion(text, "stop", 100, 20)
+        number = MARK + len(self.kinds)
+        self.kinds[number] = kind
+        return Completion(text, "stop", number, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What became of the messages of a run, in which `calls` were made for `messages`.
+
+    By kind: `said` are all bad messages that the model gave, `missed` those that stand in the trees without a mark;
+    all others were asked for again, or marked. `false_alarms`: good messages that were asked for again or marked.
+    """
+
+    calls: int
+    messages: int
+    said: Counter[str]
+    missed: Counter[str]
+    marked: int
+    false_alarms: int
+
+    @property
+    def caught(self) -> int:
+        return self.said.total() - self.missed.total()
+
+    @property
+    def extra_calls(self) -> float:
+        """Calls beyond one a message, as a share of the messages."""
+        return self.calls / self.messages - 1
+
+
+def measure(share: float, conversations: int, audit: str) -> Gate:
+    """Hold conversations with a person of whose messages this share is bad; `audit`: on or off."""
+    bad = Bad(share)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        config = Simulation.model_validate({"out": out, "conversations": conversations, "audit_user": audit})
+        simulate(config, clients={"user": bad})
+        nodes = [node for tree in read(out / "trees.jsonl") for node in tree if node.speaker == "user"]
+    kinds = {node: bad.kinds.get(node.usage.prompt_tokens if node.usage else 0, "") for node in nodes}
+    left = [node for node in nodes if kinds[node]]
+    missed = Counter(kinds[node] for node in left if FAULTS not in node.metadata)
+    again = sum(len(node.metadata.get(ASKED_AGAIN, ())) for node in nodes)
+    good_marked = sum(FAULTS in node.metadata for node in nodes if not kinds[node])
+    false_alarms = again - (len(bad.kinds) - len(left)) + good_marked
+    return Gate(bad.calls, len(nodes), Counter(bad.kinds.values()), missed, len(left) - missed.total(), false_alarms)
 
 
 def main() -> None:
@@ -90,20 +139,15 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.3)
     parser.add_argument("--conversations", type=int, default=50)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        for audit in ("off", "on"):
-            bad = Bad(args.share)
-            out = Path(folder) / audit
-            simulate(
-                Simulation(out=out, conversations=args.conversations, audit_user=audit),
-                clients={"user": bad},
-            )
-            nodes = [node for tree in read(out / "trees.jsonl") for node in tree if node.speaker == "user"]
-            left = Counter(bad.said[node.content] for node in nodes if node.content in bad.said)
-            again = Counter(fault for node in nodes for fault in node.metadata.get(ASKED_AGAIN, ()))
-            print(f"audit {audit}: {bad.calls} calls for {len(nodes)} messages")
-            print(f"  bad messages left: {left.total()} ({left.total() / len(nodes):.1%}): {dict(left.most_common())}")
-            print(f"  asked for again: {dict(again.most_common())}")
+    for audit in ("off", "on"):
+        gate = measure(args.share, args.conversations, audit)
+        bad = gate.said.total()
+        print(f"audit {audit}: {gate.messages} messages in {gate.calls} calls ({gate.extra_calls:.1%} extra)")
+        print(f"  bad messages said: {bad}: {dict(gate.said.most_common())}")
+        share = gate.caught / max(1, bad)
+        print(f"  caught: {gate.caught} ({share:.1%}), of which {gate.marked} stayed, and are marked")
+        print(f"  missed: {gate.missed.total()}: {dict(gate.missed.most_common())}")
+        print(f"  false alarms: {gate.false_alarms} of {gate.calls - bad} good messages")
 
 
 if __name__ == "__main__":
