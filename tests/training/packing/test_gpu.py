@@ -12,7 +12,10 @@ from training.packing.batch import batch_trees, token_logps
 from training.packing.check import check_packable
 from training.packing.tree import Row, pack_rows
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+pytestmark = [
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU"),
+    pytest.mark.filterwarnings("ignore"),  # of what torch compiles, about itself
+]
 
 
 def start(attention: str) -> Any:
