@@ -9,6 +9,7 @@ every turn of one dialogue would each be a prompt of their own, and what they sh
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from rich.console import Console
 from rich.text import Text
 from transformers import TrainingArguments
@@ -33,6 +34,7 @@ from training.packing.tree import Feature
 from training.rollouts import Rollout, policy_of, read_rollout, roll_out
 from training.run import TrainingRun
 from training.settings import GRPO
+from training.vllm_server import VLLMServer
 
 
 def grpo(
@@ -71,6 +73,12 @@ class Interaction:
         self.run, self.config, self.clients = run, config, clients
         self.folder = run.folder.path / "rollouts"
         self.policy = policy_of(simulation(config))
+        self.server: VLLMServer | None = None
+        if url := config.vllm_server:
+            ranks.run_on_first(lambda: self._open(url))
+
+    def _open(self, url: str) -> None:
+        self.server = VLLMServer(url, "cuda")
 
     def trainer(self) -> PackedGRPOTrainer:
         """It gets the model before a checkpoint is loaded, so that the reference is the same after a resume."""
@@ -122,6 +130,8 @@ class Interaction:
             max_new_tokens=config.max_new_tokens,
             clients=self.clients,
             console=None if config.quiet else self.run.console,
+            server=self.server,
+            autocast=torch.bfloat16 if self.run.setup.bf16 else None,
         )
 
 

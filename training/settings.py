@@ -264,6 +264,11 @@ class GRPO(Scene, Fitting):
         0.0, ge=0, le=1, description="Discount of what comes later in the dialogue. 0: only the reply itself counts."
     )
     concurrency: int = Field(32, ge=1, description="Conversations in progress at once.")
+    vllm_server: Annotated[str | None, Flag(metavar="URL")] = Field(
+        None,
+        description="A vLLM server on GPUs of its own, which draws the policy's replies and is sent the weights before "
+        "each iteration; docs/rollouts.md says how to start it. [default: the process that trains]",
+    )
 
     @model_validator(mode="after")
     def _counts_something(self) -> Self:
@@ -274,4 +279,4 @@ class GRPO(Scene, Fitting):
     @property
     def identity(self) -> dict[str, object]:
         """Likewise."""
-        return {name: value for name, value in super().identity.items() if name != "concurrency"}
+        return {name: value for name, value in super().identity.items() if name not in {"concurrency", "vllm_server"}}

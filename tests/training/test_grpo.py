@@ -1,6 +1,9 @@
 """Training by interaction, from its settings to its model: what was said is kept, and a crash changes nothing."""
 
 import json
+import subprocess
+import sys
+from collections import Counter
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -140,3 +143,27 @@ def test_a_finished_training_is_not_begun_again(base: Path, whole: Path) -> None
     before = (whole / "result.json").read_bytes()
     assert train(base, whole, resume=True)["rows"] == 36
     assert (whole / "result.json").read_bytes() == before
+
+
+def test_a_server_that_is_given_the_weights_draws_what_the_model_itself_would(
+    base: Path, whole: Path, tmp_path: Path
+) -> None:
+    """With TRL's client and a stand-in for vLLM, see there."""
+    command = [sys.executable, "-m", "tests.vllm_stand_in", str(base), str(tmp_path / "served")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    asked = Counter(json.loads(done.stdout.splitlines()[-1]))
+    assert asked["/update_weights"] == asked["/reset_prefix_cache"] == SMALL["iterations"]
+    assert asked["/v1/completions"] > 3 * 12, "some are asked again after an HTTP 500"
+    for number in range(SMALL["iterations"]):
+        folder = f"rollouts/{number:04}/trees.jsonl"
+        said, alone = (
+            [node.content for tree in read_trees(out / folder) for node in tree] for out in (tmp_path / "served", whole)
+        )
+        assert said == alone
+    assert equal(weights(tmp_path / "served"), weights(whole))
+
+
+def test_without_vllm_a_server_is_refused_in_one_line(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--vllm-server needs vLLM here too"):
+        train(base, tmp_path / "out", vllm_server="http://127.0.0.1:9")
