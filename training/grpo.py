@@ -9,7 +9,6 @@ every turn of one dialogue would each be a prompt of their own, and what they sh
 
 from collections.abc import Mapping, Sequence
 
-import torch
 from rich.console import Console
 from rich.text import Text
 from transformers import TrainingArguments
@@ -131,7 +130,6 @@ class Interaction:
             clients=self.clients,
             console=None if config.quiet else self.run.console,
             server=self.server,
-            autocast=torch.bfloat16 if self.run.setup.bf16 else None,
         )
 
 

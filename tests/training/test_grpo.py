@@ -1,6 +1,9 @@
 """Training by interaction, from its settings to its model: what was said is kept, and a crash changes nothing."""
 
 import json
+import os
+import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -92,6 +95,37 @@ def test_a_crash_while_it_talks_changes_nothing(base: Path, whole: Path, tmp_pat
     assert [line["loss"] for line in read_log(tmp_path / "out/log.jsonl")] == [
         line["loss"] for line in read_log(whole / "log.jsonl")
     ]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL")
+@pytest.mark.parametrize("where", ["talk", "save"])
+def test_a_kill_changes_nothing(base: Path, whole: Path, tmp_path: Path, where: str) -> None:
+    command = [sys.executable, "-m", "tests.training.grpo_process", str(base), str(tmp_path / "out"), where]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not (tmp_path / "out/result.json").exists()
+    train(base, tmp_path / "out", resume=True)
+    assert equal(weights(tmp_path / "out"), weights(whole))
+
+
+def test_two_processes_talk_once_and_take_the_same_step(base: Path, whole: Path, tmp_path: Path) -> None:
+    """Later steps are not compared: Adam makes a whole step of a rounding error where a gradient is tiny."""
+    out = tmp_path / "out"
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        world = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    command = [sys.executable, "-W", "ignore", "-m", "tests.training.grpo_process", str(base), str(out)]
+    ranks = [
+        subprocess.Popen(command, env=os.environ | world | {"RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE)
+        for rank in "01"
+    ]
+    for process in ranks:
+        _, errors = process.communicate(timeout=100)
+        assert process.returncode == 0, errors.decode()
+    assert (out / "rollouts/0000/trees.jsonl").read_bytes() == (whole / "rollouts/0000/trees.jsonl").read_bytes()
+    (alone, *_), (shared, *_) = read_log(whole / "log.jsonl"), read_log(out / "log.jsonl")
+    for name in ("loss", "grad_norm", "reward", "kl", "entropy"):
+        assert shared[name] == pytest.approx(alone[name], rel=1e-4, abs=1e-7), name
 
 
 def test_it_learns_from_what_a_judge_scored_that_fails_a_third_of_the_time(base: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ Torch is imported when a model is opened, not before.
 import json
 import random
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -74,8 +74,6 @@ class HFModel(Model):
     in_process = True
     keeps_samples = False
     """Whether an answer carries the tokens that were drawn for it."""
-    autocast: Any = None
-    """See `Generator`."""
 
     def __init__(self, config: HFConfig) -> None:
         self._config = config
@@ -89,8 +87,7 @@ class HFModel(Model):
         self._loaded, config = loaded, self._config
         keep = 0 if config.max_batch == 1 else config.max_batch_tokens
         limits = {"max_rows": config.max_batch, "max_tokens": config.max_batch_tokens}
-        how = {"keep": keep, "batching": loaded.batching, "autocast": self.autocast}
-        generator = Generator(loaded.model, loaded.stops, **how)
+        generator = Generator(loaded.model, loaded.stops, keep=keep, batching=loaded.batching)
         self._batcher = Batcher(generator, **limits)
         self._scoring = Batcher(Scorer(loaded.model, keep=keep, split=loaded.batching == "split"), **limits)
 

@@ -28,28 +28,20 @@ Batching = Literal["split", "padded", "equal", "alone"]
 class Generator:
     """An `Engine`. `stops`: the tokens that end a reply. `keep`: how many tokens of earlier calls to remember.
 
-    `keep=0` computes every row from its first token to its last in one go. `autocast`: the precision of what is
-    computed, as `torch.autocast` takes it; default: that of the weights.
+    `keep=0` computes every row from its first token to its last in one go.
     """
 
     def __init__(
-        self,
-        model: PreTrainedModel,
-        stops: Sequence[int],
-        *,
-        keep: int,
-        batching: Batching = "split",
-        autocast: torch.dtype | None = None,
+        self, model: PreTrainedModel, stops: Sequence[int], *, keep: int, batching: Batching = "split"
     ) -> None:
-        self.model, self._batching, self._autocast = model, batching, autocast
+        self.model, self._batching = model, batching
         model.generation_config = GenerationConfig()  # ignore the checkpoint's own sampling settings
         self._stops = torch.tensor(sorted(stops), device=model.device)
         self._prefixes = Prefixes(keep) if keep and batching == "split" and can_be_split(model) else None
 
     def advance(self, running: Sequence[Row], new: Sequence[Row], wanted: Callable[[], bool]) -> None:
         """See `Engine`."""
-        with torch.autocast(self.model.device.type, self._autocast, enabled=self._autocast is not None):
-            computed(lambda: self._advance(running, new, wanted))
+        computed(lambda: self._advance(running, new, wanted))
 
     def forget(self) -> None:
         """See `Engine`."""

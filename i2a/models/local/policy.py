@@ -43,28 +43,19 @@ class TokenSample(NamedTuple):
 class PolicyModel(HFModel):
     """A model in memory that answers in batches. `identity`: what its weights are; default: a digest of all of them.
 
-    `autocast`: the precision in which the model is trained, see `Generator`: in another one it would give other
-    log-probabilities. `settings`: those of `HFConfig`; an answer is drawn, at a temperature above 0. What it computed
-    for earlier calls is of the weights of that time: make another `PolicyModel` once they have changed.
+    `settings`: those of `HFConfig`; an answer is drawn, at a temperature above 0. What it computed for earlier calls is
+    of the weights of that time: make another `PolicyModel` once they have changed.
     """
 
     keeps_samples = True
 
-    def __init__(
-        self,
-        model: Any,
-        template: "ChatTemplate",
-        *,
-        identity: str | None = None,
-        autocast: Any = None,
-        **settings: Any,
-    ) -> None:
+    def __init__(self, model: Any, template: "ChatTemplate", *, identity: str | None = None, **settings: Any) -> None:
         from i2a.models.local.loading import around
 
         config = HFConfig(**{"name": "policy", "temperature": 1.0, **settings})
         if not config.temperature:
             raise ValueError("a policy draws its answers: its temperature is above 0")
-        self._config, self.autocast = config, autocast
+        self._config = config
         self._open(around(model, template, identity or digest_of_weights(model)))
         self._today = config.date or template.today
 
