@@ -165,6 +165,22 @@ class Pair(NamedTuple):
     chosen: Node
     rejected: Node
 
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """The usable verdicts on it; none on openings, which nobody compares under a node."""
+        both = {self.chosen, self.rejected}
+        given = self.history[-1].verdicts if self.history else []
+        return [verdict for verdict in given if verdict.winner and {*verdict[:2]} == both]
+
+    @property
+    def margin(self) -> float | None:
+        """The share of the usable verdicts for the chosen reply, less that for the rejected one.
+
+        From -1 to 1; None without verdicts, as for an imported pair, whose label comes from the record.
+        """
+        winners = [verdict.winner for verdict in self.verdicts]
+        return (winners.count(self.chosen) - winners.count(self.rejected)) / len(winners) if winners else None
+
 
 def chat_messages(path: Sequence[Node], answering: AbstractSet[str]) -> list[MessageDict]:
     """A path as chat messages, in the view of the speakers who are `answering`: they are the assistant.
