@@ -99,13 +99,15 @@ class Placed(Utterance):
 class Verdict(NamedTuple):
     """One comparison of two replies, in the order in which the judge saw them.
 
-    `winner` is `first` or `second`, or None where the judge gave no usable answer; `reason` then says why.
+    `winner` is `first` or `second`, or None where the judge gave no usable answer; `reason` then says why. `judge`: the
+    model that gave it, where several do.
     """
 
     first: Node
     second: Node
     winner: Node | None
     reason: str
+    judge: str | None = None
 
 
 @dataclass(eq=False, slots=True, repr=False)
