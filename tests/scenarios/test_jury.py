@@ -41,8 +41,8 @@ def responder(request: Request) -> str:
 def simulated(out: Path, kinds: Mapping[str, str], **settings: Any) -> list[Tree]:
     clients = {name: judge(kind) for name, kind in kinds.items()}
     speakers = {"preferred": ScriptedModel(responder), "rejected": ScriptedModel(responder)}
-    settings = {"jury": list(kinds), "conversations": 2, "turns": 2} | settings
-    simulate(out=out, clients={**clients, **speakers}, **settings)
+    given: dict[str, Any] = {"jury": list(kinds), "conversations": 2, "turns": 2, **settings}
+    simulate(out=out, clients={**clients, **speakers}, **given)
     return list(read_trees(out))
 
 
