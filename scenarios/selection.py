@@ -144,7 +144,7 @@ def select(config: Selection, track: Track = lambda trees, total: trees) -> Sele
     sources = [(run, trees_of(run)) for run in config.runs]
     if config.out.resolve() in {file.parent.resolve() for _, file in sources}:
         raise UsageError(f"{config.out} is one of the runs to select from; choose another --out")
-    rules, found, seen = Rules(config), Selected(), dict[str, Path]()
+    rules, found, seen = ConversationFilter(config), Selected(), dict[str, Path]()
     identity, metadata = _manifest(config, sources)
     with RunFolder.open(config.out, identity, metadata, resume=True) as folder:
         with (
@@ -170,7 +170,7 @@ def select(config: Selection, track: Track = lambda trees, total: trees) -> Sele
     return found
 
 
-class Rules:
+class ConversationFilter:
     """What is rejected depends on what was kept before only where conversations are alike or too many of a kind."""
 
     def __init__(self, config: Selection) -> None:
