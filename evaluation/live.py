@@ -1,14 +1,28 @@
-"""The live dialogue: a simulated user talks with the candidate, turn by turn, and every reply is rated."""
+"""The live dialogue: a simulated user talks with the candidate, turn by turn, and every reply is rated.
+
+The user may become somebody else on the way, as in the scenario `drift`.
+"""
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from agents.inducer import Inducer
 from agents.user import User
 from evaluation.candidates import Plain
 from evaluation.judge import Rater, rate
 from i2a.errors import ModelError
-from i2a.trees.tree import Node, Tree
+from i2a.trees.tree import PERSONA, Node, Tree
+from scenarios.people import LATER
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """At this `turn` the person becomes the tree's later one. `candidate`: who answers from then on, told of that one
+    if it is told of anybody."""
+
+    turn: int
+    candidate: Plain
 
 
 async def live(
@@ -20,6 +34,7 @@ async def live(
     inducer: Inducer | None = None,
     *,
     turns: int,
+    change: Change | None = None,
 ) -> None:
     """A dialogue of `turns` turns. The next turn does not wait for the rating of this one.
 
@@ -32,10 +47,16 @@ async def live(
     broken: ModelError | None = None
     async with asyncio.TaskGroup() as meanwhile:
         try:
-            for _ in range(turns):
+            for turn in range(1, turns + 1):
+                changes = change is not None and turn == change.turn
+                if change and changes:
+                    user, candidate = user.told_of(tree.personas[LATER]), change.candidate
+                    inducer = inducer and inducer.told_of(tree.personas[LATER])
                 message = tree.add(here, await user(here))
+                if changes:
+                    message.metadata[PERSONA] = LATER
                 reply = tree.add(message, await candidate(candidate.shown(message, strange)))
-                meanwhile.create_task(rate(judges, message, reply))
+                meanwhile.create_task(rate(tree, judges, message, reply))
                 here = tree.keep(reply)
         except ModelError as problem:  # what was said before is rated all the same
             broken = problem

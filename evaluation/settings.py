@@ -1,7 +1,7 @@
 """The settings of an evaluation: one model for flags, TOML files and Python."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -11,7 +11,7 @@ from i2a.runs.config import RunConfig
 from i2a.settings import Flag, flag_name
 
 # What the stored dialogues determine, with --replay and with --rejudge.
-REPLAYED = frozenset({"personas", "profiles", "personalities", "user", "inducer"})
+REPLAYED = frozenset({"personas", "profiles", "personalities", "user", "inducer", "scenario", "option"})
 REJUDGED = REPLAYED | {"candidates", "replay", "cases", "turns", "seed"}
 
 
@@ -48,6 +48,13 @@ class Evaluation(RunConfig):
         None, ge=1, description="Draw this many cases. [default: every profile with every personality]"
     )
     turns: int = Field(10, ge=1, description="Turns of each dialogue.")
+    scenario: Literal["aloe", "drift"] = Field(
+        "aloe",
+        description="drift: at turn `change` the person becomes somebody else; measures how fast a candidate follows.",
+    )
+    option: dict[str, object] = Field(
+        {}, description="Option of the scenario, e.g. change=6 or exchange=profile of drift."
+    )
     seed: int = Field(0, description="The same seed and models give the same numbers.")
     user: str = Field("offline", description="Model that plays the user.")
     judge: Annotated[list[str], Flag(was="judges")] = Field(
@@ -84,4 +91,6 @@ class Evaluation(RunConfig):
                 flag = flag_name(clash[0], type(self).model_fields[clash[0]])
                 raise PydanticCustomError("clash", f"--{source} takes it from the stored dialogues: leave out {flag}")
         refuse_both(self.personas, self.profiles, self.personalities)
+        if self.option and self.scenario == "aloe":
+            raise PydanticCustomError("option", "--option is for a scenario other than aloe: add --scenario drift")
         return self

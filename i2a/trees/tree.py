@@ -30,6 +30,7 @@ SHOWN = 60  # characters of an utterance in a line
 # and by role how many of the oldest turns were left out of the calls that it comes from or that are about it.
 FAULTS, ASKED_AGAIN, LEFT_OUT = "faults", "asked_again", "turns_left_out"
 RATINGS = "ratings"  # and of a rated reply: what each judge gave it
+OTHER_RATINGS = "other_ratings"  # of one whose user changes: what it gave it told of the persona that does not hold there
 PERSONA = "persona"  # there too: which of the tree's `personas` the user is from this node on
 
 # And of a reply of a policy: the digest of the tokens that were drawn, which the journal keeps; by name what each
