@@ -116,19 +116,14 @@ def prompt_of(node: Node, role: RoleFilter) -> list[MessageDict]:
     return as_sent(node.prompt, chat_messages(node.path[:-1], {role.name}))
 
 
-def answer_rows(tree: Tree, role: RoleFilter) -> list[tuple[JsonObject, int]]:
-    """A row for each kept answer with structure of the role, and how many utterances had been made by then."""
+def answer_rows(tree: Tree, role: RoleFilter) -> list[tuple[JsonObject, Node]]:
+    """A row for each kept answer with structure of the role, and the node that it is about."""
 
     def row(node: Node, answer: KeptAnswer) -> JsonObject:
         prompt = as_sent(answer.prompt, chat_messages(node.path, {role.name}))
         return {"prompt": prompt, "completion": [{"role": "assistant", "content": answer.content}]}
 
-    return [
-        (row(node, answer), len(node.path))
-        for node in tree
-        for answer in sorted(node.answers)
-        if answer.role == role.name
-    ]
+    return [(row(node, answer), node) for node in tree for answer in sorted(node.answers) if answer.role == role.name]
 
 
 def rows_of(rows: Sequence[JsonObject], bare: int, left_out: Counter[str]) -> Rows:

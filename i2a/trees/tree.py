@@ -30,7 +30,9 @@ SHOWN = 60  # characters of an utterance in a line
 # and by role how many of the oldest turns were left out of the calls that it comes from or that are about it.
 FAULTS, ASKED_AGAIN, LEFT_OUT = "faults", "asked_again", "turns_left_out"
 RATINGS = "ratings"  # and of a rated reply: what each judge gave it
-OTHER_RATINGS = "other_ratings"  # of one whose user changes: what it gave it told of the persona that does not hold there
+OTHER_RATINGS = (
+    "other_ratings"  # of one whose user changes: what it gave it told of the persona that does not hold there
+)
 PERSONA = "persona"  # there too: which of the tree's `personas` the user is from this node on
 
 # And of a reply of a policy: the digest of the tokens that were drawn, which the journal keeps; by name what each
@@ -219,6 +221,11 @@ class Tree:
     def persona_of(self, role: str) -> Persona:
         """Whom a role is told about: its own persona, if it has one, else that of the tree."""
         return self.personas.get(role, self.persona)
+
+    @property
+    def people(self) -> list[Persona]:
+        """All whom it is with: its persona, and those of roles or, of one who changes, the later one."""
+        return [self.persona, *self.personas.values()]
 
     def persona_at(self, node: Node) -> Persona:
         """Whom the user is at `node`: the persona of the tree until a node on the path names another one of `personas`
