@@ -1,4 +1,5 @@
-"""What is measured of dialogues that do not run as those of the paper: around a change of the person.
+"""What is measured of dialogues that do not run as those of the paper: around a change of the person, and over
+sessions.
 
 A course has measures of its own beside those of every curve. Knows curves of levels and the bootstrap; no scores, no
 files, and not how the dialogues came about.
@@ -23,6 +24,14 @@ DRIFT = (
     Measure("clings", "clings", 2, "from the change on, level for the old persona minus that for the new one", FEW),
     Measure("follows", "follows", 1, "turns from the change until the level is back where it was before", NOT_REACHED),
     Measure("lets_go", "lets go", 1, "turns from the change until replies suit the new persona better", NOT_REACHED),
+)
+SESSIONS = (
+    Measure("first", "first", 2, "level at the first turn of the first session, with nothing to go by", FEW),
+    Measure("end", "end", 2, "mean level at the last turn of the sessions that another one follows", FEW),
+    Measure("start", "start", 2, "mean level at the first turn of later sessions", FEW),
+    Measure("kept", "kept", 2, "start minus first: what the later session begins with", FEW),
+    Measure("lost", "lost", 2, "end minus start: what is gone since the session before", FEW),
+    Measure("later", "later", 2, "mean level over the turns of later sessions", FEW),
 )
 COUNTS = ("follows", "lets_go")  # of turns, so never below 0
 
@@ -63,6 +72,10 @@ class CourseResult:
 
 def course_of(dialogue: JsonMapping) -> Course | None:
     """The course of dialogues under these conditions, see `Conditions.dialogue`; None for those of the paper."""
+    if "sessions" in dialogue:
+        count, turns = int(dialogue["sessions"]), int(dialogue["turns"])
+        starts = tuple(range(1, turns + 1, turns // count))
+        return Course("sessions", starts[1:], SESSIONS, lambda curves: over_sessions(curves[0], starts))
     if "change" not in dialogue:
         return None
     change = int(dialogue["change"])
@@ -141,6 +154,16 @@ def around(holds: Floats, other: Floats, change: int) -> Floats:
         _first(old_minus_new[..., later] < 0),
     ]
     return np.concatenate([old_minus_new, np.stack(measures, axis=-1)], axis=-1)
+
+
+def over_sessions(curve: Floats, starts: Sequence[int]) -> Floats:
+    """`SESSIONS` for curves (..., K) of sessions that begin at these turns, from 1: (..., 6)."""
+    turn = np.arange(1, curve.shape[-1] + 1)
+    later = list(starts[1:])
+    first, start = curve[..., 0], _mean(curve, np.isin(turn, later))
+    end = _mean(curve, np.isin(turn + 1, later))
+    after = _mean(curve, turn >= min(later, default=curve.shape[-1] + 1))
+    return np.stack([first, end, start, start - first, end - start, after], axis=-1)
 
 
 def _mean(curves: Floats, chosen: NDArray[np.bool_]) -> Floats:

@@ -36,7 +36,7 @@ class LiveDialogue:
     """A simulated user talks with the candidate. `donor`: whose messages a shuffled candidate is shown.
 
     Only an oracle, the user and the Inducer know the persona. `change`: the turn at which the user becomes the later
-    persona of the tree, and those who know the persona are told of that one.
+    persona of the tree, and those who know the persona are told of that one. `sessions`: into how many the turns fall.
     """
 
     candidate: Candidate
@@ -45,6 +45,7 @@ class LiveDialogue:
     inducer: ModelSpec | None
     donor: Persona | None
     change: int | None = None
+    sessions: int = 1
 
     async def run(self, tree: Tree, session: Session, judges: Mapping[str, Rater]) -> None:
         models = {"user": self.user}
@@ -59,7 +60,9 @@ class LiveDialogue:
         inducer = Inducer("inducer", clients["inducer"], **persona) if self.inducer else None
         others = [change.candidate] if change else []
         introduce(role for role in (candidate, *others, user, donor, inducer, *judges.values()) if role)
-        await live(tree, user, candidate, judges, donor, inducer, turns=self.turns, change=change)
+        await live(
+            tree, user, candidate, judges, donor, inducer, turns=self.turns, change=change, sessions=self.sessions
+        )
 
 
 @dataclass(frozen=True, slots=True)

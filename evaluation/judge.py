@@ -20,6 +20,7 @@ from i2a.plugins import find_class
 from i2a.trees.persona import Persona
 from i2a.trees.tree import OTHER_RATINGS, RATINGS, Node, Tree
 from scenarios.people import LATER
+from scenarios.sessions import whole
 
 
 class Grade(Answer):
@@ -106,16 +107,18 @@ async def rate(tree: Tree, judges: Mapping[str, Rater], message: Node, reply: No
     """Ask every judge about `reply` to `message`, and keep the ratings with it, in the order of `judges`.
 
     A judge is told of the persona that holds there. Where the person of the tree changes, it is also asked what the
-    reply is worth to the other one.
+    reply is worth to the other one. It has heard all sessions, as the person has.
     """
     holds = tree.persona_at(message)
     asked = {RATINGS: holds}
     if LATER in tree.personas:
         asked[OTHER_RATINGS] = tree.personas[LATER] if holds is tree.persona else tree.persona
 
+    heard = whole(tree, message)
+
     async def rating(judge: Rater, persona: Persona) -> dict[str, object]:
         try:
-            answer = await judge.told_of(persona)(message, reply)
+            answer = await judge.told_of(persona)(heard, reply)
         except ModelError as problem:
             return {"score": None, "reason": str(problem)}
         if not judge.protocol.has(answer.score):  # a form of answer of a plug-in may have no limits
@@ -136,7 +139,8 @@ def rated(tree: Tree) -> Iterator[tuple[ReplyKey, Node]]:
     """The replies that were rated in an evaluated tree, turn after turn, each with its name."""
     for reply in tree:
         if RATINGS in reply.metadata:
-            turn = sum(node.speaker == "user" for node in reply.path)
+            heard = whole(tree, reply.parent)
+            turn = sum(node.speaker == "user" for node in (heard.path if heard else ()))
             yield ReplyKey(tree.options["candidate"], tree.options["case"], turn), reply
 
 

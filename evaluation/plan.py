@@ -10,7 +10,7 @@ from typing import cast
 
 from agents.inducer import Inducer
 from agents.user import User
-from evaluation.candidates import CANDIDATE, Candidate, parse_all
+from evaluation.candidates import CANDIDATE, Candidate, Plain, parse_all
 from evaluation.cases import Case, Cases, crossed, listed, recorded
 from evaluation.dialogues import SALT, EvalDialogue, LiveDialogue, ReplayDialogue, grow_rated, rated
 from evaluation.judge import Rater, find_rater
@@ -31,6 +31,7 @@ from i2a.trees.tree import Tree
 from scenarios.drift import Exchange
 from scenarios.people import LATER, unspoken
 from scenarios.script import find
+from scenarios.sessions import length
 
 SCENARIO, UNIT = "evaluation", "dialogues"
 
@@ -56,6 +57,7 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
         for candidate in parse_all(config.candidates)
     ]
     check_early(config, [candidate.name for candidate in candidates])
+    check_notes(candidates, config.scenario)
     judges, rater = judges_of(config, clients)
     models = {candidate.name: candidate.model for candidate in candidates}
     users = models_of_user(config, clients) if config.replay is None else {}
@@ -121,7 +123,18 @@ def dialogue_of(config: Evaluation, turns: int) -> JsonObject:
     change = options.get("change")
     if isinstance(change, int) and not 1 < change <= turns:
         raise UsageError(f"option change={change}: the person changes at a turn from 2 to {turns}, the last one")
+    if sessions := options.get("sessions"):
+        length(turns, cast(int, sessions))
     return {"scenario": config.scenario, **options}
+
+
+def check_notes(candidates: Sequence[Candidate], scenario: str) -> None:
+    """Raises `UsageError` for a wrapper that means nothing in this scenario."""
+    for candidate in candidates:
+        if scenario != "sessions" and candidate.role.carries != Plain.carries:
+            raise UsageError(f"{candidate.wrapper}: is for several sessions: add --scenario sessions")
+        if scenario == "sessions" and candidate.role.meets_donor and candidate.role.carries == Plain.carries:
+            raise UsageError(f"{candidate.wrapper}: is for one session; with --scenario sessions take other-note:")
 
 
 def laid_out(
@@ -134,6 +147,7 @@ def laid_out(
     trees: list[Tree] = []
     dialogues: dict[str, EvalDialogue] = {}
     change, exchange = (conditions.dialogue.get(name) for name in ("change", "exchange"))
+    sessions = cast(int, conditions.dialogue.get("sessions", 1))
     later = cases.becoming(cast(Exchange, exchange), conditions.seed) if change else {}
     for candidate in candidates:
         for case in cases.all:
@@ -149,6 +163,7 @@ def laid_out(
                     users.get("inducer"),
                     donor.persona if donor else None,
                     cast("int | None", change),
+                    sessions,
                 )
             else:
                 other = donor.dialogue if donor else ()

@@ -26,7 +26,8 @@ class Evaluation(RunConfig):
     candidates: Annotated[list[str], Flag(metavar="CANDIDATE", positional=True)] = Field(
         [],
         description="MODEL or NAME=MODEL. reminder:MODEL, brief:MODEL, oracle:MODEL, shuffled:MODEL and last:MODEL are "
-        "ablations; FILE.py:MODEL is one of your own.",
+        "ablations, as are no-note:MODEL, other-note:MODEL and history:MODEL of sessions; FILE.py:MODEL is one of your "
+        "own.",
     )
     replay: Path | None = Field(
         None, description="Folder of a run. The user messages of its dialogues are replayed to every candidate."
@@ -48,12 +49,13 @@ class Evaluation(RunConfig):
         None, ge=1, description="Draw this many cases. [default: every profile with every personality]"
     )
     turns: int = Field(10, ge=1, description="Turns of each dialogue.")
-    scenario: Literal["aloe", "drift"] = Field(
+    scenario: Literal["aloe", "drift", "sessions"] = Field(
         "aloe",
-        description="drift: at turn `change` the person becomes somebody else; measures how fast a candidate follows.",
+        description="drift: at turn `change` the person becomes somebody else. sessions: the person comes back, and "
+        "only a note of the candidate's is carried over.",
     )
     option: dict[str, object] = Field(
-        {}, description="Option of the scenario, e.g. change=6 or exchange=profile of drift."
+        {}, description="Option of the scenario, e.g. change=6 or exchange=profile of drift, sessions=3 of sessions."
     )
     seed: int = Field(0, description="The same seed and models give the same numbers.")
     user: str = Field("offline", description="Model that plays the user.")
@@ -92,5 +94,7 @@ class Evaluation(RunConfig):
                 raise PydanticCustomError("clash", f"--{source} takes it from the stored dialogues: leave out {flag}")
         refuse_both(self.personas, self.profiles, self.personalities)
         if self.option and self.scenario == "aloe":
-            raise PydanticCustomError("option", "--option is for a scenario other than aloe: add --scenario drift")
+            raise PydanticCustomError(
+                "option", "--option is for a scenario other than aloe: add --scenario drift or sessions"
+            )
         return self

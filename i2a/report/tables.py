@@ -193,6 +193,13 @@ def _course(course: Course, results: JudgeResults) -> Iterator[RenderableType]:
     for found in results.course:
         _row(table, found.candidate, [_Cell(found.measures[m.name], m.digits) for m in course.measures], [""])
     yield table
+    if any(found.minus_baseline for found in results.course):
+        minus = _table("minus the baseline", *(measure.symbol for measure in course.measures), "")
+        for found in results.course:
+            if found.minus_baseline:
+                cells = [_Cell(found.minus_baseline[m.name], m.digits, signed=True) for m in course.measures]
+                _row(minus, found.candidate, cells, [""])
+        yield from (Text(), minus)
     lines = [f"{measure.symbol}: {measure.description}" for measure in course.measures]
     lines += _reasons({found.candidate: found.measures for found in results.course}, measures=course.measures)
     yield from (Text(f"- {one_line(line)}", "dim") for line in lines)

@@ -33,6 +33,8 @@ RATINGS = "ratings"  # and of a rated reply: what each judge gave it
 OTHER_RATINGS = (
     "other_ratings"  # of one whose user changes: what it gave it told of the persona that does not hold there
 )
+NOTE, MEMORY = "note", "memory"  # speakers: who shows a note of earlier sessions and asks for one, and who writes it
+SESSION = "session"  # in the metadata of the first node of a session: which one it is, from 1
 PERSONA = "persona"  # there too: which of the tree's `personas` the user is from this node on
 
 # And of a reply of a policy: the digest of the tokens that were drawn, which the journal keeps; by name what each
