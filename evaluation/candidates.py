@@ -42,7 +42,7 @@ class Plain(Role):
     max_tokens = None
     chat_role = "assistant"
     meets_donor: ClassVar[bool] = False
-    carries: ClassVar[Literal["its note", "another person's note", "all", "nothing"]] = "its note"
+    carries: ClassVar[Literal["its note", "a true note", "another person's note", "all", "nothing"]] = "its note"
     before: SentPrompt | None = None
     definition: ClassVar[str] = ""  # what `shown` shows, in words: results under another definition are not compared
 
@@ -135,6 +135,13 @@ class OtherNote(Plain):
     meets_donor = True
     carries = "another person's note"
     definition = "its note about another person"
+
+
+class TrueNote(Plain):
+    """Has a note by the Inducer, of all that this person has revealed: what is left to gain by writing better notes."""
+
+    carries = "a true note"
+    definition = "a note by the Inducer of all that was revealed"
 
 
 class History(Plain):

@@ -15,7 +15,7 @@ from i2a.jsonl import JsonObject
 from i2a.personas.pool import PersonaPool
 from i2a.trees.json import read, trees_of
 from i2a.trees.persona import KINDS, Persona
-from i2a.trees.tree import PERSONA, Node, Tree
+from i2a.trees.tree import PERSONA, SESSION, Node, Tree
 from scenarios.drift import Exchange, exchanged
 
 USER = "user"
@@ -153,6 +153,10 @@ def recorded(run: Path, count: int | None, seed: int, role: str | None = None) -
         if any(PERSONA in node.metadata for node in tree):
             raise UsageError(
                 f"{file}: the persona of {tree.id} changes, and replies to it would be judged by the old one"
+            )
+        if any(SESSION in root.metadata for root in tree.roots):
+            raise UsageError(
+                f"{file}: {tree.id} holds several sessions, and a reply to a later one follows from a note"
             )
         if path := first_dialogue(tree, role):
             found.append(Case(tree.id, tree.persona, case_seed(tree.id, seed), path))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agents.inducer import Inducer
+from agents.responders import describe
 from agents.user import User
 from evaluation.candidates import Plain
 from evaluation.judge import Rater, rate
@@ -47,7 +48,7 @@ async def live(
     """
     session_turns = length(turns, sessions)
     strange = await donated(tree, donor, candidate, turns - 1 if sessions == 1 else session_turns) if donor else []
-    foreign = await note_of(tree, candidate, tree.ends[0]) if donor and sessions > 1 else ""
+    foreign = await note_of(tree, candidate, tree.ends[0], None) if donor and sessions > 1 else ""
     here: Node | None = None
     broken: ModelError | None = None
     async with asyncio.TaskGroup() as meanwhile:
@@ -59,7 +60,7 @@ async def live(
                     inducer = inducer and inducer.told_of(tree.personas[LATER])
                 session, begun = divmod(turn - 1, session_turns)
                 if session and not begun and here:
-                    note = foreign if donor else await note_of(tree, candidate, here)
+                    note = foreign if donor else await note_of(tree, candidate, here, inducer)
                     here = opened(tree, note, session)
                 spoken = await user(whole(tree, here))
                 message = said(tree, here, spoken, session) if sessions > 1 else tree.add(here, spoken)
@@ -88,10 +89,12 @@ async def donated(tree: Tree, donor: User, candidate: Plain, turns: int) -> list
     return messages
 
 
-async def note_of(tree: Tree, candidate: Plain, here: Node) -> str:
-    """What the candidate writes down for the next session; empty if it carries no note."""
+async def note_of(tree: Tree, candidate: Plain, here: Node, inducer: Inducer | None) -> str:
+    """What the candidate writes down for the next session, or the Inducer for it; empty if it carries no note."""
     if candidate.carries in ("all", "nothing"):
         return ""
+    if candidate.carries == "a true note" and inducer:
+        return describe(await inducer(whole(tree, here)))
     ask = asked(tree, here)
     return noted(tree, ask, await candidate(candidate.shown(ask, ())))
 

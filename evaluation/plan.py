@@ -3,7 +3,7 @@
 The seed of a tree is that of its case, so that all candidates meet the same user; candidates are told nothing of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import cast
@@ -57,10 +57,10 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
         for candidate in parse_all(config.candidates)
     ]
     check_early(config, [candidate.name for candidate in candidates])
-    check_notes(candidates, config.scenario)
     judges, rater = judges_of(config, clients)
     models = {candidate.name: candidate.model for candidate in candidates}
     users = models_of_user(config, clients) if config.replay is None else {}
+    check_notes(candidates, config.scenario, users)
     check_clients(clients, models | users | judges_by_role(judges))
     cases, turns, simulator, simulated = cases_of(config, users)
     conditions = Conditions(
@@ -128,13 +128,15 @@ def dialogue_of(config: Evaluation, turns: int) -> JsonObject:
     return {"scenario": config.scenario, **options}
 
 
-def check_notes(candidates: Sequence[Candidate], scenario: str) -> None:
+def check_notes(candidates: Sequence[Candidate], scenario: str, users: Collection[str]) -> None:
     """Raises `UsageError` for a wrapper that means nothing in this scenario."""
     for candidate in candidates:
         if scenario != "sessions" and candidate.role.carries != Plain.carries:
             raise UsageError(f"{candidate.wrapper}: is for several sessions: add --scenario sessions")
         if scenario == "sessions" and candidate.role.meets_donor and candidate.role.carries == Plain.carries:
             raise UsageError(f"{candidate.wrapper}: is for one session; with --scenario sessions take other-note:")
+        if candidate.role.carries == "a true note" and "inducer" not in users:
+            raise UsageError(f"{candidate.wrapper}: the Inducer writes the note: add --inducer MODEL")
 
 
 def laid_out(

@@ -26,8 +26,8 @@ class Evaluation(RunConfig):
     candidates: Annotated[list[str], Flag(metavar="CANDIDATE", positional=True)] = Field(
         [],
         description="MODEL or NAME=MODEL. reminder:MODEL, brief:MODEL, oracle:MODEL, shuffled:MODEL and last:MODEL are "
-        "ablations, as are no-note:MODEL, other-note:MODEL and history:MODEL of sessions; FILE.py:MODEL is one of your "
-        "own.",
+        "ablations, as are no-note:, other-note:, true-note: and history:MODEL of sessions; FILE.py:MODEL is one of "
+        "your own.",
     )
     replay: Path | None = Field(
         None, description="Folder of a run. The user messages of its dialogues are replayed to every candidate."

@@ -32,11 +32,11 @@ async def sessions(
     sessions: int = 2,
 ) -> None:
     """As aloe, but the chat breaks off: what a note does not say of a session, only the person knows in the next."""
-    note = ""
+    note, each = "", length(turns, sessions)
     async with asyncio.TaskGroup() as verdicts:
         for session in range(sessions):
             here = opened(tree, note, session)
-            for _ in range(length(turns, sessions)):
+            for _ in range(each):
                 here = said(tree, here, await user(whole(tree, here)), session)
                 hinted, plain = await replies(inducer, preferred, rejected, here)
                 pair = tree.add(here, hinted), tree.add(here, plain)

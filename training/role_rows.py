@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from i2a.jsonl import JsonObject
 from i2a.trees.formats import Rows
-from i2a.trees.tree import KeptAnswer, MessageDict, Node, Pair, Tree, as_sent, chat_messages
+from i2a.trees.tree import NOTE, SESSION, KeptAnswer, MessageDict, Node, Pair, Tree, as_sent, chat_messages
 
 BARE = "rows without the role's prompt"
 NO_SCORE = "replies without a score"
@@ -50,8 +50,9 @@ def speakers(tree: Tree) -> Counter[str]:
 
 def places(tree: Tree) -> Iterator[Sequence[Node]]:
     """All alternatives of each place, depth first."""
-    if tree.roots:
-        yield tree.roots
+    if openings := [root for root in tree.roots if SESSION not in root.metadata]:
+        yield openings
+    yield from ([root] for root in tree.roots if SESSION in root.metadata)
     yield from (node.children for node in tree if node.children)
 
 
@@ -113,7 +114,15 @@ def differ(one: Node, other: Node) -> bool:
 
 def prompt_of(node: Node, role: RoleFilter) -> list[MessageDict]:
     """What the speaker of a node was sent, with the path to it in the speaker's view."""
-    return as_sent(node.prompt, chat_messages(node.path[:-1], {role.name}))
+    return as_sent(node.prompt, chat_messages(node.path[:-1], _same_side(node, role)))
+
+
+def _same_side(node: Node, role: RoleFilter) -> set[str]:
+    """Whose words the role takes for its own: a note is written from the place of all who answered the person."""
+    before = [said.speaker for said in node.path[:-1] if said.speaker != NOTE]
+    if before and node.path[-2].speaker == NOTE:
+        return {role.name, *before} - {before[0]}
+    return {role.name}
 
 
 def answer_rows(tree: Tree, role: RoleFilter) -> list[tuple[JsonObject, Node]]:

@@ -301,8 +301,11 @@ class Tree:
         ]
 
     def alternatives(self, node: Node) -> list[Node]:
-        """The utterances in one place, `node` among them: all answers to what it answers, or all openings."""
-        return self.roots if node.parent is None else node.parent.children
+        """The utterances in one place, `node` among them: all answers to what it answers, or all openings; but sessions
+        follow each other."""
+        if node.parent is not None:
+            return node.parent.children
+        return [node] if SESSION in node.metadata else self.roots
 
     def to_messages(self, node: Node | None = None, *, viewpoint: str | None = None) -> list[MessageDict]:
         """The dialogue up to `node` as OpenAI's chat messages; None: the whole of it.
