@@ -7,6 +7,7 @@ files, and not how the dialogues came about.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,8 @@ SESSIONS = (
     Measure("lost", "lost", 2, "end minus start: what is gone since the session before", FEW),
     Measure("later", "later", 2, "mean level over the turns of later sessions", FEW),
 )
+LEVELS = frozenset({"before", "after", "first", "end", "start", "later"})  # and neither differences nor counts
+UNBOUNDED = Interval(-np.inf, np.inf)
 COUNTS = ("follows", "lets_go")  # of turns, so never below 0
 
 
@@ -41,7 +44,7 @@ class Course:
     """`statistic` takes the curves (..., K) of AL and, with `rated_for_other`, that for the persona that does not hold;
     it gives a number for each turn if there is a `curve`, which says what that is, and then the `measures`.
 
-    `turns`: where something changes, from 1.
+    `turns`: where something changes, from 1. `scale`: of a level, which no interval leaves.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Course:
     statistic: Callable[[Sequence[Floats]], Floats]
     rated_for_other: bool = False
     curve: str = ""
+    scale: Interval = UNBOUNDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,12 @@ class CourseResult:
         }
 
 
-def course_of(dialogue: JsonMapping) -> Course | None:
+def course_of(dialogue: JsonMapping, scale: Interval = UNBOUNDED) -> Course | None:
     """The course of dialogues under these conditions, see `Conditions.dialogue`; None for those of the paper."""
     if "sessions" in dialogue:
         count, turns = int(dialogue["sessions"]), int(dialogue["turns"])
         starts = tuple(range(1, turns + 1, turns // count))
-        return Course("sessions", starts[1:], SESSIONS, lambda curves: over_sessions(curves[0], starts))
+        return Course("sessions", starts[1:], SESSIONS, lambda curves: over_sessions(curves[0], starts), scale=scale)
     if "change" not in dialogue:
         return None
     change = int(dialogue["change"])
@@ -83,9 +87,10 @@ def course_of(dialogue: JsonMapping) -> Course | None:
         "drift",
         (change,),
         DRIFT,
-        lambda curves: around(curves[0], curves[1], change),
+        partial(around_curves, change=change),
         rated_for_other=True,
         curve="level for the old persona minus that for the new one",
+        scale=scale,
     )
 
 
@@ -120,10 +125,12 @@ def _measured(
     levels = [np.where(there, each, np.nan)[rows] for each in (*own, *base)]
     values = statistic(level_curves(levels)) + 0.0  # no -0.0
     found = estimates(values, bootstrap.only(rows).draws(levels, statistic))
-    measures = dict(zip(names, found[turns:], strict=True))
-    if not base and course.name == "drift":
+    span = Interval(course.scale.low - course.scale.high, course.scale.high - course.scale.low)
+    scales = {name: course.scale if name in LEVELS and not base else span for name in names}
+    measures = {name: each.within(scales[name]) for name, each in zip(names, found[turns:], strict=True)}
+    if not base and set(COUNTS) <= set(names):
         measures |= {name: _turns(measures[name], measures["suits"]) for name in COUNTS}
-    return tuple(found[:turns]), measures
+    return tuple(each.within(span) for each in found[:turns]), measures
 
 
 def _turns(found: Estimate, suits: Estimate) -> Estimate:
@@ -132,6 +139,11 @@ def _turns(found: Estimate, suits: Estimate) -> Estimate:
         return withheld("before the change, replies do not clearly suit this person more than the other")
     found = found.within(Interval(0.0, np.inf))
     return replace(found, reason=found.reason or ("" if found.value is not None else NOT_REACHED))
+
+
+def around_curves(curves: Sequence[Floats], change: int) -> Floats:
+    """`around` of two curves."""
+    return around(curves[0], curves[1], change)
 
 
 def around(holds: Floats, other: Floats, change: int) -> Floats:

@@ -20,7 +20,7 @@ from evaluation.bootstrap import (
     level_curves,
     withheld,
 )
-from evaluation.course import CourseResult
+from evaluation.course import UNBOUNDED, CourseResult
 from evaluation.metrics import MEASURES, Measures, measures
 from evaluation.shape import n_ir_interval, r2_interval
 from i2a.jsonl import JsonObject
@@ -32,7 +32,6 @@ METHOD = (
     "bootstrap clustered by profile and by personality: the estimate +- t standard errors, degrees of freedom from the "
     "half with fewer levels; r2 from the intervals of the line and, by the noncentral F, of the deviations from it"
 )
-UNBOUNDED = Interval(-np.inf, np.inf)
 
 
 class Counts(NamedTuple):

@@ -56,7 +56,7 @@ class Conditions:
     @property
     def course(self) -> Course | None:
         """What is measured beside the curves; None for dialogues as in the paper."""
-        return course_of(self.dialogue)
+        return course_of(self.dialogue, Interval(*self.protocol.range))
 
     @property
     def simulated(self) -> bool:
