@@ -405,7 +405,13 @@ def test_where_a_judge_scores_nothing_the_command_fails_with_the_commonest_reaso
 
 
 def test_a_change_is_measured_and_the_summary_says_so_unlike_that_of_the_paper(tmp_path: Path, finished: Path) -> None:
-    given = {"scenario": "drift", "option": {"change": 2}, "turns": 3, "cases": 6, "judge": ["offline", LLM]}
+    given: dict[str, Any] = {
+        "scenario": "drift",
+        "option": {"change": 2},
+        "turns": 3,
+        "cases": 6,
+        "judge": ["offline", LLM],
+    }
     result = evaluated(tmp_path / "a", "offline:oracle", "shuffled:offline", **given)
     assert result.written["dialogue"] == {"scenario": "drift", "turns": 3, "change": 2, "exchange": "personality"}
     for found in (result.written, result.written["other_judges"][LLM]):
@@ -418,8 +424,10 @@ def test_a_change_is_measured_and_the_summary_says_so_unlike_that_of_the_paper(t
 
 
 def test_before_the_change_everything_is_as_without_one(tmp_path: Path) -> None:
-    plain = trees(evaluated(tmp_path / "a", turns=3))
-    changed = trees(evaluated(tmp_path / "b", turns=3, scenario="drift", option={"change": 3}))
+    plain, changed = (
+        trees(evaluated(tmp_path / name, turns=3, cases=2, **given))
+        for name, given in {"a": {}, "b": {"scenario": "drift", "option": {"change": 3}}}.items()
+    )
     for one, other in zip(plain, changed, strict=True):
         contents = [[node.content for node in tree] for tree in (one, other)]
         assert contents[0][:4] == contents[1][:4]
@@ -427,7 +435,7 @@ def test_before_the_change_everything_is_as_without_one(tmp_path: Path) -> None:
 
 
 def test_other_judges_rate_a_change_for_both_personas_and_the_first_ratings_stay(tmp_path: Path) -> None:
-    given = {"scenario": "drift", "option": {"change": 2}, "turns": 3}
+    given: dict[str, Any] = {"scenario": "drift", "option": {"change": 2}, "turns": 3}
     first = evaluated(tmp_path / "a", "offline:oracle", **given)
     config = Evaluation(out=tmp_path / "b", rejudge=tmp_path / "a", judge=["offline"], quiet=True)
     again = evaluation_by(client(), config)
@@ -436,7 +444,7 @@ def test_other_judges_rate_a_change_for_both_personas_and_the_first_ratings_stay
 
 
 def test_sessions_are_measured_with_a_turn_count_that_runs_on(tmp_path: Path) -> None:
-    given = {"scenario": "sessions", "turns": 4, "cases": 6}
+    given: dict[str, Any] = {"scenario": "sessions", "turns": 4, "cases": 6}
     result = evaluated(tmp_path / "a", "none=no-note:offline", "all=history:offline", "offline:retrieval", **given)
     assert result.written["dialogue"] == {"scenario": "sessions", "turns": 4, "sessions": 2}
     found = result.written["course"]

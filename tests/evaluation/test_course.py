@@ -38,12 +38,12 @@ def results(**levels: list[list[float]]) -> dict[str, CourseResult]:
 
 def test_the_level_before_is_that_from_the_second_turn_on_and_the_drop_is_from_there() -> None:
     found = measured(HOLDS, OTHER)
-    assert (found["before"], found["after"], found["drop"]) == (4.0, pytest.approx(9.5 / 3), -2.0)
+    assert [found[name] for name in ("before", "after", "drop")] == pytest.approx([4.0, 9.5 / 3, -2.0])
 
 
 def test_a_candidate_follows_once_the_level_is_back_and_lets_go_once_replies_suit_the_new_persona() -> None:
     found = measured(HOLDS, OTHER)
-    assert (found["suits"], found["clings"]) == (1.0, pytest.approx((1.5 + 0 - 2) / 3))
+    assert [found[name] for name in ("suits", "clings")] == pytest.approx([1.0, (1.5 + 0 - 2) / 3])
     assert (found["follows"], found["lets_go"]) == (2.0, 2.0), "at turn 5 the replies suit both alike"
 
 
