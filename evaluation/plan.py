@@ -117,9 +117,11 @@ def cases_of(config: Evaluation, users: Mapping[str, ModelSpec]) -> tuple[Cases,
 
 def dialogue_of(config: Evaluation, turns: int) -> JsonObject:
     """The scenario and its options, if it is not that of the paper. Raises `UsageError`."""
-    if config.scenario == "aloe":
+    if config.scenario == "aloe" and not config.option:
         return {}
     options = find(config.scenario).resolve({**config.option, "turns": turns})
+    if config.scenario == "aloe":
+        return {}
     change = options.get("change")
     if isinstance(change, int) and not 1 < change <= turns:
         raise UsageError(f"option change={change}: the person changes at a turn from 2 to {turns}, the last one")

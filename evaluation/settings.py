@@ -93,8 +93,4 @@ class Evaluation(RunConfig):
                 flag = flag_name(clash[0], type(self).model_fields[clash[0]])
                 raise PydanticCustomError("clash", f"--{source} takes it from the stored dialogues: leave out {flag}")
         refuse_both(self.personas, self.profiles, self.personalities)
-        if self.option and self.scenario == "aloe":
-            raise PydanticCustomError(
-                "option", "--option is for a scenario other than aloe: add --scenario drift or sessions"
-            )
         return self

@@ -424,10 +424,8 @@ def test_a_change_is_measured_and_the_summary_says_so_unlike_that_of_the_paper(t
 
 
 def test_before_the_change_everything_is_as_without_one(tmp_path: Path) -> None:
-    plain, changed = (
-        trees(evaluated(tmp_path / name, turns=3, cases=2, **given))
-        for name, given in {"a": {}, "b": {"scenario": "drift", "option": {"change": 3}}}.items()
-    )
+    plain = trees(evaluated(tmp_path / "a", turns=3, cases=2))
+    changed = trees(evaluated(tmp_path / "b", turns=3, cases=2, scenario="drift", option={"change": 3}))
     for one, other in zip(plain, changed, strict=True):
         contents = [[node.content for node in tree] for tree in (one, other)]
         assert contents[0][:4] == contents[1][:4]
@@ -457,7 +455,8 @@ def test_sessions_are_measured_with_a_turn_count_that_runs_on(tmp_path: Path) ->
     ("candidate", "given", "why"),
     [
         ("offline", {"scenario": "drift", "option": {"change": 9}}, "changes at a turn from 2 to 2"),
-        ("offline", {"scenario": "drift", "option": {"chnge": 2}}, "has no option 'chnge'"),
+        ("offline", {"scenario": "drift", "option": {"chnge": 2}}, "drift has no option 'chnge'"),
+        ("offline", {"option": {"change": 2}}, "aloe has no option 'change'"),
         ("offline", {"scenario": "sessions", "turns": 3}, "3 turns are not 2 sessions"),
         ("shuffled:offline", {"scenario": "sessions"}, "take other-note:"),
         ("history:offline", {}, "add --scenario sessions"),
