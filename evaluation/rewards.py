@@ -17,7 +17,7 @@ from evaluation.judge import Rater, find_rater
 from i2a.errors import ModelError
 from i2a.personas.pool import PersonaPool
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Inference, Node, Tree, Utterance
+from i2a.trees.tree import Node, Tree, Utterance
 from scenarios.replies import compare
 from scenarios.rewards import Reward, Value, group_reward, of_function
 
@@ -100,11 +100,12 @@ def _people() -> PersonaPool:
     return PersonaPool.read(None, None)
 
 
-class Guesser(Role[Inference]):
-    """Lists what it knows of the person from the dialogue alone."""
+class Guesser(Role):
+    """Says what it knows of the person from the dialogue alone: in phrases, which the smallest model can write."""
 
     prompt = Prompt.beside(__file__, "guesser.txt")
-    max_tokens = 1024
+    max_tokens = 256
+    keeps_cut = True
 
 
 @group_reward()
@@ -117,18 +118,14 @@ async def inferred(tree: Tree, replies: Sequence[Node], policy: Guesser, inducer
     if here is None:
         return [None] * len(replies)
     truth = here.inference or await inducer(here)
-    known = _words(truth)
+    known = {each for item in (*truth.profile, *truth.personality) for each in beginnings(item)}
     guesses = await asyncio.gather(*(policy(reply) for reply in replies), return_exceptions=True)
     values: list[Value] = []
     for guess in guesses:
         if isinstance(guess, BaseException) and not isinstance(guess, ModelError):
             raise guess
-        values.append(f1(_words(guess), known) if isinstance(guess, Inference) and known else None)
+        values.append(f1(set(beginnings(guess.content)), known) if isinstance(guess, Utterance) and known else None)
     return values
-
-
-def _words(inference: Inference) -> set[str]:
-    return {each for item in (*inference.profile, *inference.personality) for each in beginnings(item)}
 
 
 def f1(guess: set[str], truth: set[str]) -> float:

@@ -33,6 +33,7 @@ from training.packing.tree import Feature
 from training.rollouts import Rollout, policy_of, read_rollout, roll_out
 from training.run import TrainingRun
 from training.settings import GRPO
+from training.vllm_server import VLLMServer
 
 
 def grpo(
@@ -71,6 +72,12 @@ class Interaction:
         self.run, self.config, self.clients = run, config, clients
         self.folder = run.folder.path / "rollouts"
         self.policy = policy_of(simulation(config))
+        self.server: VLLMServer | None = None
+        if url := config.vllm_server:
+            ranks.run_on_first(lambda: self._open(url))
+
+    def _open(self, url: str) -> None:
+        self.server = VLLMServer(url, "cuda")
 
     def trainer(self) -> PackedGRPOTrainer:
         """It gets the model before a checkpoint is loaded, so that the reference is the same after a resume."""
@@ -122,6 +129,7 @@ class Interaction:
             max_new_tokens=config.max_new_tokens,
             clients=self.clients,
             console=None if config.quiet else self.run.console,
+            server=self.server,
         )
 
 

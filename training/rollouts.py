@@ -5,7 +5,7 @@ on after a crash. Beside its answers the journal keeps the tokens that were draw
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,7 +16,7 @@ from i2a.digests import digest, seed_of
 from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
 from i2a.models.autogen import Client
-from i2a.models.local.policy import PolicyModel, TokenSample, answering, digest_of_weights
+from i2a.models.local.policy import PolicyModel, ServedPolicyModel, TokenSample, answering, digest_of_weights
 from i2a.models.local.template import ChatTemplate
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
@@ -30,6 +30,7 @@ from scenarios.script import find
 from scenarios.settings import Simulation
 from scenarios.simulation import plan_simulation
 from training.advantages import spread
+from training.vllm_server import VLLMServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +80,31 @@ def roll_out(
     max_new_tokens: int = 256,
     clients: Mapping[str, Client] = {},
     console: Console | None = None,
+    server: VLLMServer | None = None,
     **settings: Any,
 ) -> Rollout:
     """Let `model` have the conversations of `config`, in `folder/0007` for iteration 7, with people of its own draw.
 
-    `settings`: further ones of the policy, see `HFConfig`. Goes on with an iteration that was cut off, and only reads
-    one that is complete; one of other weights is moved aside. Raises `UsageError`, what stopped the run (budget,
-    Ctrl-C), and `ConversationsFailed` if all of them failed.
+    `server` answers in its place, once it has its weights. `settings`: further ones of `PolicyModel`. Goes on with an
+    iteration that was cut off, and only reads one that is complete; one of other weights is moved aside. Raises
+    `UsageError`, what stopped the run (budget, Ctrl-C), and `ConversationsFailed` if all of them failed.
     """
     out, weights = folder / f"{iteration:04}", digest_of_weights(model)
     role = policy_of(config)
     with answering(model):
-        policy = PolicyModel(
-            model, template, identity=weights, temperature=temperature, max_new_tokens=max_new_tokens, **settings
-        )
+        settings |= {"identity": weights, "temperature": temperature, "max_new_tokens": max_new_tokens}
+        if server is None:
+            policy = PolicyModel(model, template, **settings)
+        else:
+            server.update(model)
+            policy = ServedPolicyModel(model, template, server.url, server.served, **settings)
         set_aside(out, weights)
         run = config.model_copy(
             update={"out": out, "resume": True, "seed": seed_of(f"{config.seed}/rollouts/{iteration}"), "check": False}
         )
         plan = plan_simulation(run, {**clients, role: policy}, name=f"{iteration:04}/{find(config.scenario).name}")
+        if iteration:
+            plan = replace(plan, needed={})  # whether there is room was told before the first
         result: RunResult = run_sync(_carried_out(plan, run, policy, console))
     if not result.complete:
         result.raise_for_status()

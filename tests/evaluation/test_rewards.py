@@ -109,8 +109,7 @@ async def test_what_the_policy_infers_is_compared_with_what_the_person_has_revea
     def answer(request: Request) -> str:
         if request.role == "inducer":
             return json.dumps({"reason": "so", "profile": ["bakes bread"], "personality": []})
-        knows = "bread" in request.text.rpartition("Policy:")[2]
-        return json.dumps({"reason": "so", "profile": ["bakes bread" if knows else "drives a car"], "personality": []})
+        return "bakes bread" if "bread" in request.text.rpartition("Policy:")[2] else "drives a car; cheerful"
 
     kinds = {"policy": Guesser, "inducer": Inducer}
     assert await values(inferred, ScriptedClient(answer), kinds, "Your bread!", "Oh.") == [1, 0]
@@ -119,7 +118,9 @@ async def test_what_the_policy_infers_is_compared_with_what_the_person_has_revea
 async def test_a_guess_that_fails_is_no_value_of_that_reply_alone() -> None:
     def answer(request: Request) -> str:
         if request.role == "policy" and "Oh." in request.text:
-            return "I do not do JSON."
+            raise BadRequest("out of order")
+        if request.role == "policy":
+            return "bakes bread"
         return json.dumps({"reason": "so", "profile": ["bakes bread"], "personality": []})
 
     kinds = {"policy": Guesser, "inducer": Inducer}
