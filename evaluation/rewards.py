@@ -71,7 +71,8 @@ async def recognised(tree: Tree, replies: Sequence[Node], reader: Reader) -> lis
 
     The share of p(reply | dialogue, person) among those of the four, of a model with likelihoods.
     """
-    people = [tree.persona, *others(tree.persona, tree.seed)]
+    person = tree.persona_at(replies[0])
+    people = [person, *others(person, tree.seed)]
     contents = [reply.content for reply in replies]
     dialogue = [
         Utterance(reader.name if node.speaker == replies[0].speaker else "user", node.content)

@@ -190,7 +190,10 @@ class TreeRewards:
             return
         async with asyncio.TaskGroup() as group:
             asked = {
-                name: [group.create_task(each.reward.of(self._tree, replies, cast)) for cast in self._casts[name]]
+                name: [
+                    group.create_task(each.reward.of(self._tree, replies, self._told(cast, replies[0])))
+                    for cast in self._casts[name]
+                ]
                 for name, each in self._rewards.items()
             }
         for place, reply in enumerate(replies):
@@ -202,6 +205,13 @@ class TreeRewards:
                 if missing:
                     reply.metadata.setdefault(UNSCORED, {})[name] = missing[0]
             reply.metadata[REWARDS], reply.metadata[REWARD] = values, self._sum(values)
+
+    def _told(self, cast: Mapping[str, Role[object]], reply: Node) -> Mapping[str, Role[object]]:
+        """The roles, told of whom the person is by then, if it changes; those with a persona of their own keep it."""
+        holds = self._tree.persona_at(reply)
+        if holds is self._tree.persona:
+            return cast
+        return {name: role if name in self._tree.personas else role.told_of(holds) for name, role in cast.items()}
 
     def _sum(self, values: Mapping[str, Value]) -> Value:
         total = 0.0

@@ -74,7 +74,9 @@ def sft_rows(tree: Tree, pairs: PairFilter) -> Rows:
         elif not target.content.strip():
             left_out["pairs with an empty reply"] += 1
         else:
-            rows[target] = {"prompt": prompt, "completion": [_says("assistant", target)]} | _origin(tree, prompt)
+            rows[target] = {"prompt": prompt, "completion": [_says("assistant", target)]} | _origin(
+                tree, prompt, target
+            )
     return Rows(list(rows.values()), {"rows": len(rows)}, left_out)
 
 
@@ -97,7 +99,9 @@ def dpo_rows(tree: Tree, pairs: PairFilter) -> Rows:
         elif chosen == rejected:
             left_out["pairs of the same words"] += 1
         else:
-            rows.append({"prompt": prompt, "chosen": [chosen], "rejected": [rejected]} | _origin(tree, prompt))
+            rows.append(
+                {"prompt": prompt, "chosen": [chosen], "rejected": [rejected]} | _origin(tree, prompt, pair.chosen)
+            )
     return Rows(rows, {"rows": len(rows)}, left_out)
 
 
@@ -112,9 +116,9 @@ def _role_sft_rows(tree: Tree, pairs: PairFilter, role: RoleFilter) -> Rows:
                 left_out[why] += 1
             else:
                 bare += node.prompt is None or node.prompt.private
-                rows.append({"prompt": prompt, "completion": [_says("assistant", node)]} | _origin(tree, prompt))
-    for row, turn in answer_rows(tree, role):
-        rows.append(row | _origin(tree, []) | {"turn": turn})
+                rows.append({"prompt": prompt, "completion": [_says("assistant", node)]} | _origin(tree, prompt, node))
+    for row, node in answer_rows(tree, role):
+        rows.append(row | _origin(tree, [], node) | {"turn": len(node.path)})
     return rows_of(rows, bare, left_out)
 
 
@@ -131,7 +135,7 @@ def _role_dpo_rows(tree: Tree, pairs: PairFilter, role: RoleFilter) -> Rows:
         else:
             bare += pair.chosen.prompt is None or pair.chosen.prompt.private
             chosen, rejected = ([_says("assistant", node)] for node in both)
-            rows.append({"prompt": prompt, "chosen": chosen, "rejected": rejected} | _origin(tree, prompt))
+            rows.append({"prompt": prompt, "chosen": chosen, "rejected": rejected} | _origin(tree, prompt, pair.chosen))
     return rows_of(rows, bare, left_out)
 
 
@@ -230,8 +234,8 @@ def _says(role: str, node: Node) -> MessageDict:
     return {"role": role, "content": node.content.strip()}
 
 
-def _origin(tree: Tree, prompt: list[MessageDict]) -> dict[str, str | int]:
-    """Where a row comes from. `turn` counts the assistant's replies from 1."""
+def _origin(tree: Tree, prompt: list[MessageDict], node: Node) -> dict[str, str | int]:
+    """Where a row about `node` comes from, and whom it is for. `turn` counts the assistant's replies from 1."""
     turn = 1 + sum(message["role"] == "assistant" for message in prompt)
-    persona = tree.persona
+    persona = tree.persona_at(node)
     return {"tree": tree.id, "profile": persona.profile_id, "personality": persona.personality_id, "turn": turn}

@@ -124,8 +124,7 @@ def dump(tree: Tree) -> str:
             where = f"tree {tree.id}, what {node.speaker} says"
             raise UsageError(f'{where}: label {node.label!r}; write here.label = "preferred" or "rejected"')
     number = {node: i for i, node in enumerate(nodes)}
-    several = [tree.persona, *tree.personas.values()]
-    further = bool(tree.personas) or any(persona.fields for persona in several)
+    further = bool(tree.personas) or any(persona.fields for persona in tree.people)
     prompts: dict[SentPrompt, int] = {}
     stored = {
         "format": WITH_FIELDS if further else FORMAT,

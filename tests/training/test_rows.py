@@ -303,3 +303,12 @@ def test_a_reply_that_is_cut_teaches_nothing_unless_it_is_kept() -> None:
         answer(tree, ask(tree, None, "I row."), "On the", "Sports are healthy.")[cut].finish_reason = "length"
         assert made(tree, PLAIN).left_out == {"pairs with a reply that was cut at its limit of tokens": 1}
         assert len(made(tree, PairFilter(keep_cut=True)).rows) == 1
+
+
+def test_rows_after_a_change_of_the_person_are_for_the_new_one() -> None:
+    tree = aloe_tree()
+    tree.personas = {"later": Persona("", "She mends clocks.", "Gushing.", "p-1", "t-2")}
+    last = max(tree, key=lambda node: (node.speaker == "user", len(node.path)))
+    last.metadata["persona"] = "later"
+    for rows in (sft_rows(tree, PLAIN).rows, dpo_rows(tree, PLAIN).rows):
+        assert [(row["personality"], row["turn"]) for row in rows] == [("t-1", 1), ("t-2", 3)]
