@@ -19,8 +19,9 @@ from i2a.personas.pool import PersonaPool
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Node, Tree, Utterance
 from scenarios.replies import compare
-from scenarios.rewards import Reward, Value, group_reward, of_function
+from scenarios.rewards import Reward, Value, Worth, group_reward, of_function
 
+NOTHING = "the person has revealed nothing yet"
 OTHERS = 3  # persons among whom the right one is to be recognised: with it they are four, as in `i2a choice`
 
 
@@ -110,7 +111,7 @@ class Guesser(Role):
 
 
 @group_reward()
-async def inferred(tree: Tree, replies: Sequence[Node], policy: Guesser, inducer: Inducer) -> list[Value]:
+async def inferred(tree: Tree, replies: Sequence[Node], policy: Guesser, inducer: Inducer) -> list[Value | Worth]:
     """F1 of what the policy says it knows of the person after a reply, against what the person has revealed by then.
 
     By content words. As the profile reward of RLPA (arXiv 2505.15456), with the Inducer's list as the truth.
@@ -121,11 +122,14 @@ async def inferred(tree: Tree, replies: Sequence[Node], policy: Guesser, inducer
     truth = here.inference or await inducer(here)
     known = {each for item in (*truth.profile, *truth.personality) for each in beginnings(item)}
     guesses = await asyncio.gather(*(policy(reply) for reply in replies), return_exceptions=True)
-    values: list[Value] = []
+    values: list[Value | Worth] = []
     for guess in guesses:
-        if isinstance(guess, BaseException) and not isinstance(guess, ModelError):
+        if isinstance(guess, ModelError):
+            values.append(Worth(None, str(guess)))
+        elif isinstance(guess, BaseException):
             raise guess
-        values.append(f1(set(beginnings(guess.content)), known) if isinstance(guess, Utterance) and known else None)
+        else:
+            values.append(f1(set(beginnings(guess.content)), known) if known else Worth(None, NOTHING))
     return values
 
 

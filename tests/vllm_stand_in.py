@@ -19,6 +19,10 @@ from aiohttp import web
 
 SENT: Queue[dict[str, Any]] = Queue()
 WITH_500 = 5
+CONFIG = {
+    "weight_transfer_config": {"backend": "nccl"},
+    "model_config": {"logprobs_mode": "processed_logprobs"},
+}
 
 
 def pretend_vllm() -> None:
@@ -93,7 +97,7 @@ class StandIn:
             case "/v1/models":
                 return web.json_response({"data": [{"id": "stand-in"}]})
             case "/server_info":
-                return web.json_response({"vllm_config": {"weight_transfer_config": {"backend": "nccl"}}})
+                return web.json_response({"vllm_config": CONFIG})
             case "/get_world_size":
                 return web.json_response({"world_size": 1})
             case "/update_weights":
@@ -116,7 +120,8 @@ class StandIn:
         """As vLLM answers with --logprobs-mode processed_logprobs."""
         from i2a.models.local.batching import Row
 
-        assert (asked["logprobs"], asked["min_tokens"], asked["return_token_ids"]) == (0, 1, True)
+        assert (asked["logprobs"], asked["return_token_ids"]) == (0, True)
+        assert (asked["top_k"], asked["min_p"], asked["repetition_penalty"]) == (0, 0, 1), "else the checkpoint's own"
         how = asked["temperature"], asked["top_p"], asked["seed"]
         row = Row(list(asked["prompt"]), asked["max_tokens"], *how, keeps_logprobs=True)
         self.generator.advance([], [row], lambda: False)

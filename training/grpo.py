@@ -113,7 +113,8 @@ class Interaction:
         rollout = read_rollout(self.folder / f"{iteration:04}", self.policy)
         found = replies(rollout, scale=self.config.scale, gamma=self.config.gamma)
         if not any(found):
-            raise UsageError(f"no reply of iteration {iteration} has a reward; {rollout.folder} says why")
+            why = f", most often because: {rollout.unscored}" if rollout.unscored else ""
+            raise UsageError(f"no reply of iteration {iteration} has a reward{why}; see {rollout.folder}")
         self._trainer.news = {**rollout.record, "replies_learnt": sum(map(len, found))}
         return [feature for each in found for feature in grpo_features(each, max_tokens=LARGEST_TREE)]
 
@@ -143,6 +144,8 @@ def simulation(config: GRPO) -> Simulation:
         seed=config.seed,
         conversations=config.conversations,
         concurrency=config.concurrency,
+        max_cost=config.max_cost,
+        price=config.price,
         quiet=True,
     )
 

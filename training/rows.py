@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
 from i2a.trees.formats import Rows
-from i2a.trees.tree import MessageDict, Node, Pair, Tree, Verdict, chat_messages
+from i2a.trees.tree import MessageDict, Node, Pair, Tree, chat_messages
 from training.role_rows import (
     RoleFilter,
     answer_rows,
@@ -183,18 +183,9 @@ def _unfit(prompt: list[MessageDict], replies: list[Node], pairs: PairFilter) ->
     return "pairs of the same words" if len(set(contents)) < len(contents) else None
 
 
-def margin(pair: Pair) -> float | None:
-    """The share of usable verdicts on the pair for the chosen reply, less that for the rejected one.
-
-    From -1 to 1; None without verdicts, as for an imported pair, whose label comes from the record.
-    """
-    winners = [verdict.winner for verdict in _verdicts(pair)]
-    return (winners.count(pair.chosen) - winners.count(pair.rejected)) / len(winners) if winners else None
-
-
 def in_both_orders(pair: Pair) -> bool:
     """Whether a verdict named the chosen reply where it was shown first, and one where it was shown second."""
-    shown_first = {verdict.first is pair.chosen for verdict in _verdicts(pair) if verdict.winner is pair.chosen}
+    shown_first = {verdict.first is pair.chosen for verdict in pair.verdicts if verdict.winner is pair.chosen}
     return shown_first == {True, False}
 
 
@@ -228,18 +219,10 @@ def _why_not(pair: Pair, pairs: PairFilter) -> str | None:
         return "pairs without verdicts in both orders for the chosen reply"
     if pairs.min_margin is None:
         return None
-    found = margin(pair)
+    found = pair.margin
     if found is None:
         return "pairs without a margin, as they have no verdicts"
     return f"pairs with a margin below {pairs.min_margin:g}" if found < pairs.min_margin else None
-
-
-def _verdicts(pair: Pair) -> list[Verdict]:
-    """The usable verdicts on this pair."""
-    both = {pair.chosen, pair.rejected}
-    if not pair.history:
-        return []  # nobody can compare openings under a node
-    return [verdict for verdict in pair.history[-1].verdicts if verdict.winner and {*verdict[:2]} == both]
 
 
 def _prompt(pair: Pair) -> list[MessageDict]:

@@ -25,6 +25,7 @@ RUNTIME = {
     "keep",
     "report_to",
 }
+SESSION = {"concurrency", "max_cost", "price", "vllm_server"}  # likewise, of a training by interaction
 
 
 class Fitting(BaseModel):
@@ -264,6 +265,12 @@ class GRPO(Scene, Fitting):
         0.0, ge=0, le=1, description="Discount of what comes later in the dialogue. 0: only the reply itself counts."
     )
     concurrency: int = Field(32, ge=1, description="Conversations in progress at once.")
+    max_cost: float | None = Field(
+        None, gt=0, description="Stop when all conversations of the training have cost this many US dollars."
+    )
+    price: Annotated[list[str], Flag(metavar="MODEL=IN/OUT")] = Field(
+        [], description="Price of a model, in US dollars per million tokens; IN/OUT/CACHED if cached ones are cheaper."
+    )
     vllm_server: Annotated[str | None, Flag(metavar="URL")] = Field(
         None,
         description="A vLLM server on GPUs of its own, which draws the policy's replies and is sent the weights before "
@@ -279,4 +286,4 @@ class GRPO(Scene, Fitting):
     @property
     def identity(self) -> dict[str, object]:
         """Likewise."""
-        return {name: value for name, value in super().identity.items() if name not in {"concurrency", "vllm_server"}}
+        return {name: value for name, value in super().identity.items() if name not in SESSION}

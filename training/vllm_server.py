@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import requests
 import torch
 from trl.import_utils import is_vllm_available
 
 from i2a.errors import UsageError
 from i2a.text import one_line
 
-STARTING = 240.0  # seconds in which it may come up
+ANSWER = 10.0  # seconds for a sign of life
+LOGPROBS = "processed_logprobs"  # at the sampling temperature
 
 
 class VLLMServer:
@@ -34,8 +36,12 @@ class VLLMServer:
 
         self.url = url.rstrip("/").removesuffix("/v1")
         with self._trouble("cannot be used"):
-            self._client = VLLMClient(self.url, connection_timeout=STARTING)
+            requests.get(f"{self.url}/health", timeout=ANSWER).raise_for_status()  # TRL's would ask for ever
+            self._client = VLLMClient(self.url)
             self.served: str = self._client.model
+            mode = self._client.get_server_info()["model_config"]["logprobs_mode"]
+            if mode != LOGPROBS:
+                raise UsageError(f"it is started with --logprobs-mode {mode}; it must be {LOGPROBS}")
             self._client.init_communicator(device)
 
     def update(self, model: Any) -> None:
@@ -50,4 +56,5 @@ class VLLMServer:
         try:
             yield
         except Exception as error:  # TRL 1.16 raises `Exception` itself for whatever the server answers
-            raise UsageError(f"the vLLM server at {self.url} {what}: {one_line(str(error)):.300}") from error
+            why = f"{one_line(str(error)):.300}"
+            raise UsageError(f"the vLLM server at {self.url} {what}: {why}; start it anew, then --resume") from error

@@ -104,13 +104,15 @@ class Placed(Utterance):
 class Verdict(NamedTuple):
     """One comparison of two replies, in the order in which the judge saw them.
 
-    `winner` is `first` or `second`, or None where the judge gave no usable answer; `reason` then says why.
+    `winner` is `first` or `second`, or None where the judge gave no usable answer; `reason` then says why. `judge`: the
+    model that gave it, where several do.
     """
 
     first: Node
     second: Node
     winner: Node | None
     reason: str
+    judge: str | None = None
 
 
 @dataclass(eq=False, slots=True, repr=False)
@@ -169,6 +171,22 @@ class Pair(NamedTuple):
     history: list[Node]
     chosen: Node
     rejected: Node
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """The usable verdicts on it; none on openings, which nobody compares under a node."""
+        both = {self.chosen, self.rejected}
+        given = self.history[-1].verdicts if self.history else []
+        return [verdict for verdict in given if verdict.winner and {*verdict[:2]} == both]
+
+    @property
+    def margin(self) -> float | None:
+        """The share of the usable verdicts for the chosen reply, less that for the rejected one.
+
+        From -1 to 1; None without verdicts, as for an imported pair, whose label comes from the record.
+        """
+        winners = [verdict.winner for verdict in self.verdicts]
+        return (winners.count(self.chosen) - winners.count(self.rejected)) / len(winners) if winners else None
 
 
 def chat_messages(path: Sequence[Node], answering: AbstractSet[str]) -> list[MessageDict]:

@@ -9,7 +9,7 @@ import pytest
 from agents.inducer import Inducer
 from agents.judge import Judge
 from evaluation.judge import AloeRater, StrictRater
-from evaluation.rewards import OTHERS, Guesser, Reader, f1, inferred, others, recognised, wins
+from evaluation.rewards import NOTHING, OTHERS, Guesser, Reader, f1, inferred, others, recognised, wins
 from i2a.errors import BadRequest
 from i2a.jsonl import JsonMapping
 from i2a.models.model import REPLIES, Completion, Message
@@ -133,7 +133,7 @@ async def test_where_nothing_is_revealed_there_is_nothing_to_infer() -> None:
     nodes[0].parent.inference = Inference(reason="", profile=[], personality=[])
     guess = json.dumps({"reason": "so", "profile": ["x"], "personality": []})
     roles = {"policy": Guesser("policy", ScriptedClient(lambda request: guess)), "inducer": None}
-    assert await inferred.of(tree, nodes, roles) == [Worth(None, "it gave no value")] * 2  # type: ignore[arg-type]
+    assert await inferred.of(tree, nodes, roles) == [Worth(None, NOTHING)] * 2  # type: ignore[arg-type]
 
 
 def test_f1_counts_what_is_shared() -> None:

@@ -84,10 +84,12 @@ class ServedPolicyModel(PolicyModel):
             "model": self._served,
             "prompt": row.ids,
             "max_tokens": row.limit,
-            "min_tokens": 1,
             "stop_token_ids": self._loaded.stops,
             "temperature": row.temperature,
             "top_p": row.top_p,
+            "top_k": 0,  # else that of the checkpoint's generation_config, like the two that follow
+            "min_p": 0.0,
+            "repetition_penalty": 1.0,
             "seed": row.seed,
             "logprobs": 0,
             "return_token_ids": True,
