@@ -18,6 +18,7 @@ from evaluation.scores import Protocol
 from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.trees.json import read, trees_of
+from i2a.trees.summary import compared
 from i2a.trees.tree import RATINGS, Node, Tree
 from i2a.validation import problem
 
@@ -96,27 +97,26 @@ def judged(tree: Tree) -> Iterator[tuple[str, PairKey, int]]:
     """What judges chose in a tree, by judge and pair. A pair with an unusable verdict is chosen by nobody."""
     number = {node: place for place, node in enumerate(tree)}
 
-    def key(message: Node, one: Node, other: Node) -> PairKey:
-        first, second = sorted((number[one], number[other]))
+    def key(message: Node, two: Iterable[Node]) -> PairKey:
+        first, second = sorted(number[node] for node in two)
         return PairKey(tree.id, number[message], first, second)
 
     for message in tree:
-        winners: dict[PairKey, set[int | None]] = defaultdict(set)
-        for one, other, winner, _ in message.verdicts:
-            winners[key(message, one, other)].add(None if winner is None else number[winner])
-        labels = {number[node]: node.label for node in message.children}
-        for pair, found in winners.items():
-            if {labels.get(pair.first), labels.get(pair.second)} == {"preferred", "rejected"}:
-                yield JUDGE, pair, -1 if labels[pair.first] == "preferred" else 1
-            elif None not in found:
-                yield JUDGE, pair, 0 if len(found) > 1 else -1 if pair.first in found else 1
+        for two, winners in compared(message).items():
+            pair = key(message, two)
+            best = [node for node in two if node.label == "preferred"] or [node for node in winners if node is not None]
+            labelled = {node.label for node in two} == {"preferred", "rejected"}
+            if labelled or (None not in winners and len(winners) == 1):
+                yield JUDGE, pair, -1 if number[best[0]] == pair.first else 1
+            elif None not in winners:
+                yield JUDGE, pair, 0
         scored = [node for node in message.children if RATINGS in node.metadata]
         for place, one in enumerate(scored):
             for other in scored[place + 1 :]:
                 for name, rating in one.metadata[RATINGS].items():
                     a, b = rating["score"], other.metadata[RATINGS].get(name, {}).get("score")
                     if a is not None and b is not None:
-                        yield name, key(message, one, other), (b > a) - (b < a)
+                        yield name, key(message, (one, other)), (b > a) - (b < a)
 
 
 def agreement_on_choices(run: Path, file: Path) -> Agreement:
