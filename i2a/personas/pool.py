@@ -5,9 +5,10 @@ follows from its contents and a seed, never from the order of a file. It knows n
 """
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import heapify, heappop, heapreplace
 from importlib.resources import files
 from itertools import islice
 from math import gcd
@@ -159,16 +160,27 @@ class PersonaPool:
 
     def _walk_listed(self, seed: int) -> Iterator[Persona]:
         by_id = {persona.id: persona for persona in self.personas}
-        waiting: dict[str, list[Persona]] = defaultdict(list)
-        for id in _shuffled(by_id, seed, "personas"):
-            waiting[by_id[id].profile_id].append(by_id[id])
+        by_profile: dict[str, dict[str, deque[tuple[int, Persona]]]] = {}
+        for place, id in enumerate(_shuffled(by_id, seed, "personas")):
+            of_profile = by_profile.setdefault(by_id[id].profile_id, {})
+            of_profile.setdefault(by_id[id].personality_id, deque()).append((place, by_id[id]))
         used: Counter[str] = Counter()
-        while any(waiting.values()):
-            for mine in filter(None, waiting.values()):
-                rarest = min(mine, key=lambda persona: used[persona.personality_id])
-                mine.remove(rarest)
-                used[rarest.personality_id] += 1
-                yield rarest
+        rarest = [[(0, same[0][0], same) for same in waiting.values()] for waiting in by_profile.values()]
+        for mine in rarest:
+            heapify(mine)
+        while rarest:
+            for mine in rarest:  # a profile's personalities: how often each was used when last looked at, and who waits
+                while mine[0][0] < (now := used[mine[0][2][0][1].personality_id]):
+                    heapreplace(mine, (now, *mine[0][1:]))
+                same = mine[0][2]
+                persona = same.popleft()[1]
+                used[persona.personality_id] += 1
+                if same:
+                    heapreplace(mine, (used[persona.personality_id], same[0][0], same))
+                else:
+                    heappop(mine)
+                yield persona
+            rarest = [mine for mine in rarest if mine]
 
     def split(self, *, profiles: int | float, personalities: int | float, seed: int) -> tuple[Self, Self]:
         """(held out, rest), with no profile and no personality in both.
