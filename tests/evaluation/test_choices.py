@@ -20,7 +20,9 @@ def compared(number: int, winners: Sequence[int | None], scores: Sequence[int] =
     tree = Tree(f"t{number}", "aloe", Persona("p", "Bees.", "Blunt.", "p", "t"), 0)
     message = tree.add(None, Utterance("user", "Hello.", None, None))
     replies = [tree.add(message, Utterance(name, name, None, None)) for name in ("one", "other")]
-    message.verdicts = [Verdict(*replies, None if won is None else replies[won - 1], "") for won in winners]
+    message.verdicts = [
+        Verdict(replies[0], replies[1], None if won is None else replies[won - 1], "") for won in winners
+    ]
     for reply, score in zip(replies, scores, strict=False):
         reply.metadata[RATINGS] = {"j": {"score": score, "reason": ""}}
     return tree
