@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from filelock import FileLock
 
 from i2a.trees.json import dump
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Tree, Utterance
+from i2a.view.follow import Follower
 from i2a.view.server import ViewServer
 from i2a.view.shelf import Shelf
 from tests.i2a.report.folders import run
@@ -160,13 +162,14 @@ async def test_progress_is_followed_while_the_folder_grows(client: TestClient[An
         assert (later["failed"], later["reasons"], later["state"]) == (1, [["<b>gone</b>", 1]], "complete")
 
 
-def test_a_run_counts_as_quiet_once_nothing_is_written(runs: Path) -> None:
-    from i2a.view.follow import Follower
-
-    for file in (runs / "first").iterdir():
-        os.utime(file, (1, 1))
+def test_a_run_is_going_while_a_process_holds_it_and_quiet_once_none_does(runs: Path) -> None:
+    folder = runs / "first"
     shelf = Shelf([runs])
     found = shelf.run("runs/first")
     assert found is not None
+    with FileLock(folder / "lock"):
+        for file in folder.iterdir():
+            os.utime(file, (1, 1))
+        assert Follower(found).state()["state"] == "going", "it waits for a slow model"
     assert Follower(found).state()["state"] == "quiet"
     shelf.close()
