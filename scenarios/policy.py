@@ -258,5 +258,5 @@ class Siblings:
         scored = [place for place, node in enumerate(nodes) if node.metadata.get(REWARD) is not None]
         if self.plan.follow == "best" and scored:
             return max(scored, key=lambda place: (nodes[place].metadata[REWARD], -place))
-        chance = random.Random(f"{self.tree.id}/{self.tree.seed}/{[node.content for node in nodes[0].path[:-1]]}")
+        chance = random.Random(f"{self.tree.chance}/{[node.content for node in nodes[0].path[:-1]]}")
         return chance.randrange(len(nodes))

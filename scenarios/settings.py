@@ -76,7 +76,9 @@ class Scene(BaseModel):
 class Simulation(Scene, RunConfig):
     """All settings. When a run is resumed, only those of `RunConfig` may change."""
 
-    conversations: int = Field(10, ge=1, description="How many conversations, each with another persona.")
+    conversations: int = Field(
+        10, ge=1, description="How many conversations, each with another persona; more with --resume extend a run."
+    )
     seed: int = Field(0, description="The same seed and models give the same corpus.")
     model: str = Field(
         "offline",
