@@ -90,7 +90,7 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
             "judge": list(judges.values()),
             **{role: [spec] for role, spec in users.items()},
         },
-    )
+    ).sharded(config.shard)
     return EvalPlan(run, conditions, named, leaks)
 
 

@@ -59,7 +59,7 @@ def plan_rejudging(run: Path, config: Evaluation, clients: Mapping[str, Client] 
         failures=failures,
         simulated=manifest.get("simulated", {}),
         roles={"judge": list(judges.values())},
-    )
+    ).sharded(config.shard)
     leaks = find_leaks({name: told["model"] for name, told in first["candidates"].items()}, personas)
     return EvalPlan(plan, conditions, first["candidates"], leaks)
 

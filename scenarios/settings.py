@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from i2a.personas.settings import refuse_both
-from i2a.runs.config import RunConfig
+from i2a.runs.config import SharedRunConfig
 from i2a.settings import Flag
 
 REWARDED = (
@@ -73,7 +73,7 @@ class Scene(BaseModel):
         return self
 
 
-class Simulation(Scene, RunConfig):
+class Simulation(Scene, SharedRunConfig):
     """All settings. When a run is resumed, only those of `RunConfig` may change."""
 
     conversations: int = Field(

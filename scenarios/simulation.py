@@ -83,7 +83,7 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}, *, n
         needed=needed_tokens(scenario, trees),
         turns=turns if isinstance(turns := options.get("turns"), int) else 0,
         metadata={"uses_personas": people.uses(people_of)},
-    )
+    ).sharded(config.shard)
 
 
 def needed_tokens(scenario: Scenario, trees: Sequence[Tree]) -> dict[str, tuple[int, int]]:

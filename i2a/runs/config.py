@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from i2a.jsonl import JsonObject
 from i2a.settings import Flag
@@ -103,3 +104,30 @@ class RunConfig(BaseModel):
     def as_json(self) -> JsonObject:
         """The settings as the manifest keeps them."""
         return self.model_dump(mode="json", exclude=SESSION_ONLY)
+
+
+class SharedRunConfig(RunConfig):
+    """Those of a run of conversations that know nothing of each other, so that it can be shared out."""
+
+    shard: Annotated[str | None, Flag(metavar="K/N")] = Field(
+        None,
+        pattern=r"^[0-9]+/[0-9]+$",
+        description="Only the K-th of N equal parts, from 1, in a folder of its own; `i2a merge` puts all together.",
+        examples=["3/16"],
+    )
+
+    @field_validator("shard")
+    @classmethod
+    def _is_one_of_them(cls, shard: str | None) -> str | None:
+        if shard is None:
+            return None
+        part, parts = parts_of(shard)
+        if not 1 <= part <= parts:
+            raise PydanticCustomError("shard", "there is no part {part} of {parts}", {"part": part, "parts": parts})
+        return f"{part}/{parts}"
+
+
+def parts_of(shard: str) -> tuple[int, int]:
+    """Which part it is, from 1, and of how many: `3/16` as numbers."""
+    part, _, parts = shard.partition("/")
+    return int(part), int(parts)

@@ -23,6 +23,10 @@ CREATE INDEX IF NOT EXISTS answers_of_a_tree ON answers (tree);
 """
 
 
+NAMES: Final = (
+    "tree, key, role, model, content, finish_reason, prompt_tokens, completion_tokens, estimated, cached_tokens, "
+    "written_tokens, sample"
+)
 COLUMNS: Final = (
     "SELECT tree, key, role, model, content, finish_reason, prompt_tokens, completion_tokens FROM answers LIMIT 0"
 )
@@ -99,6 +103,17 @@ class Journal:
         for tree, *row in rows:
             found.setdefault(tree, []).append(Spent(*row))
         return found
+
+    def add(self, other: Path) -> None:
+        """Copy all answers of another journal to the end of this one, at once or not at all. Raises `UsageError`."""
+        with Journal(other):  # which brings one of an earlier version up to date
+            pass
+        try:
+            self._db.execute("ATTACH ? AS other", (str(other),))
+            self._db.execute(f"INSERT INTO main.answers ({NAMES}) SELECT {NAMES} FROM other.answers ORDER BY rowid")
+            self._db.execute("DETACH other")
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
 
     def _rows(self, query: str, *values: str) -> list[Any]:
         try:

@@ -20,6 +20,7 @@ from i2a.jsonl import JsonMapping, JsonObject
 from i2a.runs.folder import Folder
 from i2a.runs.journal import Journal
 
+PLACE = "place"  # in the record of a failure: the number of the tree in the run, from 0
 PLANNED = "planned"  # its key in the manifest: how many trees the run is to have
 
 

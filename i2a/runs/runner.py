@@ -29,6 +29,7 @@ from i2a.runs.config import RunConfig
 from i2a.runs.live import View
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
+from i2a.runs.run_folder import PLACE
 from i2a.runs.session import Session, forgotten
 from i2a.trees.json import dump, read
 from i2a.trees.summary import Summary
@@ -52,7 +53,10 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
     async with Session.open(plan, config, say) as session:
         todo, summary = remaining(plan, config, session)
         total = len(plan.trees) if plan.target is None else plan.target
-        steps_total, steps_left = planned_steps(plan, plan.trees), planned_steps(plan, todo)
+        steps_total, steps_left = (
+            planned_steps(plan, plan.trees),
+            planned_steps(plan, (plan.trees[place] for place in todo)),
+        )
         view = View(
             console,
             session.usage,
@@ -86,14 +90,15 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
         return ended(plan, session, summary)
 
 
-def remaining(plan: RunPlan, config: RunConfig, session: Session) -> tuple[list[Tree], Summary]:
-    """The trees that are still to be grown, and the summary of those that are finished."""
+def remaining(plan: RunPlan, config: RunConfig, session: Session) -> tuple[list[int], Summary]:
+    """The places of the trees that are still to be grown, and the summary of those that are finished."""
     folder, past = session.folder, session.failures
     for failure in plan.failures:
         if failure["id"] not in past:
-            folder.append_failure(failure)
+            folder.append_failure({name: value for name, value in failure.items() if name != PLACE})
     finished = folder.finished()
-    todo = [tree for tree in plan.trees if tree.id not in finished and (config.retry_failed or tree.id not in past)]
+    done = finished if config.retry_failed else finished | past.keys()
+    todo = [place for place, tree in enumerate(plan.trees) if tree.id not in done]
     return todo, Summary.of(read(folder.trees_file)) if finished else Summary()
 
 
@@ -102,13 +107,14 @@ def planned_steps(plan: RunPlan, trees: Iterable[Tree]) -> int:
     return sum(plan.steps(tree)[1] for tree in trees)
 
 
-async def grow_trees(waiting: Iterator[Tree], plan: RunPlan, session: Session, summary: Summary, view: View) -> None:
+async def grow_trees(waiting: Iterator[int], plan: RunPlan, session: Session, summary: Summary, view: View) -> None:
     """One of the workers: grow a tree, store and count it, take the next. All of them share `waiting`."""
     folder, in_flight, grow = session.folder, session.in_flight, plan.grow
     assert grow is not None
-    for tree in waiting:
+    for place in waiting:
         if in_flight.stopped:
             return
+        tree = plan.trees[place]
         view.begins(tree)
         reasons: list[ModelError] = []
         try:
@@ -117,7 +123,7 @@ async def grow_trees(waiting: Iterator[Tree], plan: RunPlan, session: Session, s
             reasons = model_errors(error)
         try:
             if reasons:
-                folder.append_failure(failure_of(tree, reasons, session))
+                folder.append_failure(failure_of(tree, place, reasons, session))
                 if plan.keeps_broken and tree.roots:
                     folder.append_broken(dump(tree))
             else:
@@ -185,11 +191,12 @@ def model_errors(error: ModelError | ExceptionGroup[Exception]) -> list[ModelErr
     return [reason for part in error.exceptions for reason in model_errors(part)]  # type: ignore[arg-type]
 
 
-def failure_of(tree: Tree, reasons: Sequence[ModelError], session: Session) -> dict[str, object]:
-    """The record of a conversation that failed. `answer`: the one that could not be used, if that is why; `forgotten`:
-    which of its answers a redo does not take over."""
+def failure_of(tree: Tree, place: int, reasons: Sequence[ModelError], session: Session) -> dict[str, object]:
+    """The record of a conversation that failed. `place`: its number among those of the run; `answer`: the one that
+    could not be used, if that is why; `forgotten`: which of its answers a redo does not take over."""
     record: dict[str, object] = {
         "id": tree.id,
+        PLACE: place,
         "persona": tree.persona.id,
         "seed": tree.seed,
         "error": type(reasons[0]).__name__,

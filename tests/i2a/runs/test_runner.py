@@ -130,7 +130,17 @@ async def test_a_conversation_that_fails_is_a_record_with_its_reason(run: Run, e
 
     result = await run.carried_out(grow)
     assert run.folder.failures() == {
-        "t-1": [{"id": "t-1", "persona": "p", "seed": 1, "error": "BadRequest", "reason": "too long", "utterances": 1}]
+        "t-1": [
+            {
+                "id": "t-1",
+                "place": 1,
+                "persona": "p",
+                "seed": 1,
+                "error": "BadRequest",
+                "reason": "too long",
+                "utterances": 1,
+            }
+        ]
     }
     assert run.folder.finished() == {"t-0", "t-2"}
     assert result.reasons == {"too long": 1}
