@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -83,6 +84,8 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}, *, n
         needed=needed_tokens(scenario, trees),
         turns=turns if isinstance(turns := options.get("turns"), int) else 0,
         metadata={"uses_personas": people.uses(people_of)},
+        replan=partial(plan_simulation, config.model_copy(update={"conversations": 1, "shard": None}), name=name),
+        clients=clients,
     ).sharded(config.shard)
 
 

@@ -23,7 +23,7 @@ from evaluation.choice.settings import ItemBuild
 from i2a.errors import UsageError
 from i2a.jsonl import JsonMapping
 from i2a.models.autogen import Client
-from i2a.models.call import RoleModel
+from i2a.models.model import Model
 from i2a.runs.clients import check_clients, spec_for
 from i2a.runs.outcome import RunResult
 from i2a.runs.panels import turns_of
@@ -149,7 +149,7 @@ class Writers:
     rejected: RejectedResponder
 
     @classmethod
-    def of(cls, persona: Persona, clients: Mapping[str, RoleModel]) -> "Writers":
+    def of(cls, persona: Persona, clients: Mapping[str, Model]) -> "Writers":
         known = persona.values
         writers = cls(
             User("user", clients["user"], **known),
@@ -169,7 +169,7 @@ class Stranger:
     here: Node
 
     @classmethod
-    async def met(cls, persona: Persona, client: RoleModel, responder: RejectedResponder) -> "Stranger":
+    async def met(cls, persona: Persona, client: Model, responder: RejectedResponder) -> "Stranger":
         user = User("user", client, **persona.values)
         introduce([user, responder])
         here: Node | None = None
@@ -181,7 +181,7 @@ class Stranger:
 
 
 async def held(
-    tree: Tree, clients: Mapping[str, RoleModel], case: Case, others: Sequence[Persona], config: ItemBuild
+    tree: Tree, clients: Mapping[str, Model], case: Case, others: Sequence[Persona], config: ItemBuild
 ) -> None:
     """Hold the dialogue, or tell a stored one again, with an item at every `config.every` turns where one can be made.
 

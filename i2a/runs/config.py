@@ -10,7 +10,7 @@ from i2a.jsonl import JsonObject
 from i2a.settings import Flag
 
 AHEAD = 2000  # conversations that are begun while batches are waited for; each takes some 100 kB
-SESSION_ONLY = {"out", "resume", "retry_failed", "quiet", "dry_run", "probe"}  # not part of the run itself
+SESSION_ONLY = {"out", "resume", "retry_failed", "quiet", "dry_run", "probe", "workers"}  # not part of the run itself
 
 
 class RunConfig(BaseModel):
@@ -87,6 +87,11 @@ class RunConfig(BaseModel):
         return self.resume or self.retry_failed
 
     @property
+    def processes(self) -> int:
+        """That the conversations are grown in."""
+        return 1
+
+    @property
     def patience(self) -> float:
         """How many seconds the run waits for a server that is not there."""
         return self.max_outage if self.retries else 0.0
@@ -115,6 +120,17 @@ class SharedRunConfig(RunConfig):
         description="Only the K-th of N equal parts, from 1, in a folder of its own; `i2a merge` puts all together.",
         examples=["3/16"],
     )
+
+    workers: int = Field(
+        1,
+        ge=1,
+        description="Processes that conversations are grown in, about one for each core that is free; calls of servers "
+        "and local models, budget and journal stay in one. The bytes are the same.",
+    )
+
+    @property
+    def processes(self) -> int:
+        return self.workers
 
     @field_validator("shard")
     @classmethod

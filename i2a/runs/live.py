@@ -69,6 +69,15 @@ class View:
         free = self._slots.index(None) if None in self._slots else len(self._slots)
         self._slots[free : free + 1] = [tree]
 
+    def breaks_off(self, tree: Tree) -> None:
+        """It will begin again."""
+        self._slots[self._slots.index(tree)] = None
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody sees the conversations grow."""
+        return not self._quiet and self._console.is_interactive
+
     def ends(self, tree: Tree, failed: ModelError | None = None) -> None:
         self._slots[self._slots.index(tree)] = None
         self._steps_done += self._steps(tree)[1]

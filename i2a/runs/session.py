@@ -160,7 +160,7 @@ class Session:
         batches = [model.waiting for model in batching if isinstance(model, BatchingModel)]
         return list(filter(None, [*(endpoint.waiting for endpoint in self.endpoints.values()), *batches]))
 
-    def clients(self, tree_id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, RoleModel]:
+    def clients(self, tree_id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, Model]:
         """A client for each role of the tree with this id and seed; `models` names the model of each."""
         failures = self.failures.get(tree_id, ())
         keys = RequestKeys(tree_id, seed, self.journal, len(failures), forgotten(failures))

@@ -27,12 +27,13 @@ from i2a.errors import (
 from i2a.models.call import InFlight
 from i2a.models.spec import ModelSpec
 from i2a.models.usage import UsageTracker
+from i2a.runs.collector import model_errors
 from i2a.runs.config import RunConfig
 from i2a.runs.live import View
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
-from i2a.runs.runner import execute, model_errors, stop_on_interrupt
+from i2a.runs.runner import execute, stop_on_interrupt
 from i2a.runs.session import Session, forgotten
 from i2a.runs.simulated import is_simulated
 from i2a.testing import Request
