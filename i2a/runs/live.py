@@ -205,7 +205,11 @@ class View:
         if size.height >= 16:
             parts.append(roles_table(self._usage, size.width))
         left = size.height - 2 - len(self._console.render_lines(Group(*parts)))
-        if panel := self._panel() if self._panel else conversations(self._growing, size.width, left):
+        if (
+            panel := self._panel()
+            if self._panel
+            else conversations(sorted(self._growing, key=_unseen), size.width, left)
+        ):
             parts.append(panel)
         return Group(*parts, last)
 
@@ -224,6 +228,11 @@ class View:
         if self._in_flight.stopped is None:
             return "Ctrl-C: finish the calls in flight, and stop"
         return f"Finishing {counted(self._in_flight.count, 'calls')}; Ctrl-C again: stop at once"
+
+
+def _unseen(tree: Tree) -> bool:
+    """Of those that grow in a worker process not all are seen here."""
+    return not tree.roots
 
 
 def roles_table(usage: UsageTracker, width: int = 80) -> Table:
