@@ -5,7 +5,7 @@ follows from its contents and a seed, never from the order of a file. It knows n
 """
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
@@ -159,16 +159,33 @@ class PersonaPool:
 
     def _walk_listed(self, seed: int) -> Iterator[Persona]:
         by_id = {persona.id: persona for persona in self.personas}
-        waiting: dict[str, list[Persona]] = defaultdict(list)
+        waiting: dict[str, deque[Persona]] = defaultdict(deque)
         for id in _shuffled(by_id, seed, "personas"):
             waiting[by_id[id].profile_id].append(by_id[id])
         used: Counter[str] = Counter()
-        while any(waiting.values()):
-            for mine in filter(None, waiting.values()):
-                rarest = min(mine, key=lambda persona: used[persona.personality_id])
-                mine.remove(rarest)
-                used[rarest.personality_id] += 1
+        left = Counter(persona.personality_id for persona in by_id.values())
+        at = Counter({0: len(left)})  # how many personalities that are left were used so often
+        least = 0  # nobody is rarer, so that one can stop looking there
+        rounds = list(waiting.values())
+        while rounds:
+            for mine in rounds:
+                place, most = 0, len(by_id)
+                for number, persona in enumerate(mine):
+                    if (count := used[persona.personality_id]) < most:
+                        place, most = number, count
+                        if count == least:
+                            break
+                rarest = mine[place]
+                del mine[place]
+                personality = rarest.personality_id
+                at[used[personality]] -= 1
+                used[personality] += 1
+                left[personality] -= 1
+                at[used[personality]] += left[personality] > 0
+                while not at[least] and least < len(by_id):
+                    least += 1
                 yield rarest
+            rounds = [mine for mine in rounds if mine]
 
     def split(self, *, profiles: int | float, personalities: int | float, seed: int) -> tuple[Self, Self]:
         """(held out, rest), with no profile and no personality in both.
