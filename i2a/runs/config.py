@@ -9,8 +9,18 @@ from pydantic_core import PydanticCustomError
 from i2a.jsonl import JsonObject
 from i2a.settings import Flag
 
+LOCAL = "local"  # the address of a cluster that is started for the run
 AHEAD = 2000  # conversations that are begun while batches are waited for; each takes some 100 kB
-SESSION_ONLY = {"out", "resume", "retry_failed", "quiet", "dry_run", "probe", "workers"}  # not part of the run itself
+SESSION_ONLY = {
+    "out",
+    "resume",
+    "retry_failed",
+    "quiet",
+    "dry_run",
+    "probe",
+    "workers",
+    "cluster",
+}  # not part of the run itself
 
 
 class RunConfig(BaseModel):
@@ -92,6 +102,11 @@ class RunConfig(BaseModel):
         return 1
 
     @property
+    def ray_address(self) -> str | None:
+        """Of the cluster that they run on; None: they are processes of this machine."""
+        return None
+
+    @property
     def patience(self) -> float:
         """How many seconds the run waits for a server that is not there."""
         return self.max_outage if self.retries else 0.0
@@ -128,9 +143,19 @@ class SharedRunConfig(RunConfig):
         "and local models, budget and journal stay in one. The bytes are the same.",
     )
 
+    cluster: Annotated[str | None, Flag(metavar="ADDRESS")] = Field(
+        None,
+        description="Ray cluster whose cores the --workers run on: ray://HOST:10001, the address of its head, or local "
+        "for one of this machine. Needs the extra `cluster`.",
+    )
+
     @property
     def processes(self) -> int:
         return self.workers
+
+    @property
+    def ray_address(self) -> str | None:
+        return self.cluster
 
     @field_validator("shard")
     @classmethod

@@ -70,7 +70,7 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
         collector = Collector(plan, session, summary, view)
         if plan.work is not None:
             work = [plan.work(session, view)]
-        elif config.processes > 1 and len(todo) > 1:
+        elif todo and (config.processes > 1 or config.ray_address):
             work = [Crew(config, collector, todo).grow()]
         else:
             waiting = iter(todo)

@@ -262,6 +262,20 @@ class _Pipe:
         self._pipe.flush()
 
 
+async def work(link: Link) -> None:
+    """Take the paths to import from, the orders, and then trees, until there is nobody at the other end."""
+    for [paths] in await link.receive():
+        sys.path.extend(path for path in paths if path not in sys.path)
+    for [orders] in await link.receive():
+        try:
+            worker = Worker(link, pickle.loads(orders))
+        except Exception as bug:  # noqa: BLE001 - it is raised in the process of the run
+            link.send("bug", portable(bug, traceback.format_exc()))
+            link.flush()
+        else:
+            await worker.run()
+
+
 async def main() -> None:
     """Work for the process at the other end of standard input and output; what a script prints goes to its errors."""
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -271,17 +285,7 @@ async def main() -> None:
     reader = asyncio.StreamReader(limit=2**24)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
-    link = Link(reader, _Pipe(out))
-    for [paths] in await link.receive():
-        sys.path[:] = paths
-    for [orders] in await link.receive():
-        try:
-            worker = Worker(link, pickle.loads(orders))
-        except Exception as bug:  # noqa: BLE001 - it is raised in the process of the run
-            link.send("bug", portable(bug, traceback.format_exc()))
-            link.flush()
-        else:
-            await worker.run()
+    await work(Link(reader, _Pipe(out)))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,13 @@ import pickle
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from i2a.errors import BudgetSpent, I2AError, ModelError, UsageError
+from i2a.extras import needs
 from i2a.models.model import Completion, Message, Model
 from i2a.runs.collector import Collector
 from i2a.runs.config import RunConfig
@@ -27,40 +28,80 @@ LIMIT = 2**24  # bytes of a pipe that are read ahead
 DEATHS = 3  # of workers in a row, without an answer between them, that are taken for bad luck
 
 
+class Place(Protocol):
+    """Where a worker runs."""
+
+    async def connect(self) -> Link: ...
+
+    def how_it_ended(self) -> str:
+        """In words, once nothing comes from it any more."""
+        ...
+
+    def kill(self) -> None: ...
+
+
+class LocalPlace:
+    """A process of this machine."""
+
+    def __init__(self) -> None:
+        # Enough for `-m` to find us; the worker is then given the whole path.
+        paths = os.pathsep.join(filter(None, sys.path))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "i2a.runs.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+        self._pipes: list[asyncio.BaseTransport] = []
+
+    async def connect(self) -> Link:
+        loop, reader = asyncio.get_running_loop(), asyncio.StreamReader(limit=LIMIT)
+        source, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), self._process.stdout)
+        target, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, self._process.stdin)
+        self._pipes += [source, target]
+        return Link(reader, target)
+
+    def how_it_ended(self) -> str:
+        return f"exit code {self._process.wait()}"
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in self._pipes:
+            pipe.close()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None and not self._pipes:
+                stream.close()
+
+
+def places(cluster: str | None) -> Callable[[], Place]:
+    """What makes a place for one more worker: in the Ray cluster at this address, else on this machine.
+
+    Raises `UsageError` if there is no such cluster.
+    """
+    if cluster is None:
+        return LocalPlace
+    with needs("cluster", "--cluster"):
+        from i2a.runs.cluster import RayPlace, connect
+    connect(cluster)
+    return RayPlace
+
+
 @dataclass(eq=False)
 class Hand:
-    """One worker process. `growing`: the places of its trees; `calls`: what it waits for, by its own numbers.
+    """One worker. `growing`: the places of its trees; `calls`: what it waits for, by its own numbers.
 
     `models`: the clients that were opened for it, by the number of their request keys, and `opened` these by tree.
     `hold`: what is given up once it has nothing in flight.
     """
 
-    process: subprocess.Popen[bytes]
+    link: Link
     ready: bool = False
     growing: set[int] = field(default_factory=set)
     calls: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     models: dict[int, Mapping[str, Model]] = field(default_factory=dict)
     opened: dict[str, list[int]] = field(default_factory=dict)
     hold: ExitStack = field(default_factory=ExitStack)
-    pipes: list[asyncio.BaseTransport] = field(default_factory=list)
-
-    async def connect(self) -> None:
-        loop, reader = asyncio.get_running_loop(), asyncio.StreamReader(limit=LIMIT)
-        source, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), self.process.stdout)
-        target, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, self.process.stdin)
-        self.pipes += [source, target]
-        self.link = Link(reader, target)
-
-    def end(self) -> None:
-        for call in self.calls.values():
-            call.cancel()
-        self.process.kill()
-        self.process.wait()
-        for pipe in self.pipes:
-            pipe.close()
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream is not None and not self.pipes:
-                stream.close()
 
 
 class Crew:
@@ -70,7 +111,8 @@ class Crew:
         plan = collector.plan
         if plan.replan is None:
             raise UsageError("this run needs one process: leave out --workers")
-        if sys.platform == "win32":
+        self._place = places(config.ray_address)
+        if sys.platform == "win32" and config.ray_address is None:
             raise UsageError(
                 "--workers needs Linux or macOS: leave it out here, or make --shard K/N in several windows"
             )
@@ -118,31 +160,28 @@ class Crew:
     async def _employ(self) -> None:
         """One worker, and another one in its place if it dies while there is work."""
         while self._waiting and not self._session.in_flight.stopped:
-            hand = self._start()
+            place = self._place()
             try:
-                await hand.connect()
+                hand = Hand(await place.connect())
                 hand.link.send(sys.path)
                 hand.link.flush()
                 hand.link.send(self._orders)
                 self._hands.append(hand)
-                with hand.hold:
-                    hand.hold.enter_context(self._session.in_flight.hold())
-                    await self._serve(hand)
-                if hand.growing or not hand.ready:
-                    await self._died(hand)
+                await self._employed(hand, place)
             finally:
-                hand.end()
+                place.kill()
 
-    def _start(self) -> Hand:
-        # Of the path only what is not there anyway, so that `-m` finds us; a worker is then given the whole.
-        paths = os.pathsep.join(filter(None, sys.path))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "i2a.runs.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": paths},
-        )
-        return Hand(process)
+    async def _employed(self, hand: Hand, place: Place) -> None:
+        try:
+            with hand.hold:
+                hand.hold.enter_context(self._session.in_flight.hold())
+                await self._serve(hand)
+            if hand.growing or not hand.ready:
+                await self._died(hand, place)
+        finally:
+            hand.link.close()
+            for call in hand.calls.values():
+                call.cancel()
 
     async def _serve(self, hand: Hand) -> None:
         """Hand out trees and answer, until nothing is left for this worker to do, or it is gone."""
@@ -167,20 +206,20 @@ class Crew:
             stored = self._session.journal.answers(tree.id)
             hand.link.send("grow", place, tree, self._session.failures.get(tree.id, []), stored)
 
-    async def _died(self, hand: Hand) -> None:
+    async def _died(self, hand: Hand, place: Place) -> None:
         """Finish what it has called, and put its trees back. Raises `I2AError` if workers die again and again."""
         hand.link.close()
-        code = hand.process.wait()
+        how = place.how_it_ended()
         self._deaths += 1
         if self._deaths > DEATHS:
             raise I2AError(
-                f"worker processes end by themselves (exit code {code}), as for lack of memory: --resume with fewer "
-                "--workers, or with 1, goes on"
+                f"worker processes end by themselves ({how}), as for lack of memory: --resume with fewer --workers, or "
+                "with 1, goes on"
             )
         await asyncio.gather(*hand.calls.values(), return_exceptions=True)
-        for place in sorted(hand.growing, reverse=True):
-            self._collector.breaks_off(place)
-            self._waiting.appendleft(place)
+        for number in sorted(hand.growing, reverse=True):
+            self._collector.breaks_off(number)
+            self._waiting.appendleft(number)
 
     # What a worker sends.
 
