@@ -234,6 +234,7 @@ class Worker:
         except Exception as bug:  # noqa: BLE001 - it is raised in the process of the run
             self.link.send("bug", portable(bug, f"in a worker process:\n{traceback.format_exc()}"))
         del self._trees[place], cast(RemoteJournal, self.session.journal).stored[tree.id]
+        del cast(dict[str, object], self.session.failures)[tree.id]
 
     def _counted(self) -> list[tuple[tuple[str, str], int, int]]:
         """What was replayed and tried again here since the last time, by role and model."""
