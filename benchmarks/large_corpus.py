@@ -105,8 +105,8 @@ def measured(folder: Path, size: int, turns: int, count: int) -> None:
         page = time.perf_counter() - begun
     megabytes, early = (out / "trees.jsonl").stat().st_size / MIB, min(FIRST, size)
     print(
-        f"{size:,} trees, {megabytes:,.0f} MiB; CPU of each: grown in {grown * 1e3:.2f} ms, read in {reading * 1e3:.2f}, "
-        f"indexed in {indexing * 1e3:.2f}; a page is found in {page * 1e3:.0f} ms\n"
+        f"{size:,} trees, {megabytes:,.0f} MiB; CPU of each: grown in {grown * 1e3:.2f} ms, read in "
+        f"{reading * 1e3:.2f}, indexed in {indexing * 1e3:.2f}; a page is found in {page * 1e3:.0f} ms\n"
         f"  memory at {early:,} trees: {at(found, early)}; at the end: {at(found, size)}",
         flush=True,
     )
