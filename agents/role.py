@@ -79,6 +79,8 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     malformed, or is asked for again; `private`: names in the prompt whose values must not be read aloud either.
     `plays_person`: it speaks as the person of the tree, so a simulation audits it.
 
+    `brings`: speakers that no role plays, with the chat role of each, such as one that shows a note.
+
     `changes`: the person that it plays changes, so each tree of a simulation has another one, `tree.personas["later"]`.
 
     `keeps_prompt`: whether a simulation keeps what the role was sent with what it answers, so that a training row can
@@ -102,6 +104,7 @@ class Role(BaseChatAgent, Component[RoleConfig], Generic[A]):
     plays_person: ClassVar[bool] = False
     keeps_prompt: ClassVar[bool | None] = None
     changes: ClassVar[bool] = False
+    brings: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -347,7 +350,8 @@ def introduce(
     `audits`, by role: looks at what is said by those that play the person. `keep`: the roles whose prompts are kept.
     """
     roles = list(roles)
-    chat_roles = {role.name: role.chat_role or role.name for role in roles}
+    chat_roles = {name: side for role in roles for name, side in role.brings.items()}
+    chat_roles |= {role.name: role.chat_role or role.name for role in roles}
     own_texts = tuple(dict.fromkeys(text for role in roles for text in role.prompt.own_texts))
     for role in roles:
         role._chat_roles, role._own_texts = chat_roles, own_texts

@@ -79,10 +79,10 @@ class Chats:
         for turn, message in enumerate(self.messages[case]):
             dialogue.append(Message("user", message))
             args = {"seed": case * 1000 + turn, "max_tokens": 30 + (case + turn) % 11}
-            reply, _, prompt_tokens, completion_tokens = await client.complete(dialogue, args)
-            self.prompt_tokens += prompt_tokens
-            self.completion_tokens += completion_tokens
-            dialogue.append(Message("assistant", reply))
+            answer = await client.complete(dialogue, args)
+            self.prompt_tokens += answer.prompt_tokens
+            self.completion_tokens += answer.completion_tokens
+            dialogue.append(Message("assistant", answer.content))
         return [message.content for message in dialogue[1::2]]
 
     async def all_at_once(self, client: HFModel) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""What a tree costs in a corpus of 1,000, of 10,000 and of 100,000 offline conversations, and whether memory stays flat.
+"""What a tree costs in a corpus of 1,000, 10,000 and 100,000 offline conversations, and whether memory stays flat.
 
 Seconds of CPU per tree: to grow it, to read it, to find it in the index. Memory is that of the process of the run, and
 of its largest worker, when 5,000 trees are finished and at the end. 100,000 take some half an hour of two free cores.

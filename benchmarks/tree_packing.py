@@ -4,9 +4,10 @@ Random conversations (utterances of 39 to 75 tokens, one of two replies continue
 reference beside, AdamW. A round is one step of 20 pairs, on fresh data; every variant takes its turn in it, each in a
 process of its own, after a warm-up. On a CPU: fp32, one thread, seconds of CPU time, so other work on the machine does
 not count, and TRL is made to score completions only, as it does on GPUs (its CPU path scores every position). On a GPU:
-bf16, flex attention for the trees, seconds of wall-clock time.
+bf16, trees with flex attention and with a dense mask, seconds of wall-clock time after a step on the same data.
 
-Run: python benchmarks/tree_packing.py [--turns 5 10 20] [--rounds 3] [--png FILE]; some 15 minutes on one core.
+Run: python benchmarks/tree_packing.py [--turns 5 10 20] [--rounds 3] [--png FILE]; some 15 minutes on one core. A step
+that fills a GPU: --pairs 200 --batch 20 --hidden 576 --layers 30 --vocabulary 49152, the size of SmolLM2-135M.
 """
 
 import argparse
@@ -31,7 +32,12 @@ from trl import DPOConfig, DPOTrainer
 from training.packing.dpo import DPOLoss, PackedDPOTrainer
 from training.packing.tree import pack
 
-VARIANTS = {"rows": "TRL, 5 pairs a batch", "single": "TRL, 1 pair a batch (unpadded)", "tree": "packed trees"}
+VARIANTS = {
+    "rows": "TRL, some pairs a batch",
+    "single": "TRL, 1 pair a batch (unpadded)",
+    "dense": "packed trees, dense mask",
+    "tree": "packed trees",
+}
 TARGETS = {"rows": {5: 4.0, 10: 7.0, 20: 13.0}, "single": {10: 4.0}}
 TEMPLATE = (
     "{% for m in messages %}<|im_start|> {{ m.role }} {{ m.content }} <|im_end|> {% endfor %}"
@@ -46,6 +52,7 @@ class Size:
     layers: int
     vocabulary: int
     pairs: int
+    batch: int
 
     def model(self) -> Any:
         torch.manual_seed(0)
@@ -108,7 +115,7 @@ def trainer(variant: str, turns: int, size: Size, conversations: Sequence[Sequen
     args |= {"use_cpu": not gpu, "bf16": gpu, "disable_tqdm": True, "max_steps": 1, "activation_checkpointing": False}
     args |= {"dataloader_pin_memory": gpu, "learning_rate": 1e-5}
     pairs = sum(map(len, conversations))
-    batch = {"rows": min(5, pairs), "single": 1, "tree": 1}[variant]
+    batch = min(size.batch, pairs) if variant == "rows" else 1
     rows = DPOTrainer(
         size.model(),
         ref_model=size.reference(),
@@ -122,12 +129,12 @@ def trainer(variant: str, turns: int, size: Size, conversations: Sequence[Sequen
         train_dataset=datasets.Dataset.from_list([example for examples in conversations for example in examples]),
         processing_class=size.tokenizer(),
     )
-    if variant != "tree":
+    if variant in ("rows", "single"):
         return rows
     tokenised = iter(rows.train_dataset)
     trees = [tree.feature() for _ in conversations for tree in pack([_pair(next(tokenised)) for _ in range(turns)])]
     model, reference = size.model(), size.reference()
-    if gpu:
+    if gpu and variant == "tree":
         model.set_attn_implementation("flex_attention")
         reference.set_attn_implementation("flex_attention")
     packed = TrainingArguments(**args, per_device_train_batch_size=len(trees))
@@ -141,14 +148,18 @@ def _pair(example: Any) -> Any:
 
 def step(variant: str, turns: int, size: Size, seed: int) -> Cost:
     """A warm-up, then one optimizer step."""
+    torch.set_num_threads(1)
     datasets.disable_progress_bars()
     trl.trainer.utils._use_triton = lambda device: True  # of TRL's fused head: score completions only
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
-        trainer(variant, 1, size, [conversation(1, size, chance)], folder).train()
         examples = [conversation(turns, size, chance) for _ in range(max(1, size.pairs // turns))]
+        if torch.cuda.is_available():  # kernels are compiled and chosen for sizes
+            trainer(variant, turns, size, examples, folder).train()
+        else:
+            trainer(variant, 1, size, [conversation(1, size, chance)], folder).train()
         measured = trainer(variant, turns, size, examples, folder)
-        if variant == "tree":
+        if variant in ("dense", "tree"):
             tokens = sum(len(feature["ids"]) for feature in measured.train_dataset)
         else:
             tokens = sum(batch["input_ids"].numel() for batch in measured.get_train_dataloader())
@@ -177,10 +188,11 @@ def _memory(name: str) -> int:
 
 
 def measure(turns: int, size: Size, rounds: int) -> dict[str, list[Cost]]:
-    costs: dict[str, list[Cost]] = {variant: [] for variant in VARIANTS}
+    left_out = "single" if torch.cuda.is_available() else "dense"  # one pair leaves a GPU idle; a CPU has no flex
+    costs: dict[str, list[Cost]] = {variant: [] for variant in VARIANTS if variant != left_out}
     for seed in range(rounds):
         for variant, measured in costs.items():
-            with multiprocessing.get_context("fork").Pool(1) as apart:
+            with multiprocessing.get_context("spawn").Pool(1) as apart:
                 measured.append(apart.apply(step, (variant, turns, size, seed)))
     return costs
 
@@ -202,7 +214,8 @@ def report(turns: int, costs: dict[str, list[Cost]]) -> dict[str, float]:
         )
     apart = max(
         abs(cost.loss - tree.loss)
-        for cost, tree in zip(costs["rows"] + costs["single"], costs["tree"] * 2, strict=True)
+        for variant in costs
+        for cost, tree in zip(costs[variant], costs["tree"], strict=True)
     )
     print(f"           losses differ by {apart:.1e} at most", flush=True)
     return ratios
@@ -215,7 +228,7 @@ def draw(ratios: dict[int, dict[str, float]], file: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6, 3.6), layout="constrained")
-    for shift, variant in ((-0.2, "rows"), (0.2, "single")):
+    for shift, variant in ((-0.2, "rows"), (0.2, "dense" if torch.cuda.is_available() else "single")):
         places = [at + shift for at in range(len(ratios))]
         bars = axes.bar(places, [ratio[variant] for ratio in ratios.values()], 0.38, label=f"than {VARIANTS[variant]}")
         axes.bar_label(bars, fmt="%.1fx")
@@ -232,13 +245,13 @@ def main() -> None:
     parser.add_argument("--turns", type=int, nargs="+", default=[5, 10, 20])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pairs", type=int, default=20, help="of an optimizer step")
+    parser.add_argument("--batch", type=int, default=5, help="pairs of a batch of TRL's")
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--vocabulary", type=int, default=8192)
     parser.add_argument("--png", type=Path, default=Path("tree_packing.png"))
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    size = Size(args.hidden, args.layers, args.vocabulary, args.pairs)
+    size = Size(args.hidden, args.layers, args.vocabulary, args.pairs, args.batch)
     ratios = {turns: report(turns, measure(turns, size, args.rounds)) for turns in args.turns}
     draw(ratios, args.png)
 

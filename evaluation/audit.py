@@ -93,8 +93,10 @@ def share(part: int, whole: int) -> float | None:
 
 
 def audit_counts(tree: Tree, turns: int) -> AuditCounts:
-    """The counts of one evaluated dialogue of `turns` planned turns."""
+    """The counts of one evaluated dialogue of `turns` planned turns, each message by the persona that holds there."""
     asked = [node for node in tree if node.speaker == USER]
+    if not asked:
+        return AuditCounts(dialogues=1, ended_early=turns > 0)
     messages = [node.content for node in asked]
     persona = tree.persona
     repeated = [m for i, m in enumerate(messages) if any(alike(m, before) for before in messages[:i])]
@@ -107,9 +109,12 @@ def audit_counts(tree: Tree, turns: int) -> AuditCounts:
             ended_early=len(messages) < turns,
             examples={"repetition": tuple(repeated[:EXAMPLES])} if repeated else {},
         )
-    known = facts(persona.profile)
+    people = [tree.persona_at(node) for node in asked]
+    known = facts(people[-1].profile)
     faults = {
-        "invented": [m for m in messages if unsupported_claim(m, persona.profile, persona.personality)],
+        "invented": [
+            m for m, one in zip(messages, people, strict=True) if unsupported_claim(m, one.profile, one.personality)
+        ],
         "role_reversal": [m for m in messages if REVERSAL.search(m)],
         "repetition": repeated,
         "early_ending": [m for m in messages[: turns - 1] if LEAVING.search(m)],
@@ -122,8 +127,8 @@ def audit_counts(tree: Tree, turns: int) -> AuditCounts:
     return AuditCounts(
         dialogues=1,
         messages=len(messages),
-        revealed=tuple(len(revealed(known, messages[: i + 1])) for i in range(len(messages))),
-        facts=(len(known),) * len(messages),
+        revealed=tuple(len(revealed(facts(one.profile), messages[: i + 1])) for i, one in enumerate(people)),
+        facts=tuple(len(facts(one.profile)) for one in people),
         invented=len(faults["invented"]),
         reversed=len(faults["role_reversal"]),
         repeated=len(faults["repetition"]),

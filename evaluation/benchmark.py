@@ -5,7 +5,7 @@ Everything but `trees.jsonl` is derived from it, and written anew by each sessio
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +63,7 @@ class EvalResult:
 
     def to_dataframe(self) -> "DataFrame":
         """A table of the scores, a row for each reply and judge; an unscored reply has none. Needs pandas."""
-        return to_dataframe(map(asdict, read_scores(self.run.folder / SCORES)))
+        return to_dataframe(map(Score.as_json, read_scores(self.run.folder / SCORES)))
 
     def raise_for_status(self) -> None:
         """Raise what the exit code of the command follows from: that of the run, or that a judge scored nothing."""

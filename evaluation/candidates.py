@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import ClassVar, Self, cast
+from typing import ClassVar, Literal, Self, cast
 
 from agents.prompt import Prompt
 from agents.responders import RejectedResponder, describe
@@ -32,6 +32,8 @@ class Plain(Role):
     A prompt that names `$profile` and `$personality`, or `$known` for both as a list, tells the persona. What it sees
     of the dialogue is `shown`; with `meets_donor`, that gets the messages of another person. A reply that is cut at its
     limit of tokens is what the candidate says, and is judged; so is one that repeats its instructions.
+
+    `carries`: what it has of earlier sessions, where there are several.
     """
 
     prompt = Prompt("")
@@ -40,6 +42,7 @@ class Plain(Role):
     max_tokens = None
     chat_role = "assistant"
     meets_donor: ClassVar[bool] = False
+    carries: ClassVar[Literal["its note", "a true note", "another person's note", "all", "nothing"]] = "its note"
     before: SentPrompt | None = None
     definition: ClassVar[str] = ""  # what `shown` shows, in words: results under another definition are not compared
 
@@ -50,7 +53,7 @@ class Plain(Role):
         return other
 
     def messages(self, view: RoleView, values: Mapping[str, str]) -> list[Message]:
-        own = super().messages(view, values)
+        own = joined(super().messages(view, values))
         if self.before is None:
             return own
         mine = [message.content for message in own if message.role == "system"]
@@ -117,6 +120,45 @@ class Last(Plain):
 
     def shown(self, message: Node, strange: Sequence[str]) -> Node:
         return Node(None, message.speaker, message.content)
+
+
+class NoNote(Plain):
+    """Has nothing of earlier sessions: what is left of them then is no memory."""
+
+    carries = "nothing"
+    definition = "no note"
+
+
+class OtherNote(Plain):
+    """Has a note that it wrote about another person: what it then gains is no memory of this one."""
+
+    meets_donor = True
+    carries = "another person's note"
+    definition = "its note about another person"
+
+
+class TrueNote(Plain):
+    """Has a note by the Inducer, of all that this person has revealed: what is left to gain by writing better notes."""
+
+    carries = "a true note"
+    definition = "a note by the Inducer of all that was revealed"
+
+
+class History(Plain):
+    """Has all that was said in earlier sessions: what a note could keep at most."""
+
+    carries = "all"
+    definition = "all earlier sessions, no note"
+
+
+def joined(messages: Sequence[Message]) -> list[Message]:
+    """Consecutive messages of one side as one, as in training rows."""
+    found: list[Message] = []
+    for message in messages:
+        if found and found[-1].role == message.role:
+            message = Message(message.role, f"{found.pop().content}\n\n{message.content}")
+        found.append(message)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

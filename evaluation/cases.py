@@ -5,7 +5,7 @@ They follow from the personas (or a stored run) and the seed of the evaluation, 
 
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
 from i2a.personas.pool import PersonaPool
 from i2a.trees.json import read, trees_of
-from i2a.trees.persona import Persona
-from i2a.trees.tree import PERSONA, Node, Tree
+from i2a.trees.persona import KINDS, Persona
+from i2a.trees.tree import PERSONA, SESSION, Node, Tree
+from scenarios.drift import Exchange, exchanged
 
 USER = "user"
 
@@ -67,17 +68,51 @@ class Cases:
             "fingerprint": self.fingerprint,
         }
 
-    def donor(self, case: Case, seed: int) -> Case:
-        """A case of another profile and another personality, the same for every candidate. Raises `UsageError`."""
-        mine = case.persona
+    def donor(self, case: Case, seed: int, later: Persona | None = None) -> Case:
+        """A case of another profile and another personality, the same for every candidate. Raises `UsageError`.
+
+        `later`: whom the person becomes, with whom the donor shares nothing either.
+        """
+        mine = [case.persona, *([later] if later else [])]
         others = [
             other
             for other in self.all
-            if other.persona.profile_id != mine.profile_id and other.persona.personality_id != mine.personality_id
+            if other.persona.profile_id not in {each.profile_id for each in mine}
+            and other.persona.personality_id not in {each.personality_id for each in mine}
         ]
         if not others:
-            raise UsageError("shuffled needs cases with at least two profiles and two personalities; add cases")
+            few = "three" if later else "two"
+            raise UsageError(f"shuffled needs cases with at least {few} profiles and {few} personalities; add cases")
         return random.Random(f"{seed}/{case.id}/stranger").choice(others)  # the text of version 0.1, for the same draw
+
+    def becoming(self, exchange: Exchange, seed: int) -> dict[str, Persona]:
+        """By case, whom its person becomes: the next profile, personality or both, in an order drawn for all cases.
+
+        Who has the same half becomes the same, so that cases that share the old half or the new one stand together in a
+        bootstrap over the old ones. Raises `UsageError` where there is no other half to become.
+        """
+        by_id = {case.id: case.persona for case in self.all}
+        drawn = [by_id[id] for id in shuffled(by_id, seed)]
+        profiles, personalities = (_next_level(drawn, f"{kind}_id") for kind in KINDS)
+        found = {}
+        for id, persona in by_id.items():
+            profile, personality = profiles[persona.profile_id], personalities[persona.personality_id]
+            halves = personality.personality, profile.profile_id, personality.personality_id
+            later = exchanged(persona, Persona("", profile.profile, *halves), exchange)
+            if (exchange != "profile" and later.personality_id == persona.personality_id) or (
+                exchange != "personality" and later.profile_id == persona.profile_id
+            ):
+                raise UsageError(f"nobody has another {exchange} to become; add cases of other people")
+            found[id] = later
+        return found
+
+
+def _next_level(personas: Sequence[Persona], name: str) -> dict[str, Persona]:
+    """By the id of a half, the first persona that has the next one; after the last half comes the first."""
+    first: dict[str, Persona] = {}
+    for persona in personas:
+        first.setdefault(getattr(persona, name), persona)
+    return dict(zip(first, [*list(first.values())[1:], *list(first.values())[:1]], strict=True))
 
 
 def listed(personas: Path, count: int | None, seed: int) -> Cases:
@@ -118,6 +153,10 @@ def recorded(run: Path, count: int | None, seed: int, role: str | None = None) -
         if any(PERSONA in node.metadata for node in tree):
             raise UsageError(
                 f"{file}: the persona of {tree.id} changes, and replies to it would be judged by the old one"
+            )
+        if any(SESSION in root.metadata for root in tree.roots):
+            raise UsageError(
+                f"{file}: {tree.id} holds several sessions, and a reply to a later one follows from a note"
             )
         if path := first_dialogue(tree, role):
             found.append(Case(tree.id, tree.persona, case_seed(tree.id, seed), path))

@@ -38,6 +38,7 @@ class StoredSummary(BaseModel):
     judges: dict[str, dict[str, object]] = Field(min_length=1)
     simulator: dict[str, object]
     personas: dict[str, object]
+    dialogue: dict[str, object] = {}
     candidates: dict[str, object] = Field(min_length=1)
     models: dict[str, dict[str, object]] = {}
 
@@ -139,7 +140,7 @@ def _comparable(conditions: Conditions) -> dict[str, object]:
     """As JSON values; of the personas their fingerprint alone, where there is one: a file may be called anything."""
     personas = conditions.personas
     known = {"fingerprint": personas["fingerprint"]} if "fingerprint" in personas else personas
-    return conditions.as_json() | {"personas": known}
+    return conditions.as_json() | {"personas": known, "dialogue": {"scenario": "aloe", **conditions.dialogue}}
 
 
 def _in_words(value: object) -> str:
@@ -160,7 +161,7 @@ def _open(path: Path) -> StoredEvaluation:
         protocol = Protocol.stored(stored.protocol, stored.scale)
     except UsageError as error:
         raise UsageError(f"{file}: not a summary of format {FORMAT}: {error}") from None
-    names = ("engine", "mode", "turns", "seed", "judges", "simulator", "personas")
+    names = ("engine", "mode", "turns", "seed", "judges", "simulator", "personas", "dialogue")
     conditions = Conditions(protocol, **{name: getattr(stored, name) for name in names})
     return StoredEvaluation(path, path.resolve().name, conditions, tuple(stored.candidates), stored.models)
 
@@ -212,6 +213,7 @@ class _Joint:
             first,
             judges={judge: first.judges[judge]},
             turns=max(run.conditions.turns for run in runs),
+            dialogue=first.dialogue if all(run.conditions.dialogue == first.dialogue for run in runs) else {},
             engine=" and ".join(dict.fromkeys(run.conditions.engine for run in runs)),
             mode=" and ".join(dict.fromkeys(run.conditions.mode for run in runs)),
         )

@@ -10,14 +10,15 @@ from agents.role import introduce
 from agents.user import User
 from evaluation.candidates import CANDIDATE, Candidate, Plain
 from evaluation.judge import Rater, rate
-from evaluation.live import live
+from evaluation.live import Change, live
 from evaluation.replay import replay
 from i2a.digests import digest
 from i2a.models.model import Model
 from i2a.models.spec import ModelSpec
 from i2a.runs.session import Session
 from i2a.trees.persona import Persona
-from i2a.trees.tree import RATINGS, Node, Tree
+from i2a.trees.tree import OTHER_RATINGS, RATINGS, Node, Tree
+from scenarios.people import LATER
 
 SALT = "salt"  # its key in the manifest of a run
 
@@ -34,7 +35,8 @@ class EvalDialogue(Protocol):
 class LiveDialogue:
     """A simulated user talks with the candidate. `donor`: whose messages a shuffled candidate is shown.
 
-    Only an oracle, the user and the Inducer know the persona.
+    Only an oracle, the user and the Inducer know the persona. `change`: the turn at which the user becomes the later
+    persona of the tree, and those who know the persona are told of that one. `sessions`: into how many the turns fall.
     """
 
     candidate: Candidate
@@ -42,18 +44,25 @@ class LiveDialogue:
     user: ModelSpec
     inducer: ModelSpec | None
     donor: Persona | None
+    change: int | None = None
+    sessions: int = 1
 
     async def run(self, tree: Tree, session: Session, judges: Mapping[str, Rater]) -> None:
         models = {"user": self.user}
         models |= {"donor": self.user} if self.donor else {}
         models |= {"inducer": self.inducer} if self.inducer else {}
         clients, persona = session.clients(tree.id, tree.seed, models), tree.persona.values
-        candidate = self.candidate.play(candidate_client(tree, session, self.candidate.model), tree.persona)
+        client = candidate_client(tree, session, self.candidate.model)
+        candidate = self.candidate.play(client, tree.persona)
+        change = Change(self.change, self.candidate.play(client, tree.personas[LATER])) if self.change else None
         user = User("user", clients["user"], **persona)
         donor = User("donor", clients["donor"], **self.donor.values) if self.donor else None
         inducer = Inducer("inducer", clients["inducer"], **persona) if self.inducer else None
-        introduce(role for role in (candidate, user, donor, inducer, *judges.values()) if role)
-        await live(tree, user, candidate, judges, donor, inducer, turns=self.turns)
+        others = [change.candidate] if change else []
+        introduce(role for role in (candidate, *others, user, donor, inducer, *judges.values()) if role)
+        await live(
+            tree, user, candidate, judges, donor, inducer, turns=self.turns, change=change, sessions=self.sessions
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +94,10 @@ class StoredDialogue:
         async with asyncio.TaskGroup() as ratings:
             for reply in tree:
                 if RATINGS in reply.metadata and reply.parent is not None:
-                    known = reply.metadata[RATINGS]
-                    reply.metadata[RATINGS] = {name: known[name] for name in known if name in self.judges}
-                    ratings.create_task(rate(judges, reply.parent, reply))
+                    for key in reply.metadata.keys() & {RATINGS, OTHER_RATINGS}:
+                        known = reply.metadata[key]
+                        reply.metadata[key] = {name: known[name] for name in known if name in self.judges}
+                    ratings.create_task(rate(tree, judges, reply.parent, reply))
 
 
 def candidate_client(tree: Tree, session: Session, spec: ModelSpec) -> Model:

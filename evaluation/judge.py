@@ -14,10 +14,13 @@ from agents.answers import Answer
 from agents.prompt import Prompt
 from agents.role import Role, RoleView
 from evaluation.ratings import ReplyKey
-from evaluation.scores import ALOE, STRICT, Protocol, Score
+from evaluation.scores import ALOE, STRICT, OtherScore, Protocol, Score
 from i2a.errors import ModelError, UsageError
 from i2a.plugins import find_class
-from i2a.trees.tree import RATINGS, Node, Tree
+from i2a.trees.persona import Persona
+from i2a.trees.tree import OTHER_RATINGS, RATINGS, Node, Tree
+from scenarios.people import LATER
+from scenarios.sessions import whole
 
 
 class Grade(Answer):
@@ -100,12 +103,22 @@ def find_rater(name: str) -> type[Rater]:
     return rater
 
 
-async def rate(judges: Mapping[str, Rater], message: Node, reply: Node) -> None:
-    """Ask every judge about `reply` to `message`, and keep the ratings with it, in the order of `judges`."""
+async def rate(tree: Tree, judges: Mapping[str, Rater], message: Node, reply: Node) -> None:
+    """Ask every judge about `reply` to `message`, and keep the ratings with it, in the order of `judges`.
 
-    async def rating(judge: Rater) -> dict[str, object]:
+    A judge is told of the persona that holds there. Where the person of the tree changes, it is also asked what the
+    reply is worth to the other one. It has heard all sessions, as the person has.
+    """
+    holds = tree.persona_at(message)
+    asked = {RATINGS: holds}
+    if LATER in tree.personas:
+        asked[OTHER_RATINGS] = tree.personas[LATER] if holds is tree.persona else tree.persona
+
+    heard = whole(tree, message)
+
+    async def rating(judge: Rater, persona: Persona) -> dict[str, object]:
         try:
-            answer = await judge(message, reply)
+            answer = await judge.told_of(persona)(heard, reply)
         except ModelError as problem:
             return {"score": None, "reason": str(problem)}
         if not judge.protocol.has(answer.score):  # a form of answer of a plug-in may have no limits
@@ -113,25 +126,31 @@ async def rate(judges: Mapping[str, Rater], message: Node, reply: Node) -> None:
         return {"score": answer.score, "reason": answer.reason}
 
     async with asyncio.TaskGroup() as group:
-        asked = {name: group.create_task(rating(judge)) for name, judge in judges.items()}
-    known = reply.metadata.get(RATINGS, {})
-    reply.metadata[RATINGS] = known | {name: task.result() for name, task in asked.items()}
+        tasks = {
+            key: {name: group.create_task(rating(judge, persona)) for name, judge in judges.items()}
+            for key, persona in asked.items()
+        }
+    for key, by_judge in tasks.items():
+        known = reply.metadata.get(key, {})
+        reply.metadata[key] = known | {name: task.result() for name, task in by_judge.items()}
 
 
 def rated(tree: Tree) -> Iterator[tuple[ReplyKey, Node]]:
     """The replies that were rated in an evaluated tree, turn after turn, each with its name."""
     for reply in tree:
         if RATINGS in reply.metadata:
-            turn = sum(node.speaker == "user" for node in reply.path)
+            heard = whole(tree, reply.parent)
+            turn = sum(node.speaker == "user" for node in (heard.path if heard else ()))
             yield ReplyKey(tree.options["candidate"], tree.options["case"], turn), reply
 
 
 def scores(tree: Tree) -> Iterator[Score]:
-    """The scores that an evaluated tree holds, turn after turn."""
+    """The scores that an evaluated tree holds, turn after turn, under the ids of the persona of its case."""
     persona = tree.persona
     for (candidate, case, turn), reply in rated(tree):
         assert reply.parent is not None
         for judge, rating in reply.metadata[RATINGS].items():
+            other = reply.metadata.get(OTHER_RATINGS, {}).get(judge)
             yield Score(
                 candidate=candidate,
                 case=case,
@@ -143,4 +162,5 @@ def scores(tree: Tree) -> Iterator[Score]:
                 reason=rating["reason"],
                 message=reply.parent.content,
                 reply=reply.content,
+                other=None if other is None else OtherScore(other["score"], other["reason"]),
             )

@@ -3,14 +3,15 @@
 The seed of a tree is that of its case, so that all candidates meet the same user; candidates are told nothing of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from secrets import token_hex
+from typing import cast
 
 from agents.inducer import Inducer
 from agents.user import User
-from evaluation.candidates import CANDIDATE, Candidate, parse_all
+from evaluation.candidates import CANDIDATE, Candidate, Plain, parse_all
 from evaluation.cases import Case, Cases, crossed, listed, recorded
 from evaluation.dialogues import SALT, EvalDialogue, LiveDialogue, ReplayDialogue, grow_rated, rated
 from evaluation.judge import Rater, find_rater
@@ -26,8 +27,12 @@ from i2a.runs.clients import check_clients, spec_for
 from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.simulated import simulated_by_name
+from i2a.trees.persona import Persona
 from i2a.trees.tree import Tree
-from scenarios.people import unspoken
+from scenarios.drift import Exchange
+from scenarios.people import LATER, unspoken
+from scenarios.script import find
+from scenarios.sessions import length
 
 SCENARIO, UNIT = "evaluation", "dialogues"
 
@@ -56,6 +61,7 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
     judges, rater = judges_of(config, clients)
     models = {candidate.name: candidate.model for candidate in candidates}
     users = models_of_user(config, clients) if config.replay is None else {}
+    check_notes(candidates, config.scenario, users)
     check_clients(clients, models | users | judges_by_role(judges))
     cases, turns, simulator, simulated = cases_of(config, users)
     conditions = Conditions(
@@ -67,6 +73,7 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
         judges=provenance(judges, rater),
         simulator=simulator,
         personas=cases.described,
+        dialogue=dialogue_of(config, turns),
     )
     named = {candidate.name: candidate.identity for candidate in candidates}
     inducer = users.get("inducer")
@@ -115,6 +122,32 @@ def cases_of(config: Evaluation, users: Mapping[str, ModelSpec]) -> tuple[Cases,
     return cases, turns, {"replayed": cases.fingerprint, "model": user}, simulated
 
 
+def dialogue_of(config: Evaluation, turns: int) -> JsonObject:
+    """The scenario and its options, if it is not that of the paper. Raises `UsageError`."""
+    if config.scenario == "aloe" and not config.option:
+        return {}
+    options = find(config.scenario).resolve({**config.option, "turns": turns})
+    if config.scenario == "aloe":
+        return {}
+    change = options.get("change")
+    if isinstance(change, int) and not 1 < change <= turns:
+        raise UsageError(f"option change={change}: the person changes at a turn from 2 to {turns}, the last one")
+    if sessions := options.get("sessions"):
+        length(turns, cast(int, sessions))
+    return {"scenario": config.scenario, **options}
+
+
+def check_notes(candidates: Sequence[Candidate], scenario: str, users: Collection[str]) -> None:
+    """Raises `UsageError` for a wrapper that means nothing in this scenario."""
+    for candidate in candidates:
+        if scenario != "sessions" and candidate.role.carries != Plain.carries:
+            raise UsageError(f"{candidate.wrapper}: is for several sessions: add --scenario sessions")
+        if scenario == "sessions" and candidate.role.meets_donor and candidate.role.carries == Plain.carries:
+            raise UsageError(f"{candidate.wrapper}: is for one session; with --scenario sessions take other-note:")
+        if candidate.role.carries == "a true note" and "inducer" not in users:
+            raise UsageError(f"{candidate.wrapper}: the Inducer writes the note: add --inducer MODEL")
+
+
 def laid_out(
     candidates: Sequence[Candidate], cases: Cases, users: Mapping[str, ModelSpec], conditions: Conditions
 ) -> tuple[list[Tree], dict[str, EvalDialogue]]:
@@ -124,14 +157,24 @@ def laid_out(
     """
     trees: list[Tree] = []
     dialogues: dict[str, EvalDialogue] = {}
+    change, exchange = (conditions.dialogue.get(name) for name in ("change", "exchange"))
+    sessions = cast(int, conditions.dialogue.get("sessions", 1))
+    later = cases.becoming(cast(Exchange, exchange), conditions.seed) if change else {}
     for candidate in candidates:
         for case in cases.all:
-            donor = cases.donor(case, conditions.seed) if candidate.role.meets_donor else None
-            tree = empty_tree(candidate, case, donor, conditions)
+            becomes = later.get(case.id)
+            donor = cases.donor(case, conditions.seed, becomes) if candidate.role.meets_donor else None
+            tree = empty_tree(candidate, case, donor, conditions, becomes)
             trees.append(tree)
             if users:
                 dialogues[tree.id] = LiveDialogue(
-                    candidate, conditions.turns, users["user"], users.get("inducer"), donor.persona if donor else None
+                    candidate,
+                    conditions.turns,
+                    users["user"],
+                    users.get("inducer"),
+                    donor.persona if donor else None,
+                    cast("int | None", change),
+                    sessions,
                 )
             else:
                 other = donor.dialogue if donor else ()
@@ -139,12 +182,15 @@ def laid_out(
     return trees, dialogues
 
 
-def empty_tree(candidate: Candidate, case: Case, donor: Case | None, conditions: Conditions) -> Tree:
-    """A tree without nodes; its options say whose dialogue it is."""
+def empty_tree(
+    candidate: Candidate, case: Case, donor: Case | None, conditions: Conditions, later: Persona | None
+) -> Tree:
+    """A tree without nodes; its options say whose dialogue it is. `later`: whom its person becomes."""
     options = {"candidate": candidate.name, "case": case.id, "mode": conditions.mode, "turns": conditions.turns}
     if donor:
         options["stranger"] = donor.id
-    return Tree(f"{candidate.name}/{case.id}", SCENARIO, case.persona, case.seed, options)
+    people = {LATER: later} if later else {}
+    return Tree(f"{candidate.name}/{case.id}", SCENARIO, case.persona, case.seed, options, personas=people)
 
 
 def models_of_user(config: Evaluation, clients: Mapping[str, Client]) -> dict[str, ModelSpec]:

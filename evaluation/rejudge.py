@@ -1,6 +1,7 @@
 """A second opinion: other judges rate the replies of an earlier evaluation. No candidate is called."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +28,6 @@ from i2a.runs.clients import check_clients
 from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
 from i2a.trees.json import read
-from i2a.trees.tree import Tree
 
 
 def plan_rejudging(run: Path, config: Evaluation, clients: Mapping[str, Client] = {}) -> EvalPlan:
@@ -53,7 +53,7 @@ def plan_rejudging(run: Path, config: Evaluation, clients: Mapping[str, Client] 
     plan = RunPlan(
         fingerprint={**fingerprint(conditions, first["candidates"], first["inducer"]), "rejudged": contents(folder)},
         models=judges,
-        trees=[Tree(tree.id, tree.scenario, tree.persona, tree.seed, tree.options) for tree in trees.values()],
+        trees=[replace(tree, roots=[]) for tree in trees.values()],
         grow=grow_rated(dialogues, judges, rater),
         unit=UNIT,
         steps=rated(judges),
@@ -84,6 +84,7 @@ def conditions_of(first: JsonMapping, protocol: Protocol, judges: JsonMapping) -
         judges={**judges, **{name: kept[name] for name in kept if name not in judges}},
         simulator=first["simulator"],
         personas=first["personas"],
+        dialogue=first.get("dialogue", {}),
     )
 
 

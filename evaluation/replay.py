@@ -40,7 +40,7 @@ async def replay(
         except ModelError as problem:  # the other turns do not need this one
             broken.append(problem)
         else:
-            await rate(judges, message, reply)
+            await rate(tree, judges, message, reply)
 
     here: Node | None = None
     prompt: SentPrompt | None = None

@@ -20,6 +20,7 @@ from evaluation.bootstrap import (
     level_curves,
     withheld,
 )
+from evaluation.course import UNBOUNDED, CourseResult
 from evaluation.metrics import MEASURES, Measures, measures
 from evaluation.shape import n_ir_interval, r2_interval
 from i2a.jsonl import JsonObject
@@ -31,7 +32,6 @@ METHOD = (
     "bootstrap clustered by profile and by personality: the estimate +- t standard errors, degrees of freedom from the "
     "half with fewer levels; r2 from the intervals of the line and, by the noncentral F, of the deviations from it"
 )
-UNBOUNDED = Interval(-np.inf, np.inf)
 
 
 class Counts(NamedTuple):
@@ -132,7 +132,7 @@ class JudgeResults:
     """All candidates by the scores of one judge, in their order; the differences without the baseline.
 
     `best_control`: the control with the highest AVG, None without any. `over_control`: the differences of the others to
-    it, no part of the family that is corrected.
+    it, no part of the family that is corrected. `course`: what is measured beside, see `evaluation.course`.
     """
 
     judge: str
@@ -140,6 +140,7 @@ class JudgeResults:
     differences: tuple[Difference, ...]
     best_control: str | None = None
     over_control: tuple[Difference, ...] = ()
+    course: tuple[CourseResult, ...] = ()
 
     def difference(self, candidate: str) -> Difference | None:
         return next((found for found in self.differences if found.candidate == candidate), None)
@@ -166,6 +167,7 @@ class JudgeResults:
                 if self.best_control is not None
                 else None
             ),
+            **({"course": {found.candidate: found.as_json() for found in self.course}} if self.course else {}),
         }
 
 

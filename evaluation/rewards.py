@@ -17,10 +17,11 @@ from evaluation.judge import Rater, find_rater
 from i2a.errors import ModelError
 from i2a.personas.pool import PersonaPool
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Inference, Node, Tree, Utterance
+from i2a.trees.tree import Node, Tree, Utterance
 from scenarios.replies import compare
-from scenarios.rewards import Reward, Value, group_reward, of_function
+from scenarios.rewards import Reward, Value, Worth, group_reward, of_function
 
+NOTHING = "the person has revealed nothing yet"
 OTHERS = 3  # persons among whom the right one is to be recognised: with it they are four, as in `i2a choice`
 
 
@@ -70,7 +71,8 @@ async def recognised(tree: Tree, replies: Sequence[Node], reader: Reader) -> lis
 
     The share of p(reply | dialogue, person) among those of the four, of a model with likelihoods.
     """
-    people = [tree.persona, *others(tree.persona, tree.seed)]
+    person = tree.persona_at(replies[0])
+    people = [person, *others(person, tree.seed)]
     contents = [reply.content for reply in replies]
     dialogue = [
         Utterance(reader.name if node.speaker == replies[0].speaker else "user", node.content)
@@ -100,15 +102,16 @@ def _people() -> PersonaPool:
     return PersonaPool.read(None, None)
 
 
-class Guesser(Role[Inference]):
-    """Lists what it knows of the person from the dialogue alone."""
+class Guesser(Role):
+    """Says what it knows of the person from the dialogue alone: in phrases, which the smallest model can write."""
 
     prompt = Prompt.beside(__file__, "guesser.txt")
-    max_tokens = 1024
+    max_tokens = 256
+    keeps_cut = True
 
 
 @group_reward()
-async def inferred(tree: Tree, replies: Sequence[Node], policy: Guesser, inducer: Inducer) -> list[Value]:
+async def inferred(tree: Tree, replies: Sequence[Node], policy: Guesser, inducer: Inducer) -> list[Value | Worth]:
     """F1 of what the policy says it knows of the person after a reply, against what the person has revealed by then.
 
     By content words. As the profile reward of RLPA (arXiv 2505.15456), with the Inducer's list as the truth.
@@ -117,18 +120,17 @@ async def inferred(tree: Tree, replies: Sequence[Node], policy: Guesser, inducer
     if here is None:
         return [None] * len(replies)
     truth = here.inference or await inducer(here)
-    known = _words(truth)
+    known = {each for item in (*truth.profile, *truth.personality) for each in beginnings(item)}
     guesses = await asyncio.gather(*(policy(reply) for reply in replies), return_exceptions=True)
-    values: list[Value] = []
+    values: list[Value | Worth] = []
     for guess in guesses:
-        if isinstance(guess, BaseException) and not isinstance(guess, ModelError):
+        if isinstance(guess, ModelError):
+            values.append(Worth(None, str(guess)))
+        elif isinstance(guess, BaseException):
             raise guess
-        values.append(f1(_words(guess), known) if isinstance(guess, Inference) and known else None)
+        else:
+            values.append(f1(set(beginnings(guess.content)), known) if known else Worth(None, NOTHING))
     return values
-
-
-def _words(inference: Inference) -> set[str]:
-    return {each for item in (*inference.profile, *inference.personality) for each in beginnings(item)}
 
 
 def f1(guess: set[str], truth: set[str]) -> float:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -64,11 +64,18 @@ STRICT = Protocol("strict", "pass or fail, in percent", 0, 1, 100.0)
 SHIPPED = {protocol.name: protocol for protocol in (ALOE, STRICT)}
 
 
+class OtherScore(NamedTuple):
+    """What a judge gives a reply that is told of another persona than the one that holds there."""
+
+    score: int | None
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """The score by `judge` of the `reply` of `candidate` to the user's `message` at `turn` (from 1) of a case.
 
-    `score` is None if the reply is unscored; `reason` then says why.
+    `score` is None if the reply is unscored; `reason` then says why. `other`: only where the person changes.
     """
 
     candidate: str
@@ -81,6 +88,15 @@ class Score:
     reason: str
     message: str
     reply: str
+    other: OtherScore | None = None
+
+    def as_json(self) -> JsonObject:
+        found = asdict(self)
+        if self.other is None:
+            del found["other"]
+        else:
+            found["other"] = self.other._asdict()
+        return found
 
 
 class StoredScore(BaseModel):
@@ -98,11 +114,12 @@ class StoredScore(BaseModel):
     reason: str
     message: str
     reply: str
+    other: OtherScore | None = None
 
 
 def dump(score: Score) -> str:
     """One line of JSON, without the newline. Equal scores give equal bytes."""
-    return json.dumps(asdict(score), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(score.as_json(), ensure_ascii=False, separators=(",", ":"))
 
 
 def load(line: str | bytes) -> Score:

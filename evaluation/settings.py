@@ -1,7 +1,7 @@
 """The settings of an evaluation: one model for flags, TOML files and Python."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -11,7 +11,7 @@ from i2a.runs.config import SharedRunConfig
 from i2a.settings import Flag, flag_name
 
 # What the stored dialogues determine, with --replay and with --rejudge.
-REPLAYED = frozenset({"personas", "profiles", "personalities", "user", "inducer"})
+REPLAYED = frozenset({"personas", "profiles", "personalities", "user", "inducer", "scenario", "option"})
 REJUDGED = REPLAYED | {"candidates", "replay", "cases", "turns", "seed"}
 
 
@@ -26,7 +26,8 @@ class Evaluation(SharedRunConfig):
     candidates: Annotated[list[str], Flag(metavar="CANDIDATE", positional=True)] = Field(
         [],
         description="MODEL or NAME=MODEL. reminder:MODEL, brief:MODEL, oracle:MODEL, shuffled:MODEL and last:MODEL are "
-        "ablations; FILE.py:MODEL is one of your own.",
+        "ablations, as are no-note:, other-note:, true-note: and history:MODEL of sessions; FILE.py:MODEL is one of "
+        "your own.",
     )
     replay: Path | None = Field(
         None, description="Folder of a run. The user messages of its dialogues are replayed to every candidate."
@@ -48,6 +49,14 @@ class Evaluation(SharedRunConfig):
         None, ge=1, description="Draw this many cases. [default: every profile with every personality]"
     )
     turns: int = Field(10, ge=1, description="Turns of each dialogue.")
+    scenario: Literal["aloe", "drift", "sessions"] = Field(
+        "aloe",
+        description="drift: at turn `change` the person becomes somebody else. sessions: the person comes back, and "
+        "only a note of the candidate's is carried over.",
+    )
+    option: dict[str, object] = Field(
+        {}, description="Option of the scenario, e.g. change=6 or exchange=profile of drift, sessions=3 of sessions."
+    )
     seed: int = Field(0, description="The same seed and models give the same numbers.")
     user: str = Field("offline", description="Model that plays the user.")
     judge: Annotated[list[str], Flag(was="judges")] = Field(

@@ -6,12 +6,13 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from evaluation.bootstrap import LEVEL, RESAMPLES, Bootstrap, CaseKey, Floats, Interval
+from evaluation.course import Course, course_of, course_results
 from evaluation.results import METHOD, Counts, JudgeResults, judge_results
 from evaluation.scores import Protocol, Score
 from i2a.errors import UsageError
@@ -32,6 +33,7 @@ class Conditions:
     judges     name of each judge as it stands in the scores -> its provenance (model, prompt fingerprint, ...)
     simulator  provenance of the user's side: model and prompt fingerprint, or the stored trees that are replayed
     personas   provenance of the cases: file names, counts, fingerprint
+    dialogue   the scenario and its options, where the dialogues are not those of the paper; else empty
     """
 
     protocol: Protocol
@@ -42,11 +44,19 @@ class Conditions:
     judges: Mapping[str, Mapping[str, object]]
     simulator: Mapping[str, object]
     personas: Mapping[str, object]
+    dialogue: Mapping[str, object] = field(default_factory=dict)
 
     def title(self, judge: str) -> str:
         """The title of every table and plot."""
         protocol = f"protocol {self.protocol.name} ({self.protocol.label})"
-        return f"ALOE, {protocol}, {self.engine}, {self.mode}, {self.turns} turns, judge {judge}"
+        told = [f"{name} {value}" for name, value in self.dialogue.items() if name not in ("scenario", "turns")]
+        what = f"{self.dialogue['scenario']} ({', '.join(told)})" if self.dialogue else "ALOE"
+        return f"{what}, {protocol}, {self.engine}, {self.mode}, {self.turns} turns, judge {judge}"
+
+    @property
+    def course(self) -> Course | None:
+        """What is measured beside the curves; None for dialogues as in the paper."""
+        return course_of(self.dialogue, Interval(*self.protocol.range))
 
     @property
     def simulated(self) -> bool:
@@ -54,7 +64,8 @@ class Conditions:
         return is_simulated({"identity": self.as_json()})
 
     def as_json(self) -> JsonObject:
-        return asdict(self) | {"protocol": self.protocol.name, "scale": self.protocol.scale}
+        found = asdict(self) | {"protocol": self.protocol.name, "scale": self.protocol.scale}
+        return found if self.dialogue else {name: value for name, value in found.items() if name != "dialogue"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +109,12 @@ def summarise(
     gain over the best of them stands beside that over the baseline. Raises `UsageError`: no scores, a score that the
     protocol does not have, a case with two personas, two scores for one reply, an unknown name.
     """
-    table = ScoreTable(conditions)
+    table, other = ScoreTable(conditions), ScoreTable(conditions)
+    course = conditions.course
     for score in scores:
         table.add(score)
+        if score.other is not None:
+            other.add(replace(score, score=score.other.score, reason=score.other.reason))
     names = list(candidates) or list(table.candidates)
     if not table.cases or not names:
         raise UsageError("there are no scores to summarise")
@@ -116,7 +130,12 @@ def summarise(
     for judge in conditions.judges:
         levels = {name: table.levels(judge, name, bootstrap.cases) for name in names}
         counts = {name: table.counts(judge, name) for name in names}
-        by_judge.append(judge_results(judge, bootstrap, levels, counts, baseline, scale, controls))
+        results = judge_results(judge, bootstrap, levels, counts, baseline, scale, controls)
+        if course is not None:
+            tables = [table, other] if course.rated_for_other else [table]
+            curves = {name: [each.levels(judge, name, bootstrap.cases) for each in tables] for name in names}
+            results = replace(results, course=course_results(course, bootstrap, curves, baseline))
+        by_judge.append(results)
     return BenchmarkSummary(conditions, baseline, tuple(by_judge), resamples, seed)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         estimate,
         evaluate,
         read_trees,
+        select,
         simulate,
         to_dataframe,
         train_dpo,
@@ -45,6 +46,7 @@ __all__ = [
     "evaluate",
     "read_trees",
     "scenario",
+    "select",
     "simulate",
     "to_dataframe",
     "train_dpo",
@@ -53,12 +55,14 @@ __all__ = [
 ]
 
 PLACES = dict.fromkeys(("build_items", "choose", "estimate", "evaluate", "read_trees", "simulate"), "i2a.api")
-PLACES |= dict.fromkeys(("to_dataframe", "train_dpo", "train_grpo", "train_sft"), "i2a.api")
+PLACES |= dict.fromkeys(("select", "to_dataframe", "train_dpo", "train_grpo", "train_sft"), "i2a.api")
 PLACES |= {"Prompt": "agents.prompt", "Role": "agents.role", "scenario": "scenarios.script"}
 PLACES |= {"Node": "i2a.trees.tree", "Persona": "i2a.trees.persona", "Tree": "i2a.trees.tree"}
 PLACES |= {"PersonaPool": "i2a.personas.pool"}
 # The packages beside this one that a name needs, and that another project may have too.
-NEEDS = dict.fromkeys(("Prompt", "Role"), "agents") | dict.fromkeys(("scenario", "simulate"), "agents scenarios")
+NEEDS = dict.fromkeys(("Prompt", "Role"), "agents") | dict.fromkeys(
+    ("scenario", "select", "simulate"), "agents scenarios"
+)
 NEEDS |= dict.fromkeys(("build_items", "choose", "evaluate"), "agents scenarios evaluation")
 NEEDS |= dict.fromkeys(("train_dpo", "train_sft"), "training") | {"train_grpo": "agents scenarios training"}
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from i2a.runs.dry_run import RunEstimate
     from i2a.runs.outcome import RunResult
     from i2a.runs.plan import RunPlan
+    from scenarios.selection import Selected, Selection
     from scenarios.settings import Simulation
     from training.settings import DPO, GRPO, SFT
 
@@ -206,6 +207,17 @@ def train_grpo(
         from training.settings import GRPO
 
     return grpo(_settled(GRPO, config, settings), console, model_card, clients=clients)
+
+
+def select(config: "Selection | None" = None, **settings: object) -> "Selected":
+    """Keep the conversations of runs that are good enough, as `i2a select` does; says how many each rule left out.
+
+    For instance `select(runs=["runs/a"], out="runs/good", min_agreement=0.8)`. Raises `UsageError`.
+    """
+    from scenarios.selection import Selection
+    from scenarios.selection import select as select_from
+
+    return select_from(_settled(Selection, config, settings))
 
 
 def read_trees(run: str | Path) -> Iterator[Tree]:

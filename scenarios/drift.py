@@ -15,6 +15,8 @@ from scenarios.people import LATER
 from scenarios.replies import compare, replies
 from scenarios.script import scenario
 
+Exchange = Literal["personality", "profile", "both"]
+
 
 class ChangingUser(User):
     """A person whose persona changes during the chat."""
@@ -35,7 +37,7 @@ async def drift(
     *,
     turns: int = 10,
     change: int = 5,
-    exchange: Literal["personality", "profile", "both"] = "personality",
+    exchange: Exchange = "personality",
 ) -> None:
     """As aloe, but at turn `change` the person becomes another one; the judge and the Inducer are told of that one."""
     if LATER not in tree.personas:
@@ -56,7 +58,7 @@ async def drift(
             here = tree.keep(tree.random.choice(pair))
 
 
-def exchanged(persona: Persona, other: Persona, what: Literal["personality", "profile", "both"]) -> Persona:
+def exchanged(persona: Persona, other: Persona, what: Exchange) -> Persona:
     """`persona` with one half, or both, of `other`; what else is known of them stays. Once more changes nothing."""
     if what != "profile":
         persona = replace(persona, id="", personality=other.personality, personality_id=other.personality_id)

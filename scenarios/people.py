@@ -146,6 +146,6 @@ def unspoken(models: Iterable[ModelSpec], trees: Sequence[Tree]) -> list[str]:
 
 def languages(trees: Sequence[Tree]) -> list[str]:
     """The languages other than English that personas of the trees write."""
-    people = [persona for tree in trees for persona in (tree.persona, *tree.personas.values())]
+    people = [persona for tree in trees for persona in tree.people]
     found = dict.fromkeys(persona.language for persona in people)
     return [name for name in found if name and name.lower() not in ENGLISH]

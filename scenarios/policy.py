@@ -118,9 +118,9 @@ class PolicyPlan:
         """
         clients = session.clients(tree.id, tree.seed, models)
         clients[self.role].keeps_cut = True  # a reply that is too long is for the rewards to judge
-        jury = Jury(self.rewards, tree, session)
-        roles = scenario.cast(tree, clients, jury.roles)
-        siblings = Siblings(tree, self, jury)
+        asked = TreeRewards(self.rewards, tree, session)
+        roles = scenario.cast(tree, clients, asked.roles)
+        siblings = Siblings(tree, self, asked)
         roles[self.role].speaks_through(siblings.speak)
         try:
             await scenario.play(tree, roles, options)
@@ -132,7 +132,7 @@ class PolicyPlan:
         async with asyncio.TaskGroup() as group:
             for place in places_of(tree, self.role):
                 if REWARDS not in place[0].metadata:
-                    group.create_task(jury.score(place))
+                    group.create_task(asked.score(place))
 
 
 def policy_role(config: Simulation, scenario: Scenario) -> str | None:
@@ -161,7 +161,7 @@ def places_of(tree: Tree, role: str) -> list[list[Node]]:
     return list(places.values())
 
 
-class Jury:
+class TreeRewards:
     """The rewards of one tree, with the roles that they ask. No reward shares a client with another, so that who else
     is asked changes no answer."""
 
@@ -190,7 +190,10 @@ class Jury:
             return
         async with asyncio.TaskGroup() as group:
             asked = {
-                name: [group.create_task(each.reward.of(self._tree, replies, cast)) for cast in self._casts[name]]
+                name: [
+                    group.create_task(each.reward.of(self._tree, replies, self._told(cast, replies[0])))
+                    for cast in self._casts[name]
+                ]
                 for name, each in self._rewards.items()
             }
         for place, reply in enumerate(replies):
@@ -202,6 +205,13 @@ class Jury:
                 if missing:
                     reply.metadata.setdefault(UNSCORED, {})[name] = missing[0]
             reply.metadata[REWARDS], reply.metadata[REWARD] = values, self._sum(values)
+
+    def _told(self, cast: Mapping[str, Role[object]], reply: Node) -> Mapping[str, Role[object]]:
+        """The roles, told of whom the person is by then, if it changes; those with a persona of their own keep it."""
+        holds = self._tree.persona_at(reply)
+        if holds is self._tree.persona:
+            return cast
+        return {name: role if name in self._tree.personas else role.told_of(holds) for name, role in cast.items()}
 
     def _sum(self, values: Mapping[str, Value]) -> Value:
         total = 0.0
@@ -220,7 +230,7 @@ class Siblings:
 
     tree: Tree
     plan: PolicyPlan
-    jury: Jury
+    asked: TreeRewards
 
     async def speak(self, ask: Callable[[], Coroutine[Any, Any, Utterance]], here: Node | None) -> Utterance:
         """The reply that goes on; all of them stand in the tree by then. One that failed is missing, and counted.
@@ -243,7 +253,7 @@ class Siblings:
         if errors:
             nodes[0].metadata[LOST] = len(errors)
         if self.plan.follow == "best":
-            await self.jury.score(nodes)
+            await self.asked.score(nodes)
         chosen = self._followed(nodes)
         placed = Placed(*said[chosen])
         placed.node = nodes[chosen]

@@ -28,7 +28,7 @@ GRAM = 3  # words that stand together
 SHAPE = "def NAME(tree: Tree, reply: Node, judge: SomeRole) -> float | None"
 Value = float | None
 ByReply = Callable[..., Value | Awaitable[Value]]
-ByGroup = Callable[..., Awaitable[Sequence[Value]]]
+ByGroup = Callable[..., Awaitable[Sequence["Value | Worth"]]]
 
 
 class Worth(NamedTuple):
@@ -81,6 +81,8 @@ class Reward:
             return Worth(None, str(model_errors(error)[0]))
 
     def _checked(self, value: object) -> Worth:
+        if isinstance(value, Worth) and value.value is None:
+            return value
         if value is None:
             return Worth(None, "it gave no value")
         if not isinstance(value, int | float) or not math.isfinite(value):

@@ -91,6 +91,14 @@ class Simulation(Scene, SharedRunConfig):
         "the user. Without it, only what roles of your own were sent when they spoke.",
     )
 
+    jury: Annotated[list[str], Flag(metavar="MODEL")] = Field(
+        [], description="Model of one of several judges, who label together. [default: one judge]"
+    )
+    jury_rule: Literal["majority", "unanimity"] = Field(
+        "majority",
+        description="Who of a jury must name one reply, in both orders each, to label it: more than half, or all.",
+    )
+
     def model_of(self, role: str) -> str:
         """The model string of a role."""
-        return self.role_model.get(role, self.model)
+        return self.role_model.get(role, self.jury[0] if self.jury and role == "judge" else self.model)

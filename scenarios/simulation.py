@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from i2a.digests import seed_of
+from i2a.errors import UsageError
 from i2a.models.autogen import Client
 from i2a.models.spec import ModelSpec
 from i2a.runs.clients import check_clients, spec_for
@@ -18,6 +19,7 @@ from i2a.runs.runner import execute
 from i2a.runs.session import Session
 from i2a.runs.sync import run_sync
 from i2a.trees.tree import Tree
+from scenarios.jury import JUDGE, JuryPlan
 from scenarios.people import LATER, People, check_values, unspoken
 from scenarios.policy import PolicyPlan
 from scenarios.script import Scenario, find
@@ -54,17 +56,27 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}, *, n
     scenario = find(config.scenario).with_prompts(config.role_prompt, people.fields)
     scenario = replace(scenario, audits=audits, keep_prompts=config.keep_prompts)
     policy = PolicyPlan.of(config, scenario, clients)
+    jury = JuryPlan.of(config, scenario, clients)
+    if policy is not None and jury is not None:
+        raise UsageError("--jury labels pairs of replies; several judges of a policy's reward are --rater")
     people_of = scenario if policy is None else policy.with_personas_of_rewards(scenario)
     scenario.check_roles(config.role_personas)
     options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
-    models = models_of_roles(scenario, config, clients, policy)
+    beside = {**(policy.models if policy else {}), **(jury.others if jury else {})}
+    models = models_of_roles(scenario, config, clients, beside)
     first = config.conversations if name else first_planned(config)
     trees = drawn_trees(people_of, options, people, config, name, first)
 
     def grow(tree: Tree, session: Session) -> Awaitable[None]:
         if policy is not None:
             return policy.grow(scenario, tree, session, models, options)
-        return scenario.grow(tree, session.clients(tree.id, tree.seed, models), **options)
+        clients_of = session.clients(tree.id, tree.seed, models)
+        if jury is None:
+            return scenario.grow(tree, clients_of, **options)
+        others = jury.seats(scenario, tree, session)
+        roles = scenario.cast(tree, clients_of, others.values())
+        jury.lead(roles[JUDGE], others)
+        return scenario.play(tree, roles, options)
 
     return RunPlan(
         fingerprint={
@@ -76,8 +88,9 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}, *, n
             **({} if audits is None else {"audit_user": audits}),
             **({"keep_prompts": True} if config.keep_prompts else {}),
             **({"policy": policy.fingerprint} if policy else {}),
+            **({"jury": jury.fingerprint} if jury else {}),
         },
-        models={**(policy.models if policy else {}), **models},
+        models={**beside, **models},
         trees=trees,
         grow=grow,
         warnings=[*people.warnings, *unspoken(models.values(), trees)],
@@ -105,14 +118,13 @@ def needed_tokens(scenario: Scenario, trees: Sequence[Tree]) -> dict[str, tuple[
 
 
 def models_of_roles(
-    scenario: Scenario, config: Simulation, clients: Mapping[str, Client], policy: PolicyPlan | None = None
+    scenario: Scenario, config: Simulation, clients: Mapping[str, Client], beside: Mapping[str, ModelSpec] = {}
 ) -> dict[str, ModelSpec]:
-    """The model of each role. Raises `UsageError` for a setting or client of a role that neither the scenario nor a
-    reward has."""
-    of_rewards = policy.models if policy else {}
-    scenario.check_roles(name for name in [*config.role_model, *config.role_max_tokens] if name not in of_rewards)
+    """The model of each role. `beside`: those that rewards or a jury have. Raises `UsageError` for a setting or client
+    of a role that nothing has."""
+    scenario.check_roles(name for name in [*config.role_model, *config.role_max_tokens] if name not in beside)
     models = {role: spec_for(role, config.model_of(role), clients) for role in scenario.roles}
-    check_clients(clients, {**of_rewards, **models})
+    check_clients(clients, {**beside, **models})
     return models
 
 

@@ -71,16 +71,22 @@ def person_audit(role: Role[object], dialogue: Sequence[Utterance], message: str
     The audit of the roles that play the person of a tree, who may change while it grows.
     """
     profile, personality, language = (role.told.get(name, "") for name in (*KINDS, LANGUAGE))
+    faults = faults_of(message, [said.content for said in dialogue], profile, personality)
+    known = [f"{profile}\n{personality}", role.prompt.text]
+    if is_not_in(message, language.strip()) if language.strip() else is_foreign(message, known):
+        faults.append("wrong_language")
+    return faults
+
+
+def faults_of(message: str, before: Iterable[str], profile: str, personality: str) -> list[str]:
+    """The faults that show whatever the language is; `before`: what was said before it."""
     faults = ["role_reversal"] if REVERSAL.search(message) else []
     if OUT_OF_ROLE.search(message):
         faults.append("out_of_role")
     if unsupported_claim(message, profile, personality):
         faults.append("invented")
-    if repeats(message, [said.content for said in dialogue]):
+    if repeats(message, before):
         faults.append("repetition")
-    known = [f"{profile}\n{personality}", role.prompt.text]
-    if is_not_in(message, language.strip()) if language.strip() else is_foreign(message, known):
-        faults.append("wrong_language")
     return faults
 
 

@@ -59,9 +59,9 @@ class Share:
 class Corpus:
     """Trees, and how each becomes rows: `make` is `sft_rows` or `dpo_rows`.
 
-    `shares` has the parts; `mixed` trees are in neither, as only one half of their persona is held out. Fingerprints
-    are 16 hex digits: `fingerprint` of the trees, wherever and in whichever order their files are, `personas` of the
-    words of the personas. `trained_on`: the distinct profiles and personalities of the part "train".
+    `shares` has the parts; `mixed` trees are in neither, as only a half of a persona, or one of several people, is held
+    out. Fingerprints are 16 hex digits: `fingerprint` of the trees, wherever and in whichever order their files are,
+    `personas` of the words of the personas. `trained_on`: the distinct profiles and personalities of the part "train".
     """
 
     sources: tuple[TreeFile, ...]
@@ -92,27 +92,30 @@ class Corpus:
         or a persona of `held_out` (default: the benchmark) in it.
         """
         sources = find_sources(runs)
-        found: dict[Keys, Share] = defaultdict(Share)
+        found: dict[tuple[Keys, ...], Share] = defaultdict(Share)  # by all whom a tree is with
         halves = Halves({}, {})
         said: Counter[str] = Counter()
         for source in sources:
             for tree in read(source.file):
                 made = make(tree, pairs)
                 share = Share(1, len(made.rows), Counter(made.left_out), made.written.get(BARE, 0))
-                found[halves.add(tree.persona)].add(share)
+                found[tuple(map(halves.add, tree.people))].add(share)
                 said.update(speakers(tree))
         refuse(halves, held_out or PersonaPool.benchmark())
         _refuse_nothing(found.values(), sources, pairs.role, said)
-        parts = split(found, halves, validation, seed)
+        everybody = {keys for people in found for keys in people}
+        parts = split(everybody, halves, validation, seed)
         shares: dict[Part, Share] = defaultdict(Share)
-        for keys, share in found.items():
-            if keys in parts:
-                shares[parts[keys]].add(share)
+        mixed = 0
+        for people, share in found.items():
+            if whole := part_of(people, parts):
+                shares[whole].add(share)
+            else:
+                mixed += share.trees
         for part, share in shares.items():
             if not share.rows:
                 raise UsageError(f"the split leaves no row for {part}; hold out another share, or change the seed")
-        mixed = sum(share.trees for keys, share in found.items() if keys not in parts)
-        personas = digest("\n".join(map("+".join, sorted(found))))
+        personas = digest("\n".join(map("+".join, sorted(everybody))))
         trained_on = halves.of(keys for keys in sorted(parts) if parts[keys] == "train")
         return cls(sources, make, pairs, dict(shares), mixed, _fingerprint(sources), personas, parts, trained_on)
 
@@ -124,7 +127,7 @@ class Corpus:
         for source in self.sources:
             prefix = f"{source.name}/" if len(self.sources) > 1 else ""
             for tree in read(source.file):
-                if self.parts.get(keys_of(tree.persona)) == part:
+                if part_of(map(keys_of, tree.people), self.parts) == part:
                     for row in self.make(tree, self.pairs).rows:
                         yield {**row, "tree": f"{prefix}{tree.id}"}
 
@@ -137,7 +140,11 @@ class Corpus:
     def warnings(self) -> tuple[str, ...]:
         """What of it is not trained on, in sentences."""
         left_out = (counted(count, reason) for reason, count in self.shares["train"].left_out.items() if count)
-        mixed = [f"{self.mixed:,} trees with one half of their persona in validation"] if self.mixed else []
+        mixed = (
+            [f"{self.mixed:,} trees with a half of a persona, or one of several people, in validation"]
+            if self.mixed
+            else []
+        )
         bare = self.shares["train"].bare
         without = f"{counted(bare, BARE)}: it is private, or was not kept (`i2a simulate --keep-prompts` keeps it)"
         return (*left_out, *([without] if bare else ()), *mixed)
@@ -156,6 +163,12 @@ class Corpus:
             },
             "trees_in_no_part": self.mixed,
         }
+
+
+def part_of(people: Iterable[Keys], parts: Mapping[Keys, Part]) -> Part | None:
+    """The part that all of them are in; None if there is none."""
+    found = {parts.get(keys) for keys in people}
+    return found.pop() if len(found) == 1 else None
 
 
 def find_sources(runs: Sequence[Path]) -> tuple[TreeFile, ...]:

@@ -53,7 +53,7 @@ def _dpo(
 
 
 def _laid_out(tree: Tree, made: Rows, layout: Layout, as_messages: Callable[[JsonMapping], JsonMapping]) -> Rows:
-    if in_benchmark(tree.persona):
+    if any(map(in_benchmark, tree.people)):
         return Rows([], {"rows": 0}, {"pairs with a persona of the benchmark, or half of one": len(made.rows)})
     return made if layout == "trl" else made._replace(rows=[as_messages(row) for row in made.rows])
 

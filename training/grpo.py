@@ -33,6 +33,7 @@ from training.packing.tree import Feature
 from training.rollouts import Rollout, policy_of, read_rollout, roll_out
 from training.run import TrainingRun
 from training.settings import GRPO
+from training.vllm_server import VLLMServer
 
 
 def grpo(
@@ -71,6 +72,12 @@ class Interaction:
         self.run, self.config, self.clients = run, config, clients
         self.folder = run.folder.path / "rollouts"
         self.policy = policy_of(simulation(config))
+        self.server: VLLMServer | None = None
+        if url := config.vllm_server:
+            ranks.run_on_first(lambda: self._open(url))
+
+    def _open(self, url: str) -> None:
+        self.server = VLLMServer(url, "cuda")
 
     def trainer(self) -> PackedGRPOTrainer:
         """It gets the model before a checkpoint is loaded, so that the reference is the same after a resume."""
@@ -106,7 +113,8 @@ class Interaction:
         rollout = read_rollout(self.folder / f"{iteration:04}", self.policy)
         found = replies(rollout, scale=self.config.scale, gamma=self.config.gamma)
         if not any(found):
-            raise UsageError(f"no reply of iteration {iteration} has a reward; {rollout.folder} says why")
+            why = f", most often because: {rollout.unscored}" if rollout.unscored else ""
+            raise UsageError(f"no reply of iteration {iteration} has a reward{why}; see {rollout.folder}")
         self._trainer.news = {**rollout.record, "replies_learnt": sum(map(len, found))}
         return [feature for each in found for feature in grpo_features(each, max_tokens=LARGEST_TREE)]
 
@@ -122,6 +130,7 @@ class Interaction:
             max_new_tokens=config.max_new_tokens,
             clients=self.clients,
             console=None if config.quiet else self.run.console,
+            server=self.server,
         )
 
 
@@ -135,6 +144,8 @@ def simulation(config: GRPO) -> Simulation:
         seed=config.seed,
         conversations=config.conversations,
         concurrency=config.concurrency,
+        max_cost=config.max_cost,
+        price=config.price,
         quiet=True,
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from i2a.jsonl import JsonObject
 from i2a.trees.formats import Rows
-from i2a.trees.tree import KeptAnswer, MessageDict, Node, Pair, Tree, as_sent, chat_messages
+from i2a.trees.tree import NOTE, SESSION, KeptAnswer, MessageDict, Node, Pair, Tree, as_sent, chat_messages
 
 BARE = "rows without the role's prompt"
 NO_SCORE = "replies without a score"
@@ -50,8 +50,9 @@ def speakers(tree: Tree) -> Counter[str]:
 
 def places(tree: Tree) -> Iterator[Sequence[Node]]:
     """All alternatives of each place, depth first."""
-    if tree.roots:
-        yield tree.roots
+    if openings := [root for root in tree.roots if SESSION not in root.metadata]:
+        yield openings
+    yield from ([root] for root in tree.roots if SESSION in root.metadata)
     yield from (node.children for node in tree if node.children)
 
 
@@ -113,22 +114,25 @@ def differ(one: Node, other: Node) -> bool:
 
 def prompt_of(node: Node, role: RoleFilter) -> list[MessageDict]:
     """What the speaker of a node was sent, with the path to it in the speaker's view."""
-    return as_sent(node.prompt, chat_messages(node.path[:-1], {role.name}))
+    return as_sent(node.prompt, chat_messages(node.path[:-1], _same_side(node, role)))
 
 
-def answer_rows(tree: Tree, role: RoleFilter) -> list[tuple[JsonObject, int]]:
-    """A row for each kept answer with structure of the role, and how many utterances had been made by then."""
+def _same_side(node: Node, role: RoleFilter) -> set[str]:
+    """Whose words the role takes for its own: a note is written from the place of all who answered the person."""
+    before = [said.speaker for said in node.path[:-1] if said.speaker != NOTE]
+    if before and node.path[-2].speaker == NOTE:
+        return {role.name, *before} - {before[0]}
+    return {role.name}
+
+
+def answer_rows(tree: Tree, role: RoleFilter) -> list[tuple[JsonObject, Node]]:
+    """A row for each kept answer with structure of the role, and the node that it is about."""
 
     def row(node: Node, answer: KeptAnswer) -> JsonObject:
         prompt = as_sent(answer.prompt, chat_messages(node.path, {role.name}))
         return {"prompt": prompt, "completion": [{"role": "assistant", "content": answer.content}]}
 
-    return [
-        (row(node, answer), len(node.path))
-        for node in tree
-        for answer in sorted(node.answers)
-        if answer.role == role.name
-    ]
+    return [(row(node, answer), node) for node in tree for answer in sorted(node.answers) if answer.role == role.name]
 
 
 def rows_of(rows: Sequence[JsonObject], bare: int, left_out: Counter[str]) -> Rows:

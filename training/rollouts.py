@@ -4,8 +4,9 @@
 on after a crash. Beside its answers the journal keeps the tokens that were drawn; training learns from just these.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -13,23 +14,30 @@ from typing import Any
 from rich.console import Console
 
 from i2a.digests import digest, seed_of
-from i2a.errors import UsageError
+from i2a.errors import BudgetSpent, UsageError
 from i2a.jsonl import JsonObject
 from i2a.models.autogen import Client
-from i2a.models.local.policy import PolicyModel, TokenSample, answering, digest_of_weights
+from i2a.models.local.policy import PolicyModel, ServedPolicyModel, TokenSample, answering, digest_of_weights
 from i2a.models.local.template import ChatTemplate
+from i2a.models.model import FREE
+from i2a.models.usage import UsageTracker
+from i2a.runs.clients import KIND
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
 from i2a.runs.runner import execute
+from i2a.runs.session import prices_of
 from i2a.runs.sync import run_sync
 from i2a.trees.json import read
-from i2a.trees.tree import REWARD, REWARDS, SAMPLE, Node, Tree
+from i2a.trees.tree import REWARD, REWARDS, SAMPLE, UNSCORED, Node, Tree
 from scenarios.policy import ENDED, LOST, places_of, policy_role
 from scenarios.script import find
 from scenarios.settings import Simulation
 from scenarios.simulation import plan_simulation
 from training.advantages import spread
+from training.vllm_server import VLLMServer
+
+MORE = "--resume with a higher --max-cost goes on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,13 @@ class Rollout:
     policy: str
     trees: Sequence[Tree]
     samples: Mapping[Node, TokenSample]
+
+    @property
+    def unscored(self) -> str:
+        """Why replies have no reward, in the words of most of them."""
+        replies = (node for tree in self.trees for place in places_of(tree, self.policy) for node in place)
+        reasons = Counter(reason for node in replies for reason in node.metadata.get(UNSCORED, {}).values())
+        return max(reasons, key=lambda reason: reasons[reason], default="")
 
     @property
     def record(self) -> JsonObject:
@@ -79,26 +94,34 @@ def roll_out(
     max_new_tokens: int = 256,
     clients: Mapping[str, Client] = {},
     console: Console | None = None,
+    server: VLLMServer | None = None,
     **settings: Any,
 ) -> Rollout:
     """Let `model` have the conversations of `config`, in `folder/0007` for iteration 7, with people of its own draw.
 
-    `settings`: further ones of the policy, see `HFConfig`. Goes on with an iteration that was cut off, and only reads
-    one that is complete; one of other weights is moved aside. Raises `UsageError`, what stopped the run (budget,
-    Ctrl-C), and `ConversationsFailed` if all of them failed.
+    `server` answers in its place, once it has its weights. `settings`: further ones of `PolicyModel`. Goes on with an
+    iteration that was cut off, and only reads one that is complete; one of other weights is moved aside. Raises
+    `UsageError`, what stopped the run (budget, Ctrl-C), and `ConversationsFailed` if all of them failed.
     """
     out, weights = folder / f"{iteration:04}", digest_of_weights(model)
     role = policy_of(config)
     with answering(model):
-        policy = PolicyModel(
-            model, template, identity=weights, temperature=temperature, max_new_tokens=max_new_tokens, **settings
-        )
+        settings |= {"identity": weights, "temperature": temperature, "max_new_tokens": max_new_tokens}
+        if server is None:
+            policy = PolicyModel(model, template, **settings)
+        else:
+            server.update(model)
+            policy = ServedPolicyModel(model, template, server.url, server.served, **settings)
         set_aside(out, weights)
         run = config.model_copy(
             update={"out": out, "resume": True, "seed": seed_of(f"{config.seed}/rollouts/{iteration}"), "check": False}
         )
         plan = plan_simulation(run, {**clients, role: policy}, name=f"{iteration:04}/{find(config.scenario).name}")
-        result: RunResult = run_sync(_carried_out(plan, run, policy, console))
+        if iteration:
+            plan = replace(plan, needed={})  # whether there is room was told before the first
+        result: RunResult = run_sync(_carried_out(plan, within_budget(plan, run, folder), policy, console))
+    if isinstance(result.stopped, BudgetSpent) and config.max_cost is not None:
+        raise BudgetSpent(f"the budget of ${config.max_cost:g} is spent; {MORE}")
     if not result.complete:
         result.raise_for_status()
     return read_rollout(out, role)
@@ -109,6 +132,24 @@ async def _carried_out(plan: RunPlan, run: Simulation, policy: PolicyModel, cons
         return await execute(plan, run, console=console)
     finally:
         await policy.close()
+
+
+def within_budget(plan: RunPlan, run: Simulation, folder: Path) -> Simulation:
+    """The run of an iteration with what the others, also those moved aside, have left of the money.
+
+    Raises `BudgetSpent` where nothing is left, `UsageError` for a model without a price."""
+    if run.max_cost is None:
+        return run
+    left, prices = run.max_cost, prices_of(plan, run)
+    for other in folder.iterdir() if folder.exists() else ():
+        if other != run.out and RunFolder(other).manifest_file.exists():
+            with RunFolder(other).journal() as journal:
+                spent = journal.spent()
+            gone = {each.model: FREE for each in spent if each.model.startswith(f"{KIND}:")}  # clients of that time
+            left -= UsageTracker({**gone, **prices}, before=spent).cost() or 0.0
+    if left <= 0:
+        raise BudgetSpent(f"the budget of ${run.max_cost:g} is spent; {MORE}")
+    return run.model_copy(update={"max_cost": left})
 
 
 def policy_of(config: Simulation) -> str:

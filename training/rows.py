@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
 from i2a.trees.formats import Rows
-from i2a.trees.tree import MessageDict, Node, Pair, Tree, Verdict, chat_messages
+from i2a.trees.tree import MessageDict, Node, Pair, Tree, chat_messages
 from training.role_rows import (
     RoleFilter,
     answer_rows,
@@ -74,7 +74,9 @@ def sft_rows(tree: Tree, pairs: PairFilter) -> Rows:
         elif not target.content.strip():
             left_out["pairs with an empty reply"] += 1
         else:
-            rows[target] = {"prompt": prompt, "completion": [_says("assistant", target)]} | _origin(tree, prompt)
+            rows[target] = {"prompt": prompt, "completion": [_says("assistant", target)]} | _origin(
+                tree, prompt, target
+            )
     return Rows(list(rows.values()), {"rows": len(rows)}, left_out)
 
 
@@ -97,7 +99,9 @@ def dpo_rows(tree: Tree, pairs: PairFilter) -> Rows:
         elif chosen == rejected:
             left_out["pairs of the same words"] += 1
         else:
-            rows.append({"prompt": prompt, "chosen": [chosen], "rejected": [rejected]} | _origin(tree, prompt))
+            rows.append(
+                {"prompt": prompt, "chosen": [chosen], "rejected": [rejected]} | _origin(tree, prompt, pair.chosen)
+            )
     return Rows(rows, {"rows": len(rows)}, left_out)
 
 
@@ -112,9 +116,9 @@ def _role_sft_rows(tree: Tree, pairs: PairFilter, role: RoleFilter) -> Rows:
                 left_out[why] += 1
             else:
                 bare += node.prompt is None or node.prompt.private
-                rows.append({"prompt": prompt, "completion": [_says("assistant", node)]} | _origin(tree, prompt))
-    for row, turn in answer_rows(tree, role):
-        rows.append(row | _origin(tree, []) | {"turn": turn})
+                rows.append({"prompt": prompt, "completion": [_says("assistant", node)]} | _origin(tree, prompt, node))
+    for row, node in answer_rows(tree, role):
+        rows.append(row | _origin(tree, [], node) | {"turn": len(node.path)})
     return rows_of(rows, bare, left_out)
 
 
@@ -131,7 +135,7 @@ def _role_dpo_rows(tree: Tree, pairs: PairFilter, role: RoleFilter) -> Rows:
         else:
             bare += pair.chosen.prompt is None or pair.chosen.prompt.private
             chosen, rejected = ([_says("assistant", node)] for node in both)
-            rows.append({"prompt": prompt, "chosen": chosen, "rejected": rejected} | _origin(tree, prompt))
+            rows.append({"prompt": prompt, "chosen": chosen, "rejected": rejected} | _origin(tree, prompt, pair.chosen))
     return rows_of(rows, bare, left_out)
 
 
@@ -179,18 +183,9 @@ def _unfit(prompt: list[MessageDict], replies: list[Node], pairs: PairFilter) ->
     return "pairs of the same words" if len(set(contents)) < len(contents) else None
 
 
-def margin(pair: Pair) -> float | None:
-    """The share of usable verdicts on the pair for the chosen reply, less that for the rejected one.
-
-    From -1 to 1; None without verdicts, as for an imported pair, whose label comes from the record.
-    """
-    winners = [verdict.winner for verdict in _verdicts(pair)]
-    return (winners.count(pair.chosen) - winners.count(pair.rejected)) / len(winners) if winners else None
-
-
 def in_both_orders(pair: Pair) -> bool:
     """Whether a verdict named the chosen reply where it was shown first, and one where it was shown second."""
-    shown_first = {verdict.first is pair.chosen for verdict in _verdicts(pair) if verdict.winner is pair.chosen}
+    shown_first = {verdict.first is pair.chosen for verdict in pair.verdicts if verdict.winner is pair.chosen}
     return shown_first == {True, False}
 
 
@@ -224,18 +219,10 @@ def _why_not(pair: Pair, pairs: PairFilter) -> str | None:
         return "pairs without verdicts in both orders for the chosen reply"
     if pairs.min_margin is None:
         return None
-    found = margin(pair)
+    found = pair.margin
     if found is None:
         return "pairs without a margin, as they have no verdicts"
     return f"pairs with a margin below {pairs.min_margin:g}" if found < pairs.min_margin else None
-
-
-def _verdicts(pair: Pair) -> list[Verdict]:
-    """The usable verdicts on this pair."""
-    both = {pair.chosen, pair.rejected}
-    if not pair.history:
-        return []  # nobody can compare openings under a node
-    return [verdict for verdict in pair.history[-1].verdicts if verdict.winner and {*verdict[:2]} == both]
 
 
 def _prompt(pair: Pair) -> list[MessageDict]:
@@ -247,8 +234,8 @@ def _says(role: str, node: Node) -> MessageDict:
     return {"role": role, "content": node.content.strip()}
 
 
-def _origin(tree: Tree, prompt: list[MessageDict]) -> dict[str, str | int]:
-    """Where a row comes from. `turn` counts the assistant's replies from 1."""
+def _origin(tree: Tree, prompt: list[MessageDict], node: Node) -> dict[str, str | int]:
+    """Where a row about `node` comes from, and whom it is for. `turn` counts the assistant's replies from 1."""
     turn = 1 + sum(message["role"] == "assistant" for message in prompt)
-    persona = tree.persona
+    persona = tree.persona_at(node)
     return {"tree": tree.id, "profile": persona.profile_id, "personality": persona.personality_id, "turn": turn}

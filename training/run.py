@@ -195,6 +195,8 @@ class TrainingRun:
         model = self.checkpoint.load(dtype, trainable_adapter=self.setup.adapter)
         if dropped := make_savable(model):
             self.console.print(Text(dropped, style="dim"))
+        if self.setup.packs:
+            model.set_attn_implementation(self.setup.attention)
         return model if self.setup.adapter else model.requires_grad_(True)
 
     @property

@@ -14,7 +14,18 @@ from scenarios.settings import REWARDED, Scene
 from training.rows import PairFilter
 
 # What may differ from one session of a training to the next.
-RUNTIME = {"out", "resume", "quiet", "micro_batch", "gradient_checkpointing", "save_every", "keep", "report_to"}
+RUNTIME = {
+    "out",
+    "resume",
+    "quiet",
+    "micro_batch",
+    "gradient_checkpointing",
+    "attention",
+    "save_every",
+    "keep",
+    "report_to",
+}
+SESSION = {"concurrency", "max_cost", "price", "vllm_server"}  # likewise, of a training by interaction
 
 
 class Fitting(BaseModel):
@@ -55,6 +66,11 @@ class Fitting(BaseModel):
     )
     gradient_checkpointing: Annotated[bool | None, Flag("--gradient-checkpointing/--no-gradient-checkpointing")] = (
         Field(None, description="Recompute activations: a third slower, much less memory. [default: on with a GPU]")
+    )
+    attention: Literal["auto", "sdpa", "flex_attention"] = Field(
+        "auto",
+        description="How packed trees attend, as transformers names it. flex_attention skips what no token may see; it "
+        "is compiled for the GPU at the start. auto: flex_attention on a GPU where a self-test passes, else sdpa.",
     )
     save_every: int = Field(100, ge=1, description="Steps between checkpoints.")
     keep: int = Field(2, ge=2, description="How many checkpoints are kept.")
@@ -249,6 +265,17 @@ class GRPO(Scene, Fitting):
         0.0, ge=0, le=1, description="Discount of what comes later in the dialogue. 0: only the reply itself counts."
     )
     concurrency: int = Field(32, ge=1, description="Conversations in progress at once.")
+    max_cost: float | None = Field(
+        None, gt=0, description="Stop when all conversations of the training have cost this many US dollars."
+    )
+    price: Annotated[list[str], Flag(metavar="MODEL=IN/OUT")] = Field(
+        [], description="Price of a model, in US dollars per million tokens; IN/OUT/CACHED if cached ones are cheaper."
+    )
+    vllm_server: Annotated[str | None, Flag(metavar="URL")] = Field(
+        None,
+        description="A vLLM server on GPUs of its own, which draws the policy's replies and is sent the weights before "
+        "each iteration; docs/rollouts.md says how to start it. [default: the process that trains]",
+    )
 
     @model_validator(mode="after")
     def _counts_something(self) -> Self:
@@ -259,4 +286,4 @@ class GRPO(Scene, Fitting):
     @property
     def identity(self) -> dict[str, object]:
         """Likewise."""
-        return {name: value for name, value in super().identity.items() if name != "concurrency"}
+        return {name: value for name, value in super().identity.items() if name not in SESSION}

@@ -22,6 +22,7 @@ from training.settings import DPO, GRPO, Fitting, Training
 class TrainingSetup:
     """`adapter`: an adapter is trained, not all weights. `packs`: on packed trees, not on rows; `fallback_reason`: why
     on rows, if the settings left it open. `micro_batch`: rows that a process computes at once, if they are not packed.
+    `attention`: of packed trees, as transformers names it.
     """
 
     adapter: bool
@@ -32,6 +33,7 @@ class TrainingSetup:
     accumulation: int
     packs: bool
     fallback_reason: str | None
+    attention: str
 
     @classmethod
     def resolve(
@@ -61,7 +63,8 @@ class TrainingSetup:
         micro = max(size for size in range(1, min(micro, share) + 1) if share % size == 0)
         rate = config.rate(adapter=adapter)
         packs, reason = _packing(config, checkpoint, adapter=adapter)
-        return cls(adapter, precision, rate, processes, micro, share // micro, packs, reason)
+        attention = _attention(config, checkpoint, packs=packs)
+        return cls(adapter, precision, rate, processes, micro, share // micro, packs, reason, attention)
 
     @property
     def bf16(self) -> bool:
@@ -69,7 +72,10 @@ class TrainingSetup:
 
     def summary(self, arguments: TrainingArguments) -> dict[str, object]:
         """For the result and the card; `arguments` are those of the trainer."""
-        trees = {"trees_per_step": arguments.per_device_train_batch_size * self.processes}
+        trees = {
+            "trees_per_step": arguments.per_device_train_batch_size * self.processes,
+            "attention": self.attention,
+        }
         settings = {
             "learning_rate": self.learning_rate,
             "dtype": self.precision.name,
@@ -127,3 +133,22 @@ def _packing(config: Fitting, checkpoint: Checkpoint, *, adapter: bool) -> tuple
             raise NotPackable(f"{reason}{advice}") from None
         return False, str(reason)
     return True, None
+
+
+def _attention(config: Fitting, checkpoint: Checkpoint, *, packs: bool) -> str:
+    """Raises `UsageError` where flex attention is asked for and has no backward pass, `NotPackable` where it fails."""
+    if not packs or config.attention == "sdpa":
+        return "sdpa"
+    if not torch.cuda.is_available():
+        if config.attention == "auto":
+            return "sdpa"
+        raise UsageError("flex attention trains on GPUs only; take --attention sdpa")
+    model = checkpoint.skeleton(adapter=False)
+    model.set_attn_implementation("flex_attention")
+    try:
+        check_packable(model, dropout=True)
+    except NotPackable as reason:  # no compiler on the machine, or heads of a size that it does not take
+        if config.attention == "auto":
+            return "sdpa"
+        raise NotPackable(f"{reason}; take --attention sdpa") from None
+    return "flex_attention"

@@ -8,18 +8,15 @@ import asyncio
 import random
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Console
 
-from agents.inducer import Inducer
-from agents.responders import PreferredResponder, RejectedResponder
-from agents.role import Role, introduce
-from agents.user import User
+from agents.responders import RejectedResponder
 from evaluation.cases import USER, Case, Cases, crossed, recorded
 from evaluation.choice.drafts import Draft, balanced, lead, leads, recalled, recalls_earlier
 from evaluation.choice.items import FILE, ChoiceDialogue, ChoiceItem, ItemSet, ItemsHeader, fingerprint
 from evaluation.choice.settings import ItemBuild
+from evaluation.choice.writers import ROLES, Around, Stranger, Writers, manner_shown
 from i2a.errors import UsageError
 from i2a.jsonl import JsonMapping
 from i2a.models.autogen import Client
@@ -36,16 +33,10 @@ from i2a.runs.sync import run_sync
 from i2a.simulator.language.text import sentences, stems
 from i2a.trees.json import read
 from i2a.trees.persona import Persona
-from i2a.trees.tree import Inference, Node, Tree, Utterance
+from i2a.trees.tree import PERSONA, Inference, Node, Tree, Utterance
+from scenarios.people import LATER
 from scenarios.replies import replies
 
-ROLES: dict[str, type[Role[Any]]] = {
-    "user": User,
-    "inducer": Inducer,
-    "preferred": PreferredResponder,
-    "rejected": RejectedResponder,
-}
-MET = 2  # turns of the chat with a stranger
 ITEM = "choice"  # where the metadata of a message holds its item
 
 
@@ -97,6 +88,7 @@ def plan_build(config: ItemBuild, clients: Mapping[str, Client] = {}) -> tuple[R
         raise UsageError("--from takes the personas from the run: leave out --profiles and --personalities")
     else:
         cases = recorded(config.source, config.cases, config.seed)
+    later = becoming(config, cases)
     by_id = {case.id: case for case in cases.all}
     strangers = {case.id: others(case, cases, config.seed)[: config.drafts] for case in cases.all}
 
@@ -114,15 +106,30 @@ def plan_build(config: ItemBuild, clients: Mapping[str, Client] = {}) -> tuple[R
             "seed": config.seed,
             "models": {role: str(spec) for role, spec in models.items()},
             "prompts": {name: role.prompt.fingerprint for name, role in ROLES.items()},
+            **({} if config.change is None else {"change": config.change}),
         },
         models=models,
-        trees=[Tree(case.id, "choice items", case.persona, case.seed) for case in cases.all],
+        trees=[
+            Tree(case.id, "choice items", case.persona, case.seed, personas=later.get(case.id, {}))
+            for case in cases.all
+        ],
         grow=grow,
         unit="dialogues",
         steps=lambda tree: (turns_of(tree)[0], config.turns),
         warnings=cases.warnings,
     )
     return plan, cases
+
+
+def becoming(config: ItemBuild, cases: Cases) -> dict[str, dict[str, Persona]]:
+    """By case, whom its person becomes, if it changes. Raises `UsageError`."""
+    if config.change is None:
+        return {}
+    if config.source is not None:
+        raise UsageError("--from takes dialogues in which nobody changes: leave out --change")
+    if config.change > config.turns:
+        raise UsageError(f"--change {config.change}: there are {config.turns} turns; raise --turns")
+    return {case: {LATER: persona} for case, persona in cases.becoming("personality", config.seed).items()}
 
 
 def others(case: Case, cases: Cases, seed: int) -> list[Persona]:
@@ -139,47 +146,6 @@ def others(case: Case, cases: Cases, seed: int) -> list[Persona]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Writers:
-    """The roles of one tree."""
-
-    user: User
-    inducer: Inducer
-    preferred: PreferredResponder
-    rejected: RejectedResponder
-
-    @classmethod
-    def of(cls, persona: Persona, clients: Mapping[str, Model]) -> "Writers":
-        known = persona.values
-        writers = cls(
-            User("user", clients["user"], **known),
-            Inducer("inducer", clients["inducer"], **known),
-            PreferredResponder("preferred", clients["preferred"]),
-            RejectedResponder("rejected", clients["rejected"]),
-        )
-        introduce([writers.user, writers.inducer, writers.preferred, writers.rejected])
-        return writers
-
-
-@dataclass(frozen=True, slots=True)
-class Stranger:
-    """Another persona, and the last reply of a short chat that it had, which shows its manner."""
-
-    persona: Persona
-    here: Node
-
-    @classmethod
-    async def met(cls, persona: Persona, client: Model, responder: RejectedResponder) -> "Stranger":
-        user = User("user", client, **persona.values)
-        introduce([user, responder])
-        here: Node | None = None
-        for _ in range(MET):
-            message = Node(here, USER, (await user(here)).content)
-            here = Node(message, responder.name, (await responder(message)).content)
-        assert here is not None
-        return cls(persona, here)
-
-
 async def held(
     tree: Tree, clients: Mapping[str, Model], case: Case, others: Sequence[Persona], config: ItemBuild
 ) -> None:
@@ -190,6 +156,7 @@ async def held(
     writers = Writers.of(tree.persona, clients)
     responder = RejectedResponder("rejected", clients["rejected"])
     strangers = await asyncio.gather(*(Stranger.met(other, clients["user"], responder) for other in others))
+    around = await Around.of(tree, clients, responder) if config.change else None
     here: Node | None = None
     turns = min(config.turns, case.messages) if case.dialogue else config.turns
     stored = dict(zip(case.dialogue, case.dialogue[1:], strict=False))
@@ -203,15 +170,22 @@ async def held(
             if wanted and here.inference is None:
                 here.inference = await writers.inducer(here)
             if wanted:
-                await add_item(tree, here, Drafting(here, writers, strangers, config.drafts))
+                drafting = Drafting(here, writers, strangers, config.drafts, strangers, manner_shown(tree, here))
+                await add_item(tree, here, drafting)
             if (reply := stored.get(source)) is None or reply.speaker == USER:
                 break
             here = tree.keep(tree.add(here, Utterance(reply.speaker, reply.content)))
         else:
+            changes = turn == config.change
+            writers = writers.told_of(tree.personas[LATER]) if changes else writers
             here = tree.add(here, await writers.user(here))
+            here.metadata |= {PERSONA: LATER} if changes else {}
             pair = await replies(writers.inducer, writers.preferred, writers.rejected, here)
             if wanted:
-                await add_item(tree, here, Drafting(here, writers, strangers, config.drafts))
+                other = strangers if around is None else [around.other(tree, here)]
+                await add_item(
+                    tree, here, Drafting(here, writers, strangers, config.drafts, other, manner_shown(tree, here))
+                )
             here = tree.keep(tree.add(here, tree.random.choice(pair)))
 
 
@@ -238,13 +212,16 @@ async def add_item(tree: Tree, here: Node, drafting: "Drafting") -> None:
 class Drafting:
     """Drafts of replies to the message `here`, with whose inference it is known what the chat has shown.
 
-    Of each kind there are at most `count`; those that are not of their kind after all are left out.
+    Of each kind there are at most `count`; those that are not of their kind after all are left out. `ill`: in whose
+    manner the ill-mannered ones are; `shown`: the messages in the person's own.
     """
 
     here: Node
     writers: Writers
     strangers: Sequence[Stranger]
     count: int
+    ill: Sequence[Stranger]
+    shown: Sequence[str]
 
     @property
     def known(self) -> Inference:
@@ -294,9 +271,9 @@ class Drafting:
 
         The Responder sees the last message behind a chat with that other person, and so picks up the other manner.
         """
-        own = leads(node.content for node in self.here.path if node.speaker == USER)
+        own = leads(self.shown)
         found = []
-        for stranger in self.strangers:
+        for stranger in self.ill:
             manner = list(sentences(stranger.persona.personality))
             hint = Inference(reason="", profile=self.known.profile, personality=manner)
             message = Node(stranger.here, USER, self.here.content)
@@ -353,6 +330,7 @@ def header_of(
         fingerprint=fingerprint(dialogues),
         profiles={persona.profile_id: persona.profile for persona in used},
         personalities={persona.personality_id: persona.personality for persona in used},
+        change=config.change,
     )
 
 

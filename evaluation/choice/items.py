@@ -83,6 +83,7 @@ class ItemsHeader(_Stored):
     command    what made them, as it was typed, less the folder it wrote to
     writer     model and prompt fingerprint of each role that wrote
     simulated  whether rules wrote, and no language model
+    change     the turn at which each person takes on another personality, if they do
     """
 
     format: Literal["i2a.choice-items/1"] = "i2a.choice-items/1"
@@ -93,6 +94,7 @@ class ItemsHeader(_Stored):
     fingerprint: str
     profiles: dict[str, str]
     personalities: dict[str, str]
+    change: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ class ItemSet:
         try:
             with atomic_write(file) as target:
                 for line in (self.header, *self.dialogues):
-                    target.write(jsonl.dumps(line.model_dump()).encode() + b"\n")
+                    stored = line.model_dump(exclude={"change"} if self.header.change is None else None)
+                    target.write(jsonl.dumps(stored).encode() + b"\n")
         except OSError as error:
             raise UsageError(f"{file}: cannot be written: {error.strerror}") from None
 
@@ -152,6 +155,7 @@ class ItemSet:
             "profiles": len({dialogue.profile for dialogue in self.dialogues}),
             "personalities": len({dialogue.personality for dialogue in self.dialogues}),
             "fingerprint": fingerprint(self.dialogues),
+            **({} if self.header.change is None else {"change": self.header.change}),
         }
 
 

@@ -4,7 +4,8 @@ Chance is 25%. Knows the items and what was chosen; no models, no folders.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -21,8 +22,9 @@ from evaluation.bootstrap import (
     level_curves,
 )
 from evaluation.choice.baselines import BASELINES, BaselineChoices, Shares
-from evaluation.choice.items import WRONG, ChoiceDialogue
-from evaluation.metrics import measures
+from evaluation.choice.items import WRONG, ChoiceDialogue, OptionKind
+from evaluation.course import FEW, NOT_REACHED, Course, CourseResult, around_curves, course_results
+from evaluation.metrics import Measure, measures
 from i2a.errors import UsageError
 from i2a.jsonl import JsonMapping, JsonObject
 
@@ -31,6 +33,17 @@ CHANCE = 25.0
 STRATA = ("hard", "all")
 UNIT = 100.0  # accuracies are in percent
 SCALES = (Interval(0.0, UNIT), Interval(-UNIT, UNIT))  # of an accuracy, of a difference of two
+
+# The numbers around a change, as `evaluation.course.around` gives them.
+CHANGE = (
+    Measure("before", "before", 0, "accuracy before the change, from the second turn on", FEW),
+    Measure("after", "after", 0, "accuracy from the change on", FEW),
+    Measure("drop", "drop", 0, "accuracy at the turn of the change minus that before", FEW),
+    Measure("suits", "suits", 0, "before the change, accuracy minus the share of choices in the later manner", FEW),
+    Measure("clings", "clings", 0, "from the change on, share of choices in the old manner minus accuracy", FEW),
+    Measure("follows", "follows", 1, "turns from the change until accuracy is back where it was before", NOT_REACHED),
+    Measure("lets_go", "lets go", 1, "turns from the change until accuracy is above the old manner", NOT_REACHED),
+)
 
 Choices = Mapping[tuple[str, int], Shares | None]  # by case and turn; None where there was no usable answer
 
@@ -72,6 +85,7 @@ class ChoiceSummary:
     conditions   what else a result depends on: items, seed, reference
     methods      how each candidate was asked
     length_rule  which of the two rules of length the baseline follows
+    course       on each stratum, what is measured around a change of the person, if it changes
     """
 
     conditions: JsonMapping
@@ -82,6 +96,7 @@ class ChoiceSummary:
     items: Mapping[str, int]
     strata: Mapping[str, tuple[ChoiceResult, ...]]
     resamples: int = RESAMPLES
+    course: Mapping[str, tuple[CourseResult, ...]] = field(default_factory=dict)
 
     def as_json(self) -> JsonObject:
         return {
@@ -99,6 +114,11 @@ class ChoiceSummary:
                 stratum: {result.candidate: result.as_json() for result in results}
                 for stratum, results in self.strata.items()
             },
+            **(
+                {"course": {name: {one.candidate: one.as_json() for one in all} for name, all in self.course.items()}}
+                if self.course
+                else {}
+            ),
         }
 
 
@@ -129,7 +149,23 @@ def summarise(
     strata = {"hard": {item for item in items if simple.is_hard(*item)}, "all": set(items)}
     results = {stratum: tuple(_results(bootstrap, everybody, strata[stratum], turns, baseline)) for stratum in STRATA}
     counts = {stratum: len(chosen) for stratum, chosen in strata.items()}
-    return ChoiceSummary(conditions, methods, baseline, simple.rule, turns, counts, results, resamples)
+    course: dict[str, tuple[CourseResult, ...]] = {}
+    if change := conditions.get("items", {}).get("change"):
+        for stratum in STRATA:
+            curves = {
+                name: [_levels(bootstrap.cases, chosen, strata[stratum], turns, kind) for kind in ("fits", "manner")]
+                for name, chosen in everybody.items()
+            }
+            course[stratum] = course_results(around_change(change), bootstrap, curves, baseline)
+    return ChoiceSummary(conditions, methods, baseline, simple.rule, turns, counts, results, resamples, course)
+
+
+def around_change(change: int) -> Course:
+    """What is measured where the people of the items change at this turn: the share of choices of the right reply, and
+    of the reply in the manner of the person that it is not at that turn."""
+    curve = "choices in the old manner minus those in the new one"
+    statistic = partial(around_curves, change=change)
+    return Course("change", (change,), CHANGE, statistic, True, curve, SCALES[0])
 
 
 def _results(
@@ -152,13 +188,15 @@ def _results(
         )
 
 
-def _levels(cases: Sequence[CaseKey], chosen: Choices, items: set[tuple[str, int]], turns: int) -> Floats:
-    """(cases, turns) in percent, NaN where there is no item or no choice."""
+def _levels(
+    cases: Sequence[CaseKey], chosen: Choices, items: set[tuple[str, int]], turns: int, kind: OptionKind = "fits"
+) -> Floats:
+    """The share of choices of a kind, (cases, turns) in percent, NaN where there is no item or no choice."""
     levels = np.full((len(cases), turns), np.nan)
     for row, case in enumerate(cases):
         for turn in range(1, turns + 1):
             if (case.id, turn) in items and (share := chosen.get((case.id, turn))) is not None:
-                levels[row, turn - 1] = UNIT * share["fits"]
+                levels[row, turn - 1] = UNIT * share[kind]
     return levels
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from evaluation.candidates import Candidate
 from evaluation.cases import Case, Cases, case_seed, shuffled
-from evaluation.choice.ask import SHUFFLED, Asking, Method, asking, parse, prompts, shown
+from evaluation.choice.ask import ORACLE, SHUFFLED, Asking, Method, asking, parse, prompts, shown
 from evaluation.choice.baselines import Shares
 from evaluation.choice.items import OPTIONS, ChoiceDialogue, ItemSet
 from evaluation.choice.numbers import Choices, ChoiceSummary, summarise
@@ -126,6 +126,8 @@ def plan_choices(config: Choosing, clients: Mapping[str, Client] = {}) -> Choice
     items = some(ItemSet.read(config.items), config.cases, config.seed)
     candidates = candidates_of(config, clients)
     reference = spec_for(REFERENCE, config.reference, clients) if config.reference else None
+    if items.header.change and any(candidate.wrapper == ORACLE for candidate in candidates.values()):
+        raise UsageError("oracle: is told of one persona, and those of these items change; leave it out")
     methods = {name: method_of(candidate, config, reference) for name, candidate in candidates.items()}
     models = {name: candidate.model for name, candidate in candidates.items()}
     models |= {REFERENCE: reference} if reference else {}

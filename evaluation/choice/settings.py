@@ -26,6 +26,12 @@ class ItemBuild(RunConfig):
     cases: int | None = Field(None, ge=1, description="Draw this many dialogues. [default: all]")
     turns: int = Field(10, ge=2, description="Turns of each dialogue.")
     every: int = Field(2, ge=1, description="An item at every turn of this many, e.g. 2, 4, 6, ...")
+    change: int | None = Field(
+        None,
+        ge=2,
+        description="Turn at which the person takes on another personality; the replies in the wrong manner are "
+        "then in that of the other of the two.",
+    )
     drafts: int = Field(4, ge=1, description="Drafts of each reply, from which those of an item are chosen.")
     seed: int = Field(0, description="The same seed and models give the same items.")
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 EXAMPLE = """\
 i2a evaluate offline:generic offline:oracle --cases 4 --turns 3 \\
     --out runs/controls
+i2a evaluate offline:generic offline:oracle --scenario drift \\
+    --option change=3 --cases 4 --turns 4 --out runs/drift
 i2a evaluate sft=hf:runs/sft dpo=hf:runs/dpo --out runs/eval \\
     --user openai:gpt-4o-mini --judge openai:gpt-4o"""
 TOML = """\
@@ -30,6 +32,9 @@ def evaluate(config: "Evaluation", as_json: bool) -> None:
     Each candidate talks with the same simulated users, and a judge rates every reply. AL(k), the alignment level, is
     the mean score of the replies at turn k; AVG is the mean of AL(k) over the turns; IR, the improvement rate, is the
     slope of AL(k). The Inducer, who lists what a dialogue has revealed about its user, serves the audit of the users.
+
+    With --scenario drift the person becomes somebody else on the way, and how fast candidates follow is measured; with
+    --scenario sessions it comes back, and only a note is carried over.
 
     Controls: offline:generic (the floor), offline:oracle (knows the persona, the ceiling), and those that understand
     nothing and should stay near the floor: offline:parrot, offline:facts, offline:salad, offline:manner,

@@ -1,6 +1,6 @@
 """The protocol `choice` for people and for scripts: a table for the terminal, curves by turn, a section of a report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from evaluation.bootstrap import LEVEL, Estimate
+from evaluation.bootstrap import LEVEL, Estimate, Interval
 from evaluation.choice.baselines import BASELINES
 from evaluation.choice.build import BuildResult
 from evaluation.choice.items import FILE, WRONG
-from evaluation.choice.numbers import CHANCE, STRATA, ChoiceSummary
+from evaluation.choice.numbers import CHANCE, CHANGE, STRATA, ChoiceSummary
 from evaluation.choice.run import ChoiceRunResult
 from i2a.errors import UsageError
 from i2a.files import atomic_write
@@ -27,6 +27,7 @@ from i2a.report.tables import UNDEFINED, number
 from i2a.runs import outcome
 from i2a.text import counted, one_line
 
+CHANGE_HEADS = ("candidate", *(measure.symbol for measure in CHANGE))
 HEADS = ("candidate", "accuracy", "slope", "minus baseline", *WRONG.values())
 NAME = 12  # least width of a name where a terminal is narrow
 Cell = tuple[str, str]  # a number and its interval
@@ -67,21 +68,26 @@ def print_items(result: BuildResult, console: Console) -> None:
 def choice_table(summary: JsonMapping) -> RenderableType:
     """What `summary.json` holds as a table for each stratum, the one that counts first."""
     parts: list[RenderableType] = []
-    for caption, rows in results(summary):
-        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-        for place, head in enumerate(HEADS):
-            table.add_column(
-                Text(head.replace(" ", "\n")),
-                justify="right" if place else "left",
-                overflow="fold",
-                no_wrap=place > 0,
-                min_width=0 if place else NAME,
-            )
-        for name, cells in rows:
-            table.add_row(Text(one_line(name)), *(Text("\n".join(filter(None, cell))) for cell in cells))
-        parts += [Text(), Text(one_line(f"{title(summary)}: {caption}"), "bold"), table]
+    for heads, tables in tables_of(summary):
+        for caption, rows in tables:
+            parts += [Text(), Text(one_line(f"{title(summary)}: {caption}"), "bold"), _table(heads, rows)]
     parts += [Text(f"- {one_line(line)}", "dim") for line in explanations(summary)]
     return Group(*parts[1:])
+
+
+def _table(heads: Sequence[str], rows: Sequence[tuple[str, list[Cell]]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for place, head in enumerate(heads):
+        table.add_column(
+            Text(head.replace(" ", "\n")),
+            justify="right" if place else "left",
+            overflow="fold",
+            no_wrap=place > 0,
+            min_width=0 if place else NAME,
+        )
+    for name, cells in rows:
+        table.add_row(Text(one_line(name)), *(Text("\n".join(filter(None, cell))) for cell in cells))
+    return table
 
 
 def title(summary: JsonMapping) -> str:
@@ -91,11 +97,34 @@ def title(summary: JsonMapping) -> str:
     return f"protocol choice (right of four replies, in percent; chance {summary['chance']:g}), items: {by}{against}"
 
 
+def tables_of(
+    summary: JsonMapping,
+) -> Iterator[tuple[Sequence[str], Iterator[tuple[str, list[tuple[str, list[Cell]]]]]]]:
+    """Heads, and the tables under them."""
+    yield HEADS, results(summary)
+    yield CHANGE_HEADS, around_change(summary)
+
+
 def results(summary: JsonMapping) -> Iterator[tuple[str, list[tuple[str, list[Cell]]]]]:
     """For each stratum a caption, and the name and cells (under `HEADS`) of each candidate."""
     for stratum in STRATA:
         rows = [(name, _cells(summary, name, found)) for name, found in summary["strata"][stratum].items()]
         yield f"{summary['counts'][stratum]:,} {IN_WORDS[stratum]}", rows
+
+
+def around_change(summary: JsonMapping) -> Iterator[tuple[str, list[tuple[str, list[Cell]]]]]:
+    """The same around the change of the people of the items, under `CHANGE_HEADS`; nothing if they stay the same."""
+    for stratum, found in summary.get("course", {}).items():
+        rows = [
+            (name, [with_interval(_estimate(each[measure.name]), measure.digits) for measure in CHANGE])
+            for name, each in found.items()
+        ]
+        change = summary["items"]["change"]
+        yield f"around the change at turn {change}, {summary['counts'][stratum]:,} {IN_WORDS[stratum]}", rows
+
+
+def _estimate(stored: JsonMapping) -> Estimate:
+    return Estimate(stored["value"], Interval(*stored["interval"]) if stored["interval"] else None)
 
 
 def explanations(summary: JsonMapping) -> Iterator[str]:
@@ -105,6 +134,13 @@ def explanations(summary: JsonMapping) -> Iterator[str]:
     words, length = BASELINES
     yield f"{words}: takes the reply with most words in common with the chat; {length}: the {summary['length_rule']}"
     yield f"differences are to {summary['baseline']}; {LEVEL:.0%} intervals: bootstrap over profiles and personalities"
+    if "course" in summary:
+        yield from (f"{measure.symbol}: {measure.description}" for measure in CHANGE)
+        reasons = (
+            one[m.name].get("reason") for all in summary["course"].values() for one in all.values() for m in CHANGE
+        )
+        if any(reasons):
+            yield f"{UNDEFINED}: not within the dialogue, or withheld where suits is not clear of 0"
     if summary["items"]["simulated"]:
         yield "offline simulator: rules wrote these items; what is measured is about the simulator, not about people"
     for name, why in summary.get("reasons", {}).items():

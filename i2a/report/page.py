@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from evaluation.metrics import MEASURES
+from evaluation.course import Course, course_of
+from evaluation.metrics import MEASURES, Measure
 from i2a.extras import our_version
-from i2a.jsonl import JsonObject
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.report import choice
 from i2a.report.charts import stored, training
 from i2a.report.runs import Run
@@ -61,11 +62,11 @@ def page(title: str, runs: Sequence[Run], trees: Packed) -> str:
         unfinished=[run for run in runs if run.unfinished],
         evaluations=[run for run in runs if run.kind == "evaluation" and run.summary],
         choices=[run for run in runs if run.kind == "choice" and run.summary],
-        choice_heads=choice.HEADS,
-        choice_results=choice.results,
+        choice_tables=choice.tables_of,
         choice_explanations=choice.explanations,
         curves={run.path: stored(run.path / "curves.svg") for run in runs if run.kind in ("evaluation", "choice")},
         tables=tables,
+        courses=courses,
         audit=audit,
         share=share,
         costs=costs,
@@ -102,6 +103,20 @@ def tables(run: Run) -> Iterator[tuple[str, str, list[ResultRow]]]:
     for judge, results in {run.summary["judge"]: first, **run.summary["other_judges"]}.items():
         control = (results.get("best_control") or {}).get("candidate", "")
         yield judge, control, [row(name, run, results) for name in results["candidates"]]
+
+
+def courses(run: Run) -> Iterator[tuple[str, Course, list[tuple[str, list[Cell]]]]]:
+    """What was measured beside the curves: of each judge the course, and the rows of the table."""
+    course = course_of(run.summary.get("dialogue", {}))
+    for judge, results in {run.summary["judge"]: run.summary, **run.summary["other_judges"]}.items():
+        if course and (found := results.get("course")):
+            rows = [(name, [course_cell(measure, each) for measure in course.measures]) for name, each in found.items()]
+            yield judge, course, rows
+
+
+def course_cell(measure: Measure, found: JsonMapping) -> Cell:
+    each = found[measure.name]
+    return Cell(number(each["value"], measure.digits), interval(each["interval"], measure.digits))
 
 
 def row(name: str, run: Run, results: JsonObject) -> ResultRow:

@@ -1,6 +1,9 @@
-"""The curves AL(k) of all candidates with their intervals, as PNG and SVG: a panel for each judge. Knows no scores."""
+"""The curves AL(k) of all candidates with their intervals, as PNG and SVG: a panel for each judge. Knows no scores.
 
-from collections.abc import Sequence
+Below it one for what is measured beside, see `evaluation.course`.
+"""
+
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from textwrap import fill
@@ -11,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from evaluation.bootstrap import LEVEL
-from evaluation.results import CandidateResult, JudgeResults
+from evaluation.bootstrap import LEVEL, Estimate
+from evaluation.results import JudgeResults
 from evaluation.summary import BenchmarkSummary, Conditions
 from i2a.errors import UsageError
 from i2a.files import atomic_write
@@ -28,11 +31,17 @@ NAME = 32  # characters shown of a name
 def draw(summary: BenchmarkSummary, folder: Path, name: str = "curves") -> tuple[Path, Path]:
     """Write `name`.png and `name`.svg into `folder`. Raises `UsageError` if they cannot be written."""
     # No pyplot: it would choose a backend and keep every figure.
-    figure = Figure(figsize=(9, 5 * len(summary.by_judge)), dpi=150, layout="constrained")
+    course = summary.conditions.course
+    wanted = [(_panel, results) for results in summary.by_judge]
+    if course and course.curve:  # below each judge's own
+        wanted = [each for results in summary.by_judge for each in ((_panel, results), (_course_panel, results))]
+    figure = Figure(figsize=(9, 5 * len(wanted)), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(len(summary.by_judge), squeeze=False)[:, 0]
-    for axes, results in zip(panels, summary.by_judge, strict=True):
-        _panel(axes, summary.conditions, results)
+    panels = figure.subplots(len(wanted), squeeze=False)[:, 0]
+    for axes, (draw_panel, results) in zip(panels, wanted, strict=True):
+        draw_panel(axes, summary.conditions, results)
+        for turn in course.turns if course else ():
+            axes.axvline(turn - 0.5, color="#888888", linestyle=":", linewidth=1.2)
     files = folder / f"{name}.png", folder / f"{name}.svg"
     for file in files:
         try:
@@ -49,25 +58,42 @@ def _panel(axes: Axes, conditions: Conditions, results: JudgeResults) -> None:
     low, high = conditions.protocol.range
     margin = 0.02 * (high - low)
     axes.set_ylim(low - margin, high + margin)
-    axes.set_xlim(0.7, conditions.turns + 0.3)
-    axes.set_xticks(_ticks(conditions.turns))
-    axes.set_xlabel(f"turn k   (bands: {LEVEL:.0%} bootstrap intervals over profiles and personalities)")
     axes.set_ylabel(f"alignment level AL(k), {conditions.protocol.label}", parse_math=False)
+    _curves(axes, conditions.turns, {result.candidate: result.al for result in results.candidates})
+
+
+def _course_panel(axes: Axes, conditions: Conditions, results: JudgeResults) -> None:
+    assert conditions.course is not None
+    axes.set_title(one_line(f"{conditions.course.name}, judge {results.judge}"), fontsize=11, loc="left")
+    axes.set_ylabel(conditions.course.curve, parse_math=False)
+    curves = {result.candidate: result.curve for result in results.course}
+    ends = [end for curve in curves.values() for level in curve for end in (level.interval or (level.value or 0.0,))]
+    reach = 1.05 * max(0.5, max(map(abs, ends)))
+    axes.set_ylim(-reach, reach)
+    axes.axhline(0, color="#888888", linewidth=0.8)
+    _curves(axes, conditions.turns, curves)
+
+
+def _curves(axes: Axes, turns: int, curves: Mapping[str, Sequence[Estimate]]) -> None:
+    """The curve of each candidate, named at its end, over so many turns."""
+    axes.set_xlim(0.7, turns + 0.3)
+    axes.set_xticks(_ticks(turns))
+    axes.set_xlabel(f"turn k   (bands: {LEVEL:.0%} bootstrap intervals over profiles and personalities)")
     axes.grid(axis="y", color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     ends = []
-    for i, (result, colour, marker) in enumerate(zip(results.candidates, cycle(COLOURS), cycle(MARKERS), strict=False)):
-        end = _curve(axes, result, colour, marker, dashed=i >= len(COLOURS))
-        ends.append((end, result.candidate, colour, marker))
+    for i, (name, colour, marker) in enumerate(zip(curves, cycle(COLOURS), cycle(MARKERS), strict=False)):
+        end = _curve(axes, curves[name], colour, marker, dashed=i >= len(COLOURS))
+        ends.append((end, name, colour, marker))
     _labels(axes, ends)
 
 
-def _curve(axes: Axes, result: CandidateResult, colour: str, marker: str, *, dashed: bool) -> float | None:
+def _curve(axes: Axes, curve: Sequence[Estimate], colour: str, marker: str, *, dashed: bool) -> float | None:
     """Draw one; gives its level at the last turn that has one."""
-    turns = np.arange(1, len(result.al) + 1)
-    levels = np.array([np.nan if level.value is None else level.value for level in result.al])
-    ends = np.array([level.interval or (np.nan, np.nan) for level in result.al])
+    turns = np.arange(1, len(curve) + 1)
+    levels = np.array([np.nan if level.value is None else level.value for level in curve])
+    ends = np.array([level.interval or (np.nan, np.nan) for level in curve])
     axes.plot(turns, levels, color=colour, marker=marker, markersize=5, linestyle="--" if dashed else "-", zorder=3)
     axes.fill_between(turns, ends[:, 0], ends[:, 1], color=colour, alpha=0.13, linewidth=0)
     there = levels[~np.isnan(levels)]

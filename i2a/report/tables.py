@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from evaluation.bootstrap import LEVEL, Estimate
-from evaluation.metrics import MEASURES
+from evaluation.course import Course
+from evaluation.metrics import MEASURES, Measure
 from evaluation.ratings import is_human
-from evaluation.results import NAMES, CandidateResult, Difference, JudgeResults
+from evaluation.results import CandidateResult, Difference, JudgeResults
 from evaluation.summary import BenchmarkSummary
 from i2a.text import counted, one_line
 
@@ -36,6 +37,8 @@ def summary_table(summary: BenchmarkSummary, warnings: Sequence[str] = (), *, mi
         parts += [Text(), Text("MIXED: ", "bold red") + title if mixed else title, _results(results, summary.baseline)]
         if any(difference.replies for difference in results.differences):
             parts += [Text(), _differences(results)]
+        if course := summary.conditions.course:
+            parts += [Text(), *_course(course, results)]
         parts += [Text(f"- {one_line(line)}", "dim") for line in _explanations(results, summary)]
     parts += [Text(f"- {one_line(warning)}") for warning in warnings]
     return Group(*parts[1:])
@@ -184,6 +187,24 @@ def _differences(results: JudgeResults) -> Table:
     return table
 
 
+def _course(course: Course, results: JudgeResults) -> Iterator[RenderableType]:
+    """What is measured beside the curves, then what it is, and why something is missing."""
+    table = _table(course.name, *(measure.symbol for measure in course.measures), "")
+    for found in results.course:
+        _row(table, found.candidate, [_Cell(found.measures[m.name], m.digits) for m in course.measures], [""])
+    yield table
+    if any(found.minus_baseline for found in results.course):
+        minus = _table("minus the baseline", *(measure.symbol for measure in course.measures), "")
+        for found in results.course:
+            if found.minus_baseline:
+                cells = [_Cell(found.minus_baseline[m.name], m.digits, signed=True) for m in course.measures]
+                _row(minus, found.candidate, cells, [""])
+        yield from (Text(), minus)
+    lines = [f"{measure.symbol}: {measure.description}" for measure in course.measures]
+    lines += _reasons({found.candidate: found.measures for found in results.course}, measures=course.measures)
+    yield from (Text(f"- {one_line(line)}", "dim") for line in lines)
+
+
 def _table(*heads: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", expand=False)
     for i, head in enumerate(heads):
@@ -231,13 +252,15 @@ def _explanations(results: JudgeResults, summary: BenchmarkSummary) -> Iterator[
         yield f"AVG over baseline: {reason}"
 
 
-def _reasons(found: Mapping[str, Mapping[str, Estimate]], what: str = "") -> Iterator[str]:
+def _reasons(
+    found: Mapping[str, Mapping[str, Estimate]], what: str = "", measures: Sequence[Measure] = MEASURES
+) -> Iterator[str]:
     """Why numbers or intervals are missing, a line for each reason."""
-    symbols = {measure.name: measure.symbol for measure in MEASURES}
+    symbols = {measure.name: measure.symbol for measure in measures}
     whose: dict[tuple[str, str], list[str]] = {}
     for candidate, estimates in found.items():
-        for reason in dict.fromkeys(estimates[name].reason for name in NAMES if estimates[name].reason):
-            about = ", ".join(symbols[name] for name in NAMES if estimates[name].reason == reason)
+        for reason in dict.fromkeys(estimates[name].reason for name in symbols if estimates[name].reason):
+            about = ", ".join(symbol for name, symbol in symbols.items() if estimates[name].reason == reason)
             whose.setdefault((about, reason), []).append(candidate)
     for (about, reason), candidates in whose.items():
         yield f"{', '.join(candidates)}{what}: {about} {reason}"

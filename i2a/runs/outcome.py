@@ -139,7 +139,11 @@ def in_words(summary: Summary) -> Iterator[str]:
         lost = []
         if summary.flipped:
             rate = "" if summary.flip_rate is None else f" ({summary.flip_rate:.1%})"
-            lost.append(f"{summary.flipped:,} where the two orders name different winners{rate}")
+            who = "judges" if summary.by_jury else "two orders"
+            lost.append(f"{summary.flipped:,} where the {who} name different winners{rate}")
         if summary.unjudged:
             lost.append(f"{summary.unjudged:,} without a usable verdict")
         yield line + (f"; not labelled: {', '.join(lost)}" if lost else "")
+    if summary.by_jury:
+        share = summary.unanimous / summary.by_jury
+        yield f"several judges compared {counted(summary.by_jury, 'pairs')}, and agree on {share:.1%}"

@@ -52,6 +52,8 @@ def answer(messages: Sequence[Message], *, seed: int, schema: JsonMapping | None
         return inducer.infer(profile, personality, task.dialogue)
     if task.role == "user":
         return user.speak(user.character(tuple(task.system.items())), task.dialogue, seed=seed)
+    if task.system.get("kind") == "note":
+        return controls.note(task.dialogue)
     if "known" in task.system:
         return responder.informed(task.system["known"], task.dialogue, seed=seed)
     if task.probing:

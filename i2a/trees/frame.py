@@ -36,12 +36,13 @@ def utterances(trees: Iterable[Tree]) -> Iterator[JsonObject]:
         for node, place in number.items():
             parent = None if node.parent is None else number[node.parent]
             depth[place] = 0 if parent is None else depth[parent] + 1
+            persona = tree.persona_at(node)
             prompt_tokens, completion_tokens = node.usage or (None, None)
             yield {
                 "tree": tree.id,
                 "scenario": tree.scenario,
-                "profile": tree.persona.profile_id,
-                "personality": tree.persona.personality_id,
+                "profile": persona.profile_id,
+                "personality": persona.personality_id,
                 "node": place,
                 "parent": parent,
                 "depth": depth[place],

@@ -28,12 +28,14 @@ class StoredUsage(BaseModel):
 
 
 class StoredVerdict(BaseModel):
-    """Node ids; `winner` is null if the judge gave no usable answer, and `reason` then says why."""
+    """Node ids; `winner` is null if the judge gave no usable answer, and `reason` then says why. `judge`: the model
+    that gave it, where several do."""
 
     first: int
     second: int
     winner: int | None
     reason: str
+    judge: str | None = None
 
 
 class StoredPrompt(BaseModel):
@@ -122,8 +124,7 @@ def dump(tree: Tree) -> str:
             where = f"tree {tree.id}, what {node.speaker} says"
             raise UsageError(f'{where}: label {node.label!r}; write here.label = "preferred" or "rejected"')
     number = {node: i for i, node in enumerate(nodes)}
-    several = [tree.persona, *tree.personas.values()]
-    further = bool(tree.personas) or any(persona.fields for persona in several)
+    further = bool(tree.personas) or any(persona.fields for persona in tree.people)
     prompts: dict[SentPrompt, int] = {}
     stored = {
         "format": WITH_FIELDS if further else FORMAT,
@@ -176,7 +177,7 @@ def load(line: str | bytes) -> Tree:
             if verdict.winner not in (None, first, second):
                 raise UsageError(f"not a tree of format {FORMAT}: a verdict of node {item.id} has another winner")
             winner = None if verdict.winner is None else nodes[verdict.winner]
-            node.verdicts.append(Verdict(nodes[first], nodes[second], winner, verdict.reason))
+            node.verdicts.append(Verdict(nodes[first], nodes[second], winner, verdict.reason, verdict.judge))
     return tree
 
 
@@ -251,6 +252,7 @@ def _node(node: Node, number: dict[Node, int], prompts: dict[SentPrompt, int]) -
                 "second": number[verdict.second],
                 "winner": None if verdict.winner is None else number[verdict.winner],
                 "reason": verdict.reason,
+                **({"judge": verdict.judge} if verdict.judge else {}),
             }
             for verdict in node.verdicts
         ],

@@ -22,6 +22,8 @@ class Summary:
     end, and `unclear` hold what may be a thought or a special token, or somebody's words about one. `faults` counts
     those that are kept with a fault, by speaker and fault, and `asked_again` those that were said in the place of one.
     `shortened`: for which the oldest turns were left out of a call.
+
+    `by_jury`: the pairs that several judges compared; `unanimous`: those of them on which all verdicts agree.
     """
 
     trees: int = 0
@@ -34,6 +36,8 @@ class Summary:
     overran: int = 0
     unclear: int = 0
     shortened: int = 0
+    by_jury: int = 0
+    unanimous: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     asked_again: Counter[str] = field(default_factory=Counter)
     wins: Counter[str] = field(default_factory=Counter)
@@ -57,6 +61,7 @@ class Summary:
         names = ("trees", "utterances", "pairs", "labelled", "flipped", "unjudged", "imported", "hint_won", "flip_rate")
         rare = {name: getattr(self, name) for name in ("cut", "overran", "unclear", "shortened")}
         rare |= {"faults": dict(sorted(self.faults.items())), "asked_again": dict(sorted(self.asked_again.items()))}
+        rare |= {"jury": {"pairs": self.by_jury, "unanimous": self.unanimous} if self.by_jury else {}}
         return {name: getattr(self, name) for name in names} | {name: count for name, count in rare.items() if count}
 
     def add(self, tree: Tree) -> None:
@@ -75,7 +80,10 @@ class Summary:
             self.shortened += LEFT_OUT in node.metadata
             self.faults.update(f"{node.speaker}: {fault}" for fault in node.metadata.get(FAULTS, ()))
             self.asked_again.update(f"{node.speaker}: {fault}" for fault in node.metadata.get(ASKED_AGAIN, ()))
+            several = {frozenset(verdict[:2]) for verdict in node.verdicts if verdict.judge}
             for pair, winners in compared(node).items():
+                self.by_jury += pair in several
+                self.unanimous += pair in several and len(winners) == 1 and None not in winners
                 if pair not in labelled:
                     self.unjudged += None in winners
                     self.flipped += None not in winners and len(winners) > 1

@@ -30,6 +30,11 @@ SHOWN = 60  # characters of an utterance in a line
 # and by role how many of the oldest turns were left out of the calls that it comes from or that are about it.
 FAULTS, ASKED_AGAIN, LEFT_OUT = "faults", "asked_again", "turns_left_out"
 RATINGS = "ratings"  # and of a rated reply: what each judge gave it
+OTHER_RATINGS = (
+    "other_ratings"  # of one whose user changes: what it gave it told of the persona that does not hold there
+)
+NOTE, MEMORY = "note", "memory"  # speakers: who shows a note of earlier sessions and asks for one, and who writes it
+SESSION = "session"  # in the metadata of the first node of a session: which one it is, from 1
 PERSONA = "persona"  # there too: which of the tree's `personas` the user is from this node on
 
 # And of a reply of a policy: the digest of the tokens that were drawn, which the journal keeps; by name what each
@@ -99,13 +104,15 @@ class Placed(Utterance):
 class Verdict(NamedTuple):
     """One comparison of two replies, in the order in which the judge saw them.
 
-    `winner` is `first` or `second`, or None where the judge gave no usable answer; `reason` then says why.
+    `winner` is `first` or `second`, or None where the judge gave no usable answer; `reason` then says why. `judge`: the
+    model that gave it, where several do.
     """
 
     first: Node
     second: Node
     winner: Node | None
     reason: str
+    judge: str | None = None
 
 
 @dataclass(eq=False, slots=True, repr=False)
@@ -165,6 +172,22 @@ class Pair(NamedTuple):
     chosen: Node
     rejected: Node
 
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """The usable verdicts on it; none on openings, which nobody compares under a node."""
+        both = {self.chosen, self.rejected}
+        given = self.history[-1].verdicts if self.history else []
+        return [verdict for verdict in given if verdict.winner and {*verdict[:2]} == both]
+
+    @property
+    def margin(self) -> float | None:
+        """The share of the usable verdicts for the chosen reply, less that for the rejected one.
+
+        From -1 to 1; None without verdicts, as for an imported pair, whose label comes from the record.
+        """
+        winners = [verdict.winner for verdict in self.verdicts]
+        return (winners.count(self.chosen) - winners.count(self.rejected)) / len(winners) if winners else None
+
 
 def chat_messages(path: Sequence[Node], answering: AbstractSet[str]) -> list[MessageDict]:
     """A path as chat messages, in the view of the speakers who are `answering`: they are the assistant.
@@ -223,6 +246,11 @@ class Tree:
     def persona_of(self, role: str) -> Persona:
         """Whom a role is told about: its own persona, if it has one, else that of the tree."""
         return self.personas.get(role, self.persona)
+
+    @property
+    def people(self) -> list[Persona]:
+        """All whom it is with: its persona, and those of roles or, of one who changes, the later one."""
+        return [self.persona, *self.personas.values()]
 
     def persona_at(self, node: Node) -> Persona:
         """Whom the user is at `node`: the persona of the tree until a node on the path names another one of `personas`
@@ -296,8 +324,11 @@ class Tree:
         ]
 
     def alternatives(self, node: Node) -> list[Node]:
-        """The utterances in one place, `node` among them: all answers to what it answers, or all openings."""
-        return self.roots if node.parent is None else node.parent.children
+        """The utterances in one place, `node` among them: all answers to what it answers, or all openings; but sessions
+        follow each other."""
+        if node.parent is not None:
+            return node.parent.children
+        return [node] if SESSION in node.metadata else self.roots
 
     def to_messages(self, node: Node | None = None, *, viewpoint: str | None = None) -> list[MessageDict]:
         """The dialogue up to `node` as OpenAI's chat messages; None: the whole of it.

@@ -158,10 +158,10 @@ class RatingSession:
         tree = self.run.index.tree(item.place)
         nodes = list(tree)
         first = nodes[item.nodes[0]]
-        before = first.path[:-1]
+        before, persona = first.path[:-1], tree.persona_at(first)
         return {
             "item": item.key,
-            "persona": {"profile": tree.persona.profile, "personality": tree.persona.personality},
+            "persona": {"profile": persona.profile, "personality": persona.personality},
             "dialogue": [{"user": node.speaker == "user", "content": node.content} for node in before],
             "replies": [nodes[number].content for number in self._sides(item)],
         }

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from agents.user import User
 from i2a.errors import MalformedAnswer, RateLimited, UnfinishedAnswer, UsageError
 from i2a.models.autogen import ModelClient
 from i2a.models.model import DEFAULT_MAX_TOKENS, Completion, Message
+from i2a.trees.tree import Node
 from tests.fakes import ScriptedClient, preference
 
 VALUES = {"profile": "A baker.", "personality": "Blunt."}
@@ -479,3 +481,19 @@ async def test_a_mark_says_what_a_message_is_whoever_spoke_it() -> None:
     await ask(Judge("judge", client, **VALUES), *marked)
     assert client.requests[0].replies == ("Bread?", "I see.")
     assert "<dialogue>\nAlice: I bake.\n</dialogue>" in client.requests[0].text
+
+
+async def test_a_speaker_that_no_role_plays_has_the_side_that_a_role_brings_for_it() -> None:
+    class Brings(Role):
+        prompt = Prompt("Hello.")
+        brings = MappingProxyType({"sign": "user"})
+
+    class Reads(Role):
+        prompt = Prompt("Look.\n---\n$dialogue")
+
+    client = ScriptedClient()
+    reads, sign = Reads("reads", client), Node(None, "sign", "No entry.")
+    for others in ([Brings("brings", client)], []):
+        introduce([reads, *others])
+        await reads(sign)
+    assert [request.messages[-1].content for request in client.requests] == ["User: No entry.", "Sign: No entry."]

@@ -73,7 +73,10 @@ def test_a_file_of_settings_without_its_flag_is_refused_in_one_line(tmp_path: Pa
     [
         (["--model", "gpt-4o"], "'gpt-4o' is not a model"),
         (["--model", "anthropic:x"], "there is no kind of model 'anthropic'"),
-        (["--scenario", "nope"], "there is no scenario 'nope'; there are: aloe, drift, full_tree, siblings, tutor"),
+        (
+            ["--scenario", "nope"],
+            "no scenario 'nope'; there are: aloe, drift, full_tree, sessions, siblings, tutor",
+        ),
         (["--role-model", "jugde=offline"], "has no role 'jugde'"),
         (["--conversations", "500"], "400"),
         (["--profiles", "nowhere.jsonl"], "nowhere.jsonl"),

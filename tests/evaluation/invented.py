@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from evaluation.scores import ALOE, Score, write
-from evaluation.summary import Conditions, summarise
+from evaluation.scores import ALOE, OtherScore, Score, write
+from evaluation.summary import BenchmarkSummary, Conditions, summarise
 from evaluation.summary import write as write_summary
 
 GENERIC, TUNED, ORACLE = "generic", "tuned", "oracle"
@@ -61,3 +62,12 @@ def run(folder: Path, found: Sequence[Score], under: Conditions) -> Path:
 def stored(folder: Path) -> dict[str, Any]:
     summary: dict[str, Any] = json.loads((folder / "summary.json").read_text("utf-8"))
     return summary
+
+
+def drifting() -> BenchmarkSummary:
+    """An evaluation in which the person changes at turn 3; all replies suit the other persona one point less."""
+    found = [
+        replace(score, other=OtherScore(max(1, score.score - 1) if score.score else None, "so")) for score in scores()
+    ]
+    dialogue = {"scenario": "drift", "turns": 4, "change": 3, "exchange": "personality"}
+    return summarise(found, conditions(dialogue=dialogue), resamples=50)

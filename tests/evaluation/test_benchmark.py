@@ -399,3 +399,73 @@ def test_where_a_judge_scores_nothing_the_command_fails_with_the_commonest_reaso
     assert str(error.value).startswith(f"no reply of offline was scored by {LLM}, most often because: ")
     assert "no usable answer" in str(error.value)
     assert error.value.exit_code == 3
+
+
+# Other scenarios.
+
+
+def test_a_change_is_measured_and_the_summary_says_so_unlike_that_of_the_paper(tmp_path: Path, finished: Path) -> None:
+    given: dict[str, Any] = {
+        "scenario": "drift",
+        "option": {"change": 2},
+        "turns": 3,
+        "cases": 6,
+        "judge": ["offline", LLM],
+    }
+    result = evaluated(tmp_path / "a", "offline:oracle", "shuffled:offline", **given)
+    assert result.written["dialogue"] == {"scenario": "drift", "turns": 3, "change": 2, "exchange": "personality"}
+    for found in (result.written, result.written["other_judges"][LLM]):
+        assert {len(found["course"][name]["curve"]) for name in ("offline:oracle", "shuffled:offline")} == {3}
+    lines = [json.loads(line) for line in (tmp_path / "a/scores.jsonl").read_text("utf-8").splitlines()]
+    assert all("other" in line for line in lines)
+    assert set(result.to_dataframe()["other"].iloc[0]) == {"score", "reason"}
+    plain = json.loads((finished / "summary.json").read_text("utf-8"))
+    assert plain.keys().isdisjoint({"dialogue", "course"})
+
+
+def test_before_the_change_everything_is_as_without_one(tmp_path: Path) -> None:
+    plain = trees(evaluated(tmp_path / "a", turns=3, cases=2))
+    changed = trees(evaluated(tmp_path / "b", turns=3, cases=2, scenario="drift", option={"change": 3}))
+    for one, other in zip(plain, changed, strict=True):
+        contents = [[node.content for node in tree] for tree in (one, other)]
+        assert contents[0][:4] == contents[1][:4]
+        assert contents[0][4] != contents[1][4]
+
+
+def test_other_judges_rate_a_change_for_both_personas_and_the_first_ratings_stay(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"scenario": "drift", "option": {"change": 2}, "turns": 3}
+    first = evaluated(tmp_path / "a", "offline:oracle", **given)
+    config = Evaluation(out=tmp_path / "b", rejudge=tmp_path / "a", judge=["offline"], quiet=True)
+    again = evaluation_by(client(), config)
+    assert again.written["course"] == first.written["course"]
+    assert (tmp_path / "b/scores.jsonl").read_bytes() == (tmp_path / "a/scores.jsonl").read_bytes()
+
+
+def test_sessions_are_measured_with_a_turn_count_that_runs_on(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"scenario": "sessions", "turns": 4, "cases": 6}
+    result = evaluated(tmp_path / "a", "none=no-note:offline", "all=history:offline", "offline:retrieval", **given)
+    assert result.written["dialogue"] == {"scenario": "sessions", "turns": 4, "sessions": 2}
+    found = result.written["course"]
+    assert found["all"]["minus_baseline"]["start"]["value"] is not None
+    assert all(result.written["candidates"][name]["counts"]["scored"] == (6,) * 4 for name in found)
+    assert result.written["audit"]["dialogues"] == 18
+
+
+@pytest.mark.parametrize(
+    ("candidate", "given", "why"),
+    [
+        ("offline", {"scenario": "drift", "option": {"change": 9}}, "changes at a turn from 2 to 2"),
+        ("offline", {"scenario": "drift", "option": {"chnge": 2}}, "drift has no option 'chnge'"),
+        ("offline", {"option": {"change": 2}}, "aloe has no option 'change'"),
+        ("offline", {"scenario": "sessions", "turns": 3}, "3 turns are not 2 sessions"),
+        ("shuffled:offline", {"scenario": "sessions"}, "take other-note:"),
+        ("history:offline", {}, "add --scenario sessions"),
+        ("true-note:offline", {"scenario": "sessions", "user": LLM}, "add --inducer MODEL"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_it_costs_anything(
+    tmp_path: Path, candidate: str, given: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(UsageError, match=why):
+        evaluated(tmp_path / "a", candidate, **given)
+    assert not (tmp_path / "a").exists()

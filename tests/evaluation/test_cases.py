@@ -8,6 +8,7 @@ from evaluation.cases import crossed, recorded
 from i2a.errors import UsageError
 from i2a.personas.pool import PersonaPool
 from i2a.trees.json import write
+from scenarios.drift import Exchange
 from scenarios.settings import Simulation
 from scenarios.simulation import simulate
 from tests.evaluation.parts import OTHER, PERSONA, dialogue, empty, pools
@@ -123,4 +124,37 @@ def test_a_run_without_a_user_is_replayed_for_a_role_and_told_which_there_are(tm
 def test_dialogues_whose_persona_changes_are_not_replayed_as_if_it_had_not(tmp_path: Path) -> None:
     simulate(Simulation(out=tmp_path / "run", scenario="drift", conversations=2, turns=2, option={"change": 2}))
     with pytest.raises(UsageError, match="judged by the old one"):
+        recorded(tmp_path / "run", None, 0)
+
+
+@pytest.mark.parametrize("exchange", ["personality", "profile", "both"])
+def test_everybody_becomes_somebody_else_and_those_of_one_half_become_the_same(exchange: Exchange) -> None:
+    cases = crossed(None, None, 24, 0)
+    becoming = cases.becoming(exchange, 3)
+    assert cases.becoming(exchange, 3) == becoming
+    for half, kept in (("profile_id", exchange == "personality"), ("personality_id", exchange == "profile")):
+        pairs = {(getattr(case.persona, half), getattr(becoming[case.id], half)) for case in cases.all}
+        assert all((old == new) is kept for old, new in pairs)
+        assert len({old for old, _ in pairs}) == len({new for _, new in pairs}) == len(pairs)
+
+
+def test_the_donor_of_one_who_changes_is_neither_of_the_two() -> None:
+    cases = crossed(None, None, 24, 0)
+    becoming = cases.becoming("both", 0)
+    for case in cases.all:
+        donor = cases.donor(case, 0, becoming[case.id]).persona
+        assert donor.personality_id not in (case.persona.personality_id, becoming[case.id].personality_id)
+        assert donor.profile_id not in (case.persona.profile_id, becoming[case.id].profile_id)
+
+
+def test_nobody_can_become_another_where_all_are_alike(tmp_path: Path) -> None:
+    cases = crossed(*pools(tmp_path, 3, 1), None, 0)
+    assert len(cases.becoming("profile", 0)) == 3
+    with pytest.raises(UsageError, match="nobody has another personality to become"):
+        cases.becoming("personality", 0)
+
+
+def test_sessions_are_not_replayed_as_if_each_stood_alone(tmp_path: Path) -> None:
+    simulate(Simulation(out=tmp_path / "run", scenario="sessions", conversations=1, turns=2))
+    with pytest.raises(UsageError, match="several sessions"):
         recorded(tmp_path / "run", None, 0)

@@ -24,7 +24,7 @@ async def rated(*models: ScriptedClient, rater: type[Rater[Any]] = AloeRater) ->
     assert reply.parent is not None
     judges = {name: rater("judge", model, **VALUES) for name, model in zip("abc", models, strict=False)}
     introduce([Plain("candidate", models[0]), *judges.values()])
-    await rate(judges, reply.parent, reply)
+    await rate(tree, judges, reply.parent, reply)
     return tree
 
 
@@ -89,7 +89,7 @@ async def test_a_second_opinion_stands_beside_the_first() -> None:
     reply = list(tree)[-1]
     assert reply.parent is not None
     model = client(lambda _: rating(5))
-    await rate({"b": AloeRater("judge", model, **VALUES)}, reply.parent, reply)
+    await rate(tree, {"b": AloeRater("judge", model, **VALUES)}, reply.parent, reply)
     assert [score.score for score in scores(tree)] == [1, 5]
 
 

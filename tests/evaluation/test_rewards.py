@@ -9,7 +9,7 @@ import pytest
 from agents.inducer import Inducer
 from agents.judge import Judge
 from evaluation.judge import AloeRater, StrictRater
-from evaluation.rewards import OTHERS, Guesser, Reader, f1, inferred, others, recognised, wins
+from evaluation.rewards import NOTHING, OTHERS, Guesser, Reader, f1, inferred, others, recognised, wins
 from i2a.errors import BadRequest
 from i2a.jsonl import JsonMapping
 from i2a.models.model import REPLIES, Completion, Message
@@ -109,8 +109,7 @@ async def test_what_the_policy_infers_is_compared_with_what_the_person_has_revea
     def answer(request: Request) -> str:
         if request.role == "inducer":
             return json.dumps({"reason": "so", "profile": ["bakes bread"], "personality": []})
-        knows = "bread" in request.text.rpartition("Policy:")[2]
-        return json.dumps({"reason": "so", "profile": ["bakes bread" if knows else "drives a car"], "personality": []})
+        return "bakes bread" if "bread" in request.text.rpartition("Policy:")[2] else "drives a car; cheerful"
 
     kinds = {"policy": Guesser, "inducer": Inducer}
     assert await values(inferred, ScriptedClient(answer), kinds, "Your bread!", "Oh.") == [1, 0]
@@ -119,7 +118,9 @@ async def test_what_the_policy_infers_is_compared_with_what_the_person_has_revea
 async def test_a_guess_that_fails_is_no_value_of_that_reply_alone() -> None:
     def answer(request: Request) -> str:
         if request.role == "policy" and "Oh." in request.text:
-            return "I do not do JSON."
+            raise BadRequest("out of order")
+        if request.role == "policy":
+            return "bakes bread"
         return json.dumps({"reason": "so", "profile": ["bakes bread"], "personality": []})
 
     kinds = {"policy": Guesser, "inducer": Inducer}
@@ -132,7 +133,7 @@ async def test_where_nothing_is_revealed_there_is_nothing_to_infer() -> None:
     nodes[0].parent.inference = Inference(reason="", profile=[], personality=[])
     guess = json.dumps({"reason": "so", "profile": ["x"], "personality": []})
     roles = {"policy": Guesser("policy", ScriptedClient(lambda request: guess)), "inducer": None}
-    assert await inferred.of(tree, nodes, roles) == [Worth(None, "it gave no value")] * 2  # type: ignore[arg-type]
+    assert await inferred.of(tree, nodes, roles) == [Worth(None, NOTHING)] * 2  # type: ignore[arg-type]
 
 
 def test_f1_counts_what_is_shared() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.scores import SHIPPED, Score, dump, load, read, write
+from evaluation.scores import SHIPPED, OtherScore, Score, dump, load, read, write
 from i2a.errors import UsageError
 
 SCORE = Score("offline:oracle", "case-1", "p1", "t1", 1, "offline", 4, "fits", "Hello.", "Hello to you.")
@@ -85,3 +85,10 @@ def test_a_file_that_is_not_there_is_an_error_of_one_line(tmp_path: Path) -> Non
 def test_a_pass_counts_in_percent() -> None:
     assert SHIPPED["aloe"].range == (1, 5)
     assert SHIPPED["strict"].range == (0, 100)
+
+
+def test_a_rating_for_another_persona_stands_in_the_line_only_where_there_is_one() -> None:
+    both = replace(SCORE, other=OtherScore(2, "suits another"))
+    assert json.loads(dump(both))["other"] == {"score": 2, "reason": "suits another"}
+    assert load(dump(both)) == both
+    assert "other" not in json.loads(dump(SCORE))

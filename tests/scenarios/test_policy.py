@@ -189,3 +189,21 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_written(
     with pytest.raises(UsageError, match=problem):
         grown(tmp_path / "run", **settings)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_reward_is_told_of_whom_the_person_has_become(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def answer(request: Request) -> str:
+        if request.role == "judge" and "<reply>" in request.text:
+            asked.append(request.text)
+            return rating(request)
+        return plausible(request)
+
+    given: dict[str, Any] = {"scenario": "drift", "policy": "preferred", "option": {"change": 2}, "turns": 2}
+    trees = grown(tmp_path / "run", ScriptedClient(answer), **given, replies=2, reward={"judge": 1})
+    for tree in trees:
+        for turn, persona in enumerate((tree.persona, tree.personas["later"]), 1):
+            mine = [text for text in asked if text.count("User: ") == turn and persona.personality in text]
+            assert len(mine) >= 2, f"both replies at turn {turn}"
+    assert len(asked) == 8

@@ -318,3 +318,21 @@ def test_preferences_of_others_are_trained_on_and_their_people_held_out_one_by_o
 def test_strangers_are_no_copies_of_each_other_nor_of_the_benchmark(tmp_path: Path) -> None:
     assert len({keys_of(Persona(f"id-{number}")) for number in range(3)}) == 3
     assert not in_benchmark(Persona("id-0"))
+
+
+def test_a_tree_with_somebody_in_training_and_somebody_held_out_is_in_no_part(tmp_path: Path) -> None:
+    trees = grid(8, 8)
+    parts = read(run(tmp_path / "a", *trees), validation=0.25).parts
+    train, held = (next(t for t in trees if parts.get(keys_of(t.persona)) == part) for part in ("train", "validation"))
+    before = read(run(tmp_path / "b", *trees), validation=0.25)
+    train.personas = {"later": held.persona}
+    after = read(run(tmp_path / "c", *trees), validation=0.25)
+    assert (after.mixed, after.shares["train"].trees) == (before.mixed + 1, before.shares["train"].trees - 1)
+    assert train.id not in {row["tree"] for part in ("train", "validation") for row in after.rows(part)}
+
+
+def test_whom_a_person_becomes_must_not_be_of_the_benchmark_either(tmp_path: Path) -> None:
+    made = tree("t-0")
+    made.personas = {"later": PersonaPool.benchmark().all()[0]}
+    with pytest.raises(UsageError, match="contains personas of the benchmark"):
+        read(run(tmp_path / "a", made))

@@ -1,6 +1,12 @@
 """Training by interaction, from its settings to its model: what was said is kept, and a crash changes nothing."""
 
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -91,6 +97,37 @@ def test_a_crash_while_it_talks_changes_nothing(base: Path, whole: Path, tmp_pat
     ]
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL")
+@pytest.mark.parametrize("where", ["talk", "save"])
+def test_a_kill_changes_nothing(base: Path, whole: Path, tmp_path: Path, where: str) -> None:
+    command = [sys.executable, "-m", "tests.training.grpo_process", str(base), str(tmp_path / "out"), where]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not (tmp_path / "out/result.json").exists()
+    train(base, tmp_path / "out", resume=True)
+    assert equal(weights(tmp_path / "out"), weights(whole))
+
+
+def test_two_processes_talk_once_and_take_the_same_step(base: Path, whole: Path, tmp_path: Path) -> None:
+    """Later steps are not compared: Adam makes a whole step of a rounding error where a gradient is tiny."""
+    out = tmp_path / "out"
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        world = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    command = [sys.executable, "-W", "ignore", "-m", "tests.training.grpo_process", str(base), str(out)]
+    ranks = [
+        subprocess.Popen(command, env=os.environ | world | {"RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE)
+        for rank in "01"
+    ]
+    for process in ranks:
+        _, errors = process.communicate(timeout=100)
+        assert process.returncode == 0, errors.decode()
+    assert (out / "rollouts/0000/trees.jsonl").read_bytes() == (whole / "rollouts/0000/trees.jsonl").read_bytes()
+    (alone, *_), (shared, *_) = read_log(whole / "log.jsonl"), read_log(out / "log.jsonl")
+    for name in ("loss", "grad_norm", "reward", "kl", "entropy"):
+        assert shared[name] == pytest.approx(alone[name], rel=1e-4, abs=1e-7), name
+
+
 def test_it_learns_from_what_a_judge_scored_that_fails_a_third_of_the_time(base: Path, tmp_path: Path) -> None:
     number = count()
 
@@ -140,3 +177,27 @@ def test_a_finished_training_is_not_begun_again(base: Path, whole: Path) -> None
     before = (whole / "result.json").read_bytes()
     assert train(base, whole, resume=True)["rows"] == 36
     assert (whole / "result.json").read_bytes() == before
+
+
+def test_a_server_that_is_given_the_weights_draws_what_the_model_itself_would(
+    base: Path, whole: Path, tmp_path: Path
+) -> None:
+    """With TRL's client and a stand-in for vLLM, see there."""
+    command = [sys.executable, "-m", "tests.vllm_stand_in", str(base), str(tmp_path / "served")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    asked = Counter(json.loads(done.stdout.splitlines()[-1]))
+    assert asked["/update_weights"] == asked["/reset_prefix_cache"] == SMALL["iterations"]
+    assert asked["/v1/completions"] > 3 * 12, "some are asked again after an HTTP 500"
+    for number in range(SMALL["iterations"]):
+        folder = f"rollouts/{number:04}/trees.jsonl"
+        said, alone = (
+            [node.content for tree in read_trees(out / folder) for node in tree] for out in (tmp_path / "served", whole)
+        )
+        assert said == alone
+    assert equal(weights(tmp_path / "served"), weights(whole))
+
+
+def test_without_vllm_a_server_is_refused_in_one_line(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--vllm-server needs vLLM here too"):
+        train(base, tmp_path / "out", vllm_server="http://127.0.0.1:9")

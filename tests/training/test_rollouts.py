@@ -1,15 +1,19 @@
 """An iteration of rollouts is a run: its trees, the tokens that were drawn, and what there is to watch."""
 
 import asyncio
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 
 from i2a.errors import BadRequest, BudgetSpent, ConversationsFailed, UsageError
 from i2a.models.local.template import ChatTemplate
-from i2a.testing import Request
+from i2a.models.model import Price
+from i2a.runs.run_folder import RunFolder
+from i2a.testing import Request, ScriptedModel
 from i2a.trees.json import read
 from scenarios import Simulation
 from scenarios.policy import places_of
@@ -23,12 +27,17 @@ SETTINGS = Simulation(
     out=Path("unused"), scenario="siblings", conversations=3, turns=2, replies=3, reward={"length": 1.0}, quiet=True
 )
 
+LIMIT: dict[str, Any] = {"max_new_tokens": 12}
+
 
 def rolled(folder: Path, iteration: int = 7, *, seed: int = 0, **changes: Any) -> Rollout:
     client = changes.pop("client", None) or ScriptedClient()
+    console = changes.pop("console", None)
     config = SETTINGS.model_copy(update=changes)
     model = tiny.model(WORDS, seed=seed)
-    return roll_out(config, model, CHAT, iteration, folder, max_new_tokens=12, clients={"user": client})
+    return roll_out(
+        config, model, CHAT, iteration, folder, max_new_tokens=12, clients={"user": client}, console=console
+    )
 
 
 def test_an_iteration_is_a_run_with_a_sample_for_every_reply(tmp_path: Path) -> None:
@@ -123,3 +132,35 @@ def test_it_also_works_where_an_event_loop_is_running(tmp_path: Path) -> None:
         return rolled(tmp_path)
 
     assert asyncio.run(notebook()).samples
+
+
+class Paid(ScriptedModel):
+    """A dollar a token."""
+
+    def price(self) -> Price:
+        return Price(1e6, 1e6)
+
+
+def test_a_budget_is_one_for_all_iterations(tmp_path: Path) -> None:
+    """The second one stops, and goes on with more money; a third is not begun without."""
+    cost = spent(rolled(tmp_path, 0, client=Paid(), max_cost=1e6))
+    with pytest.raises(BudgetSpent, match=r"the budget of \$.* is spent; --resume with a higher --max-cost"):
+        rolled(tmp_path, 1, client=Paid(), max_cost=1.5 * cost, concurrency=1)
+    asked = Paid()
+    with pytest.raises(BudgetSpent):
+        rolled(tmp_path, 2, client=asked, max_cost=cost)
+    assert not asked.requests
+    assert spent(rolled(tmp_path, 1, client=Paid(), max_cost=3 * cost, concurrency=1)) > 0.5 * cost
+
+
+def spent(found: Rollout) -> int:
+    """Dollars."""
+    with RunFolder(found.folder).journal() as journal:
+        return sum(each.prompt_tokens + each.completion_tokens for each in journal.spent() if each.role == "user")
+
+
+def test_what_there_is_to_say_of_a_models_room_is_said_once(tmp_path: Path) -> None:
+    console = Console(file=StringIO(), width=200)
+    for iteration in range(2):
+        rolled(tmp_path, iteration, console=console)
+    assert console.file.getvalue().count("has room for") == 1  # type: ignore[attr-defined]

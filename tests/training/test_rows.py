@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from i2a.trees.aloe_record import tree_of
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Node, Tree, Utterance, Verdict
-from training.rows import PairFilter, dpo_rows, in_both_orders, margin, sft_rows
+from training.rows import PairFilter, dpo_rows, in_both_orders, sft_rows
 
 PLAIN = PairFilter()
 DISAGREE, UNUSABLE = "pairs on which the verdicts disagree", "pairs without a usable verdict"
@@ -224,7 +224,7 @@ def several_judges(*winners: int | None) -> Tree:
 )
 def test_the_margin_is_a_share_of_the_usable_verdicts(winners: tuple[int | None, ...], expected: float | None) -> None:
     (pair,) = several_judges(*winners).pairs
-    assert margin(pair) == (None if expected is None else pytest.approx(expected))
+    assert pair.margin == (None if expected is None else pytest.approx(expected))
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_pairs_below_the_least_margin_are_left_out_and_counted() -> None:
 
 def test_an_imported_pair_has_no_margin_and_no_orders() -> None:
     tree = several_judges()
-    assert margin(tree.pairs[0]) is None
+    assert tree.pairs[0].margin is None
     assert len(dpo_rows(tree, PLAIN).rows) == 1
     assert dpo_rows(tree, PairFilter(min_margin=-1)).left_out == {"pairs without a margin, as they have no verdicts": 1}
     assert dpo_rows(tree, PairFilter(both_orders=True)).rows == []
@@ -257,7 +257,7 @@ def test_verdicts_on_another_pair_of_the_same_message_do_not_count() -> None:
     user = ask(tree, None, "I row.")
     one, other, third = answer(tree, user, "A", "B", "C")
     user.verdicts.append(Verdict(one, third, third, "why"))
-    assert [margin(pair) for pair in tree.pairs] == [1.0, -1.0]
+    assert [pair.margin for pair in tree.pairs] == [1.0, -1.0]
     assert other.label == "rejected"
 
 
@@ -303,3 +303,12 @@ def test_a_reply_that_is_cut_teaches_nothing_unless_it_is_kept() -> None:
         answer(tree, ask(tree, None, "I row."), "On the", "Sports are healthy.")[cut].finish_reason = "length"
         assert made(tree, PLAIN).left_out == {"pairs with a reply that was cut at its limit of tokens": 1}
         assert len(made(tree, PairFilter(keep_cut=True)).rows) == 1
+
+
+def test_rows_after_a_change_of_the_person_are_for_the_new_one() -> None:
+    tree = aloe_tree()
+    tree.personas = {"later": Persona("", "She mends clocks.", "Gushing.", "p-1", "t-2")}
+    last = max(tree, key=lambda node: (node.speaker == "user", len(node.path)))
+    last.metadata["persona"] = "later"
+    for rows in (sft_rows(tree, PLAIN).rows, dpo_rows(tree, PLAIN).rows):
+        assert [(row["personality"], row["turn"]) for row in rows] == [("t-1", 1), ("t-2", 3)]

@@ -66,3 +66,12 @@ def test_on_a_cpu_the_precision_is_what_a_measurement_finds_faster(base: Path) -
     assert found(emulated, "fp32") == ("fp32", False)
     # A training goes on in the precision that it began in.
     assert found(native, "auto", began=Precision(False, "as measured then")) == ("fp32", False)
+
+
+def test_on_a_cpu_trees_attend_with_a_dense_mask(base: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    assert resolved(base, packing="tree").attention == "sdpa"
+    with pytest.raises(UsageError, match="flex attention trains on GPUs only; take --attention sdpa"):
+        resolved(base, packing="tree", attention="flex_attention")
+    assert resolved(base, attention="flex_attention", packing="rows").attention == "sdpa"

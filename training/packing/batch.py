@@ -155,4 +155,6 @@ def block_mask(ends: torch.Tensor, depths: torch.Tensor, window: int | None) -> 
     size = len(ends)
     rule = visible if window is None else within
     # Not compiled, it would materialise all n x n on the way.
-    return create_block_mask(rule, 1, None, size, size, device=ends.device, _compile=ends.device.type == "cuda")
+    create = torch.compile(create_block_mask) if ends.device.type == "cuda" else create_block_mask
+    mask: BlockMask = create(rule, 1, None, size, size, device=ends.device)
+    return mask

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from pydantic import BaseModel, Field, model_validator
+
+from i2a.errors import MalformedResponse
 from i2a.models.local.batching import Row
 from i2a.models.local.client import HFConfig, HFModel
 
@@ -58,6 +61,77 @@ class PolicyModel(HFModel):
 
     def _sample(self, prompt: Sequence[int], row: Row) -> str:
         return TokenSample(list(prompt), row.written, row.logprobs, row.temperature).dump()
+
+
+class ServedPolicyModel(PolicyModel):
+    """A policy whose answers a vLLM server draws, which has the same weights at the time.
+
+    `url`: of the server, without `/v1`; `served`: the model's name there. The server must give log-probabilities at the
+    sampling temperature (`--logprobs-mode processed_logprobs`). The model in memory says what a prompt's tokens are.
+    """
+
+    in_process = False
+
+    def __init__(self, model: Any, template: "ChatTemplate", url: str, served: str, **settings: Any) -> None:
+        from i2a.models.openai import OpenAIModel
+
+        super().__init__(model, template, **settings)
+        self._served, self._server = served, OpenAIModel(served, base_url=f"{url.rstrip('/')}/v1")
+
+    async def _generate(self, row: Row) -> None:
+        """Raises what `OpenAIModel.send` raises, and `MalformedResponse`."""
+        asked = {
+            "model": self._served,
+            "prompt": row.ids,
+            "max_tokens": row.limit,
+            "stop_token_ids": self._loaded.stops,
+            "temperature": row.temperature,
+            "top_p": row.top_p,
+            "top_k": 0,  # else that of the checkpoint's generation_config, like the two that follow
+            "min_p": 0.0,
+            "repetition_penalty": 1.0,
+            "seed": row.seed,
+            "logprobs": 0,
+            "return_token_ids": True,
+        }
+        reply = await self._server.send("POST", "/completions", json.dumps(asked).encode())
+        try:
+            [drawn] = DrawnReplies.model_validate_json(reply.body).choices
+        except ValueError as error:
+            raise MalformedResponse(f"{self}: no tokens with their log-probabilities: {error!s:.200}") from None
+        row.ids += drawn.token_ids
+        row.logprobs += drawn.logprobs.token_logprobs
+        row.end = "length" if drawn.finish_reason == "length" else "stop"
+
+    async def close(self) -> None:
+        await self._server.close()
+        await super().close()
+
+
+class TokenLogprobs(BaseModel):
+    """Of each token that was drawn, in nats."""
+
+    token_logprobs: list[float]
+
+
+class DrawnReply(BaseModel):
+    """A choice of vLLM's `/v1/completions` with `return_token_ids`."""
+
+    token_ids: list[int] = Field(min_length=1)
+    logprobs: TokenLogprobs
+    finish_reason: str
+
+    @model_validator(mode="after")
+    def _of_one_length(self) -> Self:
+        if len(self.token_ids) != len(self.logprobs.token_logprobs):
+            raise ValueError("as many log-probabilities as tokens are wanted")
+        return self
+
+
+class DrawnReplies(BaseModel):
+    """The body of such an answer."""
+
+    choices: list[DrawnReply] = Field(min_length=1, max_length=1)
 
 
 def digest_of_weights(model: Any) -> str:

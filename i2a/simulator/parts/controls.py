@@ -112,9 +112,7 @@ def retrieval(dialogue: Dialogue, known: str, seed: int) -> str:
     """An old sentence of the person that shares most with the last message, me and you swapped, in an honest frame."""
     chance = rng("retrieval", seed, dialogue.last, len(dialogue.lines))
     here, about = stems(dialogue.last), set(topics(dialogue.last))
-    told = [_BEFORE_IT.sub("", _without_opening(part)) for text in dialogue.users[:-1] for part in sentences(text)]
-    kept = [_mirrored(lower_first(part)).rstrip(".!") for part in told if _MINE.match(part) and not part.endswith("?")]
-    kept = [text for text in kept if len(_content(text)) > 1 and text.lower() not in dialogue.used[-300:]]
+    kept = [text for text in _told(dialogue.users[:-1]) if text.lower() not in dialogue.used[-300:]]
 
     def nearness(sentence: str) -> float:
         return len(stems(sentence) & here) + 2.0 * len(about.intersection(topics(sentence)))
@@ -126,6 +124,24 @@ def retrieval(dialogue: Dialogue, known: str, seed: int) -> str:
         text = tidy(fresh(_HONEST, dialogue.used, chance).format(old=best))
     opening = _opening(dialogue.users)
     return f"{opening} {lower_first(text)}" if opening else text
+
+
+def note(dialogue: Dialogue) -> str:
+    """What the person has told of itself before the last message, to its face, and how it likes to begin."""
+    told = [*dict.fromkeys(_told(dialogue.users[:-1]))]
+    opening = _opening(dialogue.users[:-1])
+    lines = [
+        capital("; ".join(told)) or "You have told me little",
+        *([f'You like to begin with "{opening}"'] * bool(opening)),
+    ]
+    return f"{'. '.join(lines)}."
+
+
+def _told(messages: Sequence[str]) -> list[str]:
+    """The sentences about the person itself, me and you swapped."""
+    told = [_BEFORE_IT.sub("", _without_opening(part)) for text in messages for part in sentences(text)]
+    kept = [_mirrored(lower_first(part)).rstrip(".!") for part in told if _MINE.match(part) and not part.endswith("?")]
+    return [text for text in kept if len(_content(text)) > 1]
 
 
 def _opening(messages: Sequence[str]) -> str:

@@ -204,3 +204,41 @@ def test_drafts_that_are_not_of_their_kind_make_no_item() -> None:
         is None
     )
     assert balanced([], fits, [elsewhere], other, generic, random.Random(0)) is not None
+
+
+# Where the person changes
+
+
+def test_around_a_change_the_wrong_manner_is_that_of_the_other_of_the_two(tmp_path: Path) -> None:
+    items = built(tmp_path, cases=6, turns=7, every=1, change=5)
+    assert (items.header.change, items.described["change"]) == (5, 5)
+    assert ItemSet.read(tmp_path / "items") == items
+    later = {tree.id: tree.personas["later"] for tree in read(tmp_path / "items/trees.jsonl")}
+    sides = Counter[bool]()
+    for dialogue in items.dialogues:
+        persona = items.persona(dialogue)
+        for item in dialogue.items:
+            changed = item.turn >= 5
+            sides[changed] += 1
+            assert item.manner_of == (persona if changed else later[dialogue.case]).id
+            since = dialogue.until(item.turn)[8::2] if changed else dialogue.until(item.turn)[::2]
+            assert lead(item.options["manner"]) not in {lead(message) for message in since} - {""}
+    assert set(sides) == {True, False}
+
+
+def test_a_build_without_a_change_says_nothing_of_one(tmp_path: Path) -> None:
+    items = built(tmp_path, cases=2, turns=4)
+    assert "change" not in (tmp_path / "items/items.jsonl").read_text("utf-8").splitlines()[0]
+    assert "change" not in items.described
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [({"change": 9, "turns": 4}, "there are 4 turns"), ({"change": 2, "source": Path("runs/x")}, "leave out --change")],
+)
+def test_a_change_that_cannot_be_is_refused(tmp_path: Path, more: dict[str, Any], why: str) -> None:
+    if "source" in more:
+        simulate(Simulation(out=tmp_path / "run", conversations=2, turns=2, quiet=True))
+        more = {**more, "source": tmp_path / "run"}
+    with pytest.raises(UsageError, match=why):
+        plan_build(ItemBuild(out=tmp_path / "items", **more))

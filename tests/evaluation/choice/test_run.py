@@ -1,7 +1,7 @@
 """Candidates choose: what they are shown, what their answers count for, and that a run can be continued."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +232,38 @@ def test_a_file_of_items_that_was_changed_is_refused(tmp_path: Path) -> None:
     file.write_text('{"format": "something"}\n', "utf-8")
     with pytest.raises(UsageError, match="not a file of items"):
         ItemSet.read(file)
+
+
+# Where the person changes
+
+
+def changing(folder: Path, change: int, **more: Any) -> Path:
+    """Items whose people change at this turn."""
+    made = items(**more)
+    ItemSet(made.header.model_copy(update={"change": change}), made.dialogues).write(folder / "items.jsonl")
+    return folder / "items.jsonl"
+
+
+def test_around_a_change_it_shows_who_still_chooses_the_old_manner(tmp_path: Path) -> None:
+    def stubborn(messages: Sequence[Message], reply: str) -> float:
+        late = sum(message.role == "user" for message in messages) >= 4
+        old = "one would think" in reply or "One does wonder" in reply if late else reply.startswith(FITS)
+        return 0.0 if old else -9.0
+
+    def alert(messages: Sequence[Message], reply: str) -> float:
+        return 0.0 if reply.startswith(FITS) else -9.0
+
+    file = changing(tmp_path, 4, turns=(2, 3, 4, 5))
+    config = Choosing(out=tmp_path / "run", candidates=[f"clings={LLM}", f"turns={LLM}"], items=file, quiet=True)
+    result = choose(config, clients={"clings": Likely(stubborn), "turns": Likely(alert)})
+    found = result.written["course"]["all"]
+    assert {name: found[name]["clings"]["value"] for name in ("clings", "turns")} == {"clings": 100, "turns": -100}
+    assert (found["turns"]["follows"]["value"], found["turns"]["lets_go"]["value"]) == (0, 0)
+    assert found["clings"]["lets_go"]["value"] is None
+    assert found["turns"]["minus_baseline"]["after"]["value"] == 100
+
+
+def test_nobody_can_be_told_of_one_persona_where_it_changes(tmp_path: Path) -> None:
+    config = Choosing(out=tmp_path / "run", candidates=["oracle:offline"], items=changing(tmp_path, 3))
+    with pytest.raises(UsageError, match="told of one persona"):
+        choose(config)

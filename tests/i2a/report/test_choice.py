@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from evaluation.choice.baselines import Shares
+from evaluation.choice.numbers import summarise
 from evaluation.choice.run import ChoiceRunResult
 from i2a.cli.report import report
 from i2a.cli.settings import ReportOptions
 from i2a.jsonl import JsonMapping
-from i2a.report.choice import choice_table, draw
-from tests.evaluation.choice.parts import Likely, chosen_by
+from i2a.report.choice import choice_table, draw, explanations, tables_of
+from tests.evaluation.choice.parts import Likely, chosen_by, items
 
 
 @pytest.fixture
@@ -62,3 +64,15 @@ def test_in_a_report_it_stands_before_everything_else_and_holds_no_foreign_marku
     assert text.index("Choice, without a judge: a &amp; b") < text.index(">Runs<") < text.index(">Conversations<")
     assert "24 items in all, in percent" in text
     assert "data:image/svg+xml" in text
+
+
+def test_around_a_change_there_is_a_table_more_with_its_words() -> None:
+    made = items(turns=(2, 3, 4))
+    right: Shares = {"fits": 1.0, "facts": 0.0, "manner": 0.0, "generic": 0.0}
+    choices = {(dialogue.case, item.turn): right for dialogue in made.dialogues for item in dialogue.items}
+    conditions = {"items": {**made.described, "change": 4}, "seed": 0, "reference": None}
+    found = summarise(made.dialogues, {"it": choices}, conditions, {"it": "letters"}, resamples=50).as_json()
+    captions = [caption for _, tables in tables_of(found) for caption, _ in tables]
+    assert sum("around the change at turn 4" in caption for caption in captions) == 2
+    assert any(line.startswith("clings: ") for line in explanations(found))
+    assert "lets" in shown(found)

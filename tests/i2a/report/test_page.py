@@ -9,9 +9,9 @@ import pytest
 from i2a.cli.report import report
 from i2a.cli.settings import ReportOptions
 from i2a.errors import UsageError
-from i2a.report.page import interval, tables
+from i2a.report.page import courses, interval, tables
 from i2a.report.runs import Run
-from tests.evaluation.invented import GENERIC, TUNED, conditions, scores
+from tests.evaluation.invented import GENERIC, ORACLE, TUNED, conditions, drifting, scores
 from tests.evaluation.test_summary import summary
 from tests.i2a.report.folders import run
 
@@ -49,3 +49,12 @@ def test_a_number_is_told_with_its_ends_if_it_has_any() -> None:
     assert interval([0.1, 0.25], 1, percent=True) == "10.0 to 25.0%"
     assert interval(None, 2) == ""
     assert interval([-0.0004, 0.1], 3) == "0.000 to 0.100", "a minus would say that it fell"
+
+
+def test_a_page_shows_what_was_measured_around_a_change(tmp_path: Path) -> None:
+    found = Run("run", tmp_path, "evaluation", {}, drifting().as_json(), ())
+    ((judge, course, rows),) = courses(found)
+    assert (judge, course.name, [name for name, _ in rows]) == ("judge", "drift", [GENERIC, TUNED, ORACLE])
+    assert all(len(cells) == len(course.measures) for _, cells in rows)
+    plain = Run("run", tmp_path, "evaluation", {}, summary().as_json(), ())
+    assert list(courses(plain)) == []

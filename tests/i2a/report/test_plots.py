@@ -13,7 +13,7 @@ from evaluation.scores import STRICT, Score
 from evaluation.summary import BenchmarkSummary, Conditions, summarise
 from i2a.errors import UsageError
 from i2a.report.plots import draw, spread
-from tests.evaluation.invented import CANDIDATES, GENERIC, conditions, scores
+from tests.evaluation.invented import CANDIDATES, GENERIC, conditions, drifting, scores
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -108,3 +108,9 @@ def test_names_at_the_ends_of_curves_never_lie_on_each_other(wanted: list[float]
 def test_names_that_have_room_stay_where_they_are() -> None:
     assert spread([4, 3, 2], 0.1, 1.0) == [4, 3, 2]
     assert spread([3, 3, 1], 0.5, 1.0) == [3, 2.5, 1]
+
+
+def test_around_a_change_a_second_panel_tells_the_old_persona_from_the_new_one(tmp_path: Path) -> None:
+    text = words(tmp_path, drifting())
+    assert "level for the old persona minus that for the new one" in text
+    assert text.splitlines().count(GENERIC) == 2

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from evaluation.summary import BenchmarkSummary
 from i2a.report.tables import summary_table
-from tests.evaluation.invented import GENERIC, TUNED, conditions, scores
+from tests.evaluation.invented import GENERIC, TUNED, conditions, drifting, scores
 from tests.evaluation.test_summary import summary
 
 
@@ -112,3 +112,10 @@ def test_the_gain_over_the_best_control_has_a_column_only_with_controls() -> Non
     assert row(text, TUNED)[6] == row(text, TUNED)[7] + "*" * row(text, TUNED)[6].endswith("*")
     assert f"control: {GENERIC}, the best of the controls" in " ".join(text.split())
     assert "control" not in shown(summary())
+
+
+def test_what_is_measured_around_a_change_has_a_table_and_its_words() -> None:
+    text = " ".join(shown(drifting()).split())
+    assert "before after drop suits clings follows lets go" in text
+    assert "- clings: from the change on, level for the old persona minus that for the new one" in text
+    assert "drift (change 3, exchange personality)" in text

@@ -1,0 +1,43 @@
+"""`i2a select`."""
+
+import json
+from typing import TYPE_CHECKING
+
+import typer
+
+from i2a.cli.command import command, progress_bar
+
+if TYPE_CHECKING:
+    from scenarios.selection import Selection
+
+EXAMPLE = """\
+i2a select runs/first --min-agreement 0.5 --max-faults 0 --out runs/good
+i2a train sft runs/good --model small --max-steps 2 --out runs/good-sft"""
+TOML = """\
+runs = ["runs/first"]
+min_agreement = 0.5
+max_per = { persona = 3 }
+out = "runs/good"
+"""
+
+
+@command("scenarios.selection:Selection", example=EXAMPLE, toml=TOML)
+def select(config: "Selection", as_json: bool) -> None:
+    """Keep the conversations that are good enough, as a run to train on, look at or export.
+
+    Every rule that is given must hold; where there is nothing to measure, it does not. The reasons of each conversation
+    that is left out are in OUT/rejected.jsonl, and nothing changes in the runs that are read.
+    """
+    from scenarios.selection import select
+
+    with progress_bar() as bar:
+        found = select(config, lambda trees, total: bar.track(trees, total=total, description="selecting"))
+    if as_json:
+        typer.echo(json.dumps(found.as_json()))
+        return
+    typer.echo(f"{found.kept:,} of {found.read:,} conversations are in {config.out}")
+    for name, count in found.rejected.most_common():
+        typer.echo(f"  {count:,} left out by {name}")
+    if found.rejected:
+        typer.echo(f"why: {config.out}/rejected.jsonl")
+    typer.echo(f"Next:  i2a show {config.out}")
