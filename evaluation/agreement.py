@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,13 +20,13 @@ from evaluation.scores import Protocol, Score
 from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
 
-Scored = Mapping[ReplyKey, int]
+Scored = Mapping[Any, int]  # by what was rated: a `ReplyKey`, or another key with a `case`
 FEWEST, RESAMPLES = 5, 2000  # cases without which there is no interval
 
 
 @dataclass(frozen=True, slots=True)
 class RaterPair:
-    """Two raters on the `replies` that both scored. None: undefined.
+    """Two raters on the `replies` that both scored. None: undefined. `interval`: of `kappa`.
 
     `confusion`: row i, column j: how many replies the first gave the i-th score of the protocol, the second the j-th.
     """
@@ -37,6 +38,7 @@ class RaterPair:
     kappa: float | None
     interval: tuple[float, float] | None = None
     confusion: tuple[tuple[int, ...], ...] = ()
+    equal_interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,17 @@ class Alpha:
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """`alphas`: among the judges, the people, and all. `unmatched`: ratings of replies that no judge scored.
-    `scores`: those of the protocol."""
+    `scores`: those of the protocol; of choices between two replies, -1, 0 and 1: the first, neither, the second."""
 
     raters: tuple[str, ...]
     alphas: tuple[Alpha, ...]
     pairs: tuple[RaterPair, ...]
     unmatched: int
     scores: tuple[int, ...] = ()
+
+    @property
+    def of_choices(self) -> bool:
+        return self.scores[:1] == (-1,)
 
     def as_json(self) -> JsonObject:
         return asdict(self)
@@ -80,6 +86,13 @@ def agreement(scores: Iterable[Score], protocol: Protocol, ratings: Path | None 
     people = {name: {reply: rated[reply] for reply in rated if reply in known} for name, rated in stored.items()}
     if ratings and not any(people.values()):
         raise UsageError(f"{ratings}: no rating is of a reply that was scored here; check candidate, case and turn")
+    return agreement_of(judges, people, protocol, sum(len(stored[name]) - len(people[name]) for name in stored))
+
+
+def agreement_of(
+    judges: Mapping[str, Scored], people: Mapping[str, Scored], protocol: Protocol, unmatched: int = 0
+) -> Agreement | None:
+    """Of raters by name; None for a single one. `unmatched`: what people rated and is not among it."""
     everybody = {**judges, **people}
     if len(everybody) < 2:
         return None
@@ -90,7 +103,7 @@ def agreement(scores: Iterable[Score], protocol: Protocol, ratings: Path | None 
             _alpha(among, list(group.values()), protocol) for among, group in groups.items() if len(group) > 1
         ),
         pairs=tuple(_pair(one, other, everybody, protocol) for one, other in combinations(everybody, 2)),
-        unmatched=sum(len(stored[name]) - len(people[name]) for name in stored),
+        unmatched=unmatched,
         scores=tuple(range(protocol.lowest, protocol.highest + 1)),
     )
 
@@ -106,14 +119,16 @@ def _pair(first: str, second: str, raters: Mapping[str, Scored], protocol: Proto
     tables = np.zeros((len(both), levels, levels))
     tables[range(len(both)), np.array(a) - protocol.lowest, np.array(b) - protocol.lowest] = 1
     table = tables.sum(axis=0)
+    drawn = _resampled(tables, [reply.case for reply in both])
     return RaterPair(
         first,
         second,
         len(both),
         float(np.trace(table)) / len(both),
         _defined(kappas(table)),
-        _interval(kappas(_resampled(tables, [reply.case for reply in both]))),
+        _interval(kappas(drawn)),
         tuple(tuple(int(count) for count in row) for row in table),
+        _interval(np.trace(drawn, axis1=1, axis2=2) / drawn.sum(axis=(1, 2))),
     )
 
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from evaluation.audit import Audit
 from evaluation.candidates import is_control
+from evaluation.choices import holds_choices
 from evaluation.judge import scores
 from evaluation.leaks import in_words
 from evaluation.plan import EvalPlan, plan_evaluation
@@ -25,7 +26,7 @@ from evaluation.settings import Evaluation
 from evaluation.strata import fields_of, levels, stratified
 from evaluation.summary import BenchmarkSummary, summarise
 from evaluation.summary import write as write_summary
-from i2a.errors import ConversationsFailed
+from i2a.errors import ConversationsFailed, UsageError
 from i2a.jsonl import JsonMapping, JsonObject
 from i2a.models.autogen import Client
 from i2a.runs.outcome import RunResult
@@ -119,6 +120,11 @@ async def evaluate_async(
 
 def plan_of(config: Evaluation, clients: Mapping[str, Client] = {}) -> EvalPlan:
     """The plan of an evaluation, live, in replay or of ratings alone. Raises `UsageError` for what cannot work."""
+    if config.ratings is not None and holds_choices(config.ratings):
+        raise UsageError(
+            f"--ratings {config.ratings} holds choices between two replies, which `i2a evaluate --rejudge RUN` alone "
+            "compares with the verdicts in a run; for scores of replies, rate an evaluation"
+        )
     if config.rejudge is None:
         return plan_evaluation(config, clients)
     return plan_rejudging(config.rejudge, config, clients)

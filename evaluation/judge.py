@@ -18,7 +18,7 @@ from evaluation.scores import ALOE, STRICT, OtherScore, Protocol, Score
 from i2a.errors import ModelError, UsageError
 from i2a.plugins import find_class
 from i2a.trees.persona import Persona
-from i2a.trees.tree import OTHER_RATINGS, RATINGS, Node, Tree
+from i2a.trees.tree import LEFT_OUT, OTHER_RATINGS, RATINGS, Node, Tree
 from scenarios.people import LATER
 from scenarios.sessions import whole
 
@@ -130,6 +130,8 @@ async def rate(tree: Tree, judges: Mapping[str, Rater], message: Node, reply: No
             key: {name: group.create_task(rating(judge, persona)) for name, judge in judges.items()}
             for key, persona in asked.items()
         }
+    if heard is not None and LEFT_OUT in heard.metadata:
+        message.metadata[LEFT_OUT] = {**message.metadata.get(LEFT_OUT, {}), **heard.metadata[LEFT_OUT]}
     for key, by_judge in tasks.items():
         known = reply.metadata.get(key, {})
         reply.metadata[key] = known | {name: task.result() for name, task in by_judge.items()}

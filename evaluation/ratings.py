@@ -54,8 +54,12 @@ class StoredRating(BaseModel):
 
     @property
     def by(self) -> str:
-        """The name of the rater, which no judge can have."""
-        return f"{HUMAN}:{self.rater}" if self.rater else HUMAN
+        return human(self.rater)
+
+
+def human(name: str | None) -> str:
+    """The name of a person as a rater, which no judge can have."""
+    return f"{HUMAN}:{name}" if name else HUMAN
 
 
 def is_human(rater: str) -> bool:

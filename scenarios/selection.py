@@ -21,17 +21,19 @@ from i2a.extras import needs
 from i2a.files import atomic_write
 from i2a.jsonl import JsonObject
 from i2a.runs.run_folder import RunFolder
-from i2a.runs.simulated import is_simulated, models_by_role
+from i2a.runs.simulated import is_simulated, models_by_role, simulated_by_name
 from i2a.settings import Flag
 from i2a.text import counted
 from i2a.trees.json import dump, read, trees_of
 from i2a.trees.tree import FAULTS, RATINGS, Tree
-from i2a.words import words
+from i2a.words import weight, words
 from scenarios.user_audit import faults_of
 
 USER = "user"
 SHINGLE, PERMUTATIONS = 3, 128  # words of a piece that two conversations may share, and hashes of MinHash
-WHOLE, HALVES = "persona", ("profile", "personality")  # what --max-per may name beside a field
+# Hashing by locality misses many that are hardly more similar than asked for, so it is asked for less than is meant.
+SLACK, HIGHEST = 0.1, 0.9
+WHOLE = "persona"  # what --max-per may name beside a field
 
 
 class Selection(BaseModel):
@@ -57,7 +59,10 @@ class Selection(BaseModel):
     audit: bool = Field(
         False, description="Audit the messages of the user anew for --max-faults, as of runs that were not audited."
     )
-    min_turns: int | None = Field(None, ge=1, description="Fewest messages of the user on the longest path.")
+    min_turns: int | None = Field(
+        None, ge=1, description="Fewest messages of the user, or of who opens, on the longest path."
+    )
+    max_turns: int | None = Field(None, ge=1, description="Most of these messages.")
     min_words: int | None = Field(None, ge=1, description="Fewest words of a reply, in the mean.")
     max_words: int | None = Field(None, ge=1, description="Most words of a reply, in the mean.")
     max_cut: int | None = Field(None, ge=0, description="Most utterances that were cut at their limit of tokens.")
@@ -106,14 +111,15 @@ class Measured(NamedTuple):
     def of(cls, tree: Tree, *, score: str = "score", audit: bool = False) -> Self:
         nodes, pairs = list(tree), tree.pairs
         margins = [found for pair in pairs if (found := pair.margin) is not None]
-        replies = [len(words(node.content)) for node in nodes if node.parent and node.speaker != USER]
+        asks = _who_asks(tree)
+        replies = [sum(map(weight, words(node.content))) for node in nodes if node.parent and node.speaker != asks]
         return cls(
             agreement=_agreement(tree),
             margin=fmean(margins) if margins else None,
             score=fmean(scores) if (scores := _scores(tree, score)) else None,
             faults=sum(FAULTS in node.metadata or (audit and _is_faulty(tree, node)) for node in nodes),
             turns=max(
-                (sum(said.speaker == USER for said in node.path) for node in nodes if not node.children), default=0
+                (sum(said.speaker == asks for said in node.path) for node in nodes if not node.children), default=0
             ),
             words=fmean(replies) if replies else None,
             cut=sum(node.cut for node in nodes),
@@ -217,7 +223,7 @@ class NearDuplicates:
             from datasketch import MinHash, MinHashLSH
 
         self._most, self._min_hash = most, MinHash
-        self._kept = MinHashLSH(threshold=most, num_perm=PERMUTATIONS)
+        self._kept = MinHashLSH(threshold=max(SLACK, min(most, HIGHEST) - SLACK), num_perm=PERMUTATIONS)
         self._hashes: dict[str, Any] = {}
 
     def twin(self, tree: Tree) -> str | None:
@@ -240,6 +246,12 @@ class NearDuplicates:
         made = self._min_hash(num_perm=PERMUTATIONS, seed=1)
         made.update_batch([piece.encode() for piece in sorted(pieces)])
         return made
+
+
+def _who_asks(tree: Tree) -> str:
+    """Who is answered: the user, or who opens where nobody is called so."""
+    speakers = [node.speaker for node in tree]
+    return USER if USER in speakers or not speakers else speakers[0]
 
 
 def _at_least(value: float, bound: float) -> bool:
@@ -282,28 +294,40 @@ def _is_faulty(tree: Tree, node: Any) -> bool:
 
 
 def _value(tree: Tree, name: str) -> str:
+    """The halves of the paper go by their ids, as their texts may be long or unknown."""
     person = tree.persona
-    if name == WHOLE:
-        return person.id
-    return person.values.get(name, "")
+    ids = {WHOLE: person.id, "profile": person.profile_id, "personality": person.personality_id}
+    return ids.get(name) or person.values.get(name, "")
 
 
 def _manifest(config: Selection, sources: Iterable[tuple[Path, Path]]) -> tuple[JsonObject, JsonObject]:
     """The identity of the selection, and what it takes over from the runs that it reads."""
     folders = [RunFolder(file.parent) for _, file in sources]
     manifests = [folder.manifest() if folder.manifest_file.exists() else {} for folder in folders]
-    models: dict[str, set[str]] = {}
+    models: dict[str, list[str]] = {}
+    simulated: dict[str, bool] = {}
     for manifest in manifests:
         for role, model in models_by_role(manifest):
-            models.setdefault(role, set()).add(model)
-    identity = {
+            if model not in models.setdefault(role, []):
+                models[role].append(model)
+            simulated[model] = manifest.get("simulated", {}).get(model, simulated_by_name(model))
+    imported = [manifest.get("identity", {}).get("imported") for manifest in manifests]
+    identity: JsonObject = {
         "selected": config.rules,
         "from": [{"run": str(run), "digest": digest_of_file(file)} for run, file in sources],
-        "models": {role: " + ".join(sorted(used)) for role, used in models.items()},
+        "models": {
+            role if not at else f"{role} {at + 1}": model
+            for role, used in models.items()
+            for at, model in enumerate(used)
+        },
     }
+    if all(imported):
+        identity["imported"] = imported if len(imported) > 1 else imported[0]
+    notes = [note for manifest in manifests for note in manifest.get("notes", ())]
     metadata: JsonObject = {
         "uses_personas": any(manifest.get("uses_personas", True) for manifest in manifests),
+        "simulated": simulated,
         "corpus": {"simulated": any(map(is_simulated, manifests))},
-        "notes": [f"{counted(len(folders), 'runs')} were selected from"],
+        "notes": [f"selected from {counted(len(folders), 'runs')}", *dict.fromkeys(notes)],
     }
     return identity, metadata

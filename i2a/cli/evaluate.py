@@ -9,6 +9,8 @@ from i2a.cli.command import command
 from i2a.cli.dry_run import tell
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from evaluation.settings import Evaluation
 
 EXAMPLE = """\
@@ -39,17 +41,22 @@ def evaluate(config: "Evaluation", as_json: bool) -> None:
     Controls: offline:generic (the floor), offline:oracle (knows the persona, the ceiling), and those that understand
     nothing and should stay near the floor: offline:parrot, offline:facts, offline:salad, offline:manner,
     offline:babble and offline:retrieval. The gain over the best of them stands beside that over the baseline. Writes
-    trees.jsonl, scores.jsonl, summary.json, curves.png and curves.svg. Press Ctrl-C once to finish in-flight requests
-    and stop; --resume continues, and on a complete run only recomputes the results. Exit code 3: some dialogues failed,
-    or none was scored; 4: the budget is spent; 130: interrupted.
+    trees.jsonl, scores.jsonl, summary.json, curves.png and curves.svg. With --rejudge SIMULATION, --ratings takes
+    people's choices between two replies, and agreement.json says how far they agree with the verdicts there. Press
+    Ctrl-C once to finish in-flight requests and stop; --resume continues, and on a complete run only recomputes the
+    results. Exit code 3: some dialogues failed, or none was scored; 4: the budget is spent; 130: interrupted.
     """
     from rich.console import Console
 
     from evaluation.benchmark import evaluate as run
     from evaluation.benchmark import plan_of
+    from evaluation.choices import holds_choices
     from i2a.report.evaluation_result import as_dict, print_result
     from i2a.report.plots import draw
 
+    if config.rejudge is not None and config.ratings is not None and holds_choices(config.ratings):
+        compare_choices(config.rejudge, config.ratings, config.out, as_json)
+        return
     if config.dry_run:
         tell(plan_of(config).run, config, as_json)
         return
@@ -59,3 +66,24 @@ def evaluate(config: "Evaluation", as_json: bool) -> None:
     else:
         print_result(result, Console(stderr=True))
     result.raise_for_status()
+
+
+def compare_choices(run: "Path", file: "Path", out: "Path", as_json: bool) -> None:
+    """Of people between two replies, with the verdicts that the run holds: no model is called."""
+    from rich.console import Console
+
+    from evaluation.choices import agreement_on_choices
+    from i2a.files import atomic_write
+    from i2a.report.tables import agreement_table
+
+    agreed = agreement_on_choices(run, file)
+    told = json.dumps({"run": str(run), "ratings": str(file), "agreement": agreed.as_json()})
+    out.mkdir(parents=True, exist_ok=True)
+    with atomic_write(out / "agreement.json") as target:
+        target.write(told.encode() + b"\n")
+    if as_json:
+        typer.echo(told)
+        return
+    console = Console(stderr=True)
+    console.print(agreement_table(agreed))
+    console.print(f"No model was called; written to {out / 'agreement.json'}", highlight=False, markup=False)

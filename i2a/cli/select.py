@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from i2a.cli.command import command, progress_bar
+from i2a.cli.command import command, progress_bar, warn_of_torn_line
 
 if TYPE_CHECKING:
     from scenarios.selection import Selection
@@ -28,8 +28,11 @@ def select(config: "Selection", as_json: bool) -> None:
     Every rule that is given must hold; where there is nothing to measure, it does not. The reasons of each conversation
     that is left out are in OUT/rejected.jsonl, and nothing changes in the runs that are read.
     """
+    from i2a.trees.json import trees_of
     from scenarios.selection import select
 
+    for run in config.runs:
+        warn_of_torn_line(trees_of(run))
     with progress_bar() as bar:
         found = select(config, lambda trees, total: bar.track(trees, total=total, description="selecting"))
     if as_json:

@@ -82,15 +82,18 @@ def _between(cell: "_Cell") -> str:
 def agreement_table(agreement: "Agreement") -> RenderableType:
     """Every pair of raters, and below it the coefficients of all of them."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for i, head in enumerate(("agreement of", "and", "replies", "equal", "kappa")):
+    unit = "pairs" if agreement.of_choices else "replies"
+    for i, head in enumerate(("agreement of", "and", unit, "equal", "kappa")):
         table.add_column(Text(head), justify="left" if i < 2 else "right", overflow="fold")
     for pair in agreement.pairs:
         equal = UNDEFINED if pair.equal is None else f"{pair.equal:.1%}"
+        if agreement.of_choices and pair.equal_interval:
+            equal += " [{:.0%}, {:.0%}]".format(*pair.equal_interval)
         names = [Text(one_line(name)) for name in (pair.first, pair.second)]
         table.add_row(*names, f"{pair.replies:,}", equal, number(pair.kappa, 3) + _ends(pair.interval))
     lines = ["- kappa: Cohen's, quadratic weights; alpha: Krippendorff's, ordinal"]
     for each in agreement.alphas:
-        replies = counted(each.replies, "replies")
+        replies = counted(each.replies, unit)
         lines.append(
             f"- alpha of {each.raters} {each.among} on {replies}: {number(each.alpha, 3)}{_ends(each.interval)}"
         )
@@ -99,28 +102,31 @@ def agreement_table(agreement: "Agreement") -> RenderableType:
     if None in [*(each.alpha for each in agreement.alphas), *(pair.kappa for pair in agreement.pairs)]:
         lines.append(f'- "{UNDEFINED}": undefined; no reply was scored by two raters, or all scores are equal')
     if agreement.unmatched:
-        ratings = counted(agreement.unmatched, "ratings by people")
-        lines.append(f"- left out, as no judge scored the reply: {ratings}")
+        ratings = counted(agreement.unmatched, f"{'choices' if agreement.of_choices else 'ratings'} by people")
+        why = "no judge chose from the pair" if agreement.of_choices else "no judge scored the reply"
+        lines.append(f"- left out, as {why}: {ratings}")
+    said = "pairs by which reply is better" if agreement.of_choices else "replies by score"
+    heads = ["first", "tie", "second"] if agreement.of_choices else list(map(str, agreement.scores))
     people = [pair for pair in agreement.pairs if is_human(pair.second) and not is_human(pair.first) and pair.replies]
     confusions = [
         part
         for pair in people
         for part in (
             Text(),
-            Text(one_line(f"replies by score: {pair.first} (rows), {pair.second} (columns)")),
-            confusion_table(pair, agreement.scores),
+            Text(one_line(f"{said}: {pair.first} (rows), {pair.second} (columns)")),
+            confusion_table(pair, heads),
         )
     ]
     return Group(table, *(Text(line, "dim") for line in lines), *confusions)
 
 
-def confusion_table(pair: "RaterPair", scores: Sequence[int]) -> Table:
+def confusion_table(pair: "RaterPair", scores: Sequence[str]) -> Table:
     """How many replies got which score from the first rater (rows) and which from the second (columns)."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in ("", *map(str, scores)):
+    for head in ("", *scores):
         table.add_column(head, justify="right")
     for score, counts in zip(scores, pair.confusion, strict=True):
-        table.add_row(Text(str(score), "bold"), *(f"{count:,}" if count else "." for count in counts))
+        table.add_row(Text(score, "bold"), *(f"{count:,}" if count else "." for count in counts))
     return table
 
 

@@ -17,7 +17,22 @@ from i2a.errors import UsageError
 from i2a.files import atomic_write, temp_path
 from i2a.jsonl import JsonObject
 
+PATIENCE = 0.2  # seconds; who only asks whether a folder is in use holds its lock for a moment
 OURS = {"lock", temp_path(Path("manifest.json")).name}
+
+
+def is_in_use(path: Path) -> bool:
+    """Whether a process on this machine writes to a folder of ours."""
+    lock = path / "lock"
+    try:
+        if lock.is_file():
+            with FileLock(lock, blocking=False):
+                return False
+    except Timeout:
+        return True
+    except OSError:  # not ours to lock
+        pass
+    return False
 
 
 class Folder:
@@ -49,8 +64,8 @@ class Folder:
         folder._refuse_other_files()
         try:
             path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path / "lock", blocking=False)
-            lock.acquire()
+            lock = FileLock(path / "lock", timeout=PATIENCE)
+            lock.acquire(poll_interval=0.02)
         except Timeout:
             raise UsageError(
                 f"{path}: another run is writing to this folder; wait for it or choose another --out"

@@ -162,6 +162,7 @@ class TreeIndex:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._cache = file.with_name(CACHE if file.name == "trees.jsonl" else f".{file.name}{CACHE}")
         self._source = _IndexedFile(file)
         self._lock = RLock()
         self._db = self._open()
@@ -190,29 +191,38 @@ class TreeIndex:
         Raises `UsageError` with file and line for a line that is no tree; what stands before it is taken in.
         """
         with self._lock:
-            if self._replaced():
-                self._clear()
-            number, self.end = self._taken_in()
-            if self._source.state()[1] <= self.end:
-                return False
-            taken = 0
-            batch: list[tuple[tuple[object, ...], str]] = []
-            for start, end, text in self._source.lines(self.end):
-                try:
-                    tree = json.loads(text)
-                    row = (*describe(tree), start, len(text)), _searched(tree)
-                except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                    self._add(number - len(batch), batch, self.end)
-                    raise UsageError(f"{self.file}:{number + 1}: not a tree; `i2a show` says more") from None
-                batch.append(row)
-                number, taken, self.end = number + 1, taken + 1, end
-                if len(batch) >= BATCH:
-                    self._add(number - len(batch), batch, end)
-                    batch = []
-                if taken == most:
-                    break
-            self._add(number - len(batch), batch, self.end)
-            return taken == most
+            try:
+                return self._take_in(most)
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    raise
+                self._renew()
+                return self._take_in(most)
+
+    def _take_in(self, most: int | None) -> bool:
+        if self._replaced():
+            self._clear()
+        number, self.end = self._taken_in()
+        if self._source.state()[1] <= self.end:
+            return False
+        taken = 0
+        batch: list[tuple[tuple[object, ...], str]] = []
+        for start, end, text in self._source.lines(self.end):
+            try:
+                tree = json.loads(text)
+                row = (*describe(tree), start, len(text)), _searched(tree)
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                self._add(number - len(batch), batch, self.end)
+                raise UsageError(f"{self.file}:{number + 1}: not a tree; `i2a show` says more") from None
+            batch.append(row)
+            number, taken, self.end = number + 1, taken + 1, end
+            if len(batch) >= BATCH:
+                self._add(number - len(batch), batch, end)
+                batch = []
+            if taken == most:
+                break
+        self._add(number - len(batch), batch, self.end)
+        return taken == most
 
     @property
     def count(self) -> int:
@@ -270,22 +280,24 @@ class TreeIndex:
 
     def _open(self) -> sqlite3.Connection:
         """The cache, ready to be written; in memory if it cannot be."""
-        for place in (
-            self.file.with_name(CACHE if self.file.name == "trees.jsonl" else f".{self.file.name}{CACHE}"),
-            ":memory:",
-        ):
-            with suppress(sqlite3.Error):
-                database = sqlite3.connect(place, isolation_level=None, check_same_thread=False, timeout=30)
-                try:
-                    database.execute("PRAGMA synchronous=OFF")  # it can be built anew
-                    if database.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-                        database.executescript(SCHEMA)
-                    database.execute("BEGIN IMMEDIATE")
-                    database.execute("COMMIT")
-                    return database
-                except sqlite3.DatabaseError:
-                    database.close()
+        try:
+            return _opened(self._cache)
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error, OSError):
+                if is_damage(error):
+                    self._cache.unlink(missing_ok=True)
+                    return _opened(self._cache)
+        with suppress(sqlite3.Error):
+            return _opened(":memory:")
         raise UsageError("this Python's SQLite cannot search text (FTS5); install another Python")
+
+    def _renew(self) -> None:
+        """Begin the cache anew, as it turned out to be damaged."""
+        self._db.close()
+        with suppress(OSError):
+            self._cache.unlink(missing_ok=True)
+        self._db = self._open()
+        self.end = 0
 
     def _taken_in(self) -> tuple[int, int]:
         """How many trees and how many bytes of the file; another process may have taken them in."""
@@ -340,7 +352,34 @@ class TreeIndex:
 
     def _rows(self, query: str, *values: object) -> list[Any]:
         with self._lock:
-            return self._db.execute(query, values).fetchall()
+            try:
+                return self._db.execute(query, values).fetchall()
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    raise
+                self._renew()
+                return self._db.execute(query, values).fetchall()
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest says where it was found
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _opened(place: Path | str) -> sqlite3.Connection:
+    """A cache that can be written, with its tables. Raises `sqlite3.Error`."""
+    database = sqlite3.connect(place, isolation_level=None, check_same_thread=False, timeout=30)
+    try:
+        database.execute("PRAGMA synchronous=OFF")  # it can be built anew
+        if database.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+            database.executescript(SCHEMA)
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("COMMIT")
+        database.execute("SELECT count(*) FROM sqlite_schema, state").fetchone()
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
 
 
 def _searched(tree: JsonObject) -> str:

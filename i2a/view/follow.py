@@ -11,6 +11,7 @@ from i2a.models.batch import BATCH, half
 from i2a.models.model import Price
 from i2a.models.spec import ModelSpec
 from i2a.models.usage import UsageTracker, find_price, parse_price
+from i2a.runs.folder import is_in_use
 from i2a.runs.run_folder import RunFolder, planned_trees
 from i2a.runs.training_folder import read_log
 from i2a.view.curves import of_training
@@ -19,7 +20,7 @@ from i2a.view.shelf import ShownRun
 RECENT = 20_000  # calls at the end of a journal in which unfinished conversations are looked for
 GROWING, UTTERANCES, TEXT = 8, 12, 1500  # conversations in progress, utterances of each, characters of one
 WINDOW = 60.0  # seconds whose speed is told
-QUIET = 60.0  # seconds without anything written after which a run no longer counts as going
+QUIET = 10.0  # seconds for which what was written counts as going though nobody here holds the folder's lock
 
 Said = tuple[str, str]  # role, content
 
@@ -50,6 +51,8 @@ class Follower:
         far = done if training else done + self._partly(finished)
         complete = self.run.file("result.json") is not None if training else total is not None and done >= total
         now = time()
+        held = self.run.file("lock") is not None and is_in_use(self.run.path)
+        going = not complete and (held or now - self.run.changed() < QUIET)
         self._times.append((now, self._calls, far))
         calls_per_second, eta = self._speed(total)
         return {
@@ -60,7 +63,7 @@ class Follower:
             "failed": len(failed),
             "total": total,
             "far": min(far / total, 1.0) if total else None,
-            "state": "complete" if complete else "going" if now - self.run.changed() < QUIET else "quiet",
+            "state": "complete" if complete else "going" if going else "quiet",
             "changed": self.run.changed(),
             "eta": None if complete else eta,
             "calls": self._calls,

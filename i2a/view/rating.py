@@ -6,13 +6,15 @@ disk, one line, before the next item is shown.
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from pathlib import Path
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from evaluation.choices import SIGNS, Choice, PairKey, judged, read_choices
 from evaluation.judge import find_rater, rated
 from evaluation.ratings import ReplyKey, read_ratings
 from evaluation.scores import Protocol
@@ -24,7 +26,7 @@ from i2a.trees.tree import RATINGS, Node, Tree
 from i2a.view.shelf import ShownRun
 
 SCORES, CHOICES = "ratings.jsonl", "choices_of_people.jsonl"
-Choice = Literal["first", "second", "tie"]
+T = TypeVar("T")
 
 
 class RatingAnswer(BaseModel):
@@ -178,26 +180,64 @@ def rubric(name: str) -> list[str]:
 
 
 def largest_differences(run: ShownRun, limit: int = 50) -> list[JsonObject]:
-    """The replies on which people and judges are furthest apart, from the ratings in the run's folder."""
-    if run.kind != "evaluation" or (file := run.file(SCORES)) is None or run.index is None:
+    """The replies, or the pairs of replies, on which people and judges are furthest apart, by the ratings in the run's
+    folder."""
+    file = run.file(SCORES if run.kind == "evaluation" else CHOICES)
+    if file is None or run.index is None:
         return []
+    found = _apart_in_scores(run, file) if run.kind == "evaluation" else _apart_in_choices(run, file)
+    return sorted(found, key=lambda one: -one["apart"])[:limit]
+
+
+def _apart_in_scores(run: ShownRun, file: Path) -> Iterator[JsonObject]:
     identity = run.manifest["identity"]
-    people: dict[ReplyKey, list[int]] = {}
-    for scored in read_ratings(file, Protocol.stored(identity["protocol"], identity.get("scale"))).values():
-        for reply, score in scored.items():
-            people.setdefault(reply, []).append(score)
-    found = []
+    people = _by_item(read_ratings(file, Protocol.stored(identity["protocol"], identity.get("scale"))))
     for _, tree, reply, node in _rated(run):
         if not (given := people.get(reply)):
             continue
         scores = {judge: rating["score"] for judge, rating in node.metadata[RATINGS].items()}
         known = [score for score in scores.values() if score is not None]
         if known:
-            mean, judged = sum(given) / len(given), sum(known) / len(known)
-            place = {"tree": tree.id, "node": list(tree).index(node), "reply": node.content[:300]}
-            place |= reply._asdict()
-            found.append({**place, "people": given, "judges": scores, "apart": round(abs(mean - judged), 2)})
-    return sorted(found, key=lambda one: -one["apart"])[:limit]
+            what = f"{reply.candidate}, {reply.case}, turn {reply.turn}"
+            place = {"tree": tree.id, "node": list(tree).index(node), "what": what, "replies": [node.content[:300]]}
+            yield {**place, "people": given, "judges": scores, "apart": _apart(given, known)}
+
+
+def _apart_in_choices(run: ShownRun, file: Path) -> Iterator[JsonObject]:
+    assert run.index is not None
+    people = _by_item(read_choices(file))
+    words = {sign: word for word, sign in SIGNS.items()}
+    for id in dict.fromkeys(pair.tree for pair in people):
+        if (place := run.index.place(id)) is None:
+            continue
+        tree = run.index.tree(place)
+        nodes = list(tree)
+        judges: dict[PairKey, dict[str, int]] = {}
+        for judge, pair, sign in judged(tree):
+            judges.setdefault(pair, {})[judge] = sign
+        for pair, said in judges.items():
+            if given := people.get(pair):
+                yield {
+                    "tree": id,
+                    "node": pair.node,
+                    "what": f"{id}, after #{pair.node}",
+                    "replies": [nodes[number].content[:300] for number in (pair.first, pair.second)],
+                    "people": [words[sign] for sign in given],
+                    "judges": {judge: words[sign] for judge, sign in said.items()},
+                    "apart": _apart(given, list(said.values())),
+                }
+
+
+def _by_item(by_rater: Mapping[str, Mapping[T, int]]) -> dict[T, list[int]]:
+    found: dict[T, list[int]] = {}
+    for given in by_rater.values():
+        for item, score in given.items():
+            found.setdefault(item, []).append(score)
+    return found
+
+
+def _apart(people: Sequence[int], judges: Sequence[int]) -> float:
+    return round(abs(sum(people) / len(people) - sum(judges) / len(judges)), 2)
 
 
 def _replies(run: ShownRun) -> Iterator[Item]:

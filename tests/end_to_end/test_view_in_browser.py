@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from i2a.models.model import Completion
+from i2a.runs.journal import Journal
+from i2a.runs.sync import run_sync
 from i2a.trees.json import dump
 from i2a.trees.persona import Persona
 from i2a.trees.tree import RATINGS, Inference, Tree, Utterance, Verdict
@@ -147,6 +150,48 @@ def test_hostile_words_stay_words_on_any_screen(browser: Any, runs: Path, width:
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
         paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
+
+
+def evil(root: Path) -> None:
+    """An evaluation, going, of which people and programs have made all that they can."""
+    tree = Tree(HOSTILE, "evaluation", Persona(HOSTILE, HOSTILE, HOSTILE, "p", "t"), 0)
+    tree.options = {"candidate": HOSTILE, "case": HOSTILE}
+    reply = tree.add(tree.add(None, Utterance("user", HOSTILE)), Utterance("candidate", HOSTILE))
+    reply.metadata[RATINGS] = {HOSTILE: {"score": 1, "reason": HOSTILE}}
+    rating = {"candidate": HOSTILE, "case": HOSTILE, "turn": 1, "score": 5, "rater": HOSTILE, "comment": HOSTILE}
+    curve = {HOSTILE: {"al": [1.0, 2.0], "intervals": {"al": [[0.5, 1.5], None]}}}
+    summary = {"judge": HOSTILE, "candidates": curve, "other_judges": {}}
+    folder = run(
+        root / "evil",
+        {"protocol": "aloe", "personas": {"cases": 9}, "candidates": {HOSTILE: {}}},
+        trees_jsonl=dump(tree) + "\n",
+        ratings_jsonl=json.dumps(rating) + "\n",
+        summary_json=json.dumps(summary),
+        failures_jsonl=json.dumps({"id": "x", "reason": HOSTILE}) + "\n",
+    )
+
+    async def said() -> None:
+        with Journal(folder / "journal.sqlite") as journal:
+            await journal.write(HOSTILE + "2", b"k", HOSTILE, HOSTILE, Completion(HOSTILE, "stop", 1, 1))
+
+    run_sync(said())
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
+def test_hostile_words_stay_words_on_every_screen(browser: Any, runs: Path, width: int, scheme: str) -> None:
+    evil(runs)
+    shows = {"live": ".said", "curves": ".chart", "rate": ".asked .said", "differences": "tbody .said", "": ".card"}
+    how = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
+    with viewed(runs, "--rate", HOSTILE[:80]) as address, opened(browser, f"{address}#/", **how) as page:
+        page.wait_for_selector(".run")
+        for screen, what in shows.items():
+            page.goto(f"{address}#{screen}/runs%2Fevil")
+            page.wait_for_selector(f"#screen {what}")
+            if what != ".chart":
+                assert page.locator(what).first.text_content() in HOSTILE or HOSTILE in page.text_content("#screen")
+            assert page.locator("#screen img, #screen script, #screen b:has(script)").count() == 0
+            assert page.title() == "runs/evil · i2a view"
+            assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), screen
 
 
 def test_twenty_replies_are_rated_by_keys_by_two_people_with_a_break(browser: Any, runs: Path) -> None:

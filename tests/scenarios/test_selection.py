@@ -9,11 +9,12 @@ import pytest
 from i2a import read_trees, select
 from i2a.errors import UsageError
 from i2a.runs.run_folder import RunFolder
-from i2a.runs.simulated import is_simulated
+from i2a.runs.simulated import is_simulated, simulated_roles
 from i2a.trees.json import write
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Tree, Utterance, Verdict
 from scenarios import Simulation, simulate
+from scenarios.selection import NearDuplicates
 
 ANNA = Persona("a", "She is a baker. She has two cats.", "She is warm.", fields={"country": "Peru"})
 BEN = Persona("b", "He is a guard.", "He is dry.", fields={"country": "Chile"})
@@ -101,6 +102,49 @@ def test_length_is_turns_and_words(tmp_path: Path) -> None:
     }
 
 
+def test_where_nobody_is_called_user_who_opens_is_answered(tmp_path: Path) -> None:
+    def debate(id: str, *said: str) -> Tree:
+        tree, here = Tree(id, "debate", ANNA, 1), None
+        for at, text in enumerate(said):
+            here = tree.keep(tree.add(here, Utterance("for" if at % 2 == 0 else "against", text)))
+        return tree
+
+    trees = [debate("short", "It is so.", "No."), debate("long", *["It is so, as all of us know.", "No."] * 4)]
+    assert selected(tmp_path / "a", trees, min_turns=2) == (["long"], {"short": ["turns 1, under 2"]})
+    assert selected(tmp_path / "b", trees, max_turns=2) == (["short"], {"long": ["turns 4, over 2"]})
+    assert selected(tmp_path / "c", trees, max_words=1)[0] == ["short", "long"]
+
+
+def test_a_letter_of_a_script_without_spaces_is_half_a_word(tmp_path: Path) -> None:
+    chinese = conversation("chinese", "\u4f60\u597d", "\u4f60\u597d\u5417")
+    other = conversation("other", "Hi.", "So, so and so.")
+    assert selected(tmp_path, [chinese, other], min_words=2) == (["other"], {"chinese": ["words 1.5, under 2"]})
+
+
+@pytest.mark.parametrize("most", [0.01, 0.5, 0.85, 0.95, 0.99, 0.999])
+def test_what_is_hardly_more_similar_than_allowed_is_found(tmp_path: Path, most: float) -> None:
+    pytest.importorskip("datasketch")
+    said = [f"word{n}" for n in range(400)]
+    trees = [conversation("first", " ".join(said), "Yes."), conversation("same", " ".join(said), "Yes.")]
+    others = [f"other{n}" for n in range(400)]
+    trees.append(conversation("other", " ".join(others), "No."))
+    assert selected(tmp_path, trees, max_similarity=most)[0] == ["first", "other"]
+
+
+def test_most_of_those_just_above_the_bound_are_found() -> None:
+    """Of pairs that share 0.85 of their pieces, with a bound of 0.8."""
+    pytest.importorskip("datasketch")
+    found = 0
+    for seed in range(40):
+        said = [f"w{seed}-{n}" for n in range(202)]
+        near = NearDuplicates(0.8)
+        near.add(conversation("one", " ".join(said)))
+        found += (
+            near.twin(conversation("other", " ".join([*said[:186], *[f"x{seed}-{n}" for n in range(16)]]))) == "one"
+        )
+    assert found >= 30
+
+
 def test_of_nearly_the_same_conversations_the_first_one_stays(tmp_path: Path) -> None:
     pytest.importorskip("datasketch")
     text = "My two cats have slept on the warm oven all day, and the bread has not risen at all because of them again."
@@ -123,6 +167,38 @@ def test_each_person_and_each_level_of_a_field_has_its_share(tmp_path: Path) -> 
             "4": ["1 of country Chile are kept already"],
         },
     )
+
+
+def test_halves_go_by_their_ids(tmp_path: Path) -> None:
+    trees = [conversation("1"), conversation("2")]
+    why = f"1 of profile {ANNA.profile_id} are kept already"
+    assert selected(tmp_path, trees, max_per={"profile": 1}) == (["1"], {"2": [why]})
+    unknown = [conversation(id, person=Persona(id)) for id in ("x", "y")]
+    assert selected(tmp_path / "b", unknown, max_per={"profile": 1})[0] == ["x", "y"]
+
+
+def test_what_was_imported_stays_imported_and_what_was_simulated_simulated(tmp_path: Path) -> None:
+    for name, identity, more in (
+        ("imported", {"imported": {"file": "chats.json"}}, {"notes": ["2 lines left out"]}),
+        (
+            "served",
+            {"models": {"judge": "openai:m@http://localhost/v1"}},
+            {"simulated": {"openai:m@http://localhost/v1": True}},
+        ),
+        ("real", {"models": {"judge": "openai:gpt"}}, {"simulated": {"openai:gpt": False}}),
+    ):
+        with RunFolder.open(tmp_path / name, identity, more, resume=False) as folder:
+            write(folder.trees_file, [conversation(name)])
+    select(runs=[tmp_path / "imported"], out=tmp_path / "a", min_turns=1)
+    manifest = RunFolder(tmp_path / "a").manifest()
+    assert manifest["identity"]["imported"] == {"file": "chats.json"}
+    assert "2 lines left out" in manifest["notes"]
+    assert not is_simulated(manifest)
+    select(runs=[tmp_path / "served", tmp_path / "real"], out=tmp_path / "b", min_turns=1)
+    manifest = RunFolder(tmp_path / "b").manifest()
+    assert manifest["identity"]["models"] == {"judge": "openai:m@http://localhost/v1", "judge 2": "openai:gpt"}
+    assert simulated_roles(manifest) == ["judge"]
+    assert "imported" not in manifest["identity"]
 
 
 def test_what_is_selected_is_a_run_that_says_where_it_comes_from(tmp_path: Path) -> None:

@@ -26,5 +26,6 @@ export const send = (name, values, body) => answer(fetch(address(name, values), 
 export function follow(run, told) {
   const events = new EventSource(address("progress", { run }));
   events.onmessage = (event) => told(JSON.parse(event.data));
+  events.onerror = () => { if (events.readyState === EventSource.CLOSED) told({ trouble: "there is no such run" }); };
   return () => events.close();
 }

@@ -74,7 +74,7 @@ export async function browse(place, { run, tree: firstTree, node: firstNode, lin
     const at = found.entries.findIndex((entry) => entry.id === open);
     rows.resize(found.total, { selected: at, top: true });
     if (!found.total) {
-      article.replaceChildren(el("p", { class: "empty" }, seen ? "No conversation matches. Change the filters." : "No conversation is finished yet. Progress shows those that grow."));
+      article.replaceChildren(el("p", { class: "empty" }, seen ? "No conversation matches. Change the filters." : about.kind === "training" ? "A training holds no conversations. Progress and Curves show how it goes." : "No conversation is finished yet. Progress shows those that grow."));
       open = "";
     } else if (at < 0 && !firstTree) rows.select(0, false);
     keepUp(found);
@@ -184,8 +184,8 @@ function filters(about) {
     el("label", {}, "Persona", el("input", { name: "persona", id: "persona", autocomplete: "off", size: "12", placeholder: "id" })),
     several("candidate", "Candidate", about.candidates), several("scenario", "Scenario", about.scenarios),
     judged ? el("label", {}, "Pairs", el("select", { name: "label", id: "label" }, ...Object.entries({ "": "any", labelled: "with a labelled pair", flipped: "with a flip", unjudged: "with one unjudged" }).map(option))) : "",
-    ...(rated ? [number("least_score", "Score from"), number("most_score", "to")] : []),
-    number("least_length", "Length from"), number("most_length", "to"),
+    rated ? el("span", { class: "range" }, number("least_score", "Score from"), number("most_score", "to")) : "",
+    el("span", { class: "range" }, number("least_length", "Length from"), number("most_length", "to")),
     el("label", {}, "Order", el("select", { name: "order", id: "order" }, ...Object.entries(ORDERS).filter(([name]) => !hidden.has(name)).map(option))),
     el("label", { class: "tick" }, el("input", { name: "disagreement", id: "disagreement", type: "checkbox", value: "true" }), "disagreement only"));
 }

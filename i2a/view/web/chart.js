@@ -18,7 +18,7 @@ function ticks(low, high) {
   const rough = (high - low) / 5 || 1, power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough);
   const found = [];
-  for (let at = Math.ceil(low / step) * step; at <= high + step / 1e6; at += step) found.push(Number(at.toPrecision(6)));
+  for (let n = Math.ceil(low / step); n * step <= high + step / 1e6; n += 1) found.push(Number((n * step).toPrecision(6)) + 0);
   return found;
 }
 
@@ -33,7 +33,7 @@ export function chart(panel) {
   const y = (value) => HEIGHT - BOTTOM - ((value - y0) / (y1 - y0)) * (HEIGHT - TOP - BOTTOM);
   const text = (where, words, more = {}) => svg("text", { ...where, "font-size": 12, "font-family": "system-ui, sans-serif", fill: "#5b6470", ...more }, words);
   const drawn = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", "aria-label": panel.title, xmlns: SVG },
-    svg("rect", { width: WIDTH, height: HEIGHT, fill: "#fff" }));
+    svg("rect", { class: "paper", width: WIDTH, height: HEIGHT, fill: "#fff" }));
   for (const at of ticks(y0, y1)) drawn.append(svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y(at), y2: y(at), stroke: "#e3e6ea" }), text({ x: LEFT - 6, y: y(at) + 4, "text-anchor": "end" }, String(at)));
   for (const at of ticks(x0, x1).filter((each) => Number.isInteger(each))) drawn.append(text({ x: x(at), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, String(at)));
   drawn.append(text({ x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, panel.x));

@@ -3,6 +3,7 @@
 
 import { ask, send } from "./api.js";
 import { el } from "./dom.js";
+import { whole } from "./words.js";
 
 const SIDES = { 1: "left", 2: "right", 3: "tie" };
 const REASONS = ["I cannot tell", "unreadable", "not my language", "not fit to be shown"];
@@ -14,7 +15,7 @@ export async function rate(place, { run }) {
     const { item, before } = state;
     const comment = el("input", { id: "comment", autocomplete: "off", maxlength: "5000", placeholder: "comment ( c ), then Enter", "aria-label": "Comment" });
     comment.value = before?.comment ?? "";
-    const progress = el("p", { id: "rated", "aria-live": "polite" }, `${state.done} of ${state.total} rated by ${state.rater}`);
+    const progress = el("p", { id: "rated", "aria-live": "polite" }, `${whole(state.done)} of ${whole(state.total)} rated by ${state.rater}`);
     const top = el("div", { class: "rate-top" }, progress, el("progress", { max: String(state.total || 1), value: String(state.done) }));
     if (!item) {
       place.replaceChildren(top, el("p", { class: "empty" }, state.total ? "All done. Thank you." : "There is nothing to rate."), back());
@@ -22,7 +23,7 @@ export async function rate(place, { run }) {
     }
     const answers = state.kind === "score"
       ? state.scale.map((score) => answer(String(score), score, { score }, before?.score === score))
-      : Object.entries(SIDES).map(([key, choice]) => answer(choice, key, { choice }, before?.choice === choice));
+      : Object.entries(SIDES).map(([key, choice]) => answer(`${choice} ( ${key} )`, key, { choice }, before?.choice === choice));
     const replies = el("div", { class: "siblings" }, ...item.replies.map((content, i) => el("div", { class: "card reply asked" },
       el("b", {}, item.replies.length > 1 ? ["left", "right"][i] : "the reply"), el("p", { class: "said", dir: "auto" }, content))));
     const skip = el("select", { id: "skip", "aria-label": "Skip, because", on: { change: (event) => event.target.value && give({ skipped: event.target.value }) } },
@@ -33,8 +34,10 @@ export async function rate(place, { run }) {
       el("ol", { class: "turns" }, ...item.dialogue.map((said) => el("li", {}, el("div", { class: `card ${said.user ? "user" : "reply"}` }, el("p", { class: "said", dir: "auto" }, said.content))))),
       replies,
       el("div", { class: "answers" }, ...answers, skip, comment, back()));
-    place.querySelector(".asked").scrollIntoView({ block: "nearest" });
+    look();
   }
+
+  const look = () => place.querySelector(".asked")?.scrollIntoView({ block: "nearest" });
 
   const answer = (words, key, given, chosen) => el("button", { type: "button", class: chosen ? "answer chosen" : "answer", "data-key": key, on: { click: () => give(given) } }, words);
   const back = () => state.previous ? el("button", { type: "button", class: "link", id: "back", on: { click: goBack } }, "back ( b )") : "";
@@ -73,6 +76,7 @@ export async function rate(place, { run }) {
   }
 
   document.addEventListener("keydown", key);
+  place.addEventListener("shown", look, { once: true });
   draw();
   return () => document.removeEventListener("keydown", key);
 }

@@ -171,11 +171,32 @@ def test_a_damaged_cache_or_a_folder_that_takes_none_costs_nothing_but_time(file
     with TreeIndex.open(file) as index:
         index.update()
         assert index.count == 4
+    with TreeIndex.open(file) as index:
+        assert index.count == 4, "it was replaced on disk"
     cache.unlink()
     cache.mkdir()
     with TreeIndex.open(file) as index:
         index.update()
         assert ids(index, words="imker") == ["t1"]
+
+
+def test_a_cache_that_is_damaged_further_on_is_built_anew_when_that_is_noticed(tmp_path: Path) -> None:
+    file = stored(tmp_path, *map(tree, range(300)))
+    with TreeIndex.open(file) as index:
+        index.update()
+    cache = file.with_name(CACHE)
+    whole = cache.read_bytes()
+    cache.write_bytes(whole[:8192] + b"\xff" * (len(whole) - 8192))
+    with TreeIndex.open(file) as index:
+        while index.update(100):
+            pass
+        assert len(ids(index, "longest")) == 100
+        assert ids(index, words="hello")
+        while index.update(100):
+            pass
+        assert index.count == 300
+    with TreeIndex.open(file) as index:
+        assert index.count == 300
 
 
 @pytest.mark.parametrize("line", ["[]", "{", '{"id": "t"}', "null"])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.choices import agreement_on_choices
 from evaluation.ratings import read_ratings
 from evaluation.scores import ALOE
 from i2a.errors import UsageError
@@ -134,4 +135,14 @@ def test_two_replies_are_chosen_from_and_the_file_says_which_was_meant(tmp_path:
     assert {line["choice"] for line in stored} == {"first"}, "whichever side it stood on"
     assert sides == {"left", "right"}
     assert ann.state()["done"] == 12
+    bob = session(found, "bob")
+    for _ in range(3):
+        item = bob.state()["item"]
+        bob.answer(RatingAnswer(item=item["item"], choice=["left", "right"][item["replies"].index("rejected")]))
+    apart = largest_differences(found)
+    assert [one["apart"] for one in apart] == [1.0] * 3 + [0.0] * 9
+    assert (apart[0]["people"], apart[0]["judges"]) == (["first", "second"], {"judge": "first"})
+    assert (apart[0]["node"], apart[0]["replies"]) == (0, ["preferred", "rejected"])
+    (judge, *_) = agreement_on_choices(found.path, ann.file).pairs
+    assert (judge.second, judge.replies, judge.equal) == ("human:ann", 12, 1.0)
     shelf.close()

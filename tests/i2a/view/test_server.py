@@ -4,14 +4,17 @@ import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from filelock import FileLock
 
 from i2a.trees.json import dump
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Tree, Utterance
+from i2a.view.follow import Follower
 from i2a.view.server import ViewServer
 from i2a.view.shelf import Shelf
 from tests.i2a.report.folders import run
@@ -122,6 +125,23 @@ async def test_trees_are_filtered_and_paged(client: TestClient[Any, Any]) -> Non
     assert (await asked(client, "tree?run=runs/first&id=t2"))["tree"]["nodes"][0]["content"] == "message 2"
 
 
+async def test_the_first_paint_of_ten_thousand_trees_takes_less_than_a_second_of_work(
+    client: TestClient[Any, Any], runs: Path
+) -> None:
+    """Of this process, whatever else the machine does. What is asked is what the page asks for, of a run never seen."""
+    run(runs / "large", {"a": "b"}, trees_jsonl="".join(map(tree, range(10_000))))
+    before = process_time()
+    await asked(client, "runs")
+    await asked(client, "run?run=runs/large")
+    found = await asked(client, "trees?run=runs/large&limit=100")
+    await asked(client, f"tree?run=runs/large&id={found['entries'][0]['id']}")
+    assert process_time() - before < 1
+    assert (len(found["entries"]), found["left"] > 0) == (100, found["count"] < 10_000)
+    while found["left"]:
+        found = await asked(client, "trees?run=runs/large&limit=100&offset=9900")
+    assert (found["total"], [one["id"] for one in found["entries"]][-1]) == (10_000, "t9999")
+
+
 @pytest.mark.parametrize("query", ["order=evil", "limit=100000", "offset=-1", "least_score=x", "unknown=1", "label=x"])
 async def test_a_query_that_makes_no_sense_is_told_in_a_line(client: TestClient[Any, Any], query: str) -> None:
     async with client.get(f"/{TOKEN}/api/trees?run=runs/first&{query}") as answer:
@@ -160,13 +180,14 @@ async def test_progress_is_followed_while_the_folder_grows(client: TestClient[An
         assert (later["failed"], later["reasons"], later["state"]) == (1, [["<b>gone</b>", 1]], "complete")
 
 
-def test_a_run_counts_as_quiet_once_nothing_is_written(runs: Path) -> None:
-    from i2a.view.follow import Follower
-
-    for file in (runs / "first").iterdir():
-        os.utime(file, (1, 1))
+def test_a_run_is_going_while_a_process_holds_it_and_quiet_once_none_does(runs: Path) -> None:
+    folder = runs / "first"
     shelf = Shelf([runs])
     found = shelf.run("runs/first")
     assert found is not None
+    with FileLock(folder / "lock"):
+        for file in folder.iterdir():
+            os.utime(file, (1, 1))
+        assert Follower(found).state()["state"] == "going", "it waits for a slow model"
     assert Follower(found).state()["state"] == "quiet"
     shelf.close()
