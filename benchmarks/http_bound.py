@@ -1,7 +1,8 @@
 """How close many conversations over HTTP come to what the server allows, and whether they grow the same trees.
 
 The bound is max(calls x latency / slots, turns x 3 x latency): the server's slots, or the three calls of a turn that
-must follow each other. Run: python benchmarks/http_bound.py [--conversations 256] [--slots 256] [--latency 0.2]
+must follow each other.
+Run: python benchmarks/http_bound.py [--conversations 256] [--slots 256] [--latency 0.2] [--workers 1]
 """
 
 import argparse
@@ -33,10 +34,16 @@ def server(*flags: str) -> Iterator[str]:
             process.terminate()
 
 
-def grow(folder: Path, model: str, conversations: int, turns: int) -> tuple[RunResult, float]:
+def grow(folder: Path, model: str, conversations: int, turns: int, workers: int = 1) -> tuple[RunResult, float]:
     start = time.perf_counter()
     config = Simulation(
-        out=folder, conversations=conversations, turns=turns, concurrency=conversations, model=model, seed=1
+        out=folder,
+        conversations=conversations,
+        turns=turns,
+        concurrency=conversations,
+        model=model,
+        seed=1,
+        workers=workers,
     )
     result = simulate(config)
     return result, time.perf_counter() - start
@@ -48,12 +55,13 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=10)
     parser.add_argument("--latency", type=float, default=0.2)
     parser.add_argument("--slots", type=int, default=256)
+    parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         with server("--latency", str(args.latency), "--slots", str(args.slots)) as model:
             grow(here / "warm-up", model, 8, 1)
-            result, seconds = grow(here / "http", model, args.conversations, args.turns)
+            result, seconds = grow(here / "http", model, args.conversations, args.turns, args.workers)
         calls = sum(count.calls for count in result.usage.by_role().values())
         bound = max(calls * args.latency / args.slots, args.turns * 3 * args.latency)
         print(f"{calls} calls in {seconds:.2f} s; the bound is {bound:.2f} s; ratio {seconds / bound:.3f}")

@@ -51,7 +51,8 @@ Draw = Callable[[BenchmarkSummary, Path], object]
 
 @dataclass(frozen=True, slots=True)
 class EvalResult:
-    """How the `run` ended and what it measured: no `summary` while dialogues are left, or where every one failed.
+    """How the `run` ended and what it measured: no `summary` of a shard, while dialogues are left, or where every one
+    failed.
 
     `written`: what is in `summary.json`. `agreement`: None for a judge alone.
     """
@@ -109,7 +110,7 @@ async def evaluate_async(
         for line in in_words(plan.leaks):
             console.print(Text(f"Warning: {line}"))
     run = await execute(plan.run, config, console=console)
-    if run.left or not (run.finished or RunFolder(run.folder).broken()):
+    if run.left or config.shard or not (run.finished or RunFolder(run.folder).broken()):
         return EvalResult(run)
     result = derive(plan, run, config)
     if draw is not None and result.summary is not None:

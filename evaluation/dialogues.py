@@ -13,7 +13,7 @@ from evaluation.judge import Rater, rate
 from evaluation.live import Change, live
 from evaluation.replay import replay
 from i2a.digests import digest
-from i2a.models.call import RoleModel
+from i2a.models.model import Model
 from i2a.models.spec import ModelSpec
 from i2a.runs.session import Session
 from i2a.trees.persona import Persona
@@ -100,7 +100,7 @@ class StoredDialogue:
                     ratings.create_task(rate(tree, judges, reply.parent, reply))
 
 
-def candidate_client(tree: Tree, session: Session, spec: ModelSpec) -> RoleModel:
+def candidate_client(tree: Tree, session: Session, spec: ModelSpec) -> Model:
     """The model of a candidate, for one tree.
 
     The seed of a tree follows from its case, and those of user and judge from it, the same for all candidates. A server

@@ -5,6 +5,7 @@ The seed of a tree is that of its case, so that all candidates meet the same use
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from secrets import token_hex
 from typing import cast
 
@@ -97,8 +98,14 @@ def plan_evaluation(config: Evaluation, clients: Mapping[str, Client] = {}) -> E
             "judge": list(judges.values()),
             **{role: [spec] for role, spec in users.items()},
         },
-    )
+        replan=partial(_replanned, config),
+        clients=clients,
+    ).sharded(config.shard)
     return EvalPlan(run, conditions, named, leaks)
+
+
+def _replanned(config: Evaluation, clients: Mapping[str, Client]) -> RunPlan:
+    return plan_evaluation(config.model_copy(update={"shard": None}), clients).run
 
 
 def cases_of(config: Evaluation, users: Mapping[str, ModelSpec]) -> tuple[Cases, int, JsonMapping, Mapping[str, bool]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from evaluation.dialogues import StoredDialogue, grow_rated, rated
@@ -59,9 +60,15 @@ def plan_rejudging(run: Path, config: Evaluation, clients: Mapping[str, Client] 
         failures=failures,
         simulated=manifest.get("simulated", {}),
         roles={"judge": list(judges.values())},
-    )
+        replan=partial(_replanned, run, config),
+        clients=clients,
+    ).sharded(config.shard)
     leaks = find_leaks({name: told["model"] for name, told in first["candidates"].items()}, personas)
     return EvalPlan(plan, conditions, first["candidates"], leaks)
+
+
+def _replanned(run: Path, config: Evaluation, clients: Mapping[str, Client]) -> RunPlan:
+    return plan_rejudging(run, config.model_copy(update={"shard": None}), clients).run
 
 
 def conditions_of(first: JsonMapping, protocol: Protocol, judges: JsonMapping) -> Conditions:

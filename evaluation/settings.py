@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from i2a.personas.settings import refuse_both
-from i2a.runs.config import RunConfig
+from i2a.runs.config import SharedRunConfig
 from i2a.settings import Flag, flag_name
 
 # What the stored dialogues determine, with --replay and with --rejudge.
@@ -15,7 +15,7 @@ REPLAYED = frozenset({"personas", "profiles", "personalities", "user", "inducer"
 REJUDGED = REPLAYED | {"candidates", "replay", "cases", "turns", "seed"}
 
 
-class Evaluation(RunConfig):
+class Evaluation(SharedRunConfig):
     """Everything that can be set.
 
     The settings of `RunConfig` and what stands below the gap may differ from one session to the next. `inducer`: asked

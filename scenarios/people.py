@@ -82,32 +82,45 @@ class People:
             drawn = self.main.draw(min(count, self.main.pairs), seed)
             yield from ((persona, {}) for persona in islice(cycle(drawn), count))
             return
-        named = list(self.by_role)
-        seats = named if self.lead else ["", *named]
         dealt: dict[str, list[Persona]] = {}
-        for pool in {id(pool): pool for pool in self._pools}.values():
-            mine = [seat for seat in seats if (self.by_role[seat] if seat else self.main) is pool]
+        for pool, mine in self._seated:
             drawn = pool.draw(count * len(mine), seed)
             dealt |= {seat: drawn[place :: len(mine)] for place, seat in enumerate(mine)}
         for number in range(count):
-            yield dealt[self.lead][number], {role: dealt[role][number] for role in named}
+            yield dealt[self.lead][number], {role: dealt[role][number] for role in self.by_role}
+
+    def successors(self, scenario: Scenario, trees: Sequence[Tree], seed: int) -> Iterator[Persona]:
+        """For each of the trees whom its person becomes: the next one in the draw who shares no half with them,
+        whether or not the run comes to that one. Raises `UsageError` if there is nobody."""
+        drawn = [tree.persona for tree in trees]
+        most = min(pool.pairs // len(seats) for pool, seats in self._seated)
+        for place, persona in enumerate(drawn[:]):
+            mine = {persona.profile_id, persona.personality_id}
+            for at in (further % most for further in range(place + 1, place + most)):
+                if at >= len(drawn):
+                    drawn = [person for person, _ in self.draw(scenario, min(2 * at, most), seed)]
+                if mine.isdisjoint((drawn[at].profile_id, drawn[at].personality_id)):
+                    yield drawn[at]
+                    break
+            else:
+                raise UsageError(
+                    f"nobody among the personas shares neither profile nor personality with {persona.id}, whose "
+                    "persona changes: add personas"
+                )
+
+    @property
+    def _seated(self) -> list[tuple[PersonaPool, list[str]]]:
+        """Each pool, and the roles that it is for; "" is the tree."""
+        seats = list(self.by_role) if self.lead else ["", *self.by_role]
+        return [
+            (pool, [seat for seat in seats if (self.by_role[seat] if seat else self.main) is pool])
+            for pool in {id(pool): pool for pool in self._pools}.values()
+        ]
 
     def uses(self, scenario: Scenario) -> bool:
         """Whether anybody is told whom a tree is with."""
         named = any(self.fields & role.prompt.names for role in scenario.roles.values())
         return scenario.uses_personas or bool(named)
-
-
-def another(persona: Persona, trees: Sequence[Tree]) -> Persona:
-    """The first person of these trees who shares no half with `persona`. Raises `UsageError` if there is none."""
-    mine = {persona.profile_id, persona.personality_id}
-    for tree in trees:
-        if mine.isdisjoint((tree.persona.profile_id, tree.persona.personality_id)):
-            return tree.persona
-    raise UsageError(
-        f"nobody in this run shares neither profile nor personality with {persona.id}, whose persona changes: raise "
-        "--conversations, or add personas"
-    )
 
 
 def check_values(scenario: Scenario, trees: Sequence[Tree], fields: frozenset[str]) -> None:

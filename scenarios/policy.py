@@ -16,7 +16,7 @@ from i2a.jsonl import JsonObject
 from i2a.models.autogen import Client
 from i2a.models.spec import ModelSpec
 from i2a.runs.clients import has_likelihoods, spec_for
-from i2a.runs.runner import model_errors
+from i2a.runs.collector import model_errors
 from i2a.runs.session import Session
 from i2a.trees.tree import REWARD, REWARDS, UNSCORED, Node, Placed, Tree, Utterance
 from scenarios.rewards import Reward, Value, find_reward
@@ -268,5 +268,5 @@ class Siblings:
         scored = [place for place, node in enumerate(nodes) if node.metadata.get(REWARD) is not None]
         if self.plan.follow == "best" and scored:
             return max(scored, key=lambda place: (nodes[place].metadata[REWARD], -place))
-        chance = random.Random(f"{self.tree.id}/{self.tree.seed}/{[node.content for node in nodes[0].path[:-1]]}")
+        chance = random.Random(f"{self.tree.chance}/{[node.content for node in nodes[0].path[:-1]]}")
         return chance.randrange(len(nodes))

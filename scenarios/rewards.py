@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, get_type_hints
 from agents.role import Role
 from i2a import plugins
 from i2a.errors import ModelError, UsageError
-from i2a.runs.runner import model_errors
+from i2a.runs.collector import model_errors
 from i2a.trees.tree import Node, Tree
 from i2a.words import words
 from scenarios.source import fingerprint_of

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from i2a.personas.settings import refuse_both
-from i2a.runs.config import RunConfig
+from i2a.runs.config import SharedRunConfig
 from i2a.settings import Flag
 
 REWARDED = (
@@ -73,10 +73,12 @@ class Scene(BaseModel):
         return self
 
 
-class Simulation(Scene, RunConfig):
+class Simulation(Scene, SharedRunConfig):
     """All settings. When a run is resumed, only those of `RunConfig` may change."""
 
-    conversations: int = Field(10, ge=1, description="How many conversations, each with another persona.")
+    conversations: int = Field(
+        10, ge=1, description="How many conversations, each with another persona; more with --resume extend a run."
+    )
     seed: int = Field(0, description="The same seed and models give the same corpus.")
     model: str = Field(
         "offline",

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -13,16 +14,18 @@ from i2a.models.spec import ModelSpec
 from i2a.runs.clients import check_clients, spec_for
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
+from i2a.runs.run_folder import RunFolder
 from i2a.runs.runner import execute
 from i2a.runs.session import Session
 from i2a.runs.sync import run_sync
 from i2a.trees.tree import Tree
 from scenarios.jury import JUDGE, JuryPlan
-from scenarios.people import LATER, People, another, check_values, unspoken
+from scenarios.people import LATER, People, check_values, unspoken
 from scenarios.policy import PolicyPlan
 from scenarios.script import Scenario, find
 from scenarios.settings import Simulation
 
+DIGITS, DRAWN = 6, 3  # of the number of a conversation: in the id of its tree, and in what its chance is drawn from
 CHARACTERS = 4  # of a token, about; as `estimate_tokens` has it
 TURN = 120  # tokens of a message and a reply of some three sentences each
 ANSWER = 200  # tokens that an answer takes at most, as a rule
@@ -46,8 +49,8 @@ def simulate_async(
 
 
 def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}, *, name: str = "") -> RunPlan:
-    """`name`: what the ids of its trees begin with; default: that of the scenario. Raises `UsageError` for settings
-    that cannot work."""
+    """`name`: what the ids of its trees begin with; default: scenario and seed. Such a run cannot be extended. Raises
+    `UsageError` for settings that cannot work."""
     audits = {"auto": None, "on": True, "off": False}[config.audit_user]
     people = People.read(config)
     scenario = find(config.scenario).with_prompts(config.role_prompt, people.fields)
@@ -61,7 +64,8 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}, *, n
     options = scenario.resolve(config.option | ({} if config.turns is None else {"turns": config.turns}))
     beside = {**(policy.models if policy else {}), **(jury.others if jury else {})}
     models = models_of_roles(scenario, config, clients, beside)
-    trees = drawn_trees(people_of, options, people, config, name or scenario.name)
+    first = config.conversations if name else first_planned(config)
+    trees = drawn_trees(people_of, options, people, config, name, first)
 
     def grow(tree: Tree, session: Session) -> Awaitable[None]:
         if policy is not None:
@@ -78,7 +82,7 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}, *, n
         fingerprint={
             "prompts": {name: role.prompt.fingerprint for name, role in scenario.roles.items()},
             "scenario": {"name": scenario.name, "fingerprint": scenario.fingerprint, "options": options},
-            "personas": {**people.fingerprint, "conversations": config.conversations},
+            "personas": people.fingerprint if first is None else {**people.fingerprint, "conversations": first},
             "seed": config.seed,
             "models": {role: str(spec) for role, spec in models.items()},
             **({} if audits is None else {"audit_user": audits}),
@@ -93,7 +97,9 @@ def plan_simulation(config: Simulation, clients: Mapping[str, Client] = {}, *, n
         needed=needed_tokens(scenario, trees),
         turns=turns if isinstance(turns := options.get("turns"), int) else 0,
         metadata={"uses_personas": people.uses(people_of)},
-    )
+        replan=partial(plan_simulation, config.model_copy(update={"conversations": 1, "shard": None}), name=name),
+        clients=clients,
+    ).sharded(config.shard)
 
 
 def needed_tokens(scenario: Scenario, trees: Sequence[Tree]) -> dict[str, tuple[int, int]]:
@@ -122,27 +128,39 @@ def models_of_roles(
     return models
 
 
+def first_planned(config: Simulation) -> int | None:
+    """How many conversations a run of version 0.1 was begun with, if it is one that is continued: the ids of its trees
+    have as many digits as that takes, and its fingerprint holds it. None: ids do not depend on it."""
+    folder = RunFolder(config.folder)
+    if not (config.continues and folder.manifest_file.exists()):
+        return None
+    personas = folder.manifest()["identity"].get("personas")
+    count = personas.get("conversations") if isinstance(personas, dict) else None
+    return count if isinstance(count, int) and count > 0 else None
+
+
 def drawn_trees(
-    scenario: Scenario, options: Mapping[str, object], people: People, config: Simulation, name: str
+    scenario: Scenario,
+    options: Mapping[str, object],
+    people: People,
+    config: Simulation,
+    name: str = "",
+    first: int | None = None,
 ) -> Sequence[Tree]:
-    """A tree without nodes for each persona that is drawn; ids sort in drawing order. Raises `UsageError` for a persona
-    without something that a prompt names."""
-    digits = len(str(config.conversations - 1))
-    drawn = people.draw(scenario, config.conversations, config.seed)
-    trees = [
-        Tree(
-            f"{name}-{i:0{digits}}",
-            scenario.name,
-            persona,
-            seed_of(f"{config.seed}/{i}"),
-            options,
-            personas=by_role,
-        )
-        for i, (persona, by_role) in enumerate(drawn)
-    ]
+    """A tree without nodes for each persona that is drawn; a smaller draw is a prefix of a larger one. Ids sort in
+    drawing order, and no other scenario or seed has the same. `first`: see `first_planned`. Raises `UsageError` for a
+    persona without something that a prompt names."""
+    digits = DRAWN if first is None else len(str(first - 1))
+    trees = []
+    for i, (persona, by_role) in enumerate(people.draw(scenario, config.conversations, config.seed)):
+        seed = seed_of(f"{config.seed}/{i}")
+        drawn = f"{name or scenario.name}-{i:0{digits}}"  # not the id, so that draws are those of version 0.1
+        id = f"{scenario.name}-{config.seed}-{i:0{DIGITS}}" if first is None else drawn
+        trees.append(Tree(id, scenario.name, persona, seed, options, personas=by_role, chance=f"{drawn}/{seed}"))
     if scenario.changes_persona:
-        for place, tree in enumerate(trees):
-            tree.personas = {**tree.personas, LATER: another(tree.persona, trees[place + 1 :] + trees[:place])}
+        later = people.successors(scenario, trees, config.seed)
+        for tree, successor in zip(trees, later, strict=True):
+            tree.personas = {**tree.personas, LATER: successor}
     if people.uses(scenario):
         check_values(scenario, trees, people.fields)
     return trees

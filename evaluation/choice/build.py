@@ -20,7 +20,7 @@ from evaluation.choice.writers import ROLES, Around, Stranger, Writers, manner_s
 from i2a.errors import UsageError
 from i2a.jsonl import JsonMapping
 from i2a.models.autogen import Client
-from i2a.models.call import RoleModel
+from i2a.models.model import Model
 from i2a.runs.clients import check_clients, spec_for
 from i2a.runs.outcome import RunResult
 from i2a.runs.panels import turns_of
@@ -147,7 +147,7 @@ def others(case: Case, cases: Cases, seed: int) -> list[Persona]:
 
 
 async def held(
-    tree: Tree, clients: Mapping[str, RoleModel], case: Case, others: Sequence[Persona], config: ItemBuild
+    tree: Tree, clients: Mapping[str, Model], case: Case, others: Sequence[Persona], config: ItemBuild
 ) -> None:
     """Hold the dialogue, or tell a stored one again, with an item at every `config.every` turns where one can be made.
 

@@ -9,7 +9,7 @@ from agents.responders import PreferredResponder, RejectedResponder
 from agents.role import Role, introduce
 from agents.user import User
 from evaluation.cases import USER
-from i2a.models.call import RoleModel
+from i2a.models.model import Model
 from i2a.trees.persona import Persona
 from i2a.trees.tree import Node, Tree
 from scenarios.people import LATER
@@ -33,7 +33,7 @@ class Writers:
     rejected: RejectedResponder
 
     @classmethod
-    def of(cls, persona: Persona, clients: Mapping[str, RoleModel]) -> "Writers":
+    def of(cls, persona: Persona, clients: Mapping[str, Model]) -> "Writers":
         known = persona.values
         writers = cls(
             User("user", clients["user"], **known),
@@ -57,7 +57,7 @@ class Stranger:
     here: Node
 
     @classmethod
-    async def met(cls, persona: Persona, client: RoleModel, responder: RejectedResponder) -> "Stranger":
+    async def met(cls, persona: Persona, client: Model, responder: RejectedResponder) -> "Stranger":
         user = User("user", client, **persona.values)
         introduce([user, responder])
         here: Node | None = None
@@ -76,7 +76,7 @@ class Around:
     after: Stranger
 
     @classmethod
-    async def of(cls, tree: Tree, clients: Mapping[str, RoleModel], responder: RejectedResponder) -> "Around":
+    async def of(cls, tree: Tree, clients: Mapping[str, Model], responder: RejectedResponder) -> "Around":
         both = tree.persona, tree.personas[LATER]
         return cls(*[await Stranger.met(persona, clients["user"], responder) for persona in both])
 

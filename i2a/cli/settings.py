@@ -111,6 +111,17 @@ class ImportOptions(BaseModel):
     skip_bad: bool = Field(False, description="Leave out lines that are not a record.")
 
 
+class MergeOptions(BaseModel):
+    """What `i2a merge` puts together."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    runs: Annotated[list[Path], Flag(metavar="RUN", positional=True)] = Field(
+        min_length=1, description="Folders of all shards of one run, in any order.", examples=["runs/shards/1"]
+    )
+    out: Path = Field(description="Folder for the whole run, new or empty.", examples=["runs/whole"])
+
+
 class CompareOptions(BaseModel):
     """What `i2a compare` puts side by side."""
 

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 EXAMPLE = """\
 i2a show runs/first
-i2a show runs/first aloe-3
+i2a show runs/first aloe-0-000003
 i2a show runs/first --prompts"""
 TOML = """\
 run = "runs/first"
-tree = "aloe-3"
+tree = "aloe-0-000003"
 """
 
 

@@ -6,8 +6,8 @@ A role has a `RoleModel`, which is a `Model` like any other; it knows nothing of
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -50,16 +50,33 @@ class AnswerStore(Protocol):
 
 
 class InFlight:
-    """How many requests are in flight, and whether further ones may start. `stop` lets those in flight finish."""
+    """How many requests are in flight, and whether further ones may start. `stop` lets those in flight finish.
+
+    `elsewhere`: in how many other processes there may be some, see `hold`.
+    """
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count = self.elsewhere = 0
         self.stopped: I2AError | None = None
-        self.drained = asyncio.Event()
+        self.stopping, self.drained = asyncio.Event(), asyncio.Event()
 
     def stop(self, reason: I2AError) -> None:
         self.stopped = self.stopped or reason
-        if not self.count:
+        self.stopping.set()
+        self._settle()
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Until then another process may have requests in flight."""
+        self.elsewhere += 1
+        try:
+            yield
+        finally:
+            self.elsewhere -= 1
+            self._settle()
+
+    def _settle(self) -> None:
+        if self.stopped and not (self.count or self.elsewhere):
             self.drained.set()
 
     async def suspend(self) -> NoReturn:
@@ -72,8 +89,7 @@ class InFlight:
 
     def __exit__(self, *_: object) -> None:
         self.count -= 1
-        if self.stopped and not self.count:
-            self.drained.set()
+        self._settle()
 
 
 class Endpoint:

@@ -105,6 +105,10 @@ class Model(ABC):
     in_process: bool = False
     """Whether i2a itself draws the words, so that nobody but the sampler sees the seed of a call."""
 
+    stateless: bool = False
+    """Whether an answer follows from the call alone, without weights, a connection or a limit, so that every process of
+    a run may open one of its own."""
+
     @classmethod
     def from_spec(cls, name: str, url: str | None, params: Mapping[str, str]) -> Self:
         """The model that `KIND:NAME[@URL][?PARAM=VALUE&...]` names. Raises `UsageError`."""

@@ -5,10 +5,9 @@ follows from its contents and a seed, never from the order of a file. It knows n
 """
 
 import json
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from heapq import heapify, heappop, heapreplace
 from importlib.resources import files
 from itertools import islice
 from math import gcd
@@ -160,27 +159,33 @@ class PersonaPool:
 
     def _walk_listed(self, seed: int) -> Iterator[Persona]:
         by_id = {persona.id: persona for persona in self.personas}
-        by_profile: dict[str, dict[str, deque[tuple[int, Persona]]]] = {}
-        for place, id in enumerate(_shuffled(by_id, seed, "personas")):
-            of_profile = by_profile.setdefault(by_id[id].profile_id, {})
-            of_profile.setdefault(by_id[id].personality_id, deque()).append((place, by_id[id]))
+        waiting: dict[str, deque[Persona]] = defaultdict(deque)
+        for id in _shuffled(by_id, seed, "personas"):
+            waiting[by_id[id].profile_id].append(by_id[id])
         used: Counter[str] = Counter()
-        rarest = [[(0, same[0][0], same) for same in waiting.values()] for waiting in by_profile.values()]
-        for mine in rarest:
-            heapify(mine)
-        while rarest:
-            for mine in rarest:  # a profile's personalities: how often each was used when last looked at, and who waits
-                while mine[0][0] < (now := used[mine[0][2][0][1].personality_id]):
-                    heapreplace(mine, (now, *mine[0][1:]))
-                same = mine[0][2]
-                persona = same.popleft()[1]
-                used[persona.personality_id] += 1
-                if same:
-                    heapreplace(mine, (used[persona.personality_id], same[0][0], same))
-                else:
-                    heappop(mine)
-                yield persona
-            rarest = [mine for mine in rarest if mine]
+        left = Counter(persona.personality_id for persona in by_id.values())
+        at = Counter({0: len(left)})  # how many personalities that are left were used so often
+        least = 0  # nobody is rarer, so that one can stop looking there
+        rounds = list(waiting.values())
+        while rounds:
+            for mine in rounds:
+                place, most = 0, len(by_id)
+                for number, persona in enumerate(mine):
+                    if (count := used[persona.personality_id]) < most:
+                        place, most = number, count
+                        if count == least:
+                            break
+                rarest = mine[place]
+                del mine[place]
+                personality = rarest.personality_id
+                at[used[personality]] -= 1
+                used[personality] += 1
+                left[personality] -= 1
+                at[used[personality]] += left[personality] > 0
+                while not at[least] and least < len(by_id):
+                    least += 1
+                yield rarest
+            rounds = [mine for mine in rounds if mine]
 
     def split(self, *, profiles: int | float, personalities: int | float, seed: int) -> tuple[Self, Self]:
         """(held out, rest), with no profile and no personality in both.

@@ -9,7 +9,7 @@ from typing import Literal, Self
 from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.jsonl import JsonMapping, JsonObject
-from i2a.runs.run_folder import RunFolder
+from i2a.runs.run_folder import RunFolder, planned_trees
 from i2a.runs.simulated import is_simulated
 
 Kind = Literal["simulation", "training", "evaluation", "choice"]
@@ -48,7 +48,7 @@ class Run:
         if self.kind == "training":
             return not (self.path / "result.json").is_file()
         folder = RunFolder(self.path)
-        return len(folder.finished() | folder.failures().keys()) < (planned(self.manifest) or 0)
+        return len(folder.finished() | folder.failures().keys()) < (planned_trees(self.manifest) or 0)
 
     @property
     def trees(self) -> Path | None:
@@ -85,18 +85,6 @@ def kind_of(path: Path, manifest: JsonMapping) -> Kind:
         return "simulation"
     summary = _json(file, f"{file} is damaged; run the command anew with --resume")
     return "choice" if summary.get("protocol") == "choice" else "evaluation"
-
-
-def planned(manifest: JsonMapping) -> int | None:
-    """How many conversations a run is to have, as its manifest says; None if it does not."""
-    identity = manifest.get("identity") or {}
-    personas = identity.get("personas")
-    if not isinstance(personas, Mapping):
-        return None
-    if isinstance(cases := personas.get("cases"), int):
-        return cases * len(identity.get("candidates") or ())
-    conversations = personas.get("conversations")
-    return conversations if isinstance(conversations, int) else None
 
 
 def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:

@@ -4,12 +4,23 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from i2a.jsonl import JsonObject
 from i2a.settings import Flag
 
+LOCAL = "local"  # the address of a cluster that is started for the run
 AHEAD = 2000  # conversations that are begun while batches are waited for; each takes some 100 kB
-SESSION_ONLY = {"out", "resume", "retry_failed", "quiet", "dry_run", "probe"}  # not part of the run itself
+SESSION_ONLY = {
+    "out",
+    "resume",
+    "retry_failed",
+    "quiet",
+    "dry_run",
+    "probe",
+    "workers",
+    "cluster",
+}  # not part of the run itself
 
 
 class RunConfig(BaseModel):
@@ -86,6 +97,16 @@ class RunConfig(BaseModel):
         return self.resume or self.retry_failed
 
     @property
+    def processes(self) -> int:
+        """That the conversations are grown in."""
+        return 1
+
+    @property
+    def ray_address(self) -> str | None:
+        """Of the cluster that they run on; None: they are processes of this machine."""
+        return None
+
+    @property
     def patience(self) -> float:
         """How many seconds the run waits for a server that is not there."""
         return self.max_outage if self.retries else 0.0
@@ -103,3 +124,51 @@ class RunConfig(BaseModel):
     def as_json(self) -> JsonObject:
         """The settings as the manifest keeps them."""
         return self.model_dump(mode="json", exclude=SESSION_ONLY)
+
+
+class SharedRunConfig(RunConfig):
+    """Those of a run of conversations that know nothing of each other, so that it can be shared out."""
+
+    shard: Annotated[str | None, Flag(metavar="K/N")] = Field(
+        None,
+        pattern=r"^[0-9]+/[0-9]+$",
+        description="Only the K-th of N equal parts, from 1, in a folder of its own; `i2a merge` puts all together.",
+        examples=["3/16"],
+    )
+
+    workers: int = Field(
+        1,
+        ge=1,
+        description="Processes that conversations are grown in, about one for each core that is free; calls of servers "
+        "and local models, budget and journal stay in one. The bytes are the same.",
+    )
+
+    cluster: Annotated[str | None, Flag(metavar="ADDRESS")] = Field(
+        None,
+        description="Ray cluster whose cores the --workers run on: ray://HOST:10001, the address of its head, or local "
+        "for one of this machine. Needs the extra `cluster`.",
+    )
+
+    @property
+    def processes(self) -> int:
+        return self.workers
+
+    @property
+    def ray_address(self) -> str | None:
+        return self.cluster
+
+    @field_validator("shard")
+    @classmethod
+    def _is_one_of_them(cls, shard: str | None) -> str | None:
+        if shard is None:
+            return None
+        part, parts = parts_of(shard)
+        if not 1 <= part <= parts:
+            raise PydanticCustomError("shard", "there is no part {part} of {parts}", {"part": part, "parts": parts})
+        return f"{part}/{parts}"
+
+
+def parts_of(shard: str) -> tuple[int, int]:
+    """Which part it is, from 1, and of how many: `3/16` as numbers."""
+    part, _, parts = shard.partition("/")
+    return int(part), int(parts)

@@ -5,6 +5,7 @@ It knows trees and roles by name only. A killed process loses no answer for whic
 
 import asyncio
 import sqlite3
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -23,6 +24,10 @@ CREATE INDEX IF NOT EXISTS answers_of_a_tree ON answers (tree);
 """
 
 
+NAMES: Final = (
+    "tree, key, role, model, content, finish_reason, prompt_tokens, completion_tokens, estimated, cached_tokens, "
+    "written_tokens, sample"
+)
 COLUMNS: Final = (
     "SELECT tree, key, role, model, content, finish_reason, prompt_tokens, completion_tokens FROM answers LIMIT 0"
 )
@@ -60,7 +65,7 @@ class Journal:
         except sqlite3.Error as error:
             raise self._unusable(error) from None
         self._batch: list[tuple[object, ...]] = []
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: list[Callable[[Exception | None], None]] = []
 
     def answers(self, tree: str) -> dict[bytes, Completion]:
         """All answers that were given for `tree`, by request key, oldest first; also those that are only billed.
@@ -100,6 +105,17 @@ class Journal:
             found.setdefault(tree, []).append(Spent(*row))
         return found
 
+    def add(self, other: Path) -> None:
+        """Copy all answers of another journal to the end of this one, at once or not at all. Raises `UsageError`."""
+        with Journal(other):  # which brings one of an earlier version up to date
+            pass
+        try:
+            self._db.execute("ATTACH ? AS other", (str(other),))
+            self._db.execute(f"INSERT INTO main.answers ({NAMES}) SELECT {NAMES} FROM other.answers ORDER BY rowid")
+            self._db.execute("DETACH other")
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
+
     def _rows(self, query: str, *values: str) -> list[Any]:
         try:
             return self._db.execute(query, values).fetchall()
@@ -122,32 +138,45 @@ class Journal:
 
     async def write(self, tree: str, key: bytes, role: str, model: str, completion: Completion) -> None:
         """Return once `completion` is on disk. Answers that arrive together are committed together."""
-        loop = asyncio.get_running_loop()
-        if not self._batch:
-            loop.call_soon(self._commit)
-        self._batch.append((tree, key, role, model, *completion[:-1]))  # the name of the model says if it was batched
-        written = loop.create_future()
-        self._waiting.append(written)
+        written = asyncio.get_running_loop().create_future()
+
+        def done(problem: Exception | None) -> None:
+            if written.done():
+                return
+            if problem is None:
+                written.set_result(None)
+            else:
+                written.set_exception(problem)
+
+        self.write_all([(tree, key, role, model, completion)], done)
         await written
+
+    def write_all(
+        self,
+        answers: Sequence[tuple[str, bytes, str, str, Completion]],
+        done: Callable[[Exception | None], None],
+    ) -> None:
+        """Call `done` once all `answers` are on disk, with what went wrong if they are not."""
+        if not self._batch:
+            asyncio.get_running_loop().call_soon(self._commit)
+        for tree, key, role, model, completion in answers:  # the name of the model says if it was batched
+            self._batch.append((tree, key, role, model, *completion[:-1]))
+        self._waiting.append(done)
 
     def _commit(self) -> None:
         batch, waiting = self._batch, self._waiting
         self._batch, self._waiting = [], []
+        problem: Exception | None = None
         try:
             self._db.execute("BEGIN")
             self._db.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", batch)
             self._db.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - raised in every caller that waits for this batch
+        except Exception as error:  # noqa: BLE001 - told to everybody who waits for this batch
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             problem = self._unusable(error) if isinstance(error, sqlite3.Error) else error
-            for written in waiting:
-                if not written.done():
-                    written.set_exception(problem)
-            return
-        for written in waiting:
-            if not written.done():
-                written.set_result(None)
+        for done in waiting:
+            done(problem)
 
     def close(self) -> None:
         if self._batch:

@@ -69,6 +69,15 @@ class View:
         free = self._slots.index(None) if None in self._slots else len(self._slots)
         self._slots[free : free + 1] = [tree]
 
+    def breaks_off(self, tree: Tree) -> None:
+        """It will begin again."""
+        self._slots[self._slots.index(tree)] = None
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody sees the conversations grow."""
+        return not self._quiet and self._console.is_interactive
+
     def ends(self, tree: Tree, failed: ModelError | None = None) -> None:
         self._slots[self._slots.index(tree)] = None
         self._steps_done += self._steps(tree)[1]
@@ -196,7 +205,11 @@ class View:
         if size.height >= 16:
             parts.append(roles_table(self._usage, size.width))
         left = size.height - 2 - len(self._console.render_lines(Group(*parts)))
-        if panel := self._panel() if self._panel else conversations(self._growing, size.width, left):
+        if (
+            panel := self._panel()
+            if self._panel
+            else conversations(sorted(self._growing, key=_unseen), size.width, left)
+        ):
             parts.append(panel)
         return Group(*parts, last)
 
@@ -215,6 +228,11 @@ class View:
         if self._in_flight.stopped is None:
             return "Ctrl-C: finish the calls in flight, and stop"
         return f"Finishing {counted(self._in_flight.count, 'calls')}; Ctrl-C again: stop at once"
+
+
+def _unseen(tree: Tree) -> bool:
+    """Of those that grow in a worker process not all are seen here."""
+    return not tree.roots
 
 
 def roles_table(usage: UsageTracker, width: int = 80) -> Table:

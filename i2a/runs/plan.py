@@ -1,19 +1,23 @@
 """What a run will do, decided before anything is written or called."""
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
 from i2a.errors import UsageError
+from i2a.models.autogen import Client
 from i2a.models.spec import ModelSpec
+from i2a.runs.config import parts_of
 from i2a.runs.panels import turns_of
 from i2a.trees.tree import Tree
 
 if TYPE_CHECKING:
     from i2a.runs.live import View
     from i2a.runs.session import Session
+
+SHARD = "shard"  # its key in a fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,9 @@ class RunPlan:
     keeps_broken  whether the nodes of a failed tree are kept
     needed        about how many tokens a call of each role takes, if that can be told: at first, and more by each turn
     turns         how many these are
+    replan        how a worker process has the plan again, given stand-ins for `clients`: what `grow` needs of it is all
+                  that must be equal. Can be pickled; None: the run needs one process
+    clients       open ones of the caller's own, by role or model string
     simulated     for models that are not called here, by model string: whether they are a simulator
     """
 
@@ -58,6 +65,19 @@ class RunPlan:
     turns: int = 0
     simulated: Mapping[str, bool] = field(default_factory=dict)
     roles: Mapping[str, Collection[ModelSpec]] = field(default_factory=dict)
+    replan: "Callable[[Mapping[str, Client]], RunPlan] | None" = None
+    clients: Mapping[str, Client] = field(default_factory=dict)
+
+    def sharded(self, shard: str | None) -> "RunPlan":
+        """Every N-th tree of the plan from the K-th on, for a shard K/N. Raises `UsageError` if there is none."""
+        if shard is None:
+            return self
+        part, parts = parts_of(shard)
+        trees = self.trees[part - 1 :: parts]
+        if not trees:
+            raise UsageError(f"shard {shard} of {len(self.trees)} {self.unit} is empty: make at most that many shards")
+        fingerprint, failures = {**self.fingerprint, SHARD: shard}, self.failures[part - 1 :: parts]
+        return replace(self, trees=trees, fingerprint=fingerprint, failures=failures)
 
     def models_of(self, role: str) -> Collection[ModelSpec]:
         """The models that play a role. Raises `UsageError` if there is no such role."""

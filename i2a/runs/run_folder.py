@@ -16,8 +16,12 @@ from pathlib import Path
 from i2a import jsonl
 from i2a.errors import UsageError
 from i2a.files import atomic_write
+from i2a.jsonl import JsonMapping, JsonObject
 from i2a.runs.folder import Folder
 from i2a.runs.journal import Journal
+
+PLACE = "place"  # in the record of a failure: the number of the tree in the run, from 0
+PLANNED = "planned"  # its key in the manifest: how many trees the run is to have
 
 
 class RunFolder(Folder):
@@ -39,6 +43,20 @@ class RunFolder(Folder):
         jsonl.repair(self.failures_file)
         jsonl.repair(self.broken_file)
         jsonl.repair(self.batches_file)
+
+    def extend(self, planned: int, unit: str, config: JsonObject) -> None:
+        """Note in the manifest that the run is to have `planned` trees, if these are more than before.
+
+        Raises `UsageError` if they are fewer.
+        """
+        before = planned_trees(self.manifest()) or 0
+        if 0 < planned < before:
+            raise UsageError(
+                f"{self.path} was planned for {before} {unit}, and {planned} are fewer: ask for {before} or more to "
+                "continue it, or choose another --out"
+            )
+        if planned > before and before:
+            self.amend({PLANNED: planned, "config": config})
 
     def journal(self) -> Journal:
         return Journal(self.journal_file)
@@ -82,6 +100,20 @@ class RunFolder(Folder):
             for _, start in sorted(places):
                 source.seek(start)
                 target.write(source.readline().strip(jsonl.BLANK) + b"\n")
+
+
+def planned_trees(manifest: JsonMapping) -> int | None:
+    """How many trees a run is to have, as its manifest says; None if it does not."""
+    if isinstance(known := manifest.get(PLANNED), int):
+        return known
+    identity = manifest.get("identity") or {}  # as version 0.1 has it
+    personas = identity.get("personas")
+    if not isinstance(personas, Mapping):
+        return None
+    if isinstance(cases := personas.get("cases"), int):
+        return cases * len(identity.get("candidates") or ())
+    conversations = personas.get("conversations")
+    return conversations if isinstance(conversations, int) else None
 
 
 def _id(line: bytes) -> str:

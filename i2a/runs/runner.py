@@ -7,30 +7,24 @@ import asyncio
 import gc
 import signal
 import threading
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import Console
 
-from i2a.errors import (
-    AccessDenied,
-    BadRequest,
-    Interrupted,
-    MalformedResponse,
-    ModelError,
-    UnfinishedAnswer,
-    UsageError,
-)
+from i2a.errors import Interrupted, ModelError, UsageError
 from i2a.models.call import InFlight
-from i2a.models.model import Completion
 from i2a.models.usage import UsageTracker
+from i2a.runs.collector import Collector, model_errors
 from i2a.runs.config import RunConfig
 from i2a.runs.live import View
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
-from i2a.runs.session import Session, forgotten
-from i2a.trees.json import dump, read
+from i2a.runs.run_folder import PLACE
+from i2a.runs.session import Session
+from i2a.runs.workers import Crew
+from i2a.trees.json import read
 from i2a.trees.summary import Summary
 from i2a.trees.tree import Tree
 
@@ -52,7 +46,10 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
     async with Session.open(plan, config, say) as session:
         todo, summary = remaining(plan, config, session)
         total = len(plan.trees) if plan.target is None else plan.target
-        steps_total, steps_left = planned_steps(plan, plan.trees), planned_steps(plan, todo)
+        steps_total, steps_left = (
+            planned_steps(plan, plan.trees),
+            planned_steps(plan, (plan.trees[place] for place in todo)),
+        )
         view = View(
             console,
             session.usage,
@@ -70,11 +67,14 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
             notes=lambda: session.notes,
         )
         view.say_news()
+        collector = Collector(plan, session, summary, view)
         if plan.work is not None:
             work = [plan.work(session, view)]
+        elif todo and (config.processes > 1 or config.ray_address):
+            work = [Crew(config, collector, todo).grow()]
         else:
-            waiting, workers = iter(todo), min(config.trees_at_once, len(todo))
-            work = [grow_trees(waiting, plan, session, summary, view) for _ in range(workers)]
+            waiting = iter(todo)
+            work = [grow_trees(waiting, collector) for _ in range(min(config.trees_at_once, len(todo)))]
         with stop_on_interrupt(session.in_flight, view):
             try:
                 if config.check and total >= LONG and (todo or plan.work):
@@ -86,14 +86,15 @@ async def execute(plan: RunPlan, config: RunConfig, *, console: Console | None =
         return ended(plan, session, summary)
 
 
-def remaining(plan: RunPlan, config: RunConfig, session: Session) -> tuple[list[Tree], Summary]:
-    """The trees that are still to be grown, and the summary of those that are finished."""
+def remaining(plan: RunPlan, config: RunConfig, session: Session) -> tuple[list[int], Summary]:
+    """The places of the trees that are still to be grown, and the summary of those that are finished."""
     folder, past = session.folder, session.failures
     for failure in plan.failures:
         if failure["id"] not in past:
-            folder.append_failure(failure)
+            folder.append_failure({name: value for name, value in failure.items() if name != PLACE})
     finished = folder.finished()
-    todo = [tree for tree in plan.trees if tree.id not in finished and (config.retry_failed or tree.id not in past)]
+    done = finished if config.retry_failed else finished | past.keys()
+    todo = [place for place, tree in enumerate(plan.trees) if tree.id not in done]
     return todo, Summary.of(read(folder.trees_file)) if finished else Summary()
 
 
@@ -102,31 +103,20 @@ def planned_steps(plan: RunPlan, trees: Iterable[Tree]) -> int:
     return sum(plan.steps(tree)[1] for tree in trees)
 
 
-async def grow_trees(waiting: Iterator[Tree], plan: RunPlan, session: Session, summary: Summary, view: View) -> None:
-    """One of the workers: grow a tree, store and count it, take the next. All of them share `waiting`."""
-    folder, in_flight, grow = session.folder, session.in_flight, plan.grow
+async def grow_trees(waiting: Iterator[int], collector: Collector) -> None:
+    """Grow a tree, hand it in, take the next. All who do so share `waiting`."""
+    grow = collector.plan.grow
     assert grow is not None
-    for tree in waiting:
-        if in_flight.stopped:
+    for place in waiting:
+        if collector.session.in_flight.stopped:
             return
-        view.begins(tree)
+        tree = collector.begins(place)
         reasons: list[ModelError] = []
         try:
-            await grow(tree, session)
+            await grow(tree, collector.session)
         except (ModelError, ExceptionGroup) as error:
             reasons = model_errors(error)
-        try:
-            if reasons:
-                folder.append_failure(failure_of(tree, reasons, session))
-                if plan.keeps_broken and tree.roots:
-                    folder.append_broken(dump(tree))
-            else:
-                folder.append_tree(dump(tree))
-                summary.add(tree)
-            view.ends(tree, failed=reasons[0] if reasons else None)
-        except UsageError as full_disk:
-            in_flight.stop(full_disk)
-        tree.forget()  # it is on disk: free the memory
+        collector.ends(place, reasons)
 
 
 async def after_check(session: Session, view: View, work: Sequence[Coroutine[Any, Any, None]]) -> None:
@@ -173,54 +163,6 @@ def ended(plan: RunPlan, session: Session, summary: Summary) -> RunResult:
         folder.sort_trees(order.__getitem__)
     stopped = stopped if plan.work or left or failures else None
     return RunResult(folder.path, plan.unit, summary, failures, left, stopped, session.usage)
-
-
-def model_errors(error: ModelError | ExceptionGroup[Exception]) -> list[ModelError]:
-    """The model errors in `error`, deepest first; raises `error` again if it contains any other."""
-    if isinstance(error, ModelError):
-        return [error]
-    bugs = error.split(ModelError)[1]
-    if bugs is not None:
-        raise error
-    return [reason for part in error.exceptions for reason in model_errors(part)]  # type: ignore[arg-type]
-
-
-def failure_of(tree: Tree, reasons: Sequence[ModelError], session: Session) -> dict[str, object]:
-    """The record of a conversation that failed. `answer`: the one that could not be used, if that is why; `forgotten`:
-    which of its answers a redo does not take over."""
-    record: dict[str, object] = {
-        "id": tree.id,
-        "persona": tree.persona.id,
-        "seed": tree.seed,
-        "error": type(reasons[0]).__name__,
-        "reason": str(reasons[0]),
-        "utterances": sum(1 for _ in tree),
-    }
-    if reasons[0].answer:
-        record["answer"] = reasons[0].answer
-    if isinstance(reasons[0], MalformedResponse | UnfinishedAnswer | BadRequest | AccessDenied):
-        given = list(session.journal.answers(tree.id).values())
-        start = before_the_wall(given, reasons[0], session.failures.get(tree.id, ()))
-        if start is not None:
-            record["forgotten"] = [start, len(given)]
-    return record
-
-
-def before_the_wall(given: Sequence[Completion], reason: ModelError, past: Sequence[Mapping[str, Any]]) -> int | None:
-    """From which of the answers on a redo asks for others: the last one that the refused request showed the model.
-
-    Each time that this does not help, one answer earlier. Where an answer is to blame, and no words before it, the redo
-    asks only for another sample of that one; None: where neither is, it asks the same again.
-    """
-    if isinstance(reason, MalformedResponse):
-        return len(given)
-    dead = {i for start, end in forgotten(past) for i in range(start, end)}
-    shown = " ".join(" ".join(reason.request).split())
-    words = [" ".join(completion.content.split()) for completion in given]
-    to_blame = [i for i, said in enumerate(words) if said and i not in dead and said in shown]
-    if not to_blame:
-        return len(given) if isinstance(reason, UnfinishedAnswer) else None
-    return to_blame[max(0, len(to_blame) - 1 - len(past))]
 
 
 @contextmanager

@@ -20,12 +20,13 @@ from i2a.errors import ConversationsFailed, ModelError, RunStopped, UsageError
 from i2a.models.call import Endpoint, InFlight
 from i2a.models.usage import UsageTracker
 from i2a.runs.amount import Amounts, summed
+from i2a.runs.collector import model_errors
 from i2a.runs.config import RunConfig
 from i2a.runs.journal import Journal
 from i2a.runs.live import View
 from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
-from i2a.runs.runner import model_errors, stop_on_interrupt, supervise
+from i2a.runs.runner import stop_on_interrupt, supervise
 from i2a.runs.session import Session
 from i2a.runs.simulated import simulated_by_name
 from i2a.runs.stand_in import StandInLog, stand_ins

@@ -21,7 +21,7 @@ from i2a.runs.clients import ClientSpec
 from i2a.runs.config import RunConfig
 from i2a.runs.journal import Journal
 from i2a.runs.plan import RunPlan
-from i2a.runs.run_folder import RunFolder
+from i2a.runs.run_folder import PLANNED, RunFolder
 from i2a.runs.simulated import simulated_by_name
 
 UNLIMITED = 10**9  # calls that wait for batches take no place from others
@@ -70,6 +70,7 @@ class Session:
             services = services_of(plan, config, models)
             fingerprint, metadata = manifest_of(plan, config, models)
             folder = stack.enter_context(RunFolder.open(config.folder, fingerprint, metadata, resume=config.continues))
+            folder.extend(len(plan.trees), plan.unit, config.as_json())
             began = folder.manifest().get("models", {})
             for spec, model in models.items():
                 model.resume(began.get(str(spec), {}))
@@ -159,7 +160,7 @@ class Session:
         batches = [model.waiting for model in batching if isinstance(model, BatchingModel)]
         return list(filter(None, [*(endpoint.waiting for endpoint in self.endpoints.values()), *batches]))
 
-    def clients(self, tree_id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, RoleModel]:
+    def clients(self, tree_id: str, seed: int, models: Mapping[str, ModelSpec]) -> dict[str, Model]:
         """A client for each role of the tree with this id and seed; `models` names the model of each."""
         failures = self.failures.get(tree_id, ())
         keys = RequestKeys(tree_id, seed, self.journal, len(failures), forgotten(failures))
@@ -259,6 +260,7 @@ def manifest_of(
     metadata: dict[str, object] = {
         **plan.metadata,
         "config": config.as_json(),
+        **({PLANNED: len(plan.trees)} if plan.trees else {}),
         "notes": list(plan.warnings),
         "python": platform.python_version(),
         "simulated": {**plan.simulated, **simulated_models(models)},

@@ -20,6 +20,7 @@ class OfflineModel(Model):
 
     simulated = True
     in_process = True
+    stateless = True
 
     def __init__(self, name: str = "", values: Values = "all") -> None:
         self._answer = partial(engine.answer, values=values) if values != "all" else engine.named(name)

@@ -222,7 +222,8 @@ def as_sent(prompt: SentPrompt | None, dialogue: list[MessageDict]) -> list[Mess
 class Tree:
     """A conversation with one persona. The same (scenario, options, persona, seed) and models grow the same tree.
 
-    `personas`: by role, for those that play somebody else.
+    `personas`: by role, for those that play somebody else. `chance`: what `random` is drawn from, if not its id and
+    seed; it is not stored, as a tree that is read is not grown.
     """
 
     id: str
@@ -232,11 +233,15 @@ class Tree:
     options: JsonMapping = field(default_factory=dict)
     roots: list[Node] = field(default_factory=list)
     personas: Mapping[str, Persona] = field(default_factory=dict, kw_only=True)
+    chance: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.chance = self.chance or f"{self.id}/{self.seed}"
 
     @cached_property
     def random(self) -> random.Random:
         """The script's source of chance. Draw in a fixed order: never from branches that grow at the same time."""
-        return random.Random(f"{self.id}/{self.seed}")
+        return random.Random(self.chance)
 
     def persona_of(self, role: str) -> Persona:
         """Whom a role is told about: its own persona, if it has one, else that of the tree."""

@@ -11,9 +11,8 @@ from i2a.models.batch import BATCH, half
 from i2a.models.model import Price
 from i2a.models.spec import ModelSpec
 from i2a.models.usage import UsageTracker, find_price, parse_price
-from i2a.report.runs import planned
 from i2a.runs.folder import is_in_use
-from i2a.runs.run_folder import RunFolder
+from i2a.runs.run_folder import RunFolder, planned_trees
 from i2a.runs.training_folder import read_log
 from i2a.view.curves import of_training
 from i2a.view.shelf import ShownRun
@@ -47,7 +46,7 @@ class Follower:
         training = self._training() if self.run.kind == "training" else {}
         finished = self._read_trees()
         failed = {id: why for id, why in failures.items() if id not in self._finished}
-        total = training["total"] if training else planned(self.run.manifest)
+        total = training["total"] if training else planned_trees(self.run.manifest)
         done = training["step"] if training else finished + len(failed)
         far = done if training else done + self._partly(finished)
         complete = self.run.file("result.json") is not None if training else total is not None and done >= total

@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 
 from i2a.errors import UsageError
 from i2a.jsonl import JsonObject
-from i2a.report.runs import planned
+from i2a.runs.run_folder import planned_trees
 from i2a.trees.index import Filters, Order, TreeIndex
 from i2a.validation import problem
 from i2a.view.curves import curves
@@ -102,7 +102,12 @@ class ViewServer:
                     "candidates": index.values("candidate"),
                     "scenarios": index.values("scenario"),
                 }
-            return {**run.as_json(), **found, "planned": planned(run.manifest), "rating": self._rating is not None}
+            return {
+                **run.as_json(),
+                **found,
+                "planned": planned_trees(run.manifest),
+                "rating": self._rating is not None,
+            }
 
         return await asyncio.to_thread(facts)
 

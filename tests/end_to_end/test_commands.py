@@ -93,10 +93,18 @@ def test_a_wrong_flag_gives_one_line_and_writes_nothing(tmp_path: Path, flags: l
 def test_a_tree_is_shown_with_labels_verdicts_and_what_the_inducer_knew(tmp_path: Path) -> None:
     i2a("simulate", "--conversations", "2", "--turns", "3", "--out", tmp_path / "run", "--quiet")
     shown = i2a("show", tmp_path / "run", "1").stdout
-    for piece in ("aloe-1", "profile", "personality", "[preferred]", "[rejected]", "inducer knew", "judge, shown"):
+    for piece in (
+        "aloe-0-000001",
+        "profile",
+        "personality",
+        "[preferred]",
+        "[rejected]",
+        "inducer knew",
+        "judge, shown",
+    ):
         assert piece in shown
-    stored = json.loads(i2a("show", tmp_path / "run", "aloe-1", "--json").stdout)
-    assert stored["id"] == "aloe-1"
+    stored = json.loads(i2a("show", tmp_path / "run", "aloe-0-000001", "--json").stdout)
+    assert stored["id"] == "aloe-0-000001"
     assert "holds no tree 'aloe-7'" in i2a("show", tmp_path / "run", "aloe-7", check=2).stderr
 
 

@@ -91,7 +91,7 @@ def test_the_list_is_walked_by_keys_and_enter_goes_to_the_tree(page: Any) -> Non
 
 def test_a_branch_is_followed_and_what_the_inducer_knew_unfolds(page: Any) -> None:
     page.locator(".row").nth(1).click()
-    page.wait_for_function("name => document.querySelector('#tree h3').textContent === name", arg="full_tree-1")
+    page.wait_for_function("name => document.querySelector('#tree h3').textContent === name", arg="full_tree-0-000001")
     before = page.locator(".said").all_inner_texts()
     assert page.locator(".siblings").first.locator(".card").count() == 2  # siblings, side by side
     page.get_by_role("button", name="Follow this branch").first.click()

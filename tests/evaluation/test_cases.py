@@ -83,7 +83,7 @@ def test_without_donors_nothing_can_be_shuffled(tmp_path: Path) -> None:
 
 def test_each_stored_tree_is_a_case_with_the_dialogue_that_was_held(run: Path) -> None:
     cases = recorded(run, None, 0)
-    assert [case.id for case in cases.all] == ["aloe-0", "aloe-1", "aloe-2"]
+    assert [case.id for case in cases.all] == [f"aloe-0-{i:06}" for i in range(3)]
     for case in cases.all:
         assert [node.speaker for node in case.dialogue] == ["user", "assistant"] * 3
         assert case.messages == 3

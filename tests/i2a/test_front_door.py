@@ -74,8 +74,8 @@ def test_settings_are_given_by_keyword_or_as_an_object_and_keywords_win(tmp_path
     simulate(Simulation(out=tmp_path / "b", conversations=5, turns=1), out=str(tmp_path / "c"), conversations=2)
     trees = [(tmp_path / f"{run}/trees.jsonl").read_bytes() for run in "abc"]
     assert trees[0] == trees[1] == trees[2]
-    assert [tree.id for tree in read_trees(tmp_path / "a")] == ["aloe-0", "aloe-1"]
-    assert [tree.id for tree in read_trees(str(tmp_path / "a/trees.jsonl"))] == ["aloe-0", "aloe-1"]
+    assert [tree.id for tree in read_trees(tmp_path / "a")] == ["aloe-0-000000", "aloe-0-000001"]
+    assert [tree.id for tree in read_trees(str(tmp_path / "a/trees.jsonl"))] == ["aloe-0-000000", "aloe-0-000001"]
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,11 @@ async def test_without_a_second_persona_it_says_so() -> None:
         await scenario.grow(tree, dict.fromkeys(scenario.roles, ScriptedClient()))
 
 
-def test_a_simulation_with_one_person_has_nobody_to_become() -> None:
-    with pytest.raises(UsageError, match="raise --conversations"):
-        plan_simulation(Simulation(out=Path("never"), scenario="drift", conversations=1))
+def test_a_simulation_with_one_person_has_nobody_to_become(tmp_path: Path) -> None:
+    people = tmp_path / "people.jsonl"
+    people.write_text('{"profile": "A baker.", "personality": "Blunt."}', "utf-8")
+    with pytest.raises(UsageError, match="nobody among the personas shares neither"):
+        plan_simulation(Simulation(out=Path("never"), scenario="drift", conversations=1, personas=people))
 
 
 def test_a_simulation_gives_pairs_before_and_after_the_change_and_no_tree_becomes_itself(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_most_bad_messages_are_replaced_and_the_rest_marked_counted_and_shown(tm
     tries = sum(len(metadata[ASKED_AGAIN]) for metadata in again)
     assert client.calls["user"] == 100 + tries
     assert result.summary.asked_again == {"user: role_reversal": tries}
-    assert result.summary.faults.total() == len(kept)
+    assert result.summary.faults.total() == sum(len(node.metadata[FAULTS]) for node in kept)
     assert f"utterances asked for again: {tries} (user: role_reversal)" in text(result)
     assert result.summary.as_json()["asked_again"] == {"user: role_reversal": tries}
 

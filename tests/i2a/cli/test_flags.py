@@ -164,6 +164,8 @@ def values_of(model: type[BaseModel]) -> Iterator[tuple[str, list[str], Any]]:
             yield name, [(flag.names or dashed).split("/")[0]], True
         elif flag.metavar == "ROLE=N":
             yield name, [dashed, "judge=3", dashed, "user=4"], {"judge": 3, "user": 4}
+        elif flag.metavar == "K/N":
+            yield name, [dashed, "2/3"], "2/3"
         elif name == "reward":
             yield name, [dashed, "judge=1", dashed, "length=-0.5"], {"judge": 1.0, "length": -0.5}
         elif holds(field.annotation, dict):

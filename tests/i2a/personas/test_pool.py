@@ -468,3 +468,11 @@ def test_the_seeds_are_not_the_published_texts() -> None:
     for ours, theirs in ((seeds.profiles, pool.profiles), (seeds.personalities, pool.personalities)):
         known = set().union(*map(phrases, theirs.values()))
         assert not any(phrases(text) & known for text in ours.values())
+
+
+@pytest.mark.timeout(30)
+def test_a_long_list_of_people_without_a_profile_is_drawn_at_once() -> None:
+    """It took minutes when everybody who was left was looked at for each of them."""
+    people = [Persona(f"p{i}", "", f"Person {i}.", "", f"t{i}") for i in range(40_000)]
+    drawn = PersonaPool.of_personas(people).draw(40_000, seed=1)
+    assert {persona.id for persona in drawn} == {persona.id for persona in people}

@@ -27,12 +27,13 @@ from i2a.errors import (
 from i2a.models.call import InFlight
 from i2a.models.spec import ModelSpec
 from i2a.models.usage import UsageTracker
+from i2a.runs.collector import model_errors
 from i2a.runs.config import RunConfig
 from i2a.runs.live import View
 from i2a.runs.outcome import RunResult
 from i2a.runs.plan import RunPlan
 from i2a.runs.run_folder import RunFolder
-from i2a.runs.runner import execute, model_errors, stop_on_interrupt
+from i2a.runs.runner import execute, stop_on_interrupt
 from i2a.runs.session import Session, forgotten
 from i2a.runs.simulated import is_simulated
 from i2a.testing import Request
@@ -130,7 +131,17 @@ async def test_a_conversation_that_fails_is_a_record_with_its_reason(run: Run, e
 
     result = await run.carried_out(grow)
     assert run.folder.failures() == {
-        "t-1": [{"id": "t-1", "persona": "p", "seed": 1, "error": "BadRequest", "reason": "too long", "utterances": 1}]
+        "t-1": [
+            {
+                "id": "t-1",
+                "place": 1,
+                "persona": "p",
+                "seed": 1,
+                "error": "BadRequest",
+                "reason": "too long",
+                "utterances": 1,
+            }
+        ]
     }
     assert run.folder.finished() == {"t-0", "t-2"}
     assert result.reasons == {"too long": 1}
@@ -309,7 +320,7 @@ def test_a_simulation_writes_a_corpus_in_drawing_order(tmp_path: Path) -> None:
     client = ScriptedClient()
     result = simulated(tmp_path / "a", client, conversations=12)
     trees = list(read(tmp_path / "a" / "trees.jsonl"))
-    assert [tree.id for tree in trees] == [f"aloe-{i:02}" for i in range(12)]
+    assert [tree.id for tree in trees] == [f"aloe-0-{i:06}" for i in range(12)]
     assert len({tree.persona for tree in trees}) == len({tree.seed for tree in trees}) == 12
     assert (result.failed, result.left, result.stopped) == (0, 0, None)
     assert result.summary == Summary.of(trees)
@@ -400,7 +411,7 @@ def test_a_failed_conversation_is_a_record_and_the_rest_is_held(tmp_path: Path, 
     result = simulated(tmp_path / "a", client)
     assert (result.failed, result.left, result.stopped) == (1, 0, None)
     assert corpus(tmp_path / "a") == b"".join(whole.splitlines(keepends=True)[::2])
-    (failure,) = RunFolder(tmp_path / "a").failures()["aloe-1"]
+    (failure,) = RunFolder(tmp_path / "a").failures()["aloe-0-000001"]
     assert (failure["error"], failure["reason"], failure["utterances"]) == ("BadRequest", "too long", 0)
 
 
@@ -435,7 +446,7 @@ def test_a_conversation_that_came_to_a_wall_goes_round_it(tmp_path: Path) -> Non
     client = ScriptedClient(stopping(0, BadRequest("too long")))
     assert simulated(tmp_path / "a", client, conversations=1, turns=3, retry_failed=True).failed == 1
     assert asked[-1] not in [request.text for request in client.requests]
-    (first, _), (second, _) = forgotten(RunFolder(tmp_path / "a").failures()["aloe-0"])
+    (first, _), (second, _) = forgotten(RunFolder(tmp_path / "a").failures()["aloe-0-000000"])
     assert first > second
     client = ScriptedClient()
     assert simulated(tmp_path / "a", client, conversations=1, turns=3, retry_failed=True).complete
@@ -447,7 +458,7 @@ def test_an_answer_that_stayed_malformed_is_asked_for_afresh_when_retried(tmp_pa
 
     client = ScriptedClient(answer)
     assert simulated(tmp_path / "a", client, conversations=1, turns=1).failed == 1
-    assert RunFolder(tmp_path / "a").failures()["aloe-0"][0]["error"] == "MalformedAnswer"
+    assert RunFolder(tmp_path / "a").failures()["aloe-0-000000"][0]["error"] == "MalformedAnswer"
     before = {request.seed for request in client.of("inducer")}
     client = ScriptedClient()
     assert simulated(tmp_path / "a", client, conversations=1, turns=1, retry_failed=True).failed == 0
@@ -604,7 +615,7 @@ def test_a_mistake_in_the_settings_is_told_before_anything_is_written(
     [
         ({"seed": 1}, "seed was 0 and now is 1"),
         ({"turns": 3}, "scenario.options.turns was 2 and now is 3"),
-        ({"conversations": 4}, "personas.conversations was 3 and now is 4"),
+        ({"conversations": 2}, "was planned for 3 conversations, and 2 are fewer"),
         ({"model": "openai:y@http://localhost:1/v1"}, "models.user was"),
         ({"role_model": {"judge": "offline"}}, "models.judge was"),
     ],

@@ -20,11 +20,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
 def test_a_table_of_trees_has_a_row_for_each_utterance(run: RunResult) -> None:
     table, trees = to_dataframe(run.folder), list(read_trees(run.folder))
     assert table.content.tolist() == [node.content for tree in trees for node in tree]
-    assert table.tree.unique().tolist() == ["aloe-0", "aloe-1"]
+    assert table.tree.unique().tolist() == ["aloe-0-000000", "aloe-0-000001"]
     pd.testing.assert_frame_equal(table, to_dataframe(trees))
     pd.testing.assert_frame_equal(table, run.to_dataframe())
-    pd.testing.assert_frame_equal(table[table.tree == "aloe-0"], to_dataframe(trees[0]))
-    pd.testing.assert_frame_equal(table[table.tree == "aloe-0"], trees[0].to_dataframe())
+    pd.testing.assert_frame_equal(table[table.tree == "aloe-0-000000"], to_dataframe(trees[0]))
+    pd.testing.assert_frame_equal(table[table.tree == "aloe-0-000000"], trees[0].to_dataframe())
 
 
 def test_the_structure_of_a_tree_can_be_read_off_its_table(run: RunResult) -> None:
