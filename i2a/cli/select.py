@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from scenarios.selection import Selection
 
 EXAMPLE = """\
-i2a select runs/first --min-agreement 0.5 --max-faults 0 --out runs/good
-i2a train sft runs/good --model small --max-steps 2 --out runs/good-sft"""
+i2a select runs/first --max-faults 0 --max-per persona=3 --out runs/good
+i2a select runs/first --min-turns 2 --max-cut 0 --out runs/whole-ones"""
 TOML = """\
 runs = ["runs/first"]
 min_agreement = 0.5

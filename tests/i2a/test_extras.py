@@ -111,7 +111,7 @@ def test_what_an_installation_brings_is_read_from_our_metadata() -> None:
     assert not {"numpy", "torch", "jinja2"} & brought_by(DISTRIBUTION)
     assert {"torch", "numpy", "pyarrow"} <= brought_by(DISTRIBUTION, "train")
     assert "torch" not in brought_by(DISTRIBUTION, "evaluate")
-    everything = {extra: brought_by(DISTRIBUTION, extra) for extra in ("train", "evaluate", "personas")}
+    everything = {extra: brought_by(DISTRIBUTION, extra) for extra in ("train", "evaluate", "personas", "select")}
     assert brought_by(DISTRIBUTION, "all") == frozenset().union(*everything.values())
 
 

@@ -32,6 +32,7 @@ NAMES = {
     "evaluate": "i2a.api",
     "read_trees": "i2a.api",
     "scenario": "scenarios.script",
+    "select": "i2a.api",
     "simulate": "i2a.api",
     "to_dataframe": "i2a.api",
     "train_dpo": "i2a.api",

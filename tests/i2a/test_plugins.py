@@ -97,7 +97,7 @@ def test_an_unknown_name_is_told_with_those_that_there_are() -> None:
     ):
         find("protocols", "x", int)
     with pytest.raises(
-        UsageError, match="there is no candidate 'x'; there are: brief, last, oracle, plain, reminder, shuffled"
+        UsageError, match="there is no candidate 'x'; there are: brief, history, last, no-note, oracle, other-note"
     ):
         find("candidates", "x", int)
 

@@ -18,7 +18,7 @@ from tests.i2a.report.folders import run
 # Each needs what those before it have made.
 ORDER = ["simulate", "show", "export", "import", "scenarios new", "scenarios check", "scenarios list", "personas grow"]
 ORDER += ["personas check", "personas sample", "train accelerate", "evaluate", "choice", "benchmark build", "compare"]
-ORDER += ["report", "merge", "models check"]
+ORDER += ["report", "merge", "select", "models check"]
 # A model of another server or of the hub, several GPUs; or what only these make.
 ELSEWHERE = re.compile(r"openai:|Qwen/|^accelerate |hf:|runs/eval|runs/sft runs/dpo")
 TRAINING, ENDLESS = {"train base", "train sft", "train dpo", "train grpo", "demo"}, "serve"  # tests of training train

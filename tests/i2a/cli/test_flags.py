@@ -162,7 +162,7 @@ def values_of(model: type[BaseModel]) -> Iterator[tuple[str, list[str], Any]]:
         low = next((part.ge for part in field.metadata if hasattr(part, "ge")), None)
         if holds(field.annotation, bool):
             yield name, [(flag.names or dashed).split("/")[0]], True
-        elif flag.metavar == "ROLE=N":
+        elif flag.metavar in ("ROLE=N", "FIELD=N"):
             yield name, [dashed, "judge=3", dashed, "user=4"], {"judge": 3, "user": 4}
         elif flag.metavar == "K/N":
             yield name, [dashed, "2/3"], "2/3"

@@ -138,7 +138,8 @@ async def test_the_first_paint_of_ten_thousand_trees_takes_less_than_a_second_of
     assert process_time() - before < 1
     assert (len(found["entries"]), found["left"] > 0) == (100, found["count"] < 10_000)
     while found["left"]:
-        found = await asked(client, "trees?run=runs/large&limit=100&offset=9900")
+        found = await asked(client, "trees?run=runs/large&limit=100")
+    found = await asked(client, "trees?run=runs/large&limit=100&offset=9900")
     assert (found["total"], [one["id"] for one in found["entries"]][-1]) == (10_000, "t9999")
 
 
