@@ -90,7 +90,7 @@ class ViewServer:
         return {"runs": [run.as_json() for run in found], "rating": self._rating is not None}
 
     async def run(self, request: web.Request) -> object:
-        run = self._run(request)
+        run = await self._run(request)
 
         def facts() -> JsonObject:
             index = run.index
@@ -112,7 +112,7 @@ class ViewServer:
         return await asyncio.to_thread(facts)
 
     async def trees(self, request: web.Request) -> object:
-        run = self._run(request)
+        run = await self._run(request)
         query = checked(TreesQuery, dict(request.query))
 
         def page() -> JsonObject:
@@ -131,7 +131,7 @@ class ViewServer:
         return await asyncio.to_thread(page)
 
     async def tree(self, request: web.Request) -> object:
-        run = self._run(request)
+        run = await self._run(request)
 
         def one() -> JsonObject:
             index = run.index
@@ -152,24 +152,24 @@ class ViewServer:
         return await asyncio.to_thread(one)
 
     async def curves(self, request: web.Request) -> object:
-        return await asyncio.to_thread(curves, self._run(request))
+        return await asyncio.to_thread(curves, await self._run(request))
 
     async def differences(self, request: web.Request) -> object:
-        return {"replies": await asyncio.to_thread(largest_differences, self._run(request))}
+        return {"replies": await asyncio.to_thread(largest_differences, await self._run(request))}
 
     async def rate(self, request: web.Request) -> object:
-        session = await self._session(self._run(request))
+        session = await self._session(await self._run(request))
         return await asyncio.to_thread(session.state, request.query.get("item"))
 
     async def rated(self, request: web.Request) -> object:
-        session = await self._session(self._run(request))
+        session = await self._session(await self._run(request))
         async with self._rate_lock:
             await asyncio.to_thread(session.answer, checked(RatingAnswer, await request.json()))
         return await asyncio.to_thread(session.state)
 
     async def progress(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: how far a run is, whenever that has changed."""
-        follower = Follower(self._run(request))
+        follower = Follower(await self._run(request))
         response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         await response.prepare(request)
         last = None
@@ -183,8 +183,12 @@ class ViewServer:
             last = told
             await asyncio.sleep(TICK if state.get("state") != "complete" else 5 * TICK)
 
-    def _run(self, request: web.Request) -> ShownRun:
-        run = self.shelf.run(request.query.get("run", ""))
+    async def _run(self, request: web.Request) -> ShownRun:
+        key = request.query.get("run", "")
+        run = self.shelf.run(key)
+        if run is None:  # it may have been begun a moment ago
+            await asyncio.to_thread(self.shelf.refresh)
+            run = self.shelf.run(key)
         if run is None:
             raise web.HTTPNotFound(text="there is no such run", headers=HEADERS)
         return run

@@ -77,12 +77,19 @@ class Shelf:
                 )
         self._roots = [root.resolve() for root in roots]
         self._runs: dict[str, ShownRun] = {}
+        self._lock = Lock()
         self.refresh()
         if not self._runs:
             raise UsageError(f"{roots[0]} holds no run; `i2a simulate --out {roots[0] / 'first'}` makes one")
 
     def refresh(self) -> list[ShownRun]:
         """All runs, those that were begun since then too; what was last written comes first."""
+        with self._lock:
+            self._look()
+            return sorted(self._runs.values(), key=lambda run: -run.changed())
+
+    def _look(self) -> None:
+        """Take in the runs that are new, and drop those that are gone."""
         for root in self._roots:
             for path in _folders(root):
                 key = "/".join([root.name, *path.relative_to(root).parts])
@@ -95,7 +102,6 @@ class Shelf:
         gone = [key for key, run in self._runs.items() if not run.file("manifest.json")]
         for key in gone:
             self._runs.pop(key).close()
-        return sorted(self._runs.values(), key=lambda run: -run.changed())
 
     def run(self, key: str) -> ShownRun | None:
         return self._runs.get(key)

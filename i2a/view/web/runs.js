@@ -5,8 +5,10 @@ import { ask } from "./api.js";
 import { el } from "./dom.js";
 import { ago, bytes } from "./words.js";
 
+const EVERY = 4000; // ms between two looks at the folders
+
 export async function runs(place, link) {
-  const found = (await ask("runs")).runs;
+  let found = (await ask("runs")).runs;
   const search = el("input", { id: "find-run", type: "search", autocomplete: "off", "aria-label": "Find a run", placeholder: "Find a run" });
   const list = el("ul", { class: "cards" });
   const draw = () => {
@@ -19,5 +21,11 @@ export async function runs(place, link) {
   };
   search.addEventListener("input", draw);
   draw();
-  place.replaceChildren(el("h1", {}, "Runs"), found.length > 6 ? search : "", list);
+  place.replaceChildren(el("h1", {}, "Runs"), search, list);
+  const timer = setInterval(async () => {
+    if (list.contains(document.activeElement)) return; // who steps through the list is not thrown out of it
+    found = (await ask("runs").catch(() => ({ runs: found }))).runs;
+    draw();
+  }, EVERY);
+  return () => clearInterval(timer);
 }

@@ -160,6 +160,12 @@ async def test_a_run_that_is_begun_later_appears_and_a_bad_line_costs_only_what_
     assert "trees.jsonl:2: not a tree" in found["trouble"]
 
 
+async def test_a_link_to_a_run_that_is_begun_later_is_followed(client: TestClient[Any, Any], runs: Path) -> None:
+    assert await status(client, f"/{TOKEN}/api/run?run=runs/soon") == 404
+    run(runs / "soon", {"a": "b"}, trees_jsonl=tree(1))
+    assert (await asked(client, "trees?run=runs/soon"))["total"] == 1
+
+
 async def test_progress_is_followed_while_the_folder_grows(client: TestClient[Any, Any], runs: Path) -> None:
     async with client.get(f"/{TOKEN}/api/progress?run=runs/first") as events:
         assert events.headers["Content-Type"].startswith("text/event-stream")
