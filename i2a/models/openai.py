@@ -377,7 +377,8 @@ class OpenAIModel(Model):
     def _unreachable(self, error: Exception) -> Unreachable:
         trusted = not isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError)
         down = isinstance(error, aiohttp.ClientConnectorError) and trusted
-        return Unreachable(f"{self._where}: {self._quote(str(error)) or type(error).__name__}", down=down)
+        why = self._quote(str(error).replace(" ssl:default", ""))
+        return Unreachable(f"{self._where}: {why or type(error).__name__}", down=down)
 
     def _failure(self, reply: HttpReply) -> ModelError:
         """The error for a status other than 200."""

@@ -197,7 +197,10 @@ class PersonaPool:
         some_personalities = _some(self.personalities, personalities, seed, "personalities")
         held_out, rest = (self._part(some_profiles, some_personalities, inside=inside) for inside in (True, False))
         if not (held_out.pairs and rest.pairs):
-            raise UsageError("the split leaves no listed persona for one part: hold out other sizes, or add personas")
+            there = f"{len(self.profiles)} profiles and {len(self.personalities)} personalities"
+            held = f"{len(some_profiles)} and {len(some_personalities)} are to be held out"
+            why = f"the split leaves no persona for one part: of {there}, {held}"
+            raise UsageError(f"{why}; hold out another share, or add personas")
         if lost := len(self.personas) - len(held_out.personas) - len(rest.personas):
             warning = f"{lost} of {self.pairs} personas would mix the two parts of the split and are in neither"
             held_out, rest = replace(held_out, warnings=(warning,)), replace(rest, warnings=(warning,))

@@ -419,7 +419,7 @@ def test_listed_pairs_that_cannot_be_split_say_so() -> None:
             answers.add(pool.split(profiles=1, personalities=1, seed=seed)[0].pairs)
         except UsageError as error:
             answers.add(str(error).split(":")[0])
-    assert answers == {1, "the split leaves no listed persona for one part"}
+    assert answers == {1, "the split leaves no persona for one part"}
 
 
 # Fingerprint
