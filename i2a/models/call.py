@@ -101,6 +101,7 @@ class Endpoint:
 
     def __init__(self, name: str, model: Model, *, max_calls: int, retries: int, max_outage: float = 600.0) -> None:
         self.name, self.model, self.retries, self.max_outage = name, model, retries, max_outage
+        self.slow: str | None = None  # what the first call that took too long said
         self.host = model.host or name
         self._in_batches = isinstance(model, BatchingModel)
         self.limiter = Limiter(max_calls)
@@ -288,6 +289,8 @@ class RoleModel(Model):
                     error.request = error.request or [message.content for message in messages]
                     raise
                 self._usage.retries += 1
+                if isinstance(error, TimedOut):
+                    endpoint.slow = endpoint.slow or f"{error}; asked again"
                 if away:
                     continue
                 if isinstance(error, MalformedResponse | TimedOut) and "seed" not in parameters:

@@ -123,6 +123,7 @@ class Session:
         """What came out about the servers, in words: their room, what they do not take, whether they count tokens."""
         endpoints = dict.fromkeys((*self.endpoints.values(), *self.batched.values()))
         said = [*self.room] + [note for endpoint in endpoints for note in endpoint.model.notes]
+        said += [endpoint.slow for endpoint in endpoints if endpoint.slow]
         estimated = Counter[str]()
         for (_, model), used in self.usage.usage.items():
             estimated[model] += used.estimated

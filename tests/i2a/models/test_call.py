@@ -691,11 +691,13 @@ async def test_the_limit_that_the_user_sets_for_a_role_takes_the_place_of_its_ow
 
 
 def test_a_call_without_an_answer_in_time_is_tried_again_with_another_seed(journal: Journal) -> None:
-    """The same seed would loop again."""
+    """The same seed would loop again. That it was too slow is told while the run goes on."""
 
     async def run() -> None:
         client = ScriptedClient.saying(TimedOut("no answer within 120 s"), "Hello.")
-        assert await said(Rig(journal, client).tree()()) == "Hello."
+        rig = Rig(journal, client)
+        assert await said(rig.tree()()) == "Hello."
+        assert rig.endpoint.slow == "no answer within 120 s; asked again"
         one, other = client.requests
         assert one.seed != other.seed
 
