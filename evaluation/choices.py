@@ -42,7 +42,7 @@ class PairKey(NamedTuple):
         return self.tree
 
 
-class StoredChoice(BaseModel):
+class ChoiceOfPerson(BaseModel):
     """An answer of a person; other keys are ignored. One that was `skipped` has no choice."""
 
     tree: str
@@ -81,7 +81,7 @@ def read_choices(file: Path) -> dict[str, dict[PairKey, int]]:
     found: dict[str, dict[PairKey, int]] = defaultdict(dict)
     for number, row in jsonl.read(file, must_exist=True):
         try:
-            given = StoredChoice.model_validate(row)
+            given = ChoiceOfPerson.model_validate(row)
         except ValidationError as error:
             raise UsageError(f"{file}:{number}: not a choice: {problem(error)}") from None
         mine = found[human(given.rater)]
