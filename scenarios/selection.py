@@ -159,8 +159,10 @@ def select(config: Selection, track: Track = lambda trees, total: trees) -> Sele
         ):
             for run, file in sources:
                 for tree in track(read(file), sum(1 for _ in jsonl.lines(file))):
-                    if (other := seen.setdefault(tree.id, run)) is not run:
-                        raise UsageError(f"{run} has a conversation {tree.id}, as {other} has; select from each apart")
+                    if other := seen.get(tree.id):
+                        which = "twice" if other is run else f"as {other} has; select from each apart"
+                        raise UsageError(f"{run} has a conversation {tree.id}, {which}")
+                    seen[tree.id] = run
                     found.read += 1
                     if reasons := rules.reject(tree):
                         found.rejected.update(reasons.keys())
@@ -191,7 +193,9 @@ class ConversationFilter:
             return reasons
         values = {name: _value(tree, name) for name in self._counts}
         for name, most in self.config.max_per.items():
-            if self._counts[name][values[name]] >= most:
+            if not values[name]:
+                reasons["max_per"] = f"no {name} to count by"
+            elif self._counts[name][values[name]] >= most:
                 reasons["max_per"] = f"{most} of {name} {values[name]} are kept already"
         if not reasons and self._near and (twin := self._near.twin(tree)):
             reasons["max_similarity"] = f"nearly the same as {twin}"

@@ -215,6 +215,13 @@ def test_what_is_selected_is_a_run_that_says_where_it_comes_from(tmp_path: Path)
         select(runs=[tmp_path / "run"], out=tmp_path / "good", max_per={"persona": 3})
 
 
+def test_who_lacks_the_field_is_left_out_and_an_id_stands_for_one(tmp_path: Path) -> None:
+    trees = [conversation("anna"), conversation("nobody", person=Persona("c", "He is a cook.", "He is kind."))]
+    assert selected(tmp_path / "a", trees, max_per={"country": 1}) == (["anna"], {"nobody": ["no country to count by"]})
+    with pytest.raises(UsageError, match="has a conversation anna, twice"):
+        selected(tmp_path / "b", [trees[0], trees[0]], min_turns=1)
+
+
 def test_what_cannot_be_done_is_said_in_one_line(tmp_path: Path) -> None:
     source = tmp_path / "trees.jsonl"
     write(source, [conversation("a")])
