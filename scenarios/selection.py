@@ -5,8 +5,9 @@ Nothing is changed in the runs that were read.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import ge, le
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any, NamedTuple, Self
@@ -25,6 +26,7 @@ from i2a.runs.simulated import is_simulated, models_by_role, simulated_by_name
 from i2a.settings import Flag
 from i2a.text import counted
 from i2a.trees.json import dump, read, trees_of
+from i2a.trees.summary import compared
 from i2a.trees.tree import FAULTS, RATINGS, Tree
 from i2a.words import weight, words
 from scenarios.user_audit import faults_of
@@ -197,19 +199,17 @@ class ConversationFilter:
                 reasons["max_per"] = f"no {name} to count by"
             elif self._counts[name][values[name]] >= most:
                 reasons["max_per"] = f"{most} of {name} {values[name]} are kept already"
-        if not reasons and self._near and (twin := self._near.twin(tree)):
+        if not reasons and self._near and (twin := self._near.twin_or_add(tree)):
             reasons["max_similarity"] = f"nearly the same as {twin}"
         if not reasons:
             for name, value in values.items():
                 self._counts[name][value] += 1
-            if self._near:
-                self._near.add(tree)
         return reasons
 
     def _floors(self, measured: Measured) -> Iterator[tuple[str, str]]:
         for name in Measured._fields:
             value = getattr(measured, name)
-            for rule, kept in ((f"min_{name}", _at_least), (f"max_{name}", _at_most)):
+            for rule, kept in ((f"min_{name}", ge), (f"max_{name}", le)):
                 bound = getattr(self.config, rule, None)
                 if bound is None:
                     continue
@@ -230,15 +230,16 @@ class NearDuplicates:
         self._kept = MinHashLSH(threshold=max(SLACK, min(most, HIGHEST) - SLACK), num_perm=PERMUTATIONS)
         self._hashes: dict[str, Any] = {}
 
-    def twin(self, tree: Tree) -> str | None:
-        """The id of a conversation that is nearly the same, the nearest one."""
+    def twin_or_add(self, tree: Tree) -> str | None:
+        """The id of a conversation that is nearly the same, the nearest one; where there is none, this one is kept."""
         mine = self._hash(tree)
-        near = [(mine.jaccard(self._hashes[id]), id) for id in self._kept.query(mine)]
-        return max((pair for pair in near if pair[0] > self._most), default=(0.0, None))[1]
-
-    def add(self, tree: Tree) -> None:
-        self._hashes[tree.id] = self._hash(tree)
-        self._kept.insert(tree.id, self._hashes[tree.id])
+        near: list[tuple[float, str]] = [(mine.jaccard(self._hashes[id]), id) for id in self._kept.query(mine)]
+        alike = [pair for pair in near if pair[0] > self._most]
+        if alike:
+            return max(alike)[1]
+        self._hashes[tree.id] = mine
+        self._kept.insert(tree.id, mine)
+        return None
 
     def _hash(self, tree: Tree) -> Any:
         pieces = {
@@ -258,36 +259,17 @@ def _who_asks(tree: Tree) -> str:
     return USER if USER in speakers or not speakers else speakers[0]
 
 
-def _at_least(value: float, bound: float) -> bool:
-    return value >= bound
-
-
-def _at_most(value: float, bound: float) -> bool:
-    return value <= bound
-
-
 def _agreement(tree: Tree) -> float | None:
     """The share of the pairs with verdicts on which all of them name one winner."""
-    winners: dict[frozenset[Any], set[Any]] = {}
-    for node in tree:
-        for verdict in node.verdicts:
-            winners.setdefault(frozenset(verdict[:2]), set()).add(verdict.winner)
-    agreed = [len(found) == 1 and None not in found for found in winners.values()]
+    agreed = [len(found) == 1 and None not in found for node in tree for found in compared(node).values()]
     return fmean(agreed) if agreed else None
 
 
 def _scores(tree: Tree, name: str) -> list[float]:
     given = [rating["score"] for node in tree for rating in node.metadata.get(RATINGS, {}).values()]
     if not given:
-        given = [_noted(node.metadata, name) for node in tree]
+        given = [node.number(name) for node in tree]
     return [float(score) for score in given if isinstance(score, int | float)]
-
-
-def _noted(notes: Any, name: str) -> object:
-    """A number in the notes; `a.b` is that in a nested one."""
-    for part in name.split("."):
-        notes = notes.get(part) if isinstance(notes, Mapping) else None
-    return notes
 
 
 def _is_faulty(tree: Tree, node: Any) -> bool:

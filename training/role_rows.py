@@ -26,10 +26,7 @@ class RoleFilter:
     min_score: float | None = None
 
     def score_of(self, node: Node) -> float | None:
-        found: object = node.metadata
-        for key in self.score.split("."):
-            found = found.get(key) if isinstance(found, dict) else None
-        return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+        return node.number(self.score)
 
     def too_low(self, node: Node) -> str:
         """Why the reply is not good enough to learn; empty if it is."""

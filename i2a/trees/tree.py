@@ -149,6 +149,13 @@ class Node:
         """Whether it breaks off in the middle."""
         return self.finish_reason == "length"
 
+    def number(self, name: str) -> float | None:
+        """A number in the metadata, `a.b` for a nested one; None if there is none."""
+        found: object = self.metadata
+        for key in name.split("."):
+            found = found.get(key) if isinstance(found, dict) else None
+        return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
     @property
     def path(self) -> list[Node]:
         """The utterances from the first one to this one."""

@@ -138,9 +138,10 @@ def test_most_of_those_just_above_the_bound_are_found() -> None:
     for seed in range(40):
         said = [f"w{seed}-{n}" for n in range(202)]
         near = NearDuplicates(0.8)
-        near.add(conversation("one", " ".join(said)))
+        near.twin_or_add(conversation("one", " ".join(said)))
         found += (
-            near.twin(conversation("other", " ".join([*said[:186], *[f"x{seed}-{n}" for n in range(16)]]))) == "one"
+            near.twin_or_add(conversation("other", " ".join([*said[:186], *[f"x{seed}-{n}" for n in range(16)]])))
+            == "one"
         )
     assert found >= 30
 
