@@ -1,9 +1,7 @@
 """Training by interaction, from its settings to its model: what was said is kept, and a crash changes nothing."""
 
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -17,7 +15,7 @@ from i2a import read_trees, train_grpo
 from i2a.errors import BadRequest, UsageError
 from i2a.runs.training_folder import read_log
 from i2a.testing import Request, ScriptedModel, any_answer
-from tests.training.trainings import equal, weights
+from tests.training.trainings import equal, two_ranks, weights
 from training.advantages import advantages
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -111,14 +109,8 @@ def test_a_kill_changes_nothing(base: Path, whole: Path, tmp_path: Path, where: 
 def test_two_processes_talk_once_and_take_the_same_step(base: Path, whole: Path, tmp_path: Path) -> None:
     """Later steps are not compared: Adam makes a whole step of a rounding error where a gradient is tiny."""
     out = tmp_path / "out"
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        world = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
     command = [sys.executable, "-W", "ignore", "-m", "tests.training.grpo_process", str(base), str(out)]
-    ranks = [
-        subprocess.Popen(command, env=os.environ | world | {"RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE)
-        for rank in "01"
-    ]
+    ranks = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) for environment in two_ranks()]
     for process in ranks:
         _, errors = process.communicate(timeout=100)
         assert process.returncode == 0, errors.decode()

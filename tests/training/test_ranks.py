@@ -1,12 +1,11 @@
 """Several processes: the first one does the work, and all of them go on with what came of it."""
 
-import os
-import socket
 import subprocess
 import sys
 
 import pytest
 
+from tests.training.trainings import two_ranks
 from training import ranks
 
 WORK = """
@@ -26,17 +25,14 @@ except UsageError as error:
 
 
 def test_all_processes_get_the_result_or_the_error_of_the_first() -> None:
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        world = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
     processes = [
         subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", WORK],
-            env=os.environ | world | {"RANK": rank, "LOCAL_RANK": rank},
+            env=environment,
             stdout=subprocess.PIPE,
             text=True,
         )
-        for rank in "01"
+        for environment in two_ranks()
     ]
     for process in processes:
         printed, _ = process.communicate(timeout=100)

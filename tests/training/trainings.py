@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,14 @@ def refusal(*args: Any, **settings: Any) -> str:
         train(*args, **settings)
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def two_ranks() -> list[dict[str, str]]:
+    """The environments of two processes that train together, as a launcher makes them."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        world = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    return [os.environ | world | {"RANK": rank, "LOCAL_RANK": rank} for rank in "01"]
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:

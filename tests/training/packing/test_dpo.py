@@ -1,8 +1,6 @@
 """DPO on packed trees against TRL's DPOTrainer on the same rows: in fp64 the same losses and the same weights."""
 
 import copy
-import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +27,7 @@ from tests.training.packing.cases import (
     trees,
     trl_dpo,
 )
+from tests.training.trainings import two_ranks
 from training.packing.check import NotPackable
 from training.packing.dpo import DPOLoss, PackedDPOTrainer
 from training.packing.tree import Row
@@ -323,16 +322,8 @@ def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     case.start.save_pretrained(tmp_path / "start")
     given = arguments(tmp_path / "ranks", per_device_train_batch_size=1, **case.steps)
     torch.save((features, given), tmp_path / "given.pt")
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        world = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
     command = [sys.executable, str(Path(__file__).parent / "rank.py"), str(tmp_path)]
-    ranks = [
-        subprocess.Popen(
-            command, env=os.environ | world | {"RANK": rank, "LOCAL_RANK": rank}, stdout=subprocess.DEVNULL
-        )
-        for rank in "01"
-    ]
+    ranks = [subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) for environment in two_ranks()]
     assert [rank.wait() for rank in ranks] == [0, 0]
     there = torch.load(tmp_path / "result.pt")
     assert [line["loss"] for line in there["log"] if "loss" in line] == pytest.approx(losses(alone), rel=8 * FP32)
